@@ -1,0 +1,1 @@
+"""What the API server would say to a document: schemas now, in the server's own order."""

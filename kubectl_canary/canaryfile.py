@@ -1,0 +1,286 @@
+"""canary.yaml → Canary, with every complaint at its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kubectl_canary import steps
+from kubectl_canary.admission import catalog, formats, quick
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Path, in_order
+from kubectl_canary.sources import Sources
+from kubectl_canary.steps import Step
+
+OWN_LABEL = "app.kubernetes.io/managed-by"
+OWN_PREFIX = "kubectl-canary/"
+TRACK_LABELS = ("app", "version")
+LONGEST_NAME = 63 - len("-canary")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One of the two versions: its image with tag or digest, and the replicas where they are given."""
+
+    image: str
+    replicas: int | None
+
+    @property
+    def version(self) -> str:
+        """What people call this version: the tag, else the digest."""
+        _, tag, digest = formats.split_image(self.image)
+        return tag or digest
+
+
+@dataclass(frozen=True)
+class Testers:
+    """Requests with this header reach the canary."""
+
+    header: str
+    value: str
+
+
+@dataclass(frozen=True)
+class GatewayRef:
+    """The Gateway that the route attaches to; with `class_name` it is rendered too."""
+
+    name: str
+    namespace: str | None = None
+    listener: str | None = None
+    class_name: str | None = None
+    tls: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """The port of both Services."""
+
+    port: int
+    target_port: int | str
+    port_name: str | None = None
+    app_protocol: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """The HTTPRoute; `rule` holds the user's matches, filters and timeouts."""
+
+    name: str
+    gateway: GatewayRef
+    hostnames: tuple[str, ...] = ()
+    rule: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A release as its file describes it; without `canary`, the steady state between releases."""
+
+    name: str
+    namespace: str | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    stable: Track
+    canary: Track | None
+    container: dict[str, Any]
+    pod: dict[str, Any]
+    pod_labels: dict[str, str]
+    pod_annotations: dict[str, str]
+    service: Service
+    route: Route
+    testers: Testers | None
+    steps: tuple[Step, ...]
+    phase: str | None
+
+
+def parse(sources: Sources, namespace: str | None = None) -> Canary:
+    """The release that the sources describe; `namespace` overrides theirs.
+
+    Raises Refused with every finding.
+    """
+    findings = [*_schema_findings(sources), *_own_findings(sources.value)]
+    if findings:
+        located = [_located(finding, sources) for finding in findings]
+        names = " + ".join(dict.fromkeys(document.file for document in sources.documents))
+        raise Refused(f"{names} is not valid", in_order(located))
+    canary = _build(sources.value)
+    return replace(canary, namespace=namespace) if namespace else canary
+
+
+def _schema_findings(sources: Sources) -> Iterator[Finding]:
+    if quick.accepts(sources.value, catalog.CANARY):
+        return
+    from kubectl_canary.admission import schema
+
+    for finding in schema.complaints(sources.value, catalog.CANARY):
+        yield _with_spelling(finding, sources)
+
+
+def _with_spelling(finding: Finding, sources: Sources) -> Finding:
+    """An unquoted scalar that YAML made a number or a boolean wants quotes."""
+    spelling = sources.spelling(finding.path)
+    if spelling is None or not finding.message.endswith("expected a string") or "(" not in finding.message:
+        return finding
+    kind = finding.message.partition("(")[2].partition(")")[0]
+    return replace(finding, message=f'`{spelling}` is {kind} in YAML, and a string is expected; write "{spelling}"')
+
+
+def _located(finding: Finding, sources: Sources) -> Finding:
+    if finding.message.startswith(("unknown key", "missing")):
+        return replace(finding, where=sources.where(finding.path))
+    return replace(finding, where=sources.value_where(finding.path))
+
+
+# --- what a schema cannot say ---------------------------------------------------
+
+
+def _get(value: Any, *path: str) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _own_findings(value: Any) -> Iterator[Finding]:
+    yield from _name_findings(value)
+    yield from _image_findings(value)
+    yield from _container_findings(value)
+    yield from _route_findings(value)
+    for path in (("metadata",), ("spec", "podMetadata")):
+        yield from _label_findings(_get(value, *path), path)
+    phases = _get(value, "spec", "phases")
+    if isinstance(phases, list):
+        for finding in steps.parse(phases, _get(value, "spec", "testers") is not False)[1]:
+            yield finding
+
+
+def _error(path: Path, message: str) -> Finding:
+    return Finding("canary", "error", path, message)
+
+
+def _name_findings(value: Any) -> Iterator[Finding]:
+    name = _get(value, "metadata", "name")
+    if not isinstance(name, str):
+        return
+    if LONGEST_NAME < len(name) <= 63:
+        message = f"{len(name)} characters; `{name}-canary` may have at most 63, so the name at most {LONGEST_NAME}"
+        yield _error(("metadata", "name"), message)
+    if name[:1].isdigit():
+        yield _error(("metadata", "name"), f"`{name}` starts with a digit; a Service's name starts with a letter")
+
+
+def _image_findings(value: Any) -> Iterator[Finding]:
+    spec = _get(value, "spec")
+    places = [("spec", "image"), ("spec", "container", "image")]
+    given = [path for path in places if _get(value, *path) is not None]
+    if len(given) == 2:
+        yield _error(given[1], "given here and in `spec.image`; leave one of them out")
+    for track in ("stable", "canary"):
+        own = _get(spec, track)
+        if not isinstance(own, dict):
+            continue
+        if "tag" in own and "image" in own:
+            yield _error(("spec", track, "image"), "`tag` and `image` both; `image` is the whole reference")
+        if "tag" not in own and "image" not in own:
+            yield _error(("spec", track, "tag"), "missing: which version is it?")
+        if "tag" in own and not given:
+            yield _error(("spec", "image"), "missing: the image that the tags belong to")
+
+
+def _container_findings(value: Any) -> Iterator[Finding]:
+    container = _get(value, "spec", "container") or {}
+    name = _get(container, "name") or "app"
+    for group in ("containers", "initContainers"):
+        sidecars = _get(value, "spec", "pod", group)
+        for index, sidecar in enumerate(sidecars if isinstance(sidecars, list) else ()):
+            if _get(sidecar, "name") == name:
+                message = f"`{name}` is the application's container already; give this one another name"
+                yield _error(("spec", "pod", group, index, "name"), message)
+    if not _get(container, "port") and not _get(container, "ports") and not _get(value, "spec", "service", "targetPort"):
+        yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
+
+
+def _route_findings(value: Any) -> Iterator[Finding]:
+    testers = _get(value, "spec", "testers")
+    header = _get(testers, "header") or ("x-canary" if testers is None else None)
+    matches = _get(value, "spec", "route", "matches")
+    for index, match in enumerate(matches if isinstance(matches, list) else ()):
+        headers = _get(match, "headers")
+        for position, own in enumerate(headers if isinstance(headers, list) else ()):
+            if isinstance(header, str) and str(_get(own, "name")).lower() == header.lower():
+                path = ("spec", "route", "matches", index, "headers", position, "name")
+                yield _error(path, f"`{header}` is the testers' header; let the testers use another")
+    gateway = _get(value, "spec", "route", "gateway")
+    foreign = _get(gateway, "namespace") not in (None, _get(value, "metadata", "namespace"))
+    if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
+        message = "missing: a Gateway in another namespace must know from where it lets routes attach"
+        yield _error(("metadata", "namespace"), message)
+
+
+def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
+    for group in ("labels", "annotations"):
+        own = _get(metadata, group)
+        for key, text in own.items() if isinstance(own, dict) else ():
+            here = (*path, group, key)
+            if key == OWN_LABEL or key.startswith(OWN_PREFIX) or (group == "labels" and key in TRACK_LABELS):
+                yield _error(here, f"`{key}` is set by kubectl canary; leave it out")
+            try:
+                formats.label_key(key)
+                if group == "labels" and isinstance(text, str):
+                    formats.label_value(text)
+            except ValueError as error:
+                yield _error(here, str(error))
+
+
+# --- building -------------------------------------------------------------------
+
+
+def _build(value: dict[str, Any]) -> Canary:
+    metadata, spec = value["metadata"], value["spec"]
+    container, pod = dict(spec.get("container", {})), dict(spec.get("pod", {}))
+    repository = container.pop("image", spec.get("image"))
+    pod_metadata = spec.get("podMetadata", {})
+    testers = _testers(spec.get("testers", {"header": "x-canary"}))
+    phases = spec.get("phases")
+    return Canary(
+        name=metadata["name"],
+        namespace=metadata.get("namespace"),
+        labels=metadata.get("labels", {}),
+        annotations=metadata.get("annotations", {}),
+        stable=_track(spec["stable"], repository),
+        canary=_track(spec["canary"], repository) if "canary" in spec else None,
+        container=container,
+        pod=pod,
+        pod_labels=pod_metadata.get("labels", {}),
+        pod_annotations=pod_metadata.get("annotations", {}),
+        service=_service(spec.get("service", {}), container),
+        route=_route(spec["route"], metadata["name"]),
+        testers=testers,
+        steps=tuple(steps.parse(phases, testers is not None)[0]) if phases else steps.default(testers is not None),
+        phase=spec.get("phase"),
+    )
+
+
+def _track(own: dict[str, Any], repository: str | None) -> Track:
+    return Track(own.get("image", f"{repository}:{own.get('tag')}"), own.get("replicas"))
+
+
+def _testers(own: Any) -> Testers | None:
+    return Testers(own["header"], own.get("value", "true")) if own is not False else None
+
+
+def _service(own: dict[str, Any], container: dict[str, Any]) -> Service:
+    ports: Sequence[dict[str, Any]] = container.get("ports") or [{"containerPort": container.get("port")}]
+    target = own.get("targetPort", container.get("port") or ports[0]["containerPort"])
+    return Service(own.get("port", 80), target, own.get("portName"), own.get("appProtocol"))
+
+
+def _route(own: dict[str, Any], name: str) -> Route:
+    gateway, create = own["gateway"], own["gateway"].get("create", {})
+    return Route(
+        name=own.get("name", f"{name}-canary-route"),
+        gateway=GatewayRef(
+            gateway["name"], gateway.get("namespace"), gateway.get("sectionName"), create.get("className"), create.get("tls")
+        ),
+        hostnames=tuple(own.get("hostnames", ())),
+        rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},
+    )

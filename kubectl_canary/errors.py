@@ -1,0 +1,46 @@
+"""What can go wrong, and the exit code of each.
+
+CanaryError
+├── Refused      1  we looked and said no; carries the findings
+├── UsageError   2  the command line asks for something that does not exist
+└── WorldError   4  files, pipes, kubectl or the network failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubectl_canary.findings import Finding
+
+
+class CanaryError(Exception):
+    """An error with a message for the user, a hint what to do, and an exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Refused(CanaryError):
+    """The input is not what it must be; every complaint is a finding."""
+
+    def __init__(self, message: str, findings: Sequence[Finding], hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.findings = tuple(findings)
+
+
+class UsageError(CanaryError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class WorldError(CanaryError):
+    """A file, a folder, a pipe or another program failed."""
+
+    exit_code = 4

@@ -1,0 +1,55 @@
+"""What is wrong with an input: data, all shown at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in an input: line and column count from 1; 0 where the input has no lines (`--set`)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One complaint about one place."""
+
+    rule: str
+    severity: Literal["error", "warning"]
+    path: Path
+    message: str
+    where: Where = Where("")
+    hint: str = ""
+
+    def __str__(self) -> str:
+        parts = [str(self.where), "warning" if self.severity == "warning" else "", path_text(self.path), self.message]
+        text = ": ".join(part for part in parts if part)
+        return f"{text}; {self.hint}" if self.hint else text
+
+
+def path_text(path: Path) -> str:
+    """`spec.rules[0].name`, as the API server writes it."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Without repetitions, by place."""
+    return sorted(set(findings), key=lambda f: (f.where.file, f.where.line, f.where.column, f.path, f.message))

@@ -1,0 +1,227 @@
+"""Plan + phase → documents, through templates/; what a template printed is held against the plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import jinja2
+from jinja2.ext import Extension
+
+from kubectl_canary import resources, yamltext
+from kubectl_canary.admission import catalog, quick
+from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
+from kubectl_canary.findings import Finding, Path, Where
+from kubectl_canary.objects import Planned
+
+PLACED = re.compile(r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A document: its text as the template printed it, and what a YAML reader finds in it."""
+
+    planned: Planned
+    text: str
+    value: dict[str, Any]
+
+    @property
+    def file_stem(self) -> str:
+        """`deployment-my-app-stable`."""
+        return f"{self.planned.kind.lower()}-{self.planned.names['name']}"
+
+
+class Generator:
+    """Renders planned objects, with the package's templates or the user's in their place."""
+
+    def __init__(self, templates: str | None = None) -> None:
+        self.folder = FilePath(templates) if templates else None
+        if self.folder is not None and not self.folder.is_dir():
+            raise UsageError(f"--templates {templates}: no such folder")
+        self.environment = jinja2.Environment(
+            loader=jinja2.FunctionLoader(self._source),
+            undefined=jinja2.StrictUndefined,
+            extensions=[_Indentation],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
+        )
+        self.environment.filters["yaml"] = yamltext.scalar
+        self.environment.filters["yaml_block"] = yamltext.block
+        self.environment.filters["yaml_after_key"] = yamltext.after_key
+
+    def render(self, planned: Sequence[Planned]) -> list[Rendered]:
+        """The documents of the objects, in their order.
+
+        Raises Refused where a document is not what was planned or not what the API server's schema accepts.
+        """
+        rendered: list[Rendered] = []
+        findings: list[Finding] = []
+        for one in planned:
+            text = self._text(one)
+            try:
+                document = _only_document(text, one.template)
+            except Refused as refused:
+                findings += refused.findings
+                continue
+            findings += _findings(document, one)
+            rendered.append(Rendered(one, text, document.value))
+        if findings:
+            raise Refused("the templates print something else than the plan", findings) if self.folder else Refused(
+                "the API server would refuse what was rendered", findings
+            )
+        return rendered
+
+    def _source(self, name: str) -> tuple[str, str, Any] | None:
+        own = self.folder / name if self.folder else None
+        if own is not None:
+            try:
+                return own.read_text(encoding="utf-8"), str(own), None
+            except FileNotFoundError:
+                pass
+            except (OSError, UnicodeDecodeError) as error:
+                raise WorldError(f"cannot read the template {own}: {error}") from None
+        try:
+            return resources.read("templates", name), name, None
+        except OSError:
+            return None
+
+    def _text(self, one: Planned) -> str:
+        try:
+            return self.environment.get_template(one.template).render(one.names)
+        except jinja2.TemplateSyntaxError as error:
+            raise _template_error(error.filename or error.name or one.template, error.lineno, error.message) from None
+        except jinja2.UndefinedError as error:
+            raise _template_error(*self._failing_line(one, error), error.message) from None
+        except jinja2.TemplateNotFound as error:
+            raise _template_error(one.template, None, f"no template `{error.name}` to include") from None
+        except CanaryError:
+            raise
+        except Exception as error:
+            raise _template_error(*self._failing_line(one, error), str(error)) from None
+
+    def _failing_line(self, one: Planned, error: Exception) -> tuple[str, int | None]:
+        """The innermost template and line that an error came through."""
+        place: tuple[str, int | None] = (one.template, None)
+        trace = error.__traceback__
+        while trace is not None:
+            file = trace.tb_frame.f_code.co_filename
+            if file.endswith(".j2"):
+                place = (file, trace.tb_lineno)
+            trace = trace.tb_next
+        return place
+
+
+class _Indentation(Extension):
+    """Tells `| yaml` where it stands, so that templates need not say how deep their values are."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return PLACED.sub(self._placed, source)
+
+    @staticmethod
+    def _placed(match: re.Match[str]) -> str:
+        before, space, name = match.group("before", "space", "name")
+        dashes = re.match(r"[ -]*", before)
+        depth = len(dashes.group()) if dashes else 0
+        if before.endswith(":"):
+            return f"{before}{{{{ {name} | yaml_after_key({depth + 2}) }}}}"
+        if depth == len(before):
+            return f"{before}{space}{{{{ {name} | yaml_block({depth + len(space)}) }}}}"
+        return match.group()
+
+
+def _template_error(file: str, line: int | None, message: str | None) -> Refused:
+    text = message or "it cannot be rendered"
+    finding = Finding("template", "error", (), text, Where(file, line or 1, 1), "the names are listed in templates/README.md")
+    return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
+
+
+def _only_document(text: str, template: str) -> yamltext.Document:
+    documents = yamltext.read(text, template)
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
+        message = f"a template prints one object, this one prints {len(documents)} documents"
+        raise Refused(template, [Finding("template", "error", (), message, Where(template, 1, 1))])
+    return documents[0]
+
+
+def _findings(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
+    for path, message in _differences(document.value, one.facts, ()):
+        yield Finding("plan", "error", path, f"{_title(one)}: {message}", Where(one.template))
+    if one.kind == "HTTPRoute":
+        yield from _unplanned_rules(document.value, one)
+    schema_file = catalog.SCHEMAS[one.api_version, one.kind]
+    if not quick.accepts(document.value, schema_file):
+        from kubectl_canary.admission import schema
+
+        for finding in schema.complaints(document.value, schema_file):
+            yield Finding("schema", "error", finding.path, f"{_title(one)}: {finding.message}", Where(one.template))
+
+
+def _title(one: Planned) -> str:
+    return f"{one.kind} {one.names['name']}"
+
+
+def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Where a document does not show the facts. It may hold more, but in lists only more named things."""
+    if isinstance(facts, dict):
+        for key, fact in facts.items():
+            if not isinstance(value, dict) or key not in value:
+                yield (*path, key), f"missing, planned is {_short(fact)}"
+            else:
+                yield from _differences(value[key], fact, (*path, key))
+    elif isinstance(facts, list) and isinstance(value, list):
+        yield from _list_differences(value, facts, path)
+    elif type(value) is not type(facts) or value != facts:
+        yield path, f"{_short(value)}, planned is {_short(facts)}"
+
+
+def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterator[tuple[Path, str]]:
+    if path[-1] in ("containers", "rules"):
+        order = [item.get("name") for item in value if isinstance(item, dict)]
+        planned = [fact["name"] for fact in facts]
+        if [name for name in order if name in planned] != planned:
+            yield path, f"planned are {_short(planned)} in this order, found {_short(order)}"
+            return
+        value = [value[order.index(name)] for name in planned]
+    if len(value) != len(facts):
+        yield path, f"{len(value)} items, planned are {len(facts)}"
+        return
+    for index, (item, fact) in enumerate(zip(value, facts, strict=True)):
+        yield from _differences(item, fact, (*path, index))
+
+
+def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
+    """Rules that send to the release's Services and were not planned."""
+    own = {ref["name"] for rule in one.facts["spec"]["rules"] for ref in rule["backendRefs"]}
+    own |= {name.removesuffix("-stable") + "-canary" for name in own if name.endswith("-stable")}
+    planned = {rule["name"] for rule in one.facts["spec"]["rules"]}
+    spec = value.get("spec")
+    rules = spec.get("rules") if isinstance(spec, dict) else None
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict) and rule.get("name") not in planned:
+            for name in sorted(own & set(_backends(rule))):
+                message = f"{_title(one)}: sends to {name}, which the plan does not know"
+                yield Finding("plan", "error", ("spec", "rules", index), message, Where(one.template))
+
+
+def _backends(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key in ("backendRefs", "backendRef"):
+                refs = child if isinstance(child, list) else [child]
+                yield from (str(ref.get("name")) for ref in refs if isinstance(ref, dict))
+            yield from _backends(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _backends(child)
+
+
+def _short(value: Any) -> str:
+    text = yamltext.scalar(value) if not isinstance(value, dict | list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+

@@ -1,0 +1,200 @@
+"""Plan and phase → the objects of that phase, as values for the templates.
+
+Each object carries the facts that its rendered document must show, whatever template made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary import routes
+from kubectl_canary.admission import catalog
+from kubectl_canary.admission.defaults import with_defaults
+from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
+from kubectl_canary.plan import Phase
+
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+GROUPS = ("services", "workloads", "gateway", "route")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An object to be rendered: its group (`--only`), its template and the template's names, and its facts."""
+
+    group: str
+    template: str
+    api_version: str
+    kind: str
+    names: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str, str | None, str]:
+        """What tells this object from all others in the cluster."""
+        return self.api_version, self.kind, self.names["namespace"], self.names["name"]
+
+
+def planned(canary: Canary, phase: Phase) -> list[Planned]:
+    """The objects of a phase in apply order: Services and pods before the route that sends to them.
+
+    On the ways back the route comes first.
+    """
+    tracks = [("stable", phase.stable_image, phase.stable_replicas)]
+    if phase.canary_replicas and canary.canary is not None:
+        tracks.append(("canary", canary.canary.image, phase.canary_replicas))
+    found = [_service(canary, track) for track, _, _ in tracks]
+    found += [_deployment(canary, *track) for track in tracks]
+    found += _gateway(canary)
+    route = _route(canary, phase)
+    return [route, *found] if phase.route_first else [*found, route]
+
+
+def removed(canary: Canary, start: Phase | None, phase: Phase) -> list[Planned]:
+    """What `start` has and `phase` has not, in the order to delete it."""
+    if start is None:
+        return []
+    kept = {one.key for one in planned(canary, phase)}
+    return [one for one in reversed(planned(canary, start)) if one.key not in kept]
+
+
+def _metadata(canary: Canary, name: str, labels: dict[str, str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": canary.namespace,
+        "labels": {**labels, OWN_LABEL: "kubectl-canary", **canary.labels},
+        "annotations": dict(canary.annotations),
+    }
+
+
+def _identity(api_version: str, kind: str, names: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": names["name"], "labels": {OWN_LABEL: "kubectl-canary"}}
+    if names["namespace"] is not None:
+        metadata["namespace"] = names["namespace"]
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+
+
+def _service(canary: Canary, track: str) -> Planned:
+    selector = {"app": canary.name, "version": track}
+    port: dict[str, Any] = {
+        "name": canary.service.port_name,
+        "protocol": "TCP",
+        "appProtocol": canary.service.app_protocol,
+        "port": canary.service.port,
+        "targetPort": canary.service.target_port,
+    }
+    ports = [{key: value for key, value in port.items() if value is not None}]
+    names = {**_metadata(canary, f"{canary.name}-{track}", selector), "selector": selector, "ports": ports}
+    facts = {**_identity("v1", "Service", names), "spec": {"selector": selector, "ports": ports}}
+    return Planned("services", "service.yaml.j2", "v1", "Service", names, facts)
+
+
+def _deployment(canary: Canary, track: str, image: str, replicas: int) -> Planned:
+    selector = {"app": canary.name, "version": track}
+    container = _container(canary, image)
+    names = {
+        **_metadata(canary, f"{canary.name}-{track}", selector),
+        "replicas": replicas,
+        "selector": selector,
+        "pod_labels": {**selector, **canary.pod_labels},
+        "pod_annotations": dict(canary.pod_annotations),
+        "containers": [container, *canary.pod.get("containers", [])],
+        "pod": {key: value for key, value in canary.pod.items() if key != "containers"},
+    }
+    main = {key: container[key] for key in ("name", "image", "ports") if key in container}
+    facts = {
+        **_identity("apps/v1", "Deployment", names),
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": selector},
+            "template": {"metadata": {"labels": selector}, "spec": {"containers": [main]}},
+        },
+    }
+    return Planned("workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts)
+
+
+def _container(canary: Canary, image: str) -> dict[str, Any]:
+    """The application's container: the user's fields, and `port` as the first of `ports`."""
+    own = dict(canary.container)
+    port = own.pop("port", None)
+    ports = own.pop("ports", [])
+    if port is not None and all(one.get("containerPort") != port for one in ports):
+        ports = [{"containerPort": port, "protocol": "TCP"}, *ports]
+    container = {"name": own.pop("name", "app"), "image": image, **({"ports": ports} if ports else {})}
+    return {**container, **own}
+
+
+def _gateway(canary: Canary) -> Iterator[Planned]:
+    gateway = canary.route.gateway
+    if gateway.class_name is None:
+        return
+    namespace = gateway.namespace or canary.namespace
+    names = {**_metadata(canary, gateway.name, {"app": canary.name}), "namespace": namespace}
+    names["class_name"] = gateway.class_name
+    names["listeners"] = _listeners(canary)
+    facts = {
+        **_identity(GATEWAY_API, "Gateway", names),
+        "spec": {"gatewayClassName": gateway.class_name, "listeners": names["listeners"]},
+    }
+    yield Planned("gateway", "gateway.yaml.j2", GATEWAY_API, "Gateway", names, facts)
+
+
+def _listeners(canary: Canary) -> list[dict[str, Any]]:
+    gateway = canary.route.gateway
+    listeners: list[dict[str, Any]] = [{"name": "http", "protocol": "HTTP", "port": 80}]
+    if gateway.tls:
+        tls = {"mode": "Terminate", "certificateRefs": [{"name": gateway.tls}]}
+        listeners.append({"name": "https", "protocol": "HTTPS", "port": 443, "tls": tls})
+    if gateway.namespace not in (None, canary.namespace):
+        selector = {"matchLabels": {NAMESPACE_LABEL: canary.namespace}}
+        listeners = [{**one, "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}
+                     for one in listeners]
+    spec: list[dict[str, Any]] = _defaulted("Gateway", {"listeners": listeners})["listeners"]
+    return spec
+
+
+def _route(canary: Canary, phase: Phase) -> Planned:
+    names = _metadata(canary, canary.route.name, {"app": canary.name})
+    if phase.traffic.phase is not None:
+        names["annotations"][PHASE_ANNOTATION] = phase.traffic.phase
+    spec = _route_spec(canary, phase)
+    names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
+    facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
+    return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts)
+
+
+def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
+    gateway = canary.route.gateway
+    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.name}
+    if gateway.namespace not in (None, canary.namespace):
+        parent["namespace"] = gateway.namespace
+    if gateway.listener is not None:
+        parent["sectionName"] = gateway.listener
+    header = (canary.testers.header, canary.testers.value) if canary.testers else None
+    spec = {"parentRefs": [parent]}
+    if canary.route.hostnames:
+        spec["hostnames"] = list(canary.route.hostnames)
+    governed = _governed_rule(canary)
+    rules = routes.rules(governed, phase.traffic, f"{canary.name}-canary", header)
+    return _defaulted("HTTPRoute", {**spec, "rules": rules})
+
+
+def _governed_rule(canary: Canary) -> routes.Rule:
+    backend = {
+        "group": "", "kind": "Service", "name": f"{canary.name}-stable", "port": canary.service.port, "weight": 100,
+    }
+    own = canary.route.rule
+    matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
+    rest = {key: own[key] for key in ("filters", "timeouts") if key in own}
+    return {"name": "default", "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
+
+
+def _defaulted(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A Gateway API spec with the API's defaults written out, so that GitOps tools see no drift."""
+    schema = catalog.load(catalog.SCHEMAS[GATEWAY_API, kind])
+    defaulted: dict[str, Any] = with_defaults(spec, schema["properties"]["spec"])
+    return defaulted

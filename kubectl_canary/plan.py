@@ -1,0 +1,285 @@
+"""Canary → Plan: every phase of a release as a complete state, known before the release starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+
+from kubectl_canary.canaryfile import Canary
+from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import Finding, nearest
+from kubectl_canary.steps import Gate, Step, canonical, percent
+
+
+class Kind(Enum):
+    """What a phase is for."""
+
+    BEFORE = "before"
+    DEPLOY = "deploy"
+    MIRROR = "mirror"
+    HEADER_ONLY = "header-only"
+    WEIGHT = "weight"
+    PROMOTE_ROLL = "promote-roll"
+    PROMOTE_RETURN = "promote-return"
+    PROMOTED = "promoted"
+    ROLLBACK = "rollback"
+    ROLLBACK_PROMOTION = "rollback-promotion"
+    ROLLED_BACK = "rolled-back"
+
+
+WAYS_BACK = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION, Kind.ROLLED_BACK)
+PROMOTION = (Kind.PROMOTE_ROLL, Kind.PROMOTE_RETURN)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the route does. Shares are Fractions of 1; no methods means that all are mirrored.
+
+    `phase` is the phase that shaped the route, None where the route is as before the release.
+    """
+
+    phase: str | None = None
+    share: Fraction = Fraction(0)
+    mirror: Fraction = Fraction(0)
+    methods: tuple[str, ...] = ()
+    testers: bool = False
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether any request is sent to the canary."""
+        return bool(self.share or self.mirror or self.testers)
+
+
+AS_BEFORE = Traffic()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A complete state of the release.
+
+    `canary_replicas` is 0 where the canary's objects are gone; `needs` is how many canary pods the traffic of
+    this phase wants. The pause is in seconds.
+    """
+
+    name: str
+    kind: Kind
+    stable_image: str
+    stable_replicas: int
+    canary_replicas: int = 0
+    traffic: Traffic = AS_BEFORE
+    needs: int = 0
+    pause: int = 0
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder: safe in shells and URLs."""
+        return self.name.lower().replace("%", "-percent").replace(" ", "-")
+
+    @property
+    def route_first(self) -> bool:
+        """Whether the route is applied before the workloads: on the ways back traffic moves first."""
+        return self.kind in WAYS_BACK
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The release: the phases in order, and the ways back."""
+
+    canary: Canary
+    phases: tuple[Phase, ...]
+
+    def names(self) -> list[str]:
+        """Every phase that can be asked for."""
+        return [phase.name for phase in (*self.phases, *self.ways_back())]
+
+    def ways_back(self) -> tuple[Phase, ...]:
+        """`rollback from P`, `rollback-promotion from P` and `rolled-back`."""
+        if self.canary.canary is None:
+            return ()
+        back = [self._back_from(phase) for phase in self.phases if phase.canary_replicas]
+        rolled_back = replace(self.phases[0], name="rolled-back", kind=Kind.ROLLED_BACK)
+        return (*back, rolled_back)
+
+    def find(self, name: str, origin: str | None = None) -> Phase:
+        """The phase of a name; `origin` is where a way back starts (`rollback`, `--from 5%`).
+
+        Raises UsageError with what is there and what was probably meant.
+        """
+        wanted = canonical(name)
+        if wanted in ("rollback", "rollback-promotion"):
+            return self._way_back(wanted, origin)
+        head, joint, tail = wanted.partition(" from ")
+        if joint:
+            wanted = f"{head} from {canonical(tail)}"
+        for phase in (*self.phases, *self.ways_back()):
+            if phase.name == wanted:
+                return phase
+        raise UsageError(f"unknown phase `{name}`", self._what_is_there(wanted))
+
+    def previous(self, phase: Phase) -> Phase | None:
+        """The phase before this one on the way that leads here; for `before`, the way back from deploy."""
+        if self.canary.canary is None:
+            return None
+        if phase.kind is Kind.BEFORE:
+            return self.phases[1]
+        if phase.kind is Kind.ROLLED_BACK:
+            return next(way for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)
+        if phase.kind in WAYS_BACK:
+            return self.find(phase.name.partition(" from ")[2])
+        return self.phases[self.phases.index(phase) - 1]
+
+    def peak(self) -> int:
+        """The most pods that the release asks for at one time."""
+        return max(phase.stable_replicas + phase.canary_replicas for phase in self.phases)
+
+    def capacity_findings(self) -> Iterator[Finding]:
+        """Where replicas that the user gave are fewer than a share needs, now or in the next phase."""
+        for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):
+            needs = max(phase.needs, following.needs if following else 0)
+            if 0 < phase.canary_replicas < needs:
+                later = "" if needs == phase.needs or following is None else f", which `{following.name}` starts with"
+                yield Finding(
+                    "capacity", "warning", ("spec",),
+                    f"`{phase.name}` runs {_pods(phase.canary_replicas)} of the canary{later}; the share needs {needs}",
+                    hint="leave `replicas` out, and they follow the shares",
+                )
+
+    def jump_problem(self, start: Phase, to: Phase) -> str | None:
+        """Why going straight from one phase to another is not safe; None where it is (V4)."""
+        if to.canary_replicas and start.canary_replicas < min(to.needs, to.canary_replicas):
+            return f"`{start.name}` runs {_pods(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
+        if to.canary_replicas < min(start.needs, start.canary_replicas) and start.traffic.reaches_canary:
+            return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
+        rolls = start.stable_image != to.stable_image
+        if rolls and to.kind is not Kind.ROLLBACK_PROMOTION and (start.traffic.share, to.traffic.share) != (1, 1):
+            return f"`{to.name}` rolls the stable pods while they serve"
+        return None
+
+    def _back_from(self, phase: Phase) -> Phase:
+        if phase.kind in PROMOTION:
+            full = next(other for other in self.phases if other.traffic.share == 1)
+            name = f"rollback-promotion from {phase.name}"
+            return replace(full, name=name, kind=Kind.ROLLBACK_PROMOTION, pause=0, gates=())
+        name = f"rollback from {phase.name}"
+        return replace(phase, name=name, kind=Kind.ROLLBACK, traffic=AS_BEFORE, needs=0, pause=0, gates=())
+
+    def _way_back(self, wanted: str, origin: str | None) -> Phase:
+        if origin is None:
+            raise UsageError(f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file")
+        start = self.find(origin)
+        if start.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION):
+            return start
+        back = next((way for way in self.ways_back() if way.name == f"{wanted} from {start.name}"), None)
+        if back is None:
+            raise UsageError(f"no {wanted} from `{start.name}`", self._other_way(wanted, start))
+        return back
+
+    def _other_way(self, wanted: str, start: Phase) -> str:
+        if not start.canary_replicas:
+            return "there is no canary in that phase"
+        other = "rollback" if wanted == "rollback-promotion" else "rollback-promotion"
+        return f"use `{other} from {start.name}`"
+
+    def _what_is_there(self, wanted: str) -> str:
+        if self.canary.canary is None:
+            return "the file has no spec.canary, so there is only `before`; give spec.canary.tag or --canary-tag"
+        names = self.names()
+        close = nearest(wanted, names) or nearest(f"{wanted}%", names)
+        known = ", ".join(phase.name for phase in self.phases)
+        meant = f"did you mean `{close}`? " if close else ""
+        return f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
+
+
+def plan(canary: Canary) -> Plan:
+    """All phases of a release; for a file without canary, `before` alone."""
+    replicas = canary.stable.replicas or 1
+    before = Phase("before", Kind.BEFORE, canary.stable.image, replicas)
+    if canary.canary is None:
+        return Plan(canary, (before,))
+    middle = list(_middle(canary, before))
+    full = middle[-1]
+    roll = replace(
+        full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_image=canary.canary.image, pause=0, gates=()
+    )
+    back = replace(roll, name="promote-return", kind=Kind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
+    promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_image=canary.canary.image)
+    return Plan(canary, (before, *middle, roll, back, promoted))
+
+
+def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
+    """deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
+    steps = (Step("deploy"), *canary.steps)
+    needs = [0, *(_needs(step, before.stable_replicas) for step in canary.steps)]
+    testers = False
+    for index, step in enumerate(steps):
+        traffic = AS_BEFORE
+        if index:
+            testers = canary.testers is not None and not step.mirror
+            traffic = Traffic(step.name, step.weight, step.mirror, step.methods if step.mirror else (), testers)
+        around = max(1, *needs[max(index - 1, 0) : index + 2])
+        given = step.replicas or (canary.canary.replicas if canary.canary else None)
+        yield replace(
+            before,
+            name=step.name,
+            kind=_kind(step),
+            canary_replicas=given or around,
+            traffic=traffic,
+            needs=needs[index],
+            pause=step.pause,
+            gates=step.gates,
+        )
+
+
+def _needs(step: Step, stable_replicas: int) -> int:
+    """The canary pods that a step's traffic needs: its share of what stable has, and at least one."""
+    return max(1, math.ceil((step.weight or step.mirror) * stable_replicas))
+
+
+def _kind(step: Step) -> Kind:
+    if step.name == "deploy":
+        return Kind.DEPLOY
+    if step.mirror:
+        return Kind.MIRROR
+    return Kind.WEIGHT if step.weight else Kind.HEADER_ONLY
+
+
+def changes(start: Phase | None, phase: Phase, canary: Canary) -> str:
+    """What a phase changes, in words."""
+    if start is None:
+        return ""
+    words = [*_object_changes(start, phase, canary), *_route_changes(start, phase, canary)]
+    more = phase.canary_replicas - start.canary_replicas
+    if start.canary_replicas and phase.canary_replicas and more:
+        purpose = "more for what follows" if more > 0 else "fewer"
+        words.append(f"{'a pod' if abs(more) == 1 else f'{abs(more)} pods'} {purpose}")
+    return "; ".join(words)
+
+
+def _object_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+    if bool(start.canary_replicas) != bool(phase.canary_replicas):
+        yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {canary.name}-canary"
+    if start.stable_image != phase.stable_image and canary.canary is not None:
+        version = canary.canary.version if phase.stable_image == canary.canary.image else canary.stable.version
+        idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
+        yield f"Deployment {canary.name}-stable → {version}{idle}"
+
+
+def _route_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+    if start.traffic == phase.traffic:
+        return
+    if phase.kind is Kind.MIRROR:
+        what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
+        yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
+    elif phase.traffic.testers and not start.traffic.testers and canary.testers:
+        yield f"route: {canary.testers.header}: {canary.testers.value} → canary"
+    else:
+        yield "route"
+
+
+def _pods(number: int) -> str:
+    return f"{number} pod" if number == 1 else f"{number} pods"
+
