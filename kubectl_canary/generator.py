@@ -28,10 +28,10 @@ class Rendered:
     text: str
     value: dict[str, Any]
 
-    @property
-    def file_stem(self) -> str:
-        """`deployment-my-app-stable`."""
-        return f"{self.planned.kind.lower()}-{self.planned.names['name']}"
+    def file_name(self, route_first: bool) -> str:
+        """`20-deployment-my-app-stable.yaml`: the same in every phase, but for a route that is applied first."""
+        slot = "00" if route_first and self.planned.group == "route" else self.planned.slot
+        return f"{slot}-{self.planned.kind.lower()}-{self.planned.names['name']}.yaml"
 
 
 class Generator:
@@ -71,9 +71,8 @@ class Generator:
             findings += _findings(document, one)
             rendered.append(Rendered(one, text, document.value))
         if findings:
-            raise Refused("the templates print something else than the plan", findings) if self.folder else Refused(
-                "the API server would refuse what was rendered", findings
-            )
+            culprit = "the templates print something else than the plan" if self.folder else "the API server would refuse"
+            raise Refused(culprit, findings)
         return rendered
 
     def _source(self, name: str) -> tuple[str, str, Any] | None:
@@ -196,14 +195,12 @@ def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterato
 
 def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
     """Rules that send to the release's Services and were not planned."""
-    own = {ref["name"] for rule in one.facts["spec"]["rules"] for ref in rule["backendRefs"]}
-    own |= {name.removesuffix("-stable") + "-canary" for name in own if name.endswith("-stable")}
     planned = {rule["name"] for rule in one.facts["spec"]["rules"]}
     spec = value.get("spec")
     rules = spec.get("rules") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict) and rule.get("name") not in planned:
-            for name in sorted(own & set(_backends(rule))):
+            for name in sorted({*one.services} & {*_backends(rule)}):
                 message = f"{_title(one)}: sends to {name}, which the plan does not know"
                 yield Finding("plan", "error", ("spec", "rules", index), message, Where(one.template))
 

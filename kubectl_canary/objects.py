@@ -24,7 +24,10 @@ GROUPS = ("services", "workloads", "gateway", "route")
 
 @dataclass(frozen=True)
 class Planned:
-    """An object to be rendered: its group (`--only`), its template and the template's names, and its facts."""
+    """An object to be rendered: its group (`--only`), its template and the template's names, and its facts.
+
+    A route names the release's two Services, which only its planned rules may send to.
+    """
 
     group: str
     template: str
@@ -32,6 +35,12 @@ class Planned:
     kind: str
     names: dict[str, Any]
     facts: dict[str, Any]
+    services: tuple[str, ...] = ()
+
+    @property
+    def slot(self) -> str:
+        """Where the object stands in apply order: two digits that are the same in every phase."""
+        return f"{GROUPS.index(self.group) + 1}{int(self.names['labels'].get('version') == 'canary')}"
 
     @property
     def key(self) -> tuple[str, str, str | None, str]:
@@ -164,7 +173,8 @@ def _route(canary: Canary, phase: Phase) -> Planned:
     spec = _route_spec(canary, phase)
     names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
     facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
-    return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts)
+    services = (f"{canary.name}-stable", f"{canary.name}-canary")
+    return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
 
 
 def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:

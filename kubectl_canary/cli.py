@@ -1,0 +1,136 @@
+"""The command group; the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from kubectl_canary import __version__
+from kubectl_canary.errors import CanaryError, Refused
+from kubectl_canary.findings import in_order
+from kubectl_canary.outside.output import ClosedPipe, say
+
+VERBS = ("init", "plan", "render", "version", "completion")
+BUG, INTERRUPTED, CLOSED_PIPE = 3, 128 + signal.SIGINT, 141
+REPORT_TO = "https://github.com/kubectl-canary/kubectl-canary/issues"
+
+HELP = """Canary releases on the Kubernetes Gateway API without a controller: every phase is a file.
+
+Find more information at: https://github.com/kubectl-canary/kubectl-canary"""
+
+
+class Group(click.Group):
+    """Verbs that are imported when they are used; help in kubectl's manner."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which a release meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"kubectl_canary.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest verb for one that is not there."""
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from kubectl_canary.findings import nearest
+
+            close = nearest(args[0], VERBS)
+            meant = f"; did you mean `{close}`?" if close else ""
+            raise click.UsageError(f"unknown command `{args[0]}` for `{ctx.command_path}`{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """kubectl's layout: what it is, the commands, how to go on."""
+        verbs = [(name, self.get_command(ctx, name)) for name in VERBS]
+        lines = [HELP, "", "Available Commands:"]
+        lines += [f"  {name:<12}{verb.short_help}" for name, verb in verbs if verb is not None]
+        lines += ["", "Usage:", f"  {ctx.command_path} COMMAND [flags]", ""]
+        lines += [f'Use "{ctx.command_path} COMMAND --help" for more information about a command.']
+        formatter.write("\n".join(lines) + "\n")
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """Canary releases on the Kubernetes Gateway API without a controller."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments), program_name()))
+
+
+def run(arguments: list[str], program: str) -> int:
+    """One command line; answers with the exit code."""
+    try:
+        return group.main(arguments or ["--help"], prog_name=program, standalone_mode=False) or 0
+    except ClosedPipe:
+        return CLOSED_PIPE
+    except CanaryError as error:
+        say(_message(error))
+        say(f"\nSee '{_asked(program, arguments)} --help'.")
+        return error.exit_code
+    except click.UsageError as error:
+        say(f"error: {error.format_message()}")
+        say(f"\nSee '{error.ctx.command_path if error.ctx else program} --help'.")
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted, nothing was printed")
+        return INTERRUPTED
+    except Exception:
+        say(_bug_report(arguments))
+        return BUG
+
+
+def program_name() -> str:
+    """What the user typed: kubectl runs us as `kubectl-canary`."""
+    name = Path(sys.argv[0]).name
+    if name == "__main__.py":
+        return "python -m kubectl_canary"
+    return "kubectl canary" if name.removesuffix(".exe") == "kubectl-canary" else name
+
+
+def complete() -> None:
+    """`kubectl_complete-canary`: kubectl's question for completions, answered in its protocol."""
+    from kubectl_canary.commands.completion import answer
+
+    sys.exit(answer(sys.argv[1:]))
+
+
+def _message(error: CanaryError) -> str:
+    lines = [f"error: {error.message}"]
+    if isinstance(error, Refused):
+        lines = [f"{lines[0]}, nothing was printed", "", *(str(finding) for finding in in_order(error.findings))]
+    if error.hint:
+        lines.append(error.hint)
+    return "\n".join(lines)
+
+
+def _asked(program: str, arguments: list[str]) -> str:
+    verb = arguments[0] if arguments and arguments[0] in VERBS else ""
+    return f"{program} {verb}".strip()
+
+
+def _bug_report(arguments: list[str]) -> str:
+    system = f"kubectl-canary {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    return "\n".join([
+        "error: this is a bug in kubectl canary, nothing was printed",
+        "",
+        f"Please report it with what follows: {REPORT_TO}",
+        system,
+        f"arguments: {' '.join(arguments)}",
+        traceback.format_exc(),
+    ])
+

@@ -1,0 +1,82 @@
+"""What verbs share: kubectl's help layout, and the flags that name a release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from kubectl_canary.outside.output import say, write
+from kubectl_canary.release import Release
+
+Function = Callable[..., Any]
+
+
+class Verb(click.Command):
+    """A command whose help is laid out as kubectl's: what it does, examples, options, usage."""
+
+    def __init__(self, *arguments: Any, examples: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.examples = examples
+
+    def get_help(self, ctx: click.Context) -> str:
+        """kubectl's layout."""
+        # a program called `python -m kubectl_canary` shows examples as it is called
+        examples = self.examples.strip("\n").replace("kubectl canary", ctx.find_root().command_path)
+        parts = [(self.help or "").strip(), f"Examples:\n{examples}", f"Options:\n{self._options(ctx)}"]
+        return "\n\n".join([*parts, f"Usage:\n  {ctx.command_path} {self._arguments()}[options]"])
+
+    def _options(self, ctx: click.Context) -> str:
+        records = [record for record in (one.get_help_record(ctx) for one in self.get_params(ctx)) if record]
+        return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
+
+    def _arguments(self) -> str:
+        return "".join(f"{one.make_metavar(click.Context(self))} " for one in self.params if isinstance(one, click.Argument))
+
+
+def verb(name: str, summary: str, description: str, examples: str) -> Callable[[Function], Verb]:
+    """Make a function a verb."""
+
+    def decorate(function: Function) -> Verb:
+        command = click.command(name, cls=Verb, short_help=summary, help=description, examples=examples)(function)
+        assert isinstance(command, Verb)
+        return command
+
+    return decorate
+
+
+def release_flags(function: Function) -> Function:
+    """The flags with which a release is read: -f, --set, --canary-tag, -n."""
+    flags = (
+        click.option(
+            "-f", "--filename", "files", multiple=True, metavar="FILE", default=["canary.yaml"], show_default=False,
+            help="The canary file (default canary.yaml), or - for standard input. Several are merged in order.",
+        ),
+        click.option(
+            "--set", "settings", multiple=True, metavar="PATH=VALUE",
+            help="Set a value of the canary file, as in --set spec.stable.replicas=5. May be given several times.",
+        ),
+        click.option("--canary-tag", metavar="TAG", help="The tag to release, instead of the file's."),
+        click.option(
+            "-n", "--namespace", metavar="NAMESPACE", help="The namespace of all objects, instead of the file's."
+        ),
+    )
+    for flag in reversed(flags):
+        function = flag(function)
+    return function
+
+
+def load(files: tuple[str, ...], settings: tuple[str, ...], canary_tag: str | None, namespace: str | None) -> Release:
+    """Read a release."""
+    from kubectl_canary import release
+
+    return release.load(files, settings, canary_tag, namespace)
+
+
+def finish(text: str, release: Release) -> int:
+    """Print what was asked for, then what the user should know about it; answers with the exit code."""
+    write(text)
+    for warning in release.warnings:
+        say(str(warning))
+    return 0

@@ -1,0 +1,152 @@
+"""`kubectl canary render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kubectl_canary.commands.common import finish, load, release_flags, verb
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.generator import Generator, Rendered
+from kubectl_canary.objects import GROUPS, planned, removed
+from kubectl_canary.outside.output import say
+from kubectl_canary.plan import WAYS_BACK, Phase, Plan
+from kubectl_canary.release import Release
+
+
+@verb(
+    "render",
+    "Print the documents of a phase, or write those of all phases into a folder",
+    "Print the documents of a phase, ready for `kubectl apply -f -`, or write those of all phases into a folder.\n\n"
+    "A phase is a complete state: all objects, in the order in which to apply them. Without --phase it is the\n"
+    "phase that the file declares (spec.phase).",
+    """
+  # Bring the phase that the file declares into the cluster
+  kubectl canary render | kubectl apply -f -
+
+  # Another phase
+  kubectl canary render --phase 25% | kubectl apply -f -
+
+  # The way back from where the release stands: the route alone
+  kubectl canary render --phase rollback --only route | kubectl apply -f -
+
+  # Delete what the last phase leaves behind
+  kubectl canary render --phase promoted --removed | kubectl delete -f -
+
+  # All phases as files: OUT/current/ for Argo CD or Flux, OUT/phases/ for review
+  kubectl canary render --all -o dir=OUT
+""",
+)
+@release_flags
+@click.option("--phase", "phase_name", metavar="PHASE", help="The phase, instead of the file's. `plan` lists them.")
+@click.option("--from", "origin", metavar="PHASE", help="Where a way back starts, instead of the file's phase.")
+@click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT.")
+@click.option("--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}.")
+@click.option("--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not.")
+@click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
+@click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
+def command(
+    files: tuple[str, ...],
+    settings: tuple[str, ...],
+    canary_tag: str | None,
+    namespace: str | None,
+    phase_name: str | None,
+    origin: str | None,
+    all_phases: bool,
+    only: tuple[str, ...],
+    only_removed: bool,
+    output: str,
+    templates: str | None,
+) -> int:
+    """Render."""
+    folder = _folder(output)
+    if folder is None and all_phases:
+        raise UsageError("--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one")
+    if folder is not None and (phase_name or origin or only or only_removed):
+        raise UsageError("-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out")
+    release = load(files, settings, canary_tag, namespace)
+    generator = Generator(templates)
+    if folder is not None:
+        return _write_folder(release, generator, folder)
+    phase = _asked_phase(release, phase_name, origin)
+    _warn_of_jump(release, phase)
+    wanted = planned(release.plan.canary, phase)
+    if only_removed:
+        wanted = removed(release.plan.canary, _start(release.plan, phase, origin), phase)
+        if not wanted:
+            say(f"`{phase.name}` removes nothing")
+    rendered = generator.render([one for one in wanted if not only or one.group in only])
+    return finish(_as_json(rendered) if output == "json" else _as_yaml(rendered), release)
+
+
+def _folder(output: str) -> Path | None:
+    if output in ("yaml", "json"):
+        return None
+    kind, equals, folder = output.partition("=")
+    if kind != "dir":
+        raise UsageError(f"-o {output}: unknown format", "yaml, json or dir=OUT")
+    if not equals or not folder:
+        raise UsageError(f"-o {output}: into which folder?", "for example -o dir=rendered")
+    return Path(folder)
+
+
+def _asked_phase(release: Release, name: str | None, origin: str | None) -> Phase:
+    if name is None:
+        if origin is not None:
+            raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
+        return _declared(release)
+    if origin is not None and name.strip() not in ("rollback", "rollback-promotion"):
+        raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
+    return release.plan.find(name, origin or (release.current.name if release.current else None))
+
+
+def _declared(release: Release) -> Phase:
+    if release.current is not None:
+        return release.current
+    names = ", ".join(f"`{phase.name}`" for phase in release.plan.phases)
+    message = f"missing: where does the release stand? One of {names}, or give --phase"
+    finding = Finding("phase", "error", ("spec", "phase"), message, Where(release.file))
+    raise Refused(f"{release.file} does not say which phase to render", [finding])
+
+
+def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
+    return plan.find(origin) if origin and phase.kind not in WAYS_BACK else plan.previous(phase)
+
+
+def _warn_of_jump(release: Release, phase: Phase) -> None:
+    """Say so where going from the declared phase straight to this one is not safe."""
+    problem = release.plan.jump_problem(release.current, phase) if release.current else None
+    if problem is not None:
+        say(f"warning: do not apply this straight from `{release.current.name if release.current else ''}`: {problem}")
+
+
+def _as_yaml(rendered: list[Rendered]) -> str:
+    return "---\n".join(one.text for one in rendered)
+
+
+def _as_json(rendered: list[Rendered]) -> str:
+    from kubectl_canary.reports import as_json
+
+    return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
+
+
+def _write_folder(release: Release, generator: Generator, out: Path) -> int:
+    from kubectl_canary.outside import folder
+
+    canary, plan = release.plan.canary, release.plan
+    files = _phase_files(generator, plan, _declared(release), "current")
+    for number, phase in enumerate(plan.phases):
+        files |= _phase_files(generator, plan, phase, f"phases/{number:02}-{phase.slug}")
+    for phase in plan.ways_back():
+        files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
+    owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
+    changed = folder.write(out, owner, files)
+    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{_declared(release).name}`")
+    return finish("", release)
+
+
+def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
+    rendered = generator.render(planned(plan.canary, phase))
+    return {f"{place}/{one.file_name(phase.route_first)}": one.text for one in rendered}

@@ -1,0 +1,43 @@
+"""`kubectl canary version`."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from kubectl_canary import __version__
+from kubectl_canary.admission import catalog
+from kubectl_canary.commands.common import verb
+from kubectl_canary.outside.output import write
+
+
+@verb(
+    "version",
+    "Print the version, and the releases that documents are checked against",
+    "Print the version, and the releases of Gateway API and Kubernetes that documents are checked against.",
+    """
+  # The version, for people
+  kubectl canary version
+
+  # The version, for programs
+  kubectl canary version -o json
+""",
+)
+@click.option("-o", "--output", type=click.Choice(["json"]), help="json.")
+def command(output: str | None) -> int:
+    """Print the version."""
+    facts = {
+        "version": f"v{__version__}",
+        "gatewayAPI": f"{catalog.GATEWAY_API} ({catalog.CHANNEL})",
+        "kubernetes": catalog.KUBERNETES,
+        "python": platform.python_version(),
+    }
+    if output == "json":
+        from kubectl_canary.reports import as_json
+
+        write(as_json(facts))
+        return 0
+    names = {"version": "kubectl-canary", "gatewayAPI": "Gateway API", "kubernetes": "Kubernetes", "python": "Python"}
+    write("".join(f"{names[key]} {value}\n" for key, value in facts.items()))
+    return 0

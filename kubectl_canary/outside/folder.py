@@ -1,0 +1,112 @@
+"""An output folder that we share with others: our files are replaced, theirs are not touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kubectl_canary.errors import UsageError, WorldError
+
+LIST = ".kubectl-canary"
+OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,2}\Z")
+
+
+def write(out: Path, owner: str, files: dict[str, str]) -> int:
+    """Make `out` hold exactly these files of ours, by relative path; returns how many changed.
+
+    Everything is written beside its place first and moved there then, file by file; the list of our files is
+    written before, so that a run after an interrupted one knows them all. Raises UsageError where a file of
+    somebody else is in the way or the folder is another application's, WorldError where it cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _locked(out):
+            return _replace(out, owner, files)
+    except OSError as error:
+        raise WorldError(f"cannot write to {out}: {error.strerror or error}") from None
+
+
+def _replace(out: Path, owner: str, files: dict[str, str]) -> int:
+    before = _listed(out, owner)
+    changed = {name: text for name, text in files.items() if _text(out / name) != text}
+    _refuse_foreign(out, set(changed) - before)
+    stale = before - set(files)
+    staging = Path(tempfile.mkdtemp(prefix=f"{LIST}.", dir=out))
+    try:
+        for name, text in changed.items():
+            _write(staging / name, text)
+        _write_list(out, staging, owner, before | set(files))
+        for name in changed:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).replace(out / name)
+        for name in stale:
+            (out / name).unlink(missing_ok=True)
+            _remove_empty(out, (out / name).parent)
+        _write_list(out, staging, owner, set(files))
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return len(changed) + len(stale)
+
+
+def _listed(out: Path, owner: str) -> set[str]:
+    """The files that we wrote the last time."""
+    text = _text(out / LIST)
+    if text is None:
+        return set()
+    first, *names = text.splitlines() or [""]
+    if first != f"# {owner}":
+        other = first.removeprefix("# ")
+        raise UsageError(f"{out} holds the phases of {other}, not of {owner}", "give each application its own folder")
+    return {name for name in names if OURS.match(name) and ".." not in name}
+
+
+def _write_list(out: Path, staging: Path, owner: str, names: set[str]) -> None:
+    _write(staging / LIST, "\n".join([f"# {owner}", *sorted(names)]) + "\n")
+    (staging / LIST).replace(out / LIST)
+
+
+def _refuse_foreign(out: Path, names: set[str]) -> None:
+    foreign = sorted(name for name in names if (out / name).exists() or (out / name).is_symlink())
+    if foreign:
+        first = out / foreign[0]
+        raise UsageError(f"{first} is there already and not written by us", "move it away, or choose another folder")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))
+
+
+def _remove_empty(out: Path, folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        while folder != out:
+            folder.rmdir()
+            folder = folder.parent
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Two of us at once take turns; where there is no flock (Windows), the moves alone must do."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,60 @@
+"""From files and flags to a plan: what every verb starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kubectl_canary import canaryfile, sources
+from kubectl_canary.admission import formats
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding
+from kubectl_canary.plan import Phase, Plan, plan
+
+
+@dataclass(frozen=True)
+class Release:
+    """A plan, the phase that the file declares (None where it declares none), and what to say about them."""
+
+    plan: Plan
+    current: Phase | None
+    warnings: tuple[Finding, ...]
+    file: str
+
+
+def load(
+    files: Sequence[str], settings: Sequence[str] = (), canary_tag: str | None = None, namespace: str | None = None
+) -> Release:
+    """Read and plan a release.
+
+    Raises Refused with every finding, UsageError for flags that cannot be.
+    """
+    if namespace is not None:
+        try:
+            formats.dns_label(namespace)
+        except ValueError as error:
+            raise UsageError(f"--namespace: {error}") from None
+    tag = [f"spec.canary.tag={canary_tag}"] if canary_tag is not None else []
+    source = sources.load(files, [*settings, *tag])
+    canary = canaryfile.parse(source, namespace)
+    made = plan(canary)
+    name = " + ".join(dict.fromkeys(document.file for document in source.documents))
+    warnings = tuple(replace(one, where=source.where(_replicas_path(source.value))) for one in made.capacity_findings())
+    return Release(made, _declared(made, source), warnings, name)
+
+
+def _declared(made: Plan, source: sources.Sources) -> Phase | None:
+    name = made.canary.phase
+    if name is None:
+        return made.phases[0] if made.canary.canary is None else None
+    try:
+        return made.find(name)
+    except UsageError as error:
+        path = ("spec", "phase")
+        finding = Finding("phase", "error", path, error.message, source.value_where(path), error.hint)
+        raise Refused(f"{finding.where.file} is not valid", [finding]) from None
+
+
+def _replicas_path(value: dict[str, dict[str, dict[str, object]]]) -> tuple[str, ...]:
+    in_canary = "replicas" in value["spec"].get("canary", {})
+    return ("spec", "canary", "replicas") if in_canary else ("spec", "phases")

@@ -1,0 +1,164 @@
+"""Plans and findings as text, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kubectl_canary import shares
+from kubectl_canary.findings import Finding
+from kubectl_canary.plan import Phase, Plan, changes
+from kubectl_canary.steps import Gate, percent
+
+HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
+
+
+def plan_table(plan: Plan, current: Phase | None) -> str:
+    """The release as a table; an arrow stands at the phase where it is."""
+    rows = [_cells(plan, phase) for phase in plan.phases]
+    pods = max(len(str(phase.stable_replicas + phase.canary_replicas)) for phase in plan.phases)
+    lines = [["", HEADINGS[0], HEADINGS[1], HEADINGS[2], HEADINGS[3], HEADINGS[4]]]
+    for phase, (stable, canary, wait, change) in zip(plan.phases, rows, strict=True):
+        arrow = "→" if phase == current else ""
+        lines.append([arrow, phase.name, _side(stable, pods), _side(canary, pods), wait, change])
+    if current is not None and current not in plan.phases:
+        lines.append(["→", current.name, *_way_back_cells(current, pods), "", changes(plan.previous(current), current, plan.canary)])
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    right = (4,)
+    return "\n".join(
+        "  " + "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _way_back_cells(phase: Phase, pods: int) -> tuple[str, str]:
+    return (
+        _side((1 - phase.traffic.share, phase.stable_replicas), pods),
+        _side((phase.traffic.share, phase.canary_replicas), pods),
+    )
+
+
+def _side(side: Any, width: int) -> str:
+    share, replicas = side
+    return f"{percent(share).replace('%', ' %'):>7}  {replicas:>{width}} {'pod' if replicas == 1 else 'pods'}"
+
+
+def _cells(plan: Plan, phase: Phase) -> tuple[Any, Any, str, str]:
+    share = phase.traffic.share
+    words = [changes(plan.previous(phase) if phase is not plan.phases[0] else None, phase, plan.canary)]
+    words += [f"gate: {gate_text(gate)}" for gate in phase.gates]
+    return (
+        (1 - share, phase.stable_replicas),
+        (share, phase.canary_replicas),
+        wait_text(phase.pause),
+        "; ".join(word for word in words if word),
+    )
+
+
+def wait_text(seconds: int) -> str:
+    """`10m`, `1h30m`, `45s`; nothing for no wait."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    return "".join(f"{number}{unit}" for number, unit in ((hours, "h"), (minutes, "m"), (left, "s")) if number)
+
+
+def gate_text(gate: Gate) -> str:
+    """`error rate ≤ 0.01`, `requests ≥ 100 (3 times)`."""
+    bounds = [f"{sign} {bound:g}" for sign, bound in (("≥", gate.min), ("≤", gate.max)) if bound is not None]
+    times = f" ({gate.passes} times)" if gate.passes > 1 else ""
+    return f"{gate.name} {' and '.join(bounds)}{times}"
+
+
+def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> str:
+    """The whole answer of `plan`, for a person."""
+    canary = plan.canary
+    place = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
+    if canary.canary is None:
+        return "\n".join([
+            f"{place}: {canary.stable.version}, no release under way",
+            "",
+            plan_table(plan, current),
+            "",
+            f"To plan one: {command} plan --canary-tag TAG, or write spec.canary into the file.",
+            "",
+        ])
+    return "\n".join([
+        f"{place}: {canary.stable.version} → {canary.canary.version}, through HTTPRoute {canary.route.name}",
+        "",
+        plan_table(plan, current),
+        "",
+        f"At most {plan.peak()} pods. Way back at every phase before promotion, the route alone:",
+        f"  {command} render --phase rollback --only route | kubectl apply -f -",
+        checked,
+        "",
+    ])
+
+
+def plan_markdown(plan: Plan, current: Phase | None) -> str:
+    """The release as a Markdown table, for a pull request."""
+    lines = ["| phase | stable | canary | wait | changes |", "|---|---|---|---|---|"]
+    for phase in plan.phases:
+        (stable, stable_pods), (share, pods), wait, change = _cells(plan, phase)
+        name = f"**{phase.name}** (now)" if phase == current else phase.name
+        cells = (name, f"{percent(stable)}, {stable_pods} pods", f"{percent(share)}, {pods} pods", wait, change)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def plan_json(plan: Plan, current: Phase | None, findings: Sequence[Finding]) -> str:
+    """The release as JSON, for programs: shares as percentages, pauses in seconds."""
+    canary = plan.canary
+    return as_json({
+        "name": canary.name,
+        "namespace": canary.namespace,
+        "route": canary.route.name,
+        "stable": canary.stable.image,
+        "canary": canary.canary.image if canary.canary else None,
+        "phase": current.name if current else None,
+        "phases": [_phase_json(plan, phase) for phase in plan.phases],
+        "waysBack": [_phase_json(plan, phase) for phase in plan.ways_back()],
+        "peakPods": plan.peak(),
+        "findings": [finding_json(finding) for finding in findings],
+    })
+
+
+def _phase_json(plan: Plan, phase: Phase) -> dict[str, Any]:
+    share = phase.traffic.share
+    stable_weight, canary_weight = shares.weights(share)
+    return {
+        "name": phase.name,
+        "kind": phase.kind.value,
+        "stable": {
+            "share": percent(1 - share), "weight": stable_weight,
+            "replicas": phase.stable_replicas, "image": phase.stable_image,
+        },
+        "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
+        "mirror": percent(phase.traffic.mirror),
+        "testers": phase.traffic.testers,
+        "pauseSeconds": phase.pause,
+        "gates": [vars(gate) for gate in phase.gates],
+        "changes": changes(plan.previous(phase), phase, plan.canary) if phase.kind.value != "before" else "",
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding for programs."""
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "file": finding.where.file,
+        "line": finding.where.line,
+        "column": finding.where.column,
+        "path": ".".join(map(str, finding.path)),
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON with a newline at its end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
