@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import platform
-import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +14,14 @@ from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import in_order
 from kubectl_canary.outside.output import ClosedPipe, say
 
-VERBS = ("init", "plan", "render", "version", "completion")
-BUG, INTERRUPTED, CLOSED_PIPE = 3, 128 + signal.SIGINT, 141
+VERBS = {
+    "init": "Write a canary.yaml",
+    "plan": "Show the whole release as a table",
+    "render": "Print the documents of a phase, or write those of all phases into a folder",
+    "version": "Print the version, and the releases that documents are checked against",
+    "completion": "Print a shell's completion script",
+}
+BUG, INTERRUPTED, CLOSED_PIPE = 3, 130, 141
 REPORT_TO = "https://github.com/kubectl-canary/kubectl-canary/issues"
 
 HELP = """Canary releases on the Kubernetes Gateway API without a controller: every phase is a file.
@@ -27,7 +30,7 @@ Find more information at: https://github.com/kubectl-canary/kubectl-canary"""
 
 
 class Group(click.Group):
-    """Verbs that are imported when they are used; help in kubectl's manner."""
+    """Verbs that are imported when they are used, not when they are listed; help in kubectl's manner."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order in which a release meets them."""
@@ -54,9 +57,7 @@ class Group(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """kubectl's layout: what it is, the commands, how to go on."""
-        verbs = [(name, self.get_command(ctx, name)) for name in VERBS]
-        lines = [HELP, "", "Available Commands:"]
-        lines += [f"  {name:<12}{verb.short_help}" for name, verb in verbs if verb is not None]
+        lines = [HELP, "", "Available Commands:", *(f"  {name:<12}{summary}" for name, summary in VERBS.items())]
         lines += ["", "Usage:", f"  {ctx.command_path} COMMAND [flags]", ""]
         lines += [f'Use "{ctx.command_path} COMMAND --help" for more information about a command.']
         formatter.write("\n".join(lines) + "\n")
@@ -124,6 +125,9 @@ def _asked(program: str, arguments: list[str]) -> str:
 
 
 def _bug_report(arguments: list[str]) -> str:
+    import platform
+    import traceback
+
     system = f"kubectl-canary {__version__}, Python {platform.python_version()}, {platform.platform()}"
     return "\n".join([
         "error: this is a bug in kubectl canary, nothing was printed",

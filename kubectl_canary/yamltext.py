@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from yaml.events import (
@@ -21,14 +21,17 @@ from yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
 )
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where
 
-Parser: type[Any] = getattr(yaml, "CParser", yaml.Loader)
+Parser: Any
+try:
+    from yaml.cyaml import CParser as Parser
+except ImportError:  # PyYAML was built without libyaml: the same events, slower
+    Parser = yaml.Loader
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
@@ -135,7 +138,8 @@ def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
 
 
 def _place(event: Any) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1
 
 
 class _Composer:
@@ -147,7 +151,7 @@ class _Composer:
         self.complaints: list[Finding] = []
 
     def documents(self) -> Iterator[Document]:
-        while not isinstance(event := self.next(), StreamEndEvent):
+        while type(event := self.next()) is not StreamEndEvent:
             if isinstance(event, DocumentStartEvent):
                 self.anchors: dict[str, tuple[Any, int]] = {}
                 self.nodes = 0
@@ -159,14 +163,15 @@ class _Composer:
 
     def node(self, event: Any, path: Path) -> Any:
         self.count(1, event)
-        if len(path) > MAX_DEPTH:
-            self.give_up(event, f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(event, AliasEvent):
+        kind = type(event)
+        if kind is AliasEvent:
             return self.alias(event)
         before = self.nodes
-        if isinstance(event, ScalarEvent):
+        if kind is ScalarEvent:
             value = self.scalar(event)
-        elif isinstance(event, MappingStartEvent):
+        elif len(path) > MAX_DEPTH:
+            self.give_up(event, f"nested deeper than {MAX_DEPTH} levels")
+        elif kind is MappingStartEvent:
             value = self.mapping(path)
         else:
             value = self.sequence(path)
@@ -191,7 +196,7 @@ class _Composer:
         value: dict[str, Any] = {}
         marks = self.marks[id(value)] = {}
         merged: list[tuple[Any, Any]] = []
-        while not isinstance(key_event := self.next(), MappingEndEvent):
+        while type(key_event := self.next()) is not MappingEndEvent:
             key = self.key(key_event, path)
             event = self.next()
             child = self.node(event, (*path, key))
@@ -220,19 +225,19 @@ class _Composer:
                     self.marks[id(value)][key] = self.marks[id(parent)][key]
 
     def key(self, event: Any, path: Path) -> str:
-        key = self.node(event, path) if isinstance(event, ScalarEvent | AliasEvent) else None
+        key = self.node(event, path) if type(event) in (ScalarEvent, AliasEvent) else None
+        if type(key) is str:
+            return key
         if isinstance(key, bool):
             return "true" if key else "false"
         if isinstance(key, int):
             return str(key)
-        if not isinstance(key, str):
-            self.give_up(event, "a key must be a string; put it in quotes")
-        return str(key)
+        self.give_up(event, "a key must be a string; put it in quotes")
 
     def sequence(self, path: Path) -> list[Any]:
         value: list[Any] = []
         marks = self.marks[id(value)] = {}
-        while not isinstance(event := self.next(), SequenceEndEvent):
+        while type(event := self.next()) is not SequenceEndEvent:
             marks[len(value)] = Mark(_place(event), _place(event), getattr(event, "value", None))
             value.append(self.node(event, (*path, len(value))))
         return value
@@ -242,7 +247,7 @@ class _Composer:
         if self.nodes > MAX_NODES:
             self.give_up(event, f"more than {MAX_NODES:,} values, counting aliases")
 
-    def give_up(self, event: Any, problem: str) -> None:
+    def give_up(self, event: Any, problem: str) -> NoReturn:
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from fractions import Fraction
 
+IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9A-Fa-f]{32,}\Z")
@@ -37,12 +37,9 @@ def dns_name(text: str) -> None:
 
 def route_hostname(text: str) -> None:
     """A hostname of an HTTPRoute: a DNS name, perhaps with `*.` before it, and no IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        dns_name(text.removeprefix("*."))
-        return
-    raise ValueError(f"`{text}` is an IP address, not a DNS name: a hostname that no request would match")
+    if ":" in text or IPV4.match(text):
+        raise ValueError(f"`{text}` is an IP address or has a port; a hostname is a DNS name alone")
+    dns_name(text.removeprefix("*."))
 
 
 def _odd(text: str, allowed: str) -> str:

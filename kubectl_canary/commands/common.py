@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.release import Release
+
+if TYPE_CHECKING:
+    from kubectl_canary.release import Release
 
 Function = Callable[..., Any]
 
@@ -35,11 +37,11 @@ class Verb(click.Command):
         return "".join(f"{one.make_metavar(click.Context(self))} " for one in self.params if isinstance(one, click.Argument))
 
 
-def verb(name: str, summary: str, description: str, examples: str) -> Callable[[Function], Verb]:
+def verb(name: str, description: str, examples: str) -> Callable[[Function], Verb]:
     """Make a function a verb."""
 
     def decorate(function: Function) -> Verb:
-        command = click.command(name, cls=Verb, short_help=summary, help=description, examples=examples)(function)
+        command = click.command(name, cls=Verb, help=description, examples=examples)(function)
         assert isinstance(command, Verb)
         return command
 

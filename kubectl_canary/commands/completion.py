@@ -93,7 +93,6 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "powershell": POWERSHELL}
 
 @verb(
     "completion",
-    "Print a shell's completion script",
     "Print the completion script of bash, zsh, fish or powershell, for `kubectl canary` and `kubectl-canary`.\n\n"
     "Where `kubectl_complete-canary` is on PATH, kubectl's own completion knows us without it.",
     """

@@ -18,7 +18,6 @@ SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/sc
 
 @verb(
     "init",
-    "Write a canary.yaml",
     "Write a commented canary.yaml that renders as it is.",
     """
   # An application behind an existing Gateway

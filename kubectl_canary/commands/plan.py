@@ -10,7 +10,6 @@ from kubectl_canary.commands.common import finish, load, release_flags, verb
 
 @verb(
     "plan",
-    "Show the whole release as a table",
     "Show the whole release as a table: phases, shares, pods, waits, and what each phase changes.\n\n"
     "Every phase is rendered and checked on the way, so what is planned can be applied.",
     """

@@ -18,7 +18,6 @@ from kubectl_canary.release import Release
 
 @verb(
     "render",
-    "Print the documents of a phase, or write those of all phases into a folder",
     "Print the documents of a phase, ready for `kubectl apply -f -`, or write those of all phases into a folder.\n\n"
     "A phase is a complete state: all objects, in the order in which to apply them. Without --phase it is the\n"
     "phase that the file declares (spec.phase).",

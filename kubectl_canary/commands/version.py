@@ -14,7 +14,6 @@ from kubectl_canary.outside.output import write
 
 @verb(
     "version",
-    "Print the version, and the releases that documents are checked against",
     "Print the version, and the releases of Gateway API and Kubernetes that documents are checked against.",
     """
   # The version, for people
