@@ -122,7 +122,9 @@ def _with_spelling(finding: Finding, sources: Sources) -> Finding:
     if spelling is None or not finding.message.endswith("expected a string") or "(" not in finding.message:
         return finding
     kind = finding.message.partition("(")[2].partition(")")[0]
-    return replace(finding, message=f'`{spelling}` is {kind} in YAML, and a string is expected; write "{spelling}"')
+    return replace(
+        finding, message=f'`{spelling}` is {kind} in YAML, and a string is expected; write "{spelling}"'
+    )
 
 
 def _located(finding: Finding, sources: Sources) -> Finding:
@@ -149,8 +151,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
     if isinstance(phases, list):
-        for finding in steps.parse(phases, _get(value, "spec", "testers") is not False)[1]:
-            yield finding
+        yield from steps.parse(phases, _get(value, "spec", "testers") is not False)[1]
 
 
 def _error(path: Path, message: str) -> Finding:
@@ -162,10 +163,14 @@ def _name_findings(value: Any) -> Iterator[Finding]:
     if not isinstance(name, str):
         return
     if LONGEST_NAME < len(name) <= 63:
-        message = f"{len(name)} characters; `{name}-canary` may have at most 63, so the name at most {LONGEST_NAME}"
+        message = (
+            f"{len(name)} characters; `{name}-canary` may have at most 63, so the name at most {LONGEST_NAME}"
+        )
         yield _error(("metadata", "name"), message)
     if name[:1].isdigit():
-        yield _error(("metadata", "name"), f"`{name}` starts with a digit; a Service's name starts with a letter")
+        yield _error(
+            ("metadata", "name"), f"`{name}` starts with a digit; a Service's name starts with a letter"
+        )
 
 
 def _image_findings(value: Any) -> Iterator[Finding]:
@@ -195,7 +200,11 @@ def _container_findings(value: Any) -> Iterator[Finding]:
             if _get(sidecar, "name") == name:
                 message = f"`{name}` is the application's container already; give this one another name"
                 yield _error(("spec", "pod", group, index, "name"), message)
-    if not _get(container, "port") and not _get(container, "ports") and not _get(value, "spec", "service", "targetPort"):
+    if (
+        not _get(container, "port")
+        and not _get(container, "ports")
+        and not _get(value, "spec", "service", "targetPort")
+    ):
         yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
 
 
@@ -255,7 +264,9 @@ def _build(value: dict[str, Any]) -> Canary:
         service=_service(spec.get("service", {}), container),
         route=_route(spec["route"], metadata["name"]),
         testers=testers,
-        steps=tuple(steps.parse(phases, testers is not None)[0]) if phases else steps.default(testers is not None),
+        steps=tuple(steps.parse(phases, testers is not None)[0])
+        if phases
+        else steps.default(testers is not None),
         phase=spec.get("phase"),
     )
 
@@ -279,7 +290,11 @@ def _route(own: dict[str, Any], name: str) -> Route:
     return Route(
         name=own.get("name", f"{name}-canary-route"),
         gateway=GatewayRef(
-            gateway["name"], gateway.get("namespace"), gateway.get("sectionName"), create.get("className"), create.get("tls")
+            gateway["name"],
+            gateway.get("namespace"),
+            gateway.get("sectionName"),
+            create.get("className"),
+            create.get("tls"),
         ),
         hostnames=tuple(own.get("hostnames", ())),
         rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},

@@ -56,8 +56,13 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """kubectl's layout: what it is, the commands, how to go on."""
-        lines = [HELP, "", "Available Commands:", *(f"  {name:<12}{summary}" for name, summary in VERBS.items())]
+        """Kubectl's layout: what it is, the commands, how to go on."""
+        lines = [
+            HELP,
+            "",
+            "Available Commands:",
+            *(f"  {name:<12}{summary}" for name, summary in VERBS.items()),
+        ]
         lines += ["", "Usage:", f"  {ctx.command_path} COMMAND [flags]", ""]
         lines += [f'Use "{ctx.command_path} COMMAND --help" for more information about a command.']
         formatter.write("\n".join(lines) + "\n")
@@ -113,7 +118,11 @@ def complete() -> None:
 def _message(error: CanaryError) -> str:
     lines = [f"error: {error.message}"]
     if isinstance(error, Refused):
-        lines = [f"{lines[0]}, nothing was printed", "", *(str(finding) for finding in in_order(error.findings))]
+        lines = [
+            f"{lines[0]}, nothing was printed",
+            "",
+            *(str(finding) for finding in in_order(error.findings)),
+        ]
     if error.hint:
         lines.append(error.hint)
     return "\n".join(lines)
@@ -129,12 +138,13 @@ def _bug_report(arguments: list[str]) -> str:
     import traceback
 
     system = f"kubectl-canary {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    return "\n".join([
-        "error: this is a bug in kubectl canary, nothing was printed",
-        "",
-        f"Please report it with what follows: {REPORT_TO}",
-        system,
-        f"arguments: {' '.join(arguments)}",
-        traceback.format_exc(),
-    ])
-
+    return "\n".join(
+        [
+            "error: this is a bug in kubectl canary, nothing was printed",
+            "",
+            f"Please report it with what follows: {REPORT_TO}",
+            system,
+            f"arguments: {' '.join(arguments)}",
+            traceback.format_exc(),
+        ]
+    )

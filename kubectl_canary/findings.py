@@ -33,7 +33,12 @@ class Finding:
     hint: str = ""
 
     def __str__(self) -> str:
-        parts = [str(self.where), "warning" if self.severity == "warning" else "", path_text(self.path), self.message]
+        parts = [
+            str(self.where),
+            "warning" if self.severity == "warning" else "",
+            path_text(self.path),
+            self.message,
+        ]
         text = ": ".join(part for part in parts if part)
         return f"{text}; {self.hint}" if self.hint else text
 
@@ -53,4 +58,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Without repetitions, by place."""
-    return sorted(set(findings), key=lambda f: (f.where.file, f.where.line, f.where.column, f.path, f.message))
+    return sorted(
+        set(findings), key=lambda f: (f.where.file, f.where.line, f.where.column, f.path, f.message)
+    )

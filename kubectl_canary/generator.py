@@ -17,7 +17,9 @@ from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path, Where
 from kubectl_canary.objects import Planned
 
-PLACED = re.compile(r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE)
+PLACED = re.compile(
+    r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,11 @@ class Generator:
             findings += _findings(document, one)
             rendered.append(Rendered(one, text, document.value))
         if findings:
-            culprit = "the templates print something else than the plan" if self.folder else "the API server would refuse"
+            culprit = (
+                "the templates print something else than the plan"
+                if self.folder
+                else "the API server would refuse"
+            )
             raise Refused(culprit, findings)
         return rendered
 
@@ -93,7 +99,9 @@ class Generator:
         try:
             return self.environment.get_template(one.template).render(one.names)
         except jinja2.TemplateSyntaxError as error:
-            raise _template_error(error.filename or error.name or one.template, error.lineno, error.message) from None
+            raise _template_error(
+                error.filename or error.name or one.template, error.lineno, error.message
+            ) from None
         except jinja2.UndefinedError as error:
             raise _template_error(*self._failing_line(one, error), error.message) from None
         except jinja2.TemplateNotFound as error:
@@ -135,7 +143,14 @@ class _Indentation(Extension):
 
 def _template_error(file: str, line: int | None, message: str | None) -> Refused:
     text = message or "it cannot be rendered"
-    finding = Finding("template", "error", (), text, Where(file, line or 1, 1), "the names are listed in templates/README.md")
+    finding = Finding(
+        "template",
+        "error",
+        (),
+        text,
+        Where(file, line or 1, 1),
+        "the names are listed in templates/README.md",
+    )
     return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
 
 
@@ -157,7 +172,9 @@ def _findings(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
         from kubectl_canary.admission import schema
 
         for finding in schema.complaints(document.value, schema_file):
-            yield Finding("schema", "error", finding.path, f"{_title(one)}: {finding.message}", Where(one.template))
+            yield Finding(
+                "schema", "error", finding.path, f"{_title(one)}: {finding.message}", Where(one.template)
+            )
 
 
 def _title(one: Planned) -> str:
@@ -220,5 +237,3 @@ def _backends(node: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     text = yamltext.scalar(value) if not isinstance(value, dict | list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-

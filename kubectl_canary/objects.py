@@ -160,8 +160,10 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
         listeners.append({"name": "https", "protocol": "HTTPS", "port": 443, "tls": tls})
     if gateway.namespace not in (None, canary.namespace):
         selector = {"matchLabels": {NAMESPACE_LABEL: canary.namespace}}
-        listeners = [{**one, "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}
-                     for one in listeners]
+        listeners = [
+            {**one, "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}
+            for one in listeners
+        ]
     spec: list[dict[str, Any]] = _defaulted("Gateway", {"listeners": listeners})["listeners"]
     return spec
 
@@ -185,7 +187,7 @@ def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
     if gateway.listener is not None:
         parent["sectionName"] = gateway.listener
     header = (canary.testers.header, canary.testers.value) if canary.testers else None
-    spec = {"parentRefs": [parent]}
+    spec: dict[str, Any] = {"parentRefs": [parent]}
     if canary.route.hostnames:
         spec["hostnames"] = list(canary.route.hostnames)
     governed = _governed_rule(canary)
@@ -195,11 +197,15 @@ def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
 
 def _governed_rule(canary: Canary) -> routes.Rule:
     backend = {
-        "group": "", "kind": "Service", "name": f"{canary.name}-stable", "port": canary.service.port, "weight": 100,
+        "group": "",
+        "kind": "Service",
+        "name": f"{canary.name}-stable",
+        "port": canary.service.port,
+        "weight": 100,
     }
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
-    rest = {key: own[key] for key in ("filters", "timeouts") if key in own}
+    rest: dict[str, Any] = {key: own[key] for key in ("filters", "timeouts") if key in own}
     return {"name": "default", "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 

@@ -110,7 +110,7 @@ class Plan:
         Raises UsageError with what is there and what was probably meant.
         """
         wanted = canonical(name)
-        if wanted in ("rollback", "rollback-promotion"):
+        if wanted in ("rollback", "rollback-promotion") and self.canary.canary is not None:
             return self._way_back(wanted, origin)
         head, joint, tail = wanted.partition(" from ")
         if joint:
@@ -118,6 +118,9 @@ class Plan:
         for phase in (*self.phases, *self.ways_back()):
             if phase.name == wanted:
                 return phase
+        if self.canary.canary is None:
+            hint = "add spec.canary.tag or --canary-tag, the version to release"
+            raise UsageError(f"without spec.canary there is only the phase `before`, not `{name}`", hint)
         raise UsageError(f"unknown phase `{name}`", self._what_is_there(wanted))
 
     def previous(self, phase: Phase) -> Phase | None:
@@ -141,9 +144,15 @@ class Plan:
         for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):
             needs = max(phase.needs, following.needs if following else 0)
             if 0 < phase.canary_replicas < needs:
-                later = "" if needs == phase.needs or following is None else f", which `{following.name}` starts with"
+                later = (
+                    ""
+                    if needs == phase.needs or following is None
+                    else f", which `{following.name}` starts with"
+                )
                 yield Finding(
-                    "capacity", "warning", ("spec",),
+                    "capacity",
+                    "warning",
+                    ("spec",),
                     f"`{phase.name}` runs {_pods(phase.canary_replicas)} of the canary{later}; the share needs {needs}",
                     hint="leave `replicas` out, and they follow the shares",
                 )
@@ -155,7 +164,11 @@ class Plan:
         if to.canary_replicas < min(start.needs, start.canary_replicas) and start.traffic.reaches_canary:
             return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
         rolls = start.stable_image != to.stable_image
-        if rolls and to.kind is not Kind.ROLLBACK_PROMOTION and (start.traffic.share, to.traffic.share) != (1, 1):
+        if (
+            rolls
+            and to.kind is not Kind.ROLLBACK_PROMOTION
+            and min(start.traffic.share, to.traffic.share) < 1
+        ):
             return f"`{to.name}` rolls the stable pods while they serve"
         return None
 
@@ -169,7 +182,9 @@ class Plan:
 
     def _way_back(self, wanted: str, origin: str | None) -> Phase:
         if origin is None:
-            raise UsageError(f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file")
+            raise UsageError(
+                f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file"
+            )
         start = self.find(origin)
         if start.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION):
             return start
@@ -185,13 +200,13 @@ class Plan:
         return f"use `{other} from {start.name}`"
 
     def _what_is_there(self, wanted: str) -> str:
-        if self.canary.canary is None:
-            return "the file has no spec.canary, so there is only `before`; give spec.canary.tag or --canary-tag"
         names = self.names()
         close = nearest(wanted, names) or nearest(f"{wanted}%", names)
         known = ", ".join(phase.name for phase in self.phases)
         meant = f"did you mean `{close}`? " if close else ""
-        return f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
+        return (
+            f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
+        )
 
 
 def plan(canary: Canary) -> Plan:
@@ -211,7 +226,7 @@ def plan(canary: Canary) -> Plan:
 
 
 def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
-    """deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
+    """Deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
     steps = (Step("deploy"), *canary.steps)
     needs = [0, *(_needs(step, before.stable_replicas) for step in canary.steps)]
     testers = False
@@ -219,7 +234,9 @@ def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
         traffic = AS_BEFORE
         if index:
             testers = canary.testers is not None and not step.mirror
-            traffic = Traffic(step.name, step.weight, step.mirror, step.methods if step.mirror else (), testers)
+            traffic = Traffic(
+                step.name, step.weight, step.mirror, step.methods if step.mirror else (), testers
+            )
         around = max(1, *needs[max(index - 1, 0) : index + 2])
         given = step.replicas or (canary.canary.replicas if canary.canary else None)
         yield replace(
@@ -263,7 +280,9 @@ def _object_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
         yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {canary.name}-canary"
     if start.stable_image != phase.stable_image and canary.canary is not None:
-        version = canary.canary.version if phase.stable_image == canary.canary.image else canary.stable.version
+        version = (
+            canary.canary.version if phase.stable_image == canary.canary.image else canary.stable.version
+        )
         idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
         yield f"Deployment {canary.name}-stable → {version}{idle}"
 
@@ -282,4 +301,3 @@ def _route_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
 
 def _pods(number: int) -> str:
     return f"{number} pod" if number == 1 else f"{number} pods"
-

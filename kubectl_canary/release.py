@@ -8,22 +8,25 @@ from dataclasses import dataclass, replace
 from kubectl_canary import canaryfile, sources
 from kubectl_canary.admission import formats
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.plan import Phase, Plan, plan
 
 
 @dataclass(frozen=True)
 class Release:
-    """A plan, the phase that the file declares (None where it declares none), and what to say about them."""
+    """A plan, the phase that the file declares (None where it declares none) and where, and what to say of them."""
 
     plan: Plan
     current: Phase | None
     warnings: tuple[Finding, ...]
-    file: str
+    phase_where: Where
 
 
 def load(
-    files: Sequence[str], settings: Sequence[str] = (), canary_tag: str | None = None, namespace: str | None = None
+    files: Sequence[str],
+    settings: Sequence[str] = (),
+    canary_tag: str | None = None,
+    namespace: str | None = None,
 ) -> Release:
     """Read and plan a release.
 
@@ -38,9 +41,9 @@ def load(
     source = sources.load(files, [*settings, *tag])
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
-    name = " + ".join(dict.fromkeys(document.file for document in source.documents))
-    warnings = tuple(replace(one, where=source.where(_replicas_path(source.value))) for one in made.capacity_findings())
-    return Release(made, _declared(made, source), warnings, name)
+    path = _replicas_path(source.value)
+    warnings = tuple(replace(one, path=path, where=source.where(path)) for one in made.capacity_findings())
+    return Release(made, _declared(made, source), warnings, source.where(("spec", "phase")))
 
 
 def _declared(made: Plan, source: sources.Sources) -> Phase | None:

@@ -23,11 +23,20 @@ def plan_table(plan: Plan, current: Phase | None) -> str:
         arrow = "→" if phase == current else ""
         lines.append([arrow, phase.name, _side(stable, pods), _side(canary, pods), wait, change])
     if current is not None and current not in plan.phases:
-        lines.append(["→", current.name, *_way_back_cells(current, pods), "", changes(plan.previous(current), current, plan.canary)])
+        lines.append(
+            [
+                "→",
+                current.name,
+                *_way_back_cells(current, pods),
+                "",
+                changes(plan.previous(current), current, plan.canary),
+            ]
+        )
     widths = [max(len(line[column]) for line in lines) for column in range(6)]
     right = (4,)
     return "\n".join(
-        "  " + "  ".join(
+        "  "
+        + "  ".join(
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
@@ -63,7 +72,9 @@ def wait_text(seconds: int) -> str:
     """`10m`, `1h30m`, `45s`; nothing for no wait."""
     hours, rest = divmod(seconds, 3600)
     minutes, left = divmod(rest, 60)
-    return "".join(f"{number}{unit}" for number, unit in ((hours, "h"), (minutes, "m"), (left, "s")) if number)
+    return "".join(
+        f"{number}{unit}" for number, unit in ((hours, "h"), (minutes, "m"), (left, "s")) if number
+    )
 
 
 def gate_text(gate: Gate) -> str:
@@ -78,24 +89,28 @@ def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> 
     canary = plan.canary
     place = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
     if canary.canary is None:
-        return "\n".join([
-            f"{place}: {canary.stable.version}, no release under way",
+        return "\n".join(
+            [
+                f"{place}: {canary.stable.version}, no release under way",
+                "",
+                plan_table(plan, current),
+                "",
+                f"To plan one: {command} plan --canary-tag TAG, or write spec.canary into the file.",
+                "",
+            ]
+        )
+    return "\n".join(
+        [
+            f"{place}: {canary.stable.version} → {canary.canary.version}, through HTTPRoute {canary.route.name}",
             "",
             plan_table(plan, current),
             "",
-            f"To plan one: {command} plan --canary-tag TAG, or write spec.canary into the file.",
+            f"At most {plan.peak()} pods. Way back at every phase before promotion, the route alone:",
+            f"  {command} render --phase rollback --only route | kubectl apply -f -",
+            checked,
             "",
-        ])
-    return "\n".join([
-        f"{place}: {canary.stable.version} → {canary.canary.version}, through HTTPRoute {canary.route.name}",
-        "",
-        plan_table(plan, current),
-        "",
-        f"At most {plan.peak()} pods. Way back at every phase before promotion, the route alone:",
-        f"  {command} render --phase rollback --only route | kubectl apply -f -",
-        checked,
-        "",
-    ])
+        ]
+    )
 
 
 def plan_markdown(plan: Plan, current: Phase | None) -> str:
@@ -104,7 +119,13 @@ def plan_markdown(plan: Plan, current: Phase | None) -> str:
     for phase in plan.phases:
         (stable, stable_pods), (share, pods), wait, change = _cells(plan, phase)
         name = f"**{phase.name}** (now)" if phase == current else phase.name
-        cells = (name, f"{percent(stable)}, {stable_pods} pods", f"{percent(share)}, {pods} pods", wait, change)
+        cells = (
+            name,
+            f"{percent(stable)}, {stable_pods} pods",
+            f"{percent(share)}, {pods} pods",
+            wait,
+            change,
+        )
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -112,18 +133,20 @@ def plan_markdown(plan: Plan, current: Phase | None) -> str:
 def plan_json(plan: Plan, current: Phase | None, findings: Sequence[Finding]) -> str:
     """The release as JSON, for programs: shares as percentages, pauses in seconds."""
     canary = plan.canary
-    return as_json({
-        "name": canary.name,
-        "namespace": canary.namespace,
-        "route": canary.route.name,
-        "stable": canary.stable.image,
-        "canary": canary.canary.image if canary.canary else None,
-        "phase": current.name if current else None,
-        "phases": [_phase_json(plan, phase) for phase in plan.phases],
-        "waysBack": [_phase_json(plan, phase) for phase in plan.ways_back()],
-        "peakPods": plan.peak(),
-        "findings": [finding_json(finding) for finding in findings],
-    })
+    return as_json(
+        {
+            "name": canary.name,
+            "namespace": canary.namespace,
+            "route": canary.route.name,
+            "stable": canary.stable.image,
+            "canary": canary.canary.image if canary.canary else None,
+            "phase": current.name if current else None,
+            "phases": [_phase_json(plan, phase) for phase in plan.phases],
+            "waysBack": [_phase_json(plan, phase) for phase in plan.ways_back()],
+            "peakPods": plan.peak(),
+            "findings": [finding_json(finding) for finding in findings],
+        }
+    )
 
 
 def _phase_json(plan: Plan, phase: Phase) -> dict[str, Any]:
@@ -133,8 +156,10 @@ def _phase_json(plan: Plan, phase: Phase) -> dict[str, Any]:
         "name": phase.name,
         "kind": phase.kind.value,
         "stable": {
-            "share": percent(1 - share), "weight": stable_weight,
-            "replicas": phase.stable_replicas, "image": phase.stable_image,
+            "share": percent(1 - share),
+            "weight": stable_weight,
+            "replicas": phase.stable_replicas,
+            "image": phase.stable_image,
         },
         "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
         "mirror": percent(phase.traffic.mirror),

@@ -59,11 +59,15 @@ def _clones(rule: Rule, name: str, matches: list[dict[str, Any]]) -> list[Rule]:
     """One rule for all matches, or one each where a filter allows no more: ReplacePrefixMatch."""
     if not _replaces_prefix(rule) or len(matches) < 2:
         return [{**rule, "name": name, "matches": matches}] if matches else []
-    return [{**rule, "name": f"{name}-{number}", "matches": [match]} for number, match in enumerate(matches, 1)]
+    return [
+        {**rule, "name": f"{name}-{number}", "matches": [match]} for number, match in enumerate(matches, 1)
+    ]
 
 
 def _replaces_prefix(rule: Rule) -> bool:
-    rewrites = (one.get(kind, {}) for one in rule.get("filters", []) for kind in ("urlRewrite", "requestRedirect"))
+    rewrites = (
+        one.get(kind, {}) for one in rule.get("filters", []) for kind in ("urlRewrite", "requestRedirect")
+    )
     return any(rewrite.get("path", {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
 
 

@@ -71,7 +71,9 @@ def load(names: Sequence[str], settings: Sequence[str] = ()) -> Sources:
         except Refused as refused:
             complaints += refused.findings
     if complaints:
-        raise Refused(f"{' and '.join(dict.fromkeys(f.where.file for f in complaints))} is not valid", complaints)
+        raise Refused(
+            f"{' and '.join(dict.fromkeys(f.where.file for f in complaints))} is not valid", complaints
+        )
     value = documents[0].value
     for document in documents[1:]:
         value = merge(value, document.value)
@@ -84,7 +86,9 @@ def load(names: Sequence[str], settings: Sequence[str] = ()) -> Sources:
 def _only_document(file: str, text: str) -> yamltext.Document:
     documents = [document for document in yamltext.read(text, file) if document.value is not None]
     if not documents:
-        raise Refused(f"{file} is empty", [Finding("yaml", "error", (), "there is nothing in it", Where(file, 1, 1))])
+        raise Refused(
+            f"{file} is empty", [Finding("yaml", "error", (), "there is nothing in it", Where(file, 1, 1))]
+        )
     if len(documents) > 1:
         message = f"a second document; a canary file has one, this has {len(documents)}"
         where = Where(file, *documents[1].start)
@@ -113,7 +117,9 @@ def _apply(sources: Sources, setting: str) -> None:
     text, equals, raw = setting.partition("=")
     path = _path(text)
     if not equals or not path:
-        raise UsageError(f"--set {setting}: not of the form path=value", "for example --set spec.canary.tag=v1.1.0")
+        raise UsageError(
+            f"--set {setting}: not of the form path=value", "for example --set spec.canary.tag=v1.1.0"
+        )
     schema = catalog.at(path)
     if schema is None:
         raise UsageError(f"--set {setting}: no such path in a canary file", _known_below(path))
@@ -162,7 +168,13 @@ def _with(node: Any, path: Path, value: Any, setting: str) -> Any:
     if isinstance(step, int):
         items = list(node) if isinstance(node, list) else []
         if step > len(items):
-            raise UsageError(f"--set {setting}: the list has {len(items)} items, so [{step}] would leave a gap")
-        return [*items[:step], _with(items[step] if step < len(items) else None, rest, value, setting), *items[step + 1 :]]
+            raise UsageError(
+                f"--set {setting}: the list has {len(items)} items, so [{step}] would leave a gap"
+            )
+        return [
+            *items[:step],
+            _with(items[step] if step < len(items) else None, rest, value, setting),
+            *items[step + 1 :],
+        ]
     mapping = node if isinstance(node, dict) else {}
     return {**mapping, step: _with(mapping.get(step), rest, value, setting)}

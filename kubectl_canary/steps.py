@@ -87,7 +87,9 @@ def parse(items: list[Any], has_testers: bool) -> tuple[list[Step], list[Finding
             continue
         except TypeError:
             continue
-        findings += [Finding("phases", "error", path, message) for message in _misplaced(step, steps, has_testers)]
+        findings += [
+            Finding("phases", "error", path, message) for message in _misplaced(step, steps, has_testers)
+        ]
         steps.append(step)
     if steps and steps[-1].weight != 1:
         steps.append(FULL)
@@ -98,7 +100,9 @@ def _step(item: Any) -> Step:
     """Raises ValueError for what no phase can be, TypeError for what is not of the schema's types."""
     if isinstance(item, str):
         return _named(item.strip())
-    if not isinstance(item, dict) or not all(isinstance(item.get(key, ""), str) for key in ("name", "weight", "mirror")):
+    if not isinstance(item, dict) or not all(
+        isinstance(item.get(key, ""), str) for key in ("name", "weight", "mirror")
+    ):
         raise TypeError
     if "weight" in item and "mirror" in item:
         raise ValueError("`weight` and `mirror` in one phase; in a mirror phase stable answers everything")
@@ -161,7 +165,9 @@ def _own_name(name: str, step: Step) -> str:
         if RESERVED.match(name):
             raise
         if not NAME.match(name):
-            raise ValueError(f"`{name}` is no name for a phase: letters, digits, spaces and . % _ -") from None
+            raise ValueError(
+                f"`{name}` is no name for a phase: letters, digits, spaces and . % _ -"
+            ) from None
         return name
     if (named.weight, named.mirror) != (step.weight, step.mirror):
         raise ValueError(f"the phase is called `{name}` and does `{step.name}`")
@@ -185,7 +191,9 @@ def _seconds(item: dict[str, Any]) -> int:
 def _gates(items: Any) -> Iterator[Gate]:
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and isinstance(item.get("query"), str):
-            yield Gate(**{"name": item["query"], **{k: v for k, v in item.items() if k in Gate.__annotations__}})
+            yield Gate(
+                **{"name": item["query"], **{k: v for k, v in item.items() if k in Gate.__annotations__}}
+            )
 
 
 def _misplaced(step: Step, before: list[Step], has_testers: bool) -> Iterator[str]:
@@ -208,4 +216,5 @@ def _misplaced_mirror(step: Step, before: list[Step]) -> Iterator[str]:
     if last is not None and not last.mirror:
         yield f"`{step.name}` after `{last.name}`: mirrors come first, since stable answers everything in them"
     elif last is not None and step.mirror <= last.mirror:
-        yield f"mirror {percent(step.mirror)} after mirror {percent(last.mirror)}: shares must rise; write them in order"
+        shares = f"mirror {percent(step.mirror)} after mirror {percent(last.mirror)}"
+        yield f"{shares}: shares must rise; write them in order"

@@ -29,7 +29,7 @@ from kubectl_canary.findings import Finding, Path, Where
 
 Parser: Any
 try:
-    from yaml.cyaml import CParser as Parser
+    from yaml._yaml import CParser as Parser
 except ImportError:  # PyYAML was built without libyaml: the same events, slower
     Parser = yaml.Loader
 
@@ -37,14 +37,16 @@ MAX_DEPTH = 100
 MAX_NODES = 200_000
 
 WORDS: dict[str, bool | float | None] = {
-    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
-    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
     **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
-    **dict.fromkeys(".nan .NaN .NAN".split(), math.nan),
-    **dict.fromkeys(".inf .Inf .INF +.inf +.Inf +.INF".split(), math.inf),
-    **dict.fromkeys("-.inf -.Inf -.INF".split(), -math.inf),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], math.nan),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
 }
-INTEGER = re.compile(r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z")
+INTEGER = re.compile(
+    r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z"
+)
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 BASES = {"hex": 16, "bin": 2, "oct": 8}
 STRING_TAGS = ("!", "tag:yaml.org,2002:str")
@@ -233,6 +235,7 @@ class _Composer:
         if isinstance(key, int):
             return str(key)
         self.give_up(event, "a key must be a string; put it in quotes")
+        return None
 
     def sequence(self, path: Path) -> list[Any]:
         value: list[Any] = []
@@ -296,7 +299,10 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, dict | list):
         return ["{}" if isinstance(value, dict) else "[]"]
     if isinstance(value, str) and _is_literal(value):
-        return ["|" if value.endswith("\n") else "|-", *(f"  {line}".rstrip() for line in value.removesuffix("\n").split("\n"))]
+        return [
+            "|" if value.endswith("\n") else "|-",
+            *(f"  {line}".rstrip() for line in value.removesuffix("\n").split("\n")),
+        ]
     return [scalar(value)]
 
 
@@ -315,4 +321,9 @@ def _item(child: Any) -> list[str]:
 def _is_literal(text: str) -> bool:
     """Several lines that a literal block can hold without an indentation indicator."""
     lines = text.removesuffix("\n").split("\n")
-    return len(lines) > 1 and lines[0][:1].strip() != "" and lines[-1] != "" and all(LITERAL_LINE.match(line) for line in lines)
+    return (
+        len(lines) > 1
+        and lines[0][:1].strip() != ""
+        and lines[-1] != ""
+        and all(LITERAL_LINE.match(line) for line in lines)
+    )

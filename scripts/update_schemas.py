@@ -50,7 +50,9 @@ def main() -> None:
 def module_folder(module: str) -> Path:
     """The folder in the module cache, downloaded first where it is missing."""
     go = os.environ.get("KUBECTL_CANARY_GO", "go")
-    answer = subprocess.run([go, "mod", "download", "-json", module], check=True, capture_output=True, text=True)
+    answer = subprocess.run(
+        [go, "mod", "download", "-json", module], check=True, capture_output=True, text=True
+    )
     return Path(json.loads(answer.stdout)["Dir"])
 
 
@@ -139,7 +141,9 @@ def point_canary_schema_at(kubernetes: str) -> None:
     if not file.exists():
         return
     canary = json.loads(file.read_text(encoding="utf-8"))
-    definitions = json.loads((SCHEMAS / kubernetes / "definitions.json").read_text(encoding="utf-8"))["definitions"]
+    definitions = json.loads((SCHEMAS / kubernetes / "definitions.json").read_text(encoding="utf-8"))[
+        "definitions"
+    ]
     for key, kind in (("container", "Container"), ("pod", "PodSpec")):
         name = f"io.k8s.api.core.v1.{kind}"
         properties = canary["properties"]["spec"]["properties"][key]["properties"]
@@ -147,7 +151,9 @@ def point_canary_schema_at(kubernetes: str) -> None:
         fields = definitions[name]["properties"]
         target = f"{kubernetes}/definitions.json#/definitions/{name}/properties"
         properties.clear()
-        properties |= own | {field: {"$ref": f"{target}/{field}"} for field in sorted(fields) if field not in own}
+        properties |= own | {
+            field: {"$ref": f"{target}/{field}"} for field in sorted(fields) if field not in own
+        }
     file.write_text(json.dumps(canary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

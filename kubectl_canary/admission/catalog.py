@@ -19,8 +19,14 @@ CHANNEL = "standard"
 SCHEMAS = {
     ("apps/v1", "Deployment"): f"kubernetes/{KUBERNETES}/deployment-apps-v1.json",
     ("v1", "Service"): f"kubernetes/{KUBERNETES}/service-v1.json",
-    ("gateway.networking.k8s.io/v1", "Gateway"): f"gateway-api/{GATEWAY_API}/{CHANNEL}/gateway-gateway-v1.json",
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"): f"gateway-api/{GATEWAY_API}/{CHANNEL}/httproute-gateway-v1.json",
+    (
+        "gateway.networking.k8s.io/v1",
+        "Gateway",
+    ): f"gateway-api/{GATEWAY_API}/{CHANNEL}/gateway-gateway-v1.json",
+    (
+        "gateway.networking.k8s.io/v1",
+        "HTTPRoute",
+    ): f"gateway-api/{GATEWAY_API}/{CHANNEL}/httproute-gateway-v1.json",
 }
 
 

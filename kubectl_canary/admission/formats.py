@@ -11,7 +11,9 @@ LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9A-Fa-f]{32,}\Z")
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
-REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?\Z|\[[0-9a-fA-F:]+\](?::[0-9]+)?\Z")
+REGISTRY = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?\Z|\[[0-9a-fA-F:]+\](?::[0-9]+)?\Z"
+)
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
 PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
 DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
@@ -55,7 +57,11 @@ def image_tag(text: str) -> None:
     """A tag of the distribution specification."""
     if not TAG.match(text):
         odd = re.search(r"[^A-Za-z0-9_.-]", text)
-        reason = f"{odd.group()!r} is not allowed" if odd else "1 to 128 characters, the first a letter, digit or `_`"
+        reason = (
+            f"{odd.group()!r} is not allowed"
+            if odd
+            else "1 to 128 characters, the first a letter, digit or `_`"
+        )
         raise ValueError(f"`{text}` is not an image tag: {reason}")
 
 
@@ -63,7 +69,9 @@ def image_repository(text: str) -> None:
     """An image's name without tag and digest."""
     name, tag, digest = split_image(text)
     if tag or digest:
-        raise ValueError(f"`{text}` has a tag or digest; leave it out here, it belongs to `stable` and `canary`")
+        raise ValueError(
+            f"`{text}` has a tag or digest; leave it out here, it belongs to `stable` and `canary`"
+        )
     _repository(name, text)
 
 
@@ -90,7 +98,11 @@ def split_image(text: str) -> tuple[str, str, str]:
 def _repository(name: str, text: str) -> None:
     host, _, path = name.partition("/")
     parts = name.split("/")
-    if path and (host != host.lower() or "." in host or ":" in host or host == "localhost") and REGISTRY.match(host):
+    if (
+        path
+        and (host != host.lower() or "." in host or ":" in host or host == "localhost")
+        and REGISTRY.match(host)
+    ):
         parts = path.split("/")
     if not all(COMPONENT.match(part) for part in parts):
         raise ValueError(f"`{text}` is not an image name such as `registry.example.com/my-app`")
@@ -108,7 +120,9 @@ def port_or_name(port: int | str) -> None:
         if not 1 <= port <= 65535:
             raise ValueError(f"{port} is not a port; allowed are 1 to 65535")
     elif len(port) > 15 or not PORT_NAME.match(port) or port.isdigit() or port.endswith("-"):
-        raise ValueError(f"`{port}` is not a port's name: at most 15 of a-z, 0-9 and `-`, a letter among them")
+        raise ValueError(
+            f"`{port}` is not a port's name: at most 15 of a-z, 0-9 and `-`, a letter among them"
+        )
 
 
 def percentage(text: str) -> None:

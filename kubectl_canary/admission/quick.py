@@ -40,7 +40,12 @@ def _is(value: Any, name: str) -> bool:
 
 
 TYPES: dict[str, Any] = {
-    "object": dict, "array": list, "string": str, "number": (int, float), "boolean": bool, "null": type(None),
+    "object": dict,
+    "array": list,
+    "string": str,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
 }
 
 
@@ -96,7 +101,9 @@ KEYWORDS: dict[str, Callable[[Any, Any, Schema, str], bool]] = {
     "required": lambda value, keys, _, __: not isinstance(value, dict) or all(key in value for key in keys),
     "const": lambda value, wanted, _, __: _same(value, wanted),
     "enum": lambda value, wanted, _, __: any(_same(value, one) for one in wanted),
-    "pattern": lambda value, text, _, __: not isinstance(value, str) or bool(re2.compiled(text).search(value)),
+    "pattern": lambda value, text, _, __: (
+        not isinstance(value, str) or bool(re2.compiled(text).search(value))
+    ),
     "minimum": lambda value, bound, _, __: not _is_number(value) or value >= bound,
     "maximum": lambda value, bound, _, __: not _is_number(value) or value <= bound,
     "minLength": lambda value, bound, _, __: not isinstance(value, str) or len(value) >= bound,

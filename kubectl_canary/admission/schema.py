@@ -15,8 +15,13 @@ from kubectl_canary.admission import catalog, formats, re2
 from kubectl_canary.findings import Finding, Path, nearest
 
 KINDS = {
-    "object": "a mapping", "array": "a list", "string": "a string", "integer": "an integer", "number": "a number",
-    "boolean": "true or false", "null": "nothing",
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
 }
 
 
@@ -59,7 +64,7 @@ def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationEr
         yield ValidationError(f"`{value}` does not match `{pattern}`")
 
 
-Engine = validators.extend(Draft202012Validator, {"pattern": _pattern})
+Engine: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # theirs
 
 
 def _findings(error: Any, above: Path) -> Iterator[Finding]:
@@ -81,7 +86,9 @@ def _findings(error: Any, above: Path) -> Iterator[Finding]:
 
 def _of_nearest_branch(error: Any, path: Path) -> Iterator[Finding]:
     """The complaints of the branch that fits the value's type; where none fits, what all of them want."""
-    fitting = [sub for sub in error.context if sub.validator not in ("type", "const", "enum") or sub.relative_path]
+    fitting = [
+        sub for sub in error.context if sub.validator not in ("type", "const", "enum") or sub.relative_path
+    ]
     if all(sub.validator == "required" for sub in error.context):
         wanted = " or ".join(f"`{key}`" for sub in error.context for key in sub.validator_value)
         yield Finding("schema", "error", path, f"one of {wanted} is needed")
@@ -127,10 +134,16 @@ def _message(error: Any) -> str:
     if error.validator in ("type", "const", "enum"):
         kind = f" ({kind_of(error.instance)})" if isinstance(error.instance, str | int | float) else ""
         close = nearest(str(error.instance), map(str, limit)) if error.validator == "enum" else None
-        return f"found {found}{kind}, expected {_wanted(error)}" + (f"; did you mean `{close}`?" if close else "")
+        return f"found {found}{kind}, expected {_wanted(error)}" + (
+            f"; did you mean `{close}`?" if close else ""
+        )
     if error.validator in ("minimum", "maximum"):
         low, high = error.schema.get("minimum"), error.schema.get("maximum")
-        allowed = f"{low} to {high}" if None not in (low, high) else f"at {error.validator.replace('imum', '')} {limit}"
+        allowed = (
+            f"{low} to {high}"
+            if None not in (low, high)
+            else f"at {error.validator.replace('imum', '')} {limit}"
+        )
         return f"{found} is out of range; allowed is {allowed}"
     if error.validator in BOUNDS:
         side, noun = BOUNDS[error.validator]
@@ -139,7 +152,10 @@ def _message(error: Any) -> str:
 
 
 BOUNDS = {
-    "minLength": ("least", "characters"), "maxLength": ("most", "characters"),
-    "minItems": ("least", "items"), "maxItems": ("most", "items"),
-    "minProperties": ("least", "keys"), "maxProperties": ("most", "keys"),
+    "minLength": ("least", "characters"),
+    "maxLength": ("most", "characters"),
+    "minItems": ("least", "items"),
+    "maxItems": ("most", "items"),
+    "minProperties": ("least", "keys"),
+    "maxProperties": ("most", "keys"),
 }

@@ -23,7 +23,7 @@ class Verb(click.Command):
         self.examples = examples
 
     def get_help(self, ctx: click.Context) -> str:
-        """kubectl's layout."""
+        """Kubectl's layout."""
         # a program called `python -m kubectl_canary` shows examples as it is called
         examples = self.examples.strip("\n").replace("kubectl canary", ctx.find_root().command_path)
         parts = [(self.help or "").strip(), f"Examples:\n{examples}", f"Options:\n{self._options(ctx)}"]
@@ -34,16 +34,18 @@ class Verb(click.Command):
         return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
 
     def _arguments(self) -> str:
-        return "".join(f"{one.make_metavar(click.Context(self))} " for one in self.params if isinstance(one, click.Argument))
+        return "".join(
+            f"{one.make_metavar(click.Context(self))} "
+            for one in self.params
+            if isinstance(one, click.Argument)
+        )
 
 
 def verb(name: str, description: str, examples: str) -> Callable[[Function], Verb]:
     """Make a function a verb."""
 
     def decorate(function: Function) -> Verb:
-        command = click.command(name, cls=Verb, help=description, examples=examples)(function)
-        assert isinstance(command, Verb)
-        return command
+        return click.command(name, cls=Verb, help=description, examples=examples)(function)
 
     return decorate
 
@@ -52,16 +54,28 @@ def release_flags(function: Function) -> Function:
     """The flags with which a release is read: -f, --set, --canary-tag, -n."""
     flags = (
         click.option(
-            "-f", "--filename", "files", multiple=True, metavar="FILE", default=["canary.yaml"], show_default=False,
+            "-f",
+            "--filename",
+            "files",
+            multiple=True,
+            metavar="FILE",
+            default=["canary.yaml"],
+            show_default=False,
             help="The canary file (default canary.yaml), or - for standard input. Several are merged in order.",
         ),
         click.option(
-            "--set", "settings", multiple=True, metavar="PATH=VALUE",
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="PATH=VALUE",
             help="Set a value of the canary file, as in --set spec.stable.replicas=5. May be given several times.",
         ),
         click.option("--canary-tag", metavar="TAG", help="The tag to release, instead of the file's."),
         click.option(
-            "-n", "--namespace", metavar="NAMESPACE", help="The namespace of all objects, instead of the file's."
+            "-n",
+            "--namespace",
+            metavar="NAMESPACE",
+            help="The namespace of all objects, instead of the file's.",
         ),
     )
     for flag in reversed(flags):
@@ -69,7 +83,9 @@ def release_flags(function: Function) -> Function:
     return function
 
 
-def load(files: tuple[str, ...], settings: tuple[str, ...], canary_tag: str | None, namespace: str | None) -> Release:
+def load(
+    files: tuple[str, ...], settings: tuple[str, ...], canary_tag: str | None, namespace: str | None
+) -> Release:
     """Read a release."""
     from kubectl_canary import release
 

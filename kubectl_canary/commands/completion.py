@@ -70,7 +70,8 @@ end
 complete -c kubectl-canary -a '(__kubectl_canary_asked)'
 complete -c kubectl -n '__fish_seen_subcommand_from canary' -a '(__kubectl_canary_asked)'
 """
-POWERSHELL = r"""# kubectl canary completion for PowerShell: kubectl canary completion powershell | Out-String | Invoke-Expression
+POWERSHELL = r"""# kubectl canary completion for PowerShell:
+#   kubectl canary completion powershell | Out-String | Invoke-Expression
 Register-ArgumentCompleter -Native -CommandName kubectl-canary, kubectl -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $words = @($commandAst.CommandElements | ForEach-Object { "$_" })

@@ -43,18 +43,28 @@ SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/sc
 @click.option("--gateway-class", help="Render the Gateway too, of this class.")
 @click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener.")
 @click.option("--header", default="x-canary", show_default=True, help="The testers' header.")
-@click.option("-f", "--filename", "file", default="canary.yaml", show_default=True, help="Where to write; - prints.")
+@click.option(
+    "-f", "--filename", "file", default="canary.yaml", show_default=True, help="Where to write; - prints."
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.pass_context
-def command(ctx: click.Context, image: str, tag: str | None, file: str, force: bool, **flags: object) -> int:
+def command(
+    ctx: click.Context, /, image: str, tag: str | None, file: str, force: bool, **flags: object
+) -> int:
     """Write the file."""
     name, own_tag, digest = formats.split_image(image)
     if digest:
-        raise UsageError("--image has a digest", "give a tag, and write the digest into spec.stable.image later")
+        raise UsageError(
+            "--image has a digest", "give a tag, and write the digest into spec.stable.image later"
+        )
     if bool(tag) == bool(own_tag):
-        raise UsageError("which tag runs now?" if not tag else "--tag and a tag in --image", "give --tag v1.0.0")
+        raise UsageError(
+            "which tag runs now?" if not tag else "--tag and a tag in --image", "give --tag v1.0.0"
+        )
     if flags["tls"] and not flags["gateway_class"]:
-        raise UsageError("--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render")
+        raise UsageError(
+            "--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render"
+        )
     text = _text(name, tag or own_tag, flags)
     _check(text)
     if file == "-":
@@ -104,7 +114,9 @@ def _release_lines(canary_tag: object) -> list[str]:
             f"  canary: {{tag: {yamltext.scalar(canary_tag)}}}",
             "  phase: deploy                       # where the release stands: what `render` prints",
         ]
-    return ["  # canary: {tag: v1.1.0}             # the next version; with it, `phase: deploy` starts the release"]
+    return [
+        "  # canary: {tag: v1.1.0}             # the next version; with it, `phase: deploy` starts the release"
+    ]
 
 
 def _create_lines(gateway_class: object, tls: object) -> list[str]:
@@ -129,6 +141,8 @@ def _write(file: str, text: str, force: bool) -> None:
         with open(file, "w" if force else "x", encoding="utf-8", newline="\n") as out:  # noqa: PTH123
             out.write(text)
     except FileExistsError:
-        raise UsageError(f"{file} is there already", "--force writes over it, -f names another file") from None
+        raise UsageError(
+            f"{file} is there already", "--force writes over it, -f names another file"
+        ) from None
     except OSError as error:
         raise WorldError(f"cannot write {file}: {error.strerror}") from None

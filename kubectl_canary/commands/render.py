@@ -8,7 +8,7 @@ import click
 
 from kubectl_canary.commands.common import finish, load, release_flags, verb
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding, Where
+from kubectl_canary.findings import Finding
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import GROUPS, planned, removed
 from kubectl_canary.outside.output import say
@@ -39,11 +39,19 @@ from kubectl_canary.release import Release
 """,
 )
 @release_flags
-@click.option("--phase", "phase_name", metavar="PHASE", help="The phase, instead of the file's. `plan` lists them.")
-@click.option("--from", "origin", metavar="PHASE", help="Where a way back starts, instead of the file's phase.")
+@click.option(
+    "--phase", "phase_name", metavar="PHASE", help="The phase, instead of the file's. `plan` lists them."
+)
+@click.option(
+    "--from", "origin", metavar="PHASE", help="Where a way back starts, instead of the file's phase."
+)
 @click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT.")
-@click.option("--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}.")
-@click.option("--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not.")
+@click.option(
+    "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
+)
+@click.option(
+    "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
+)
 @click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
 @click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
 def command(
@@ -62,9 +70,13 @@ def command(
     """Render."""
     folder = _folder(output)
     if folder is None and all_phases:
-        raise UsageError("--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one")
+        raise UsageError(
+            "--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one"
+        )
     if folder is not None and (phase_name or origin or only or only_removed):
-        raise UsageError("-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out")
+        raise UsageError(
+            "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
+        )
     release = load(files, settings, canary_tag, namespace)
     generator = Generator(templates)
     if folder is not None:
@@ -106,8 +118,8 @@ def _declared(release: Release) -> Phase:
         return release.current
     names = ", ".join(f"`{phase.name}`" for phase in release.plan.phases)
     message = f"missing: where does the release stand? One of {names}, or give --phase"
-    finding = Finding("phase", "error", ("spec", "phase"), message, Where(release.file))
-    raise Refused(f"{release.file} does not say which phase to render", [finding])
+    finding = Finding("phase", "error", ("spec", "phase"), message, release.phase_where)
+    raise Refused(f"{release.phase_where.file} does not say which phase to render", [finding])
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
@@ -118,7 +130,9 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
     """Say so where going from the declared phase straight to this one is not safe."""
     problem = release.plan.jump_problem(release.current, phase) if release.current else None
     if problem is not None:
-        say(f"warning: do not apply this straight from `{release.current.name if release.current else ''}`: {problem}")
+        say(
+            f"warning: do not apply this straight from `{release.current.name if release.current else ''}`: {problem}"
+        )
 
 
 def _as_yaml(rendered: list[Rendered]) -> str:
@@ -142,7 +156,9 @@ def _write_folder(release: Release, generator: Generator, out: Path) -> int:
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
     changed = folder.write(out, owner, files)
-    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{_declared(release).name}`")
+    say(
+        f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{_declared(release).name}`"
+    )
     return finish("", release)
 
 

@@ -37,6 +37,11 @@ def command(output: str | None) -> int:
 
         write(as_json(facts))
         return 0
-    names = {"version": "kubectl-canary", "gatewayAPI": "Gateway API", "kubernetes": "Kubernetes", "python": "Python"}
+    names = {
+        "version": "kubectl-canary",
+        "gatewayAPI": "Gateway API",
+        "kubernetes": "Kubernetes",
+        "python": "Python",
+    }
     write("".join(f"{names[key]} {value}\n" for key, value in facts.items()))
     return 0

@@ -40,7 +40,9 @@ def _bytes(name: str) -> bytes:
         hint = "`kubectl canary init` writes one; -f names another" if name == "canary.yaml" else ""
         raise UsageError(f"{name} does not exist", hint) from None
     except IsADirectoryError:
-        raise UsageError(f"{name} is a folder", f"name the file in it: -f {Path(name) / 'canary.yaml'}") from None
+        raise UsageError(
+            f"{name} is a folder", f"name the file in it: -f {Path(name) / 'canary.yaml'}"
+        ) from None
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
 

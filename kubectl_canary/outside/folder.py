@@ -61,7 +61,9 @@ def _listed(out: Path, owner: str) -> set[str]:
     first, *names = text.splitlines() or [""]
     if first != f"# {owner}":
         other = first.removeprefix("# ")
-        raise UsageError(f"{out} holds the phases of {other}, not of {owner}", "give each application its own folder")
+        raise UsageError(
+            f"{out} holds the phases of {other}, not of {owner}", "give each application its own folder"
+        )
     return {name for name in names if OURS.match(name) and ".." not in name}
 
 
@@ -74,7 +76,9 @@ def _refuse_foreign(out: Path, names: set[str]) -> None:
     foreign = sorted(name for name in names if (out / name).exists() or (out / name).is_symlink())
     if foreign:
         first = out / foreign[0]
-        raise UsageError(f"{first} is there already and not written by us", "move it away, or choose another folder")
+        raise UsageError(
+            f"{first} is there already and not written by us", "move it away, or choose another folder"
+        )
 
 
 def _text(path: Path) -> str | None:

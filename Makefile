@@ -1,0 +1,56 @@
+# `make demo` renders the example release, `make test` runs every test. Both install what they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= demo-out
+EXAMPLE := examples/my-app/canary.yaml
+
+.PHONY: demo test lint types ci bench schemas clean
+
+demo: .venv/.installed
+	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
+	@echo
+	@$(BIN)/kubectl-canary plan -f $(EXAMPLE)
+	@echo
+	@echo "Go on with:"
+	@echo "  export PATH=\"$(CURDIR)/$(BIN):\$$PATH\""
+	@echo "  kubectl canary init --help"
+	@echo "  kubectl canary render -f $(EXAMPLE) --phase deploy | kubectl apply -f -"
+
+test: .venv/.ready-to-test
+	$(BIN)/python tests/tools/build.py
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready-to-test
+	$(BIN)/ruff check .
+
+types: .venv/.ready-to-test
+	$(BIN)/mypy
+
+ci: lint types test
+
+bench: .venv/.ready-to-test
+	$(BIN)/python benchmarks/start.py
+
+schemas: .venv/.ready-to-test
+	KUBECTL_CANARY_GO="$$($(BIN)/python -c 'import sys; sys.path.insert(0, "tests/tools"); import build; print(build.go())')" \
+		$(BIN)/python scripts/update_schemas.py
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "error: $(PYTHON) is older than Python 3.10; say make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "error: $(PYTHON) cannot make virtual environments; install the package python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.created setup.cfg pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.ready-to-test: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist $(OUT) *.egg-info

@@ -1,0 +1,153 @@
+"""What tests share: our command line, the real programs, a real API server, and golden folders."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = ROOT / "examples/my-app/canary.yaml"
+
+
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+build = _load(ROOT / "tests/tools/build.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the expected files of tests/cases")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def canary(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """Our command line in this process; standard input may be given."""
+    from kubectl_canary.cli import run
+
+    def call(*arguments: object, stdin: bytes | None = None) -> Result:
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", _Bytes(stdin))
+        capfdbinary.readouterr()
+        code = run([str(argument) for argument in arguments], "kubectl canary")
+        out, err = capfdbinary.readouterr()
+        return Result(code, out.decode(), err.decode())
+
+    return call
+
+
+class _Bytes:
+    def __init__(self, data: bytes) -> None:
+        import io
+
+        self.buffer = io.BytesIO(data)
+
+
+@pytest.fixture
+def canary_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Write canary.yaml into an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        path = tmp_path / "canary.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], Path]:
+    """A program that tests/tools/build.py builds."""
+    ensure: Callable[[str], Path] = build.ensure
+    return ensure
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A real API server with the Gateway API, and kubectl for it."""
+
+    kubectl_path: Path
+    kubeconfig: Path
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.kubeconfig.parent)}
+
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [self.kubectl_path, *arguments],
+            input=stdin,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stderr}"
+        return done
+
+    def live(self, namespace: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every object that a release may own, by kind and name."""
+        kinds = "services,deployments.apps,gateways.gateway.networking.k8s.io,httproutes.gateway.networking.k8s.io"
+        items = json.loads(self.kubectl("get", kinds, "-n", namespace, "-o", "json").stdout)["items"]
+        return {(item["kind"], item["metadata"]["name"]): item for item in items}
+
+
+@pytest.fixture(scope="session")
+def cluster(program: Callable[[str], Path]) -> Iterator[Cluster]:
+    """Etcd and kube-apiserver on loopback, for this test run; stopped when it ends, however it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-cluster-"))
+    command = [
+        sys.executable,
+        ROOT / "tests/supervisor.py",
+        folder,
+        program("etcd"),
+        program("kube-apiserver"),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        word, _, kubeconfig = supervisor.stdout.readline().strip().partition(" ")
+        assert word == "ready", "the API server did not start; its log is above"
+        started = Cluster(program("kubectl"), Path(kubeconfig))
+        crds = str(program(build.CRDS))
+        started.kubectl("apply", "--server-side", "-f", crds)
+        started.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        yield started
+        assert supervisor.stdin is not None
+        supervisor.stdin.close()
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+    """A namespace of this test's own."""
+    name = f"test-{abs(hash(request.node.nodeid)) % 10**10}"
+    cluster.kubectl("create", "namespace", name)
+    return name

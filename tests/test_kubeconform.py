@@ -1,0 +1,37 @@
+"""kubeconform, strict, accepts every rendered document against schemas/ as it lies there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from conftest import ROOT
+
+LOCATIONS = [
+    str(ROOT / "schemas" / folder / "{{ .ResourceKind }}{{ .KindSuffix }}.json")
+    for folder in ("kubernetes/v1.37", "gateway-api/v1.7/standard")
+]
+
+
+def kubeconform(program: Path, *files: Path | str, stdin: str | None = None) -> tuple[int, dict[str, int], str]:
+    command = [program, "-strict", "-summary", "-output", "json"]
+    for location in LOCATIONS:
+        command += ["-schema-location", location]
+    done = subprocess.run([*command, *files], input=stdin, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout or "{}").get("summary", {}), done.stdout + done.stderr
+
+
+def test_every_golden_document_is_valid(program: Callable[[str], Path]) -> None:
+    files = sorted((ROOT / "tests/cases").glob("*/expected/*.yaml"))
+    documents = sum(file.read_text(encoding="utf-8").count("\napiVersion:") + 1 for file in files)
+    code, summary, output = kubeconform(program("kubeconform"), *files)
+    assert code == 0, output
+    assert summary == {"valid": documents, "invalid": 0, "errors": 0, "skipped": 0}
+
+
+def test_a_field_that_nobody_knows_is_refused(program: Callable[[str], Path]) -> None:
+    text = (ROOT / "tests/cases/my-app/expected/01-deploy.yaml").read_text(encoding="utf-8")
+    code, summary, _ = kubeconform(program("kubeconform"), stdin=text.replace("selector:", "selectr: {}\n  selector:"))
+    assert (code, summary["invalid"]) == (1, 4)

