@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
+from kubectl_canary.admission import formats
 from kubectl_canary.canaryfile import Canary
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
@@ -201,12 +202,21 @@ class Plan:
 
     def _what_is_there(self, wanted: str) -> str:
         names = self.names()
-        close = nearest(wanted, names) or nearest(f"{wanted}%", names)
+        close = self._nearest_share(wanted) or nearest(wanted, names)
         known = ", ".join(phase.name for phase in self.phases)
         meant = f"did you mean `{close}`? " if close else ""
         return (
             f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
         )
+
+
+    def _nearest_share(self, wanted: str) -> str | None:
+        try:
+            share = formats.share(wanted if wanted.endswith("%") else f"{wanted}%")
+        except ValueError:
+            return None
+        shifting = [phase for phase in self.phases if phase.kind is Kind.WEIGHT]
+        return min(shifting, key=lambda phase: abs(phase.traffic.share - share)).name
 
 
 def plan(canary: Canary) -> Plan:
