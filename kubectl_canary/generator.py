@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -52,9 +52,12 @@ class Generator:
             keep_trailing_newline=True,
             autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
         )
-        self.environment.filters["yaml"] = yamltext.scalar
-        self.environment.filters["yaml_block"] = yamltext.block
-        self.environment.filters["yaml_after_key"] = yamltext.after_key
+        filters: dict[str, Callable[..., str]] = {
+            "yaml": yamltext.scalar,
+            "yaml_block": yamltext.block,
+            "yaml_after_key": yamltext.after_key,
+        }
+        self.environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
 
     def render(self, planned: Sequence[Planned]) -> list[Rendered]:
         """The documents of the objects, in their order.
@@ -103,9 +106,12 @@ class Generator:
                 error.filename or error.name or one.template, error.lineno, error.message
             ) from None
         except jinja2.UndefinedError as error:
-            raise _template_error(*self._failing_line(one, error), error.message) from None
+            hint = "the names are listed in templates/README.md"
+            raise _template_error(*self._failing_line(one, error), error.message, hint) from None
         except jinja2.TemplateNotFound as error:
-            raise _template_error(one.template, None, f"no template `{error.name}` to include") from None
+            raise _template_error(
+                *self._failing_line(one, error), f"no template `{error.name}` to include"
+            ) from None
         except CanaryError:
             raise
         except Exception as error:
@@ -141,15 +147,20 @@ class _Indentation(Extension):
         return match.group()
 
 
-def _template_error(file: str, line: int | None, message: str | None) -> Refused:
-    text = message or "it cannot be rendered"
+def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
+    """A filter that is strict about undefined names too."""
+
+    def strict(value: Any, *arguments: int) -> str:
+        if isinstance(value, jinja2.Undefined):
+            str(value)  # raises UndefinedError, with the name
+        return write(value, *arguments)
+
+    return strict
+
+
+def _template_error(file: str, line: int | None, message: str | None, hint: str = "") -> Refused:
     finding = Finding(
-        "template",
-        "error",
-        (),
-        text,
-        Where(file, line or 1, 1),
-        "the names are listed in templates/README.md",
+        "template", "error", (), message or "it cannot be rendered", Where(file, line or 1, 1), hint
     )
     return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
 

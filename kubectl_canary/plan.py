@@ -150,18 +150,14 @@ class Plan:
                     if needs == phase.needs or following is None
                     else f", which `{following.name}` starts with"
                 )
-                yield Finding(
-                    "capacity",
-                    "warning",
-                    ("spec",),
-                    f"`{phase.name}` runs {_pods(phase.canary_replicas)} of the canary{later}; the share needs {needs}",
-                    hint="leave `replicas` out, and they follow the shares",
-                )
+                runs = f"`{phase.name}` runs {pods_text(phase.canary_replicas)} of the canary{later}"
+                hint = "leave `replicas` out, and they follow the shares"
+                yield Finding("capacity", "warning", ("spec",), f"{runs}; the share needs {needs}", hint=hint)
 
     def jump_problem(self, start: Phase, to: Phase) -> str | None:
         """Why going straight from one phase to another is not safe; None where it is (V4)."""
         if to.canary_replicas and start.canary_replicas < min(to.needs, to.canary_replicas):
-            return f"`{start.name}` runs {_pods(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
+            return f"`{start.name}` runs {pods_text(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
         if to.canary_replicas < min(start.needs, start.canary_replicas) and start.traffic.reaches_canary:
             return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
         rolls = start.stable_image != to.stable_image
@@ -208,7 +204,6 @@ class Plan:
         return (
             f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
         )
-
 
     def _nearest_share(self, wanted: str) -> str | None:
         try:
@@ -309,5 +304,6 @@ def _route_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
         yield "route"
 
 
-def _pods(number: int) -> str:
-    return f"{number} pod" if number == 1 else f"{number} pods"
+def pods_text(number: int, width: int = 0) -> str:
+    """`1 pod`, `3 pods`; the number takes at least `width` characters."""
+    return f"{number:>{width}} {'pod' if number == 1 else 'pods'}"

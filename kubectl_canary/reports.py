@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_canary import shares
 from kubectl_canary.findings import Finding
-from kubectl_canary.plan import Phase, Plan, changes
+from kubectl_canary.plan import Phase, Plan, changes, pods_text
 from kubectl_canary.steps import Gate, percent
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
@@ -53,7 +53,7 @@ def _way_back_cells(phase: Phase, pods: int) -> tuple[str, str]:
 
 def _side(side: Any, width: int) -> str:
     share, replicas = side
-    return f"{percent(share).replace('%', ' %'):>7}  {replicas:>{width}} {'pod' if replicas == 1 else 'pods'}"
+    return f"{percent(share).replace('%', ' %'):>7}  {pods_text(replicas, width)}"
 
 
 def _cells(plan: Plan, phase: Phase) -> tuple[Any, Any, str, str]:
@@ -121,8 +121,8 @@ def plan_markdown(plan: Plan, current: Phase | None) -> str:
         name = f"**{phase.name}** (now)" if phase == current else phase.name
         cells = (
             name,
-            f"{percent(stable)}, {stable_pods} pods",
-            f"{percent(share)}, {pods} pods",
+            f"{percent(stable)}, {pods_text(stable_pods)}",
+            f"{percent(share)}, {pods_text(pods)}",
             wait,
             change,
         )

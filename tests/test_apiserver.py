@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import subprocess
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from conftest import ROOT, Cluster
+
 from kubectl_canary import release
 from kubectl_canary.plan import Kind, Phase, Plan
 
@@ -97,7 +98,9 @@ def same(document: dict[str, Any], live: dict[str, Any]) -> None:
 
 def difference(document: Any, live: Any, path: str) -> list[str]:
     if isinstance(document, dict) and isinstance(live, dict):
-        return [d for key, value in document.items() for d in difference(value, live.get(key), f"{path}.{key}")]
+        return [
+            d for key, value in document.items() for d in difference(value, live.get(key), f"{path}.{key}")
+        ]
     if isinstance(document, list) and isinstance(live, list) and len(document) == len(live):
         return [
             d
@@ -133,7 +136,9 @@ def walk(plan: Plan) -> list[Phase]:
     return path
 
 
-def shortest(at: Phase, unused: dict[Phase, list[Phase]], neighbours: dict[Phase, list[Phase]]) -> list[Phase]:
+def shortest(
+    at: Phase, unused: dict[Phase, list[Phase]], neighbours: dict[Phase, list[Phase]]
+) -> list[Phase]:
     """The steps to the nearest phase that has an unused way, and that way."""
     queue: list[list[Phase]] = [[]]
     seen = {at}
@@ -194,10 +199,12 @@ def test_every_rollback_goes_through_and_leaves_nothing_of_ours(
 
 def test_every_jump_that_is_safe_goes_through(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     file = tmp_path / "canary.yaml"
-    file.write_text(RELEASE.replace("[mirror 20%, mirror 33.33%, header-only, 0.01%, 5%, 25%, 50%, 100%]", "[5%, 50%]"))
+    file.write_text(
+        RELEASE.replace("[mirror 20%, mirror 33.33%, header-only, 0.01%, 5%, 25%, 50%, 100%]", "[5%, 50%]")
+    )
     release = Release(cluster, namespace, file)
     taken = walk(release.plan)
-    assert set(ways(release.plan)) <= set(zip(taken, taken[1:], strict=False))
+    assert set(ways(release.plan)) <= set(itertools.pairwise(taken))
     kubectl = cluster.kubectl_path
     for phase in taken:
         release.shell(f"{release.render(phase)} | {kubectl} apply -f -")
@@ -206,10 +213,14 @@ def test_every_jump_that_is_safe_goes_through(cluster: Cluster, namespace: str, 
         assert release.shell(f"{release.render(phase)} | {kubectl} diff -f -") == ""
 
 
-def test_removing_nothing_is_no_error_for_kubectl(cluster: Cluster, namespace: str, canary_file: Path) -> None:
+def test_removing_nothing_is_no_error_for_kubectl(
+    cluster: Cluster, namespace: str, canary_file: Path
+) -> None:
     release = Release(cluster, namespace, canary_file)
     release.go(release.plan.phases[0])
-    release.shell(f"{release.render(release.plan.find('5%'), '--removed')} | {cluster.kubectl_path} delete -f -")
+    release.shell(
+        f"{release.render(release.plan.find('5%'), '--removed')} | {cluster.kubectl_path} delete -f -"
+    )
     assert len(cluster.live(namespace)) == 4
 
 
@@ -219,7 +230,9 @@ def test_the_api_server_accepts_every_golden_document(cluster: Cluster, case: Pa
     for file in sorted((case / "expected").iterdir()):
         text = file.read_text(encoding="utf-8")
         namespaces = {
-            line.split(":")[1].strip().strip('"') for line in text.splitlines() if line.startswith("  namespace:")
+            line.split(":")[1].strip().strip('"')
+            for line in text.splitlines()
+            if line.startswith("  namespace:")
         }
         for name in namespaces:
             cluster.kubectl("create", "namespace", name, check=False)

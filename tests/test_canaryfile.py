@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from conftest import SEED, Result
+
 from kubectl_canary import release
 
 VALID = """\
@@ -84,7 +83,11 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         ],
     ),
     "a long form that contradicts itself": (
-        [phases("[{name: 5%, weight: 6%}, {weight: 7%, mirror: 1%}, {pause: 5m}, {weight: 8%, pause: 5 min}]")],
+        [
+            phases(
+                "[{name: 5%, weight: 6%}, {weight: 7%, mirror: 1%}, {pause: 5m}, {weight: 8%, pause: 5 min}]"
+            )
+        ],
         [
             "canary.yaml:10:12: spec.phases[0]: the phase is called `5%` and does `6%`",
             "canary.yaml:10:36: spec.phases[1]: `weight` and `mirror` in one phase; "
@@ -111,7 +114,9 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     ),
     "a name that starts with a digit": (
         [("my-app,", "1-app,")],
-        ["canary.yaml:3:18: metadata.name: `1-app` starts with a digit; a Service's name starts with a letter"],
+        [
+            "canary.yaml:3:18: metadata.name: `1-app` starts with a digit; a Service's name starts with a letter"
+        ],
     ),
     "hostnames that no request has": (
         [("{gateway:", "{hostnames: [app_example.com, 10.0.0.1, 'a:80'], gateway:")],
@@ -147,7 +152,11 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         ],
     ),
     "images": (
-        [("my-app\n", "my-app:v1\n"), ("{tag: v1.1.0}", "{image: My-app}"), ("{port: 8080}", "{port: 1, image: a}")],
+        [
+            ("my-app\n", "my-app:v1\n"),
+            ("{tag: v1.1.0}", "{image: My-app}"),
+            ("{port: 8080}", "{port: 1, image: a}"),
+        ],
         [
             "canary.yaml:5:10: spec.image: `registry.example.com/my-app:v1` has a tag or digest; "
             "leave it out here, it belongs to `stable` and `canary`",
@@ -219,8 +228,14 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     ),
     "nothing": ([(VALID, "")], ["canary.yaml:1:1: there is nothing in it"]),
     "a comment": ([(VALID, "# later\n")], ["canary.yaml:1:1: there is nothing in it"]),
-    "an unknown alias": ([("my-app,", "*name,")], ["canary.yaml:3:18: `*name` names no anchor that ends before it"]),
-    "a control character": ([("my-app,", "my\x07app,")], ["canary.yaml:3:20: control characters are not allowed"]),
+    "an unknown alias": (
+        [("my-app,", "*name,")],
+        ["canary.yaml:3:18: `*name` names no anchor that ends before it"],
+    ),
+    "a control character": (
+        [("my-app,", "my\x07app,")],
+        ["canary.yaml:3:20: control characters are not allowed"],
+    ),
     "deep nesting": (
         [("{port: 8080}", "[" * 200 + "]" * 200)],
         ["canary.yaml:8:113: nested deeper than 100 levels"],
@@ -244,7 +259,9 @@ def test_wrong_input_is_explained_with_its_place(name: str, canary: Canary, cana
     assert lines[-1] == "See 'kubectl canary render --help'."
 
 
-def test_a_missing_file_says_how_to_get_one(canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_says_how_to_get_one(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     result = canary("render")
     assert (2, "") == (result.code, result.out)
@@ -270,14 +287,18 @@ def test_a_folder_is_no_file(canary: Canary, tmp_path: Path) -> None:
          "5:50: more than 200,000 values, counting aliases"),
     ],
 )  # fmt: skip
-def test_what_is_no_text_or_too_much_is_refused(canary: Canary, tmp_path: Path, data: bytes, message: str) -> None:
+def test_what_is_no_text_or_too_much_is_refused(
+    canary: Canary, tmp_path: Path, data: bytes, message: str
+) -> None:
     (tmp_path / "canary.yaml").write_bytes(data)
     result = canary("render", "-f", tmp_path / "canary.yaml")
     assert (1, "") == (result.code, result.out)
     assert f"canary.yaml:{message}\n" in result.err
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_fine(canary: Canary, canary_yaml: Write, tmp_path: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_fine(
+    canary: Canary, canary_yaml: Write, tmp_path: Path
+) -> None:
     canary_yaml(VALID)
     plain = canary("render")
     (tmp_path / "canary.yaml").write_bytes(b"\xef\xbb\xbf" + VALID.replace("\n", "\r\n").encode())
@@ -311,9 +332,13 @@ def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, can
     assert "image: registry.example.com/my-app:1234e56\n" in tagged.out
     assert "replicas: 5\n" in tagged.out
     assert tagged.out == canary("render", "--canary-tag", "1234e56", "--set", "spec.stable.replicas=5").out
-    nested = canary("render", "--set", r"spec.pod.nodeSelector.kubernetes\.io/os=linux", "--set", "spec.phases=[7%]")
+    nested = canary(
+        "render", "--set", r"spec.pod.nodeSelector.kubernetes\.io/os=linux", "--set", "spec.phases=[7%]"
+    )
     assert "kubernetes.io/os: linux\n" in nested.out
-    listed = canary("render", "--set", "spec.container.env[0].name=A", "--set", "spec.container.env[0].value=on")
+    listed = canary(
+        "render", "--set", "spec.container.env[0].name=A", "--set", "spec.container.env[0].value=on"
+    )
     assert 'value: "on"\n' in listed.out
 
 
@@ -329,7 +354,9 @@ def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, can
         ("spec.phases=[", 2, "error: --set spec.phases=[: did not find expected node content"),
     ],
 )  # fmt: skip
-def test_settings_that_cannot_be(canary: Canary, canary_yaml: Write, setting: str, code: int, message: str) -> None:
+def test_settings_that_cannot_be(
+    canary: Canary, canary_yaml: Write, setting: str, code: int, message: str
+) -> None:
     canary_yaml(VALID)
     result = canary("render", "--set", setting)
     assert (code, "") == (result.code, result.out)
@@ -354,7 +381,9 @@ def test_without_a_canary_the_file_is_the_steady_state(canary: Canary, canary_ya
     assert canary("render", "--phase", "5%", "--canary-tag", "v1.1.0").code == 0
 
 
-def test_a_release_that_does_not_say_where_it_stands_is_not_guessed(canary: Canary, canary_yaml: Write) -> None:
+def test_a_release_that_does_not_say_where_it_stands_is_not_guessed(
+    canary: Canary, canary_yaml: Write
+) -> None:
     canary_yaml(VALID.replace("  phase: deploy\n", ""))
     result = canary("render")
     assert (1, "") == (result.code, result.out)
@@ -376,7 +405,7 @@ def test_replicas_below_what_a_share_needs_are_a_finding(canary: Canary, canary_
 
 def test_a_file_that_may_not_be_read_is_the_worlds_fault(canary: Canary, tmp_path: Path) -> None:
     loop = tmp_path / "canary.yaml"
-    os.symlink(loop, loop)
+    loop.symlink_to(loop)
     result = canary("render", "-f", loop)
     assert (4, "") == (result.code, result.out)
     assert f"error: cannot read {loop}: " in result.err

@@ -15,7 +15,9 @@ LOCATIONS = [
 ]
 
 
-def kubeconform(program: Path, *files: Path | str, stdin: str | None = None) -> tuple[int, dict[str, int], str]:
+def kubeconform(
+    program: Path, *files: Path | str, stdin: str | None = None
+) -> tuple[int, dict[str, int], str]:
     command = [program, "-strict", "-summary", "-output", "json"]
     for location in LOCATIONS:
         command += ["-schema-location", location]
@@ -33,5 +35,7 @@ def test_every_golden_document_is_valid(program: Callable[[str], Path]) -> None:
 
 def test_a_field_that_nobody_knows_is_refused(program: Callable[[str], Path]) -> None:
     text = (ROOT / "tests/cases/my-app/expected/01-deploy.yaml").read_text(encoding="utf-8")
-    code, summary, _ = kubeconform(program("kubeconform"), stdin=text.replace("selector:", "selectr: {}\n  selector:"))
+    code, summary, _ = kubeconform(
+        program("kubeconform"), stdin=text.replace("selector:", "selectr: {}\n  selector:")
+    )
     assert (code, summary["invalid"]) == (1, 4)

@@ -7,10 +7,10 @@ import math
 from typing import Any
 
 import pytest
+from conftest import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Cluster
 from kubectl_canary import yamltext
 from kubectl_canary.errors import Refused
 
@@ -21,12 +21,14 @@ y Y yes Yes YES n N no No NO true True TRUE false False FALSE on On ON off Off O
 2026-11-24 2026-11-24T01:02:03Z v1 1v = << - -- ... a:b a=b 1m 500Mi 9223372036854775807 9223372036854775808
 18446744073709551615 18446744073709551616 -9223372036854775808 -9223372036854775809 123456789012345678901234567890
 """.split()
-QUOTED = ["'on'", '"0777"', "'1e3'", '"12:30"', "!!str 1", "!!str on", '! 1', "'it''s'", '"\\u00e9\\n\\t"']
+QUOTED = ["'on'", '"0777"', "'1e3'", '"12:30"', "!!str 1", "!!str on", "! 1", "'it''s'", '"\\u00e9\\n\\t"']
 COLLECTIONS = ["[a, 1, on]", "{a: 1, on: off, 1: 2, 1e3: x}", "[]", "{}", "[[1], [y]]", "{? a : b}"]
 
 
 def ask_kubectl(cluster: Cluster, text: str) -> Any:
-    done = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=text)
+    done = cluster.kubectl(
+        "create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=text
+    )
     return json.loads(done.stdout)
 
 
@@ -40,7 +42,11 @@ def test_values_are_what_kubectl_finds(cluster: Cluster) -> None:
     text = document(values)
     ours = yamltext.read(text, "x")[0].value["spec"]
     theirs = ask_kubectl(cluster, text)["spec"]
-    wrong = {value: (ours[key], theirs.get(key)) for key, value in zip(ours, values, strict=True) if not same(ours[key], theirs.get(key))}
+    wrong = {
+        value: (ours[key], theirs.get(key))
+        for key, value in zip(ours, values, strict=True)
+        if not same(ours[key], theirs.get(key))
+    }
     assert wrong == {}
 
 
@@ -85,7 +91,9 @@ def test_merge_keys_are_merged_as_kubectl_does(cluster: Cluster) -> None:
     assert ask_kubectl(cluster, text)["spec"] == yamltext.read(text, "x")[0].value["spec"]
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: *b", "a: &a [*a]", "? [a]\n: b", "a: b: c", "\t", "%YAML 9", "a: '"])
+@pytest.mark.parametrize(
+    "text", ["a: [", "a: *b", "a: &a [*a]", "? [a]\n: b", "a: b: c", "\t", "%YAML 9", "a: '"]
+)
 def test_what_is_not_yaml_is_refused_with_a_place(text: str) -> None:
     with pytest.raises(Refused) as refused:
         yamltext.read(text, "f.yaml")

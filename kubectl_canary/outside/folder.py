@@ -33,6 +33,8 @@ def write(out: Path, owner: str, files: dict[str, str]) -> int:
 
 def _replace(out: Path, owner: str, files: dict[str, str]) -> int:
     before = _listed(out, owner)
+    for interrupted in out.glob(f"{LIST}.*"):
+        shutil.rmtree(interrupted, ignore_errors=True)
     changed = {name: text for name, text in files.items() if _text(out / name) != text}
     _refuse_foreign(out, set(changed) - before)
     stale = before - set(files)

@@ -20,7 +20,9 @@ def write(text: str) -> None:
     if sys.stdout is None:
         raise WorldError("there is no standard output to write to")
     try:
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        left = memoryview(text.encode("utf-8"))
+        while left:  # unbuffered, a pipe may take only a part at a time
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         _drop_stdout()

@@ -1,0 +1,262 @@
+"""Plans: the phases as tables, and the invariants of every plan as properties (V1, V2, V4, V5, V6, V8, V12)."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from conftest import SEED
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import canary_files
+
+from kubectl_canary import canaryfile, objects, release, shares, yamltext
+from kubectl_canary.admission import catalog, quick, schema
+from kubectl_canary.errors import UsageError
+from kubectl_canary.generator import Generator
+from kubectl_canary.plan import Kind, Phase, Plan, plan
+from kubectl_canary.sources import Sources
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+GENERATOR = Generator()
+
+
+def planned(value: dict[str, Any]) -> Plan:
+    return plan(canaryfile.parse(Sources(value, [yamltext.Document("canary.yaml", value)])))
+
+
+def documents(made: Plan, phase: Phase) -> dict[str, dict[str, Any]]:
+    rendered = GENERATOR.render(objects.planned(made.canary, phase))
+    return {f"{one.value['kind']} {one.value['metadata']['name']}": one.value for one in rendered}
+
+
+def test_the_seeds_release_is_this_table() -> None:
+    made = release.load([str(SEED)]).plan
+    assert [
+        ("before", 3, 0, 0), ("deploy", 3, 1, 0), ("mirror 20%", 3, 1, 0), ("header-only", 3, 1, 0),
+        ("5%", 3, 1, 5), ("10%", 3, 1, 10), ("25%", 3, 2, 25), ("50%", 3, 3, 50), ("100%", 3, 3, 100),
+        ("promote-roll", 3, 3, 100), ("promote-return", 3, 3, 0), ("promoted", 3, 0, 0),
+    ] == [
+        (phase.name, phase.stable_replicas, phase.canary_replicas, phase.traffic.share * 100) for phase in made.phases
+    ]  # fmt: skip
+    assert 6 == made.peak()
+
+
+def test_the_default_phases_are_the_seeds_timeline() -> None:
+    made = planned({
+        "apiVersion": "kubectl-canary/v1alpha1", "kind": "Canary", "metadata": {"name": "a"},
+        "spec": {"stable": {"image": "a:1"}, "canary": {"image": "a:2"}, "container": {"port": 1},
+                 "route": {"gateway": {"name": "g"}}},
+    })  # fmt: skip
+    start, table = 0, []
+    for phase in made.phases[2:]:
+        table.append((start // 60, phase.name))
+        start += phase.pause
+    assert [
+        (0, "header-only"),
+        (5, "5%"),
+        (15, "25%"),
+        (30, "50%"),
+        (60, "100%"),
+        (90, "promote-roll"),
+    ] == table[:6]
+
+
+@pytest.mark.parametrize(
+    ("share", "weights"),
+    [("1/20", (95, 5)), ("1/10000", (9999, 1)), ("1/8", (875, 125)), ("0", (100, 0)), ("1", (0, 100))],
+)
+def test_weights_are_round_numbers(share: str, weights: tuple[int, int]) -> None:
+    assert weights == shares.weights(Fraction(share))
+
+
+@given(st.integers(0, 10_000).map(lambda number: Fraction(number, 10_000)))
+def test_weights_are_exact(share: Fraction) -> None:
+    stable, canary = shares.weights(share)
+    assert share == Fraction(canary, stable + canary)
+    assert 0 <= min(stable, canary) <= max(stable, canary) <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "origin", "found"),
+    [
+        ("5%", None, "5%"), (" 5.0 % ", None, "5%"), ("mirror  20%", None, "mirror 20%"),
+        ("rollback", "25%", "rollback from 25%"), ("rollback from 25.00%", None, "rollback from 25%"),
+        ("rollback-promotion", "promote-roll", "rollback-promotion from promote-roll"), ("rolled-back", None, "rolled-back"),
+        ("rollback", "rollback from 5%", "rollback from 5%"),
+    ],
+)  # fmt: skip
+def test_phases_are_found_by_name(asked: str, origin: str | None, found: str) -> None:
+    assert found == release.load([str(SEED)]).plan.find(asked, origin).name
+
+
+@pytest.mark.parametrize(
+    ("asked", "origin", "message", "hint"),
+    [
+        (
+            "26%",
+            None,
+            "unknown phase `26%`",
+            "did you mean `25%`? phases are: before, deploy, mirror 20%, header-only",
+        ),
+        ("26", None, "unknown phase `26`", "did you mean `25%`?"),
+        ("promote", None, "unknown phase `promote`", "did you mean `promoted`?"),
+        ("rollback", None, "`rollback` from which phase?", "say --from PHASE, or set spec.phase"),
+        ("rollback", "before", "no rollback from `before`", "there is no canary in that phase"),
+        (
+            "rollback",
+            "promote-roll",
+            "no rollback from `promote-roll`",
+            "use `rollback-promotion from promote-roll`",
+        ),
+        ("rollback-promotion", "5%", "no rollback-promotion from `5%`", "use `rollback from 5%`"),
+    ],
+)
+def test_phases_that_are_not_there(asked: str, origin: str | None, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        release.load([str(SEED)]).plan.find(asked, origin)
+    assert message == error.value.message
+    assert error.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "safe"),
+    [
+        ("before", "deploy", True), ("before", "5%", False), ("deploy", "5%", True), ("deploy", "25%", True),
+        ("deploy", "50%", False), ("deploy", "100%", False), ("5%", "promoted", False), ("50%", "100%", True),
+        ("25%", "deploy", True), ("50%", "deploy", False), ("50%", "rollback from 50%", True), ("50%", "rolled-back", False),
+        ("rollback from 50%", "rolled-back", True), ("100%", "promote-roll", True), ("100%", "promote-return", False),
+        ("promote-roll", "promote-return", True), ("promote-roll", "promoted", False), ("promote-return", "promoted", True),
+        ("promote-roll", "rollback-promotion from promote-roll", True), ("promote-roll", "rolled-back", False),
+        ("promote-return", "rollback-promotion from promote-return", True), ("promote-return", "rolled-back", False),
+    ],
+)  # fmt: skip
+def test_jumps(start: str, to: str, safe: bool) -> None:
+    made = release.load([str(SEED)]).plan
+    assert safe is (made.jump_problem(made.find(start), made.find(to)) is None)
+
+
+def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:
+    made = release.load([str(SEED)]).plan
+    before = documents(made, made.find("before"))["HTTPRoute my-app-canary-route"]
+    for phase in made.phases[1:9]:
+        back = documents(made, made.find("rollback", phase.name))
+        there = documents(made, phase)
+        assert before == back.pop("HTTPRoute my-app-canary-route")
+        assert "HTTPRoute" in there.popitem()[0]
+        assert there == back
+
+
+def test_the_route_comes_last_on_the_way_forth_and_first_on_the_way_back() -> None:
+    made = release.load([str(SEED)]).plan
+    forth = [one.kind for one in objects.planned(made.canary, made.find("5%"))]
+    back = [one.kind for one in objects.planned(made.canary, made.find("rollback", "5%"))]
+    assert ["Service", "Service", "Deployment", "Deployment", "Gateway", "HTTPRoute"] == forth
+    assert ["HTTPRoute", "Service", "Service", "Deployment", "Deployment", "Gateway"] == back
+
+
+@SLOW
+@given(canary_files())
+def test_every_plan_keeps_the_invariants(value: dict[str, Any]) -> None:
+    assert quick.accepts(value, catalog.CANARY)
+    made = planned(value)
+    rendered = {phase.name: documents(made, phase) for phase in (*made.phases, *made.ways_back())}
+    for phase in (*made.phases, *made.ways_back()):
+        check_documents(made, phase, rendered[phase.name])
+        check_capacity(made, phase)
+    for start, to in zip(made.phases, made.phases[1:], strict=False):
+        check_step(start, to)
+    assert rendered["before"] == rendered["rolled-back"]  # V8
+    route = next(key for key in rendered["before"] if key.startswith("HTTPRoute"))
+    assert rendered["before"][route] == rendered["promoted"][route] == rendered["promote-return"][route]
+    assert rendered["before"].keys() == rendered["promoted"].keys()
+
+
+def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) -> None:
+    services = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Service"}
+    pods = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Deployment"}
+    route = next(one for one in found.values() if one["kind"] == "HTTPRoute")
+    for document in found.values():
+        assert [] == list(
+            schema.complaints(document, catalog.SCHEMAS[document["apiVersion"], document["kind"]])
+        )
+    for name, service in services.items():  # V6: one track each
+        labels = [one["spec"]["template"]["metadata"]["labels"] for one in pods.values()]
+        chosen = [one for one in labels if service["spec"]["selector"].items() <= one.items()]
+        assert [pods[name]["spec"]["selector"]["matchLabels"]] == chosen
+    stable, canary = f"{made.canary.name}-stable", f"{made.canary.name}-canary"
+    splits = []
+    for rule in route["spec"]["rules"]:
+        weights = {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
+        assert sum(weights.values()) > 0  # V1
+        backends = [
+            *rule["backendRefs"],
+            *(f["requestMirror"]["backendRef"] for f in rule.get("filters", [])),
+        ]
+        for ref in backends:
+            assert ref["port"] in [port["port"] for port in services[ref["name"]]["spec"]["ports"]]  # V6
+        if stable in weights:
+            splits.append(Fraction(weights.get(canary, 0), sum(weights.values())))
+    assert splits
+    assert {phase.traffic.share} == set(splits)  # V2
+
+
+def check_capacity(made: Plan, phase: Phase) -> None:
+    """V5: stable keeps its full size, the canary has its share, and whoever gets requests has pods."""
+    assert phase.stable_replicas == made.phases[0].stable_replicas
+    assert phase.canary_replicas >= math.ceil(phase.traffic.share * phase.stable_replicas)
+    assert not phase.traffic.reaches_canary or phase.canary_replicas >= 1
+    assert phase.stable_replicas + phase.canary_replicas <= max(made.peak(), 2 * phase.stable_replicas)
+
+
+def check_step(start: Phase, to: Phase) -> None:
+    """V4: the phase left runs what the phase entered needs, both ways; pods go after a phase without requests."""
+    assert start.canary_replicas >= math.ceil(to.traffic.share * to.stable_replicas)
+    assert to.canary_replicas == 0 or to.canary_replicas >= math.ceil(
+        start.traffic.share * start.stable_replicas
+    )
+    if start.canary_replicas and not to.canary_replicas:
+        assert not start.traffic.reaches_canary
+    if start.stable_image != to.stable_image:
+        assert to.kind is Kind.PROMOTE_ROLL
+        assert start.traffic.share == to.traffic.share == 1
+
+
+@SLOW
+@given(canary_files())
+def test_rendering_twice_gives_the_same_text(value: dict[str, Any]) -> None:
+    made = planned(value)
+    for phase in made.phases:
+        once = [one.text for one in GENERATOR.render(objects.planned(made.canary, phase))]
+        assert once == [one.text for one in Generator().render(objects.planned(planned(value).canary, phase))]
+        assert "${" not in "".join(once) or "${" in str(value)
+
+
+@SLOW
+@given(canary_files())
+def test_testers_and_only_testers_get_the_clone(value: dict[str, Any]) -> None:
+    """Each governed match has its twin with the header, right before it, with all else the same."""
+    made = planned(value)
+    for phase in made.phases:
+        rules = next(
+            one.value["spec"]["rules"]
+            for one in GENERATOR.render(objects.planned(made.canary, phase))
+            if one.planned.kind == "HTTPRoute"
+        )
+        twins = [rule for rule in rules if rule["name"].startswith("kubectl-canary-testers")]
+        assert phase.traffic.testers is bool(twins)
+        if twins:
+            header = {"type": "Exact", "name": "x-tester", "value": "yes"}
+            without = [
+                {
+                    key: left
+                    for key, value in match.items()
+                    if (left := [h for h in value if h != header] if key == "headers" else value)
+                }
+                for twin in twins
+                for match in twin["matches"]
+            ]
+            assert rules[-1]["matches"] == without
+            assert [rule["name"] for rule in rules][-1] == "default"

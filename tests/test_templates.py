@@ -1,0 +1,128 @@
+"""Templates are dumb, strict, and cannot change the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+import pytest
+from conftest import ROOT, SEED, Result
+from jinja2 import nodes
+
+TEMPLATES = sorted((ROOT / "templates").glob("*.j2"))
+ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.For, nodes.If, nodes.Include,
+    nodes.Const, nodes.Filter,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_decides_nothing(template: Path) -> None:
+    tree = jinja2.Environment(autoescape=True).parse(template.read_text())
+    for node in tree.find_all(nodes.Node):
+        assert isinstance(node, ALLOWED), f"line {node.lineno}: {type(node).__name__}"
+        if isinstance(node, nodes.If):
+            assert isinstance(node.test, nodes.Name)
+        if isinstance(node, nodes.Filter):
+            assert (node.name, node.args, node.kwargs) == ("yaml", [], [])
+        if isinstance(node, nodes.For):
+            assert node.test is None
+            assert not node.recursive
+        if isinstance(node, nodes.Output):
+            assert all(isinstance(one, nodes.TemplateData | nodes.Filter) for one in node.nodes)
+
+
+def test_every_name_of_a_template_is_documented() -> None:
+    documented = (ROOT / "templates/README.md").read_text()
+    for template in TEMPLATES:
+        for name in jinja2.Environment(autoescape=True).parse(template.read_text()).find_all(nodes.Name):
+            assert f"`{name.name}`" in documented
+
+
+def override(folder: Path, template: str, old: str, new: str) -> Path:
+    text = (ROOT / "templates" / template).read_text()
+    assert old in text
+    (folder / template).write_text(text.replace(old, new))
+    return folder
+
+
+def test_a_template_of_the_users_may_add(canary: Callable[..., Result], tmp_path: Path) -> None:
+    override(tmp_path, "deployment.yaml.j2", "  template:\n", "  minReadySeconds: 10\n  template:\n")
+    ours, theirs = canary("render", "-f", SEED), canary("render", "-f", SEED, "--templates", tmp_path)
+    assert theirs.out == ours.out.replace("  template:\n", "  minReadySeconds: 10\n  template:\n")
+
+
+def test_a_sidecar_of_the_users_template_may_stand_beside_ours(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    new = "{{ containers | yaml }}\n        - name: log\n          image: registry.example.com/log:v1"
+    override(tmp_path, "deployment.yaml.j2", "{{ containers | yaml }}", new)
+    assert canary("render", "-f", SEED, "--templates", tmp_path).out.count("name: log") == 2
+
+
+# template, what is replaced by what, and what is said about it
+CHANGES = {
+    "another name": ("metadata.yaml.j2", "{{ name | yaml }}", "other", "metadata.name: Service my-app-stable: other, planned is my-app-stable"),
+    "another namespace": ("metadata.yaml.j2", "{{ namespace | yaml }}", "other", "metadata.namespace: Service my-app-stable: other, planned is production"),
+    "no label of ours": ("metadata.yaml.j2", "labels: {{ labels | yaml }}", "labels: {a: b}", 'metadata.labels.app.kubernetes.io/managed-by: Service my-app-stable: missing, planned is kubectl-canary'),
+    "another selector": ("service.yaml.j2", "{{ selector | yaml }}", "{app: my-app}", "spec.selector.version: Service my-app-stable: missing, planned is stable"),
+    "another port": ("service.yaml.j2", "{{ ports | yaml }}", "[{port: 81, protocol: TCP, targetPort: 8080}]", "spec.ports[0].port: Service my-app-stable: 81, planned is 80"),
+    "other replicas": ("deployment.yaml.j2", "{{ replicas | yaml }}", "7", "spec.replicas: Deployment my-app-stable: 7, planned is 3"),
+    "replicas as text": ("deployment.yaml.j2", "{{ replicas | yaml }}", '"3"', 'spec.replicas: Deployment my-app-stable: "3", planned is 3'),
+    "no containers": ("deployment.yaml.j2", "containers: {{ containers | yaml }}", "containers: []", "spec.template.spec.containers: Deployment my-app-stable: planned are ['app'] in this order, found []"),
+    "another class": ("gateway.yaml.j2", "{{ class_name | yaml }}", "nginx", "spec.gatewayClassName: Gateway production-gw: nginx, planned is istio"),
+    "no rules": ("httproute.yaml.j2", "{{ rules | yaml }}", "[]", "planned are ['kubectl-canary-testers', 'default'] in this order, found []"),
+    "a rule of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      backendRefs: [{name: my-app-canary, port: 80}]", "spec.rules[2]: HTTPRoute my-app-canary-route: sends to my-app-canary, which the plan does not know"),
+    "a mirror of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      filters: [{type: RequestMirror, requestMirror: {backendRef: {name: my-app-canary, port: 80}}}]", "sends to my-app-canary, which the plan does not know"),
+    "a field that nobody knows": ("httproute.yaml.j2", "  rules:", "  rule: []\n  rules:", "spec.rule: HTTPRoute my-app-canary-route: unknown key; did you mean `rules`?"),
+    "a condition on the split": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules[1:] | yaml }}", "planned are ['kubectl-canary-testers', 'default']"),
+    "two documents": ("service.yaml.j2", "apiVersion", "a: b\n---\napiVersion", "service.yaml.j2:1:1: a template prints one object, this one prints 2 documents"),
+    "broken YAML": ("service.yaml.j2", "spec:", "spec: [", "service.yaml.j2:1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_template_cannot_change_the_plan(canary: Callable[..., Result], tmp_path: Path, name: str) -> None:
+    template, old, new, message = CHANGES[name]
+    override(tmp_path, template, old, new)
+    result = canary("render", "-f", SEED, "--phase", "5%", "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert message in result.err
+    assert result.err.startswith(
+        "error: the templates print something else than the plan, nothing was printed\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a: b\nkind: {{ nam | yaml }}\n", 2, "'nam' is undefined"),
+        ("a: b\n{% if nam %}\n{% endif %}\n", 2, "'nam' is undefined"),
+        ("{% for %}\n", 1, "Expected an expression"),
+        ("a: {{ name | yml }}\n", 1, "No filter named 'yml'."),
+        ("a: {{ name.first | yaml }}\n", 1, "has no attribute 'first'"),
+        ('\n{% include "more.j2" %}\n', 2, "more.j2"),
+        ("a: {{ 1 // 0 }}\n", 1, "by zero"),
+    ],
+)
+def test_a_broken_template_is_named_with_its_line(
+    canary: Callable[..., Result], tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    (tmp_path / "service.yaml.j2").write_text(text)
+    result = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert f"{tmp_path}/service.yaml.j2:{line}:1: " in result.err
+    assert message in result.err
+
+
+def test_template_folders_that_are_not_there_or_not_readable(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    missing = canary("render", "-f", SEED, "--templates", tmp_path / "none")
+    assert (2, "") == (missing.code, missing.out)
+    assert f"error: --templates {tmp_path}/none: no such folder\n" in missing.err
+    (tmp_path / "service.yaml.j2").mkdir()
+    folder = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (4, "") == (folder.code, folder.out)
+    assert f"error: cannot read the template {tmp_path}/service.yaml.j2: " in folder.err
