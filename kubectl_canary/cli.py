@@ -41,6 +41,7 @@ class Group(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"kubectl_canary.commands.{cmd_name}").command
+        command.short_help = VERBS[cmd_name]
         return command
 
     def resolve_command(

@@ -43,11 +43,16 @@ def kind_of(value: Any) -> str:
 
 @functools.cache
 def _validator(name: str) -> Any:
+    return _validator_of({"$ref": name}, "")
+
+
+def _validator_of(schema: catalog.Schema, file: str) -> Any:
+    """A validator for a schema that stands in `file`, relative to which its references are."""
     checker = FormatChecker(formats=())
-    for format_name in formats.CHECKS:
-        checker.checks(format_name, raises=ValueError)(functools.partial(_holds, format_name))
+    for name in formats.CHECKS:
+        checker.checks(name, raises=ValueError)(functools.partial(_holds, name))
     registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]  # attrs hides the field
-    return Engine({"$ref": name}, registry=registry, format_checker=checker)
+    return Engine({"$id": file, **schema} if file else schema, registry=registry, format_checker=checker)
 
 
 def _holds(name: str, value: object) -> bool:

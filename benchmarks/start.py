@@ -1,0 +1,85 @@
+"""Whole processes, measured in turn: how long a user waits, beside plain Python and helm.
+
+    make bench
+
+Each command runs RUNS times, all in turn, after one warm-up of each. Printed are the median, the ratio to
+`python -c pass` (medians) and the peak memory of the process. The chart renders the same six objects as the phase.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = 15
+BIN = Path(sys.executable).parent
+EXAMPLE = ROOT / "examples/my-app/canary.yaml"
+
+sys.path.insert(0, str(ROOT / "tests/tools"))
+import build  # noqa: E402  it lives beside the go.mod files
+
+
+def main() -> None:
+    helm = build.ensure("helm")
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "kubectl_canary", "templates", "schemas"],
+        cwd=ROOT,
+        check=True,
+    )
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "kubectl-canary --help": [str(BIN / "kubectl-canary"), "--help"],
+        "kubectl-canary render --phase 5%": [
+            str(BIN / "kubectl-canary"),
+            "render",
+            "--phase",
+            "5%",
+            "-f",
+            str(EXAMPLE),
+        ],
+        "kubectl-canary plan": [str(BIN / "kubectl-canary"), "plan", "-f", str(EXAMPLE)],
+        "helm template": [str(helm), "template", str(ROOT / "benchmarks/chart")],
+    }
+    kinds = {name: kinds_of(commands[name]) for name in ("kubectl-canary render --phase 5%", "helm template")}
+    assert len(set(map(tuple, kinds.values()))) == 1, f"not the same objects: {kinds}"
+    figures: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
+    for command in commands.values():
+        measure(command)
+    for _ in range(RUNS):
+        for name, command in commands.items():
+            figures[name].append(measure(command))
+    base = statistics.median(seconds for seconds, _ in figures["python -c pass"])
+    print(f"{'':34}{'median':>10}{'ratio':>8}{'peak':>10}   ({RUNS} runs each, in turn)")
+    for name, runs in figures.items():
+        median = statistics.median(seconds for seconds, _ in runs)
+        peak = max(kilobytes for _, kilobytes in runs) / 1024
+        print(f"{name:34}{median * 1000:>7.1f} ms{median / base:>8.1f}{peak:>7.1f} MB")
+
+
+def kinds_of(command: list[str]) -> list[str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return sorted(re.findall(r"^kind: (\w+)", done.stdout, re.MULTILINE))
+
+
+def measure(command: list[str]) -> tuple[float, int]:
+    """Seconds from start to end, and the peak memory in KiB."""
+    with tempfile.TemporaryFile() as out:
+        start = time.perf_counter()
+        pid = os.posix_spawn(
+            command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out.fileno(), 1)]
+        )
+        _, status, usage = os.wait4(pid, 0)
+        seconds = time.perf_counter() - start
+    assert status == 0, command
+    return seconds, usage.ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

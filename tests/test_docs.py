@@ -1,0 +1,102 @@
+"""What the documentation shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SEED, Cluster, Result
+
+from kubectl_canary.cli import VERBS
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(ROOT.glob("*.md"))
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_of_the_readme_run_in_order(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """As a user would paste them, through the real kubectl, into a real API server."""
+    lines = "".join(block for block in blocks("sh") if "make " not in block and "pip install" not in block)
+    script = lines.replace("-n production", f"-n {namespace}")
+    path = f"{Path(sys.executable).parent}:{cluster.kubectl_path.parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={**cluster.environment(), "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"Service my-app-stable", "Deployment my-app-stable", "HTTPRoute my-app-canary-route"} == {
+        f"{kind} {name}" for kind, name in cluster.live(namespace)
+    }
+    assert (tmp_path / "rendered/current").is_dir()
+
+
+def test_the_demo_and_its_three_lines(tmp_path: Path) -> None:
+    """`make demo`, with the environment that is there."""
+    done = subprocess.run(
+        [
+            "make",
+            "--silent",
+            "-o",
+            ".venv/.installed",
+            "demo",
+            f"BIN={Path(sys.executable).parent}",
+            f"OUT={tmp_path}/out",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "my-app in production: v1.0.0 → v1.1.0" in done.stdout
+    assert 3 == len(done.stdout.partition("Go on with:\n")[2].splitlines())
+    assert len(list((tmp_path / "out/phases").iterdir())) == 12
+
+
+def test_the_canary_file_of_the_readme_is_good(canary: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(blocks("yaml")[0])
+    result = canary("plan", "-f", tmp_path / "canary.yaml")
+    assert (0, "") == (result.code, result.err)
+
+
+def test_the_plan_of_the_readme_is_what_plan_prints(canary: Callable[..., Result]) -> None:
+    shown = blocks("console")[0].partition("\n")[2]
+    printed = canary("plan", "-f", SEED, "--set", "spec.phases=[header-only, 5%, 25%, 50%]").out
+    assert printed.startswith(shown)
+
+
+def test_the_errors_of_the_readme_are_what_render_says(
+    canary: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong = SEED.read_text().replace("canary: {tag: v1.1.0}", "canary: {tagg: v1.1.0}")
+    (tmp_path / "canary.yaml").write_text(wrong)
+    said = canary("render").err
+    assert "spec.canary.tagg: unknown key; did you mean `tag`?" in said
+    assert said.startswith(blocks("console")[1].splitlines()[1])
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    for verb in VERBS:
+        assert f"kubectl canary {verb}" in README or f"`{verb}`" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_make_targets_are_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / link).exists() or link.startswith("https://"), link
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for line in re.findall(r"^make ([\w ]+)", text, re.MULTILINE):
+        assert set(line.split()) <= targets

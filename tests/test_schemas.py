@@ -1,0 +1,231 @@
+"""The schemas that we ship: complete for editors, and read alike by the quick walk and by jsonschema."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from strategies import canary_files
+
+from kubectl_canary.admission import catalog, formats, quick, re2, schema
+
+CANARY: dict[str, Any] = json.loads((ROOT / "schemas/canary.schema.json").read_text())
+
+
+def own_properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property that is ours: those of Container, PodSpec and HTTPRoute come by reference."""
+    for key, child in node.get("properties", {}).items():
+        if "$ref" not in child or "title" in child:
+            yield f"{path}.{key}", child
+        yield from own_properties(child, f"{path}.{key}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            yield from own_properties(node[key], f"{path}[]")
+    for branch in node.get("anyOf", []):
+        yield from own_properties(branch, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "node"), list(own_properties(CANARY)), ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_every_property_is_described_for_editors(path: str, node: dict[str, Any]) -> None:
+    assert node["title"]
+    assert node["description"].endswith((".", "1"))
+    assert node["examples"]
+    for example in node["examples"]:
+        assert [] == list(schema._validator_of(node, catalog.CANARY).iter_errors(example))
+
+
+def test_the_schema_is_draft_2020_12() -> None:
+    Draft202012Validator.check_schema(CANARY)
+    assert "https://json-schema.org/draft/2020-12/schema" == CANARY["$schema"]
+
+
+@pytest.mark.parametrize(("key", "kind"), [("container", "Container"), ("pod", "PodSpec")])
+def test_container_and_pod_take_every_field_of_kubernetes(key: str, kind: str) -> None:
+    fields = catalog.load("kubernetes/v1.37/definitions.json")["definitions"][f"io.k8s.api.core.v1.{kind}"][
+        "properties"
+    ]
+    assert set(fields) <= set(CANARY["properties"]["spec"]["properties"][key]["properties"])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "schemas").rglob("*.json")), ids=lambda path: path.name)
+def test_the_quick_walk_knows_every_keyword(file: Path) -> None:
+    """Else every document would take the slow way, and nobody would notice."""
+    for node in subschemas(json.loads(file.read_text())):
+        for keyword in node:
+            known = (
+                keyword in quick.KEYWORDS or keyword in quick.SILENT or keyword.startswith("x-kubernetes-")
+            )
+            assert known or keyword in ("not",), keyword
+
+
+def subschemas(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for key, child in node.items():
+            if key in ("properties", "definitions"):
+                for one in child.values():
+                    yield from subschemas(one)
+            elif key in ("items", "additionalProperties"):
+                yield from subschemas(child)
+            elif key in ("anyOf", "oneOf", "allOf"):
+                for one in child:
+                    yield from subschemas(one)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.just("5%"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "tag", "port"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:
+    """A canary file with one value, somewhere, that may be anything."""
+    value = copy.deepcopy(draw(canary_files()))
+    node = value
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            return value
+        key = draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or draw(st.integers(0, 3)) == 0:
+            node[key] = draw(JSON)
+            return value
+        node = node[key]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged())
+def test_the_quick_walk_accepts_just_what_jsonschema_accepts(value: Any) -> None:
+    assert quick.accepts(value, catalog.CANARY) is (not list(schema.complaints(value, catalog.CANARY)))
+
+
+DOCUMENTS = [
+    document
+    for file in sorted((ROOT / "tests/cases").glob("*/expected/0[1346]*.yaml"))
+    for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(DOCUMENTS), st.data())
+def test_the_quick_walk_and_jsonschema_agree_on_documents(
+    document: dict[str, Any], data: st.DataObject
+) -> None:
+    changed = copy.deepcopy(document)
+    node: Any = changed["spec"]
+    for _ in range(8):
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(node[key], dict | list) and node[key] and data.draw(st.booleans()):
+            node = node[key]
+            continue
+        node[key] = data.draw(JSON)
+        break
+    name = catalog.SCHEMAS[document["apiVersion"], document["kind"]]
+    assert quick.accepts(document, name)
+    assert quick.accepts(changed, name) is (not list(schema.complaints(changed, name)))
+
+
+PATTERNS = sorted({
+    node["pattern"]
+    for file in (ROOT / "schemas").rglob("*.json")
+    for node in subschemas(json.loads(file.read_text()))
+    if "pattern" in node
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_is_linear_and_ends_where_the_text_ends(pattern: str) -> None:
+    compiled = re2.compiled(pattern)
+    start = time.perf_counter()
+    for unit in ("a", "a.", "a-", "1m", "/", "*.", "a ", "\t!", "A1"):
+        compiled.search(unit * (4096 // len(unit)) + "\x00")
+    assert time.perf_counter() - start < 5
+    for text in ("a", "true", "example.com", "10s", "http"):
+        if compiled.pattern.endswith(r"\Z") and "|" not in pattern and compiled.search(text):
+            assert not compiled.search(f"{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("^a$", "a\n", False),
+        ("^[a$]$", "$", True),
+        (r"^\$$", "$", True),
+        (r"^\d$", "٣", False),
+        ("^[]a]$", "]", True),
+    ],
+)
+def test_patterns_mean_what_re2_means(pattern: str, text: str, found: bool) -> None:
+    assert found is bool(re2.compiled(pattern).search(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a", ("a", "", "")), ("a:1", ("a", "1", "")), ("r:5000/a", ("r:5000/a", "", "")),
+        ("r:5000/a/b:v1@sha256:0", ("r:5000/a/b", "v1", "sha256:0")), ("a@sha256:0", ("a", "", "sha256:0")),
+    ],
+)  # fmt: skip
+def test_images_are_split(text: str, parts: tuple[str, str, str]) -> None:
+    assert parts == formats.split_image(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "localhost/a", "R.example.com:5000/a/b_c", "a__b/c--d", "[::1]:5000/a", "docker.io/library/nginx"],
+)
+def test_images_that_are_good(text: str) -> None:
+    formats.image_repository(text)
+
+
+@pytest.mark.parametrize("text", ["", "A", "a//b", "/a", "a/", "a b", "-a", "http://r/a", "a:", "é"])
+def test_images_that_are_not(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"`{text}`")):
+        formats.image_reference(f"{text}")
+
+
+def test_the_schemas_are_regenerated_to_the_same_bytes(tmp_path: Path) -> None:
+    """The script and what it reads are pinned; what it writes is what is committed."""
+    import shutil
+    import subprocess
+    import sys
+
+    from conftest import build
+
+    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/update_schemas.py", tmp_path / "scripts")
+    environment = {**build._environment(), "KUBECTL_CANARY_GO": build.go(), "GOFLAGS": "-mod=mod"}
+    subprocess.run(
+        [sys.executable, "scripts/update_schemas.py"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    for file in sorted((ROOT / "schemas").rglob("*.json")):
+        assert file.read_bytes() == (tmp_path / file.relative_to(ROOT)).read_bytes()
