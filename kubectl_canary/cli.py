@@ -113,7 +113,7 @@ def complete() -> None:
     """`kubectl_complete-canary`: kubectl's question for completions, answered in its protocol."""
     from kubectl_canary.commands.completion import answer
 
-    sys.exit(answer(sys.argv[1:]))
+    sys.exit(answer(group, sys.argv[1:]))
 
 
 def _message(error: CanaryError) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_canary import objects, release
+from kubectl_canary.errors import Refused
 from kubectl_canary.generator import Generator
 
 CASES = sorted((Path(__file__).parent / "cases").iterdir())
@@ -40,3 +41,21 @@ def test_every_phase_is_rendered_as_expected(case: Path, request: pytest.Fixture
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_rendering_twice_gives_the_same_bytes(case: Path) -> None:
     assert rendered_phases(case) == rendered_phases(case)
+
+
+def test_the_minimum_has_no_line_too_many(tmp_path: Path) -> None:
+    lines = (Path(__file__).parent / "cases/minimal/canary.yaml").read_text().splitlines(keepends=True)
+    for number in range(len(lines)):
+        shorter = tmp_path / f"{number}.yaml"
+        shorter.write_text("".join(lines[:number] + lines[number + 1 :]))
+        with pytest.raises(Refused):
+            declared_phase(shorter)
+
+
+def declared_phase(file: Path) -> str:
+    loaded = release.load([str(file)])
+    if loaded.current is None:
+        raise Refused("no phase", [])
+    return "".join(
+        one.text for one in Generator().render(objects.planned(loaded.plan.canary, loaded.current))
+    )

@@ -106,19 +106,18 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "powershell": POWERSHELL}
 )
 @click.argument("shell", type=click.Choice([*SCRIPTS, "answer"]), metavar="bash|zsh|fish|powershell")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
-def command(shell: str, words: tuple[str, ...]) -> int:
+@click.pass_context
+def command(ctx: click.Context, shell: str, words: tuple[str, ...]) -> int:
     """Print the script, or (for the scripts) what fits the words so far."""
     if shell == "answer":
-        return answer(list(words))
+        return answer(ctx.find_root().command, list(words))
     write(SCRIPTS[shell])
     return 0
 
 
-def answer(words: list[str]) -> int:
+def answer(group: click.Command, words: list[str]) -> int:
     """Print what may follow, a `value<TAB>description` a line and cobra's directive last."""
     from click.shell_completion import ShellComplete
-
-    from kubectl_canary.cli import group
 
     *before, incomplete = words or [""]
     items = ShellComplete(group, {}, "kubectl-canary", "").get_completions(before, incomplete)
