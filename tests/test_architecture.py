@@ -43,10 +43,7 @@ def test_imports_go_down_only(file: Path) -> None:
     own = str(file.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__")
     for name in imports(file):
         if name.startswith("kubectl_canary") and not (own.endswith("cli") and ".commands" in name):
-            # `completion` asks the group which words may follow
-            upward = floor(name) < floor(own) and not (
-                own.endswith("commands.completion") and name.endswith("cli.group")
-            )
+            upward = floor(name) < floor(own)
             deferred = own.endswith("errors") and name.endswith("findings.Finding")
             assert not upward or deferred, f"{own} imports {name}"
 
