@@ -140,6 +140,12 @@ class Plan:
         """The most pods that the release asks for at one time."""
         return max(phase.stable_replicas + phase.canary_replicas for phase in self.phases)
 
+    def version_findings(self) -> Iterator[Finding]:
+        """A release of what runs already."""
+        if self.canary.canary is not None and self.canary.canary.image == self.canary.stable.image:
+            message = f"the canary is {self.canary.stable.image}, as stable is: this releases nothing"
+            yield Finding("version", "warning", ("spec", "canary"), message)
+
     def capacity_findings(self) -> Iterator[Finding]:
         """Where replicas that the user gave are fewer than a share needs, now or in the next phase."""
         for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):

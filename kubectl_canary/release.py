@@ -41,9 +41,16 @@ def load(
     source = sources.load(files, [*settings, *tag])
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
-    path = _replicas_path(source.value)
-    warnings = tuple(replace(one, path=path, where=source.where(path)) for one in made.capacity_findings())
+    warnings = tuple(_located(one, source) for one in (*made.version_findings(), *made.capacity_findings()))
     return Release(made, _declared(made, source), warnings, source.where(("spec", "phase")))
+
+
+def _located(finding: Finding, source: sources.Sources) -> Finding:
+    path = finding.path
+    if finding.rule == "capacity":
+        in_canary = "replicas" in source.value["spec"]["canary"]
+        path = ("spec", "canary", "replicas") if in_canary else ("spec", "phases")
+    return replace(finding, path=path, where=source.where(path))
 
 
 def _declared(made: Plan, source: sources.Sources) -> Phase | None:
@@ -56,8 +63,3 @@ def _declared(made: Plan, source: sources.Sources) -> Phase | None:
         path = ("spec", "phase")
         finding = Finding("phase", "error", path, error.message, source.value_where(path), error.hint)
         raise Refused(f"{finding.where.file} is not valid", [finding]) from None
-
-
-def _replicas_path(value: dict[str, dict[str, dict[str, object]]]) -> tuple[str, ...]:
-    in_canary = "replicas" in value["spec"].get("canary", {})
-    return ("spec", "canary", "replicas") if in_canary else ("spec", "phases")

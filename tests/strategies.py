@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from fractions import Fraction
 from typing import Any
 
@@ -90,3 +91,34 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "metadata": {"name": draw(LABEL), "namespace": draw(LABEL)},
         "spec": spec,
     }
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.just("5%"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "tag", "port"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:
+    """A canary file with one value, somewhere, that may be anything."""
+    value = copy.deepcopy(draw(canary_files()))
+    node = value
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            return value
+        key = draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or draw(st.integers(0, 3)) == 0:
+            node[key] = draw(JSON)
+            return value
+        node = node[key]

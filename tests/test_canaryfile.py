@@ -426,3 +426,13 @@ def test_every_field_that_is_given_is_rendered() -> None:
     assert sidecars == given["pod"].pop("containers")
     assert pod == given["pod"]
     assert main | {"image": None} == given["container"] | {"image": None}
+
+
+def test_a_release_of_what_runs_already_is_a_finding(canary: Canary, canary_yaml: Write) -> None:
+    canary_yaml(VALID)
+    result = canary("render", "--canary-tag", "v1.0.0")
+    assert 0 == result.code
+    assert (
+        "canary.yaml:7:3: warning: spec.canary: the canary is registry.example.com/my-app:v1.0.0, as stable is: "
+        "this releases nothing\n" == result.err
+    )

@@ -10,11 +10,11 @@ import pytest
 from conftest import SEED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import canary_files
+from strategies import canary_files, damaged
 
 from kubectl_canary import canaryfile, objects, release, shares, yamltext
 from kubectl_canary.admission import catalog, quick, schema
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.plan import Kind, Phase, Plan, plan
 from kubectl_canary.sources import Sources
@@ -260,3 +260,20 @@ def test_testers_and_only_testers_get_the_clone(value: dict[str, Any]) -> None:
             ]
             assert rules[-1]["matches"] == without
             assert [rule["name"] for rule in rules][-1] == "default"
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged())
+def test_a_damaged_file_is_refused_with_findings_or_rendered(value: Any) -> None:
+    """Whatever stands where: a verdict, never a crash."""
+    try:
+        made = planned(value)
+    except Refused as refused:
+        assert refused.findings
+        assert all(finding.message for finding in refused.findings)
+        return
+    for phase in (*made.phases, *made.ways_back()):
+        try:
+            documents(made, phase)
+        except Refused as refused:
+            assert refused.findings

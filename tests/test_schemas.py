@@ -16,7 +16,7 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from strategies import canary_files
+from strategies import JSON, damaged
 
 from kubectl_canary.admission import catalog, formats, quick, re2, schema
 
@@ -83,37 +83,6 @@ def subschemas(node: Any) -> Iterator[dict[str, Any]]:
             elif key in ("anyOf", "oneOf", "allOf"):
                 for one in child:
                     yield from subschemas(one)
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(max_size=5)
-    | st.just("5%"),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "tag", "port"]), inner, max_size=3)
-    ),
-    max_leaves=4,
-)
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> Any:
-    """A canary file with one value, somewhere, that may be anything."""
-    value = copy.deepcopy(draw(canary_files()))
-    node = value
-    while True:
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-        if not keys:
-            return value
-        key = draw(st.sampled_from(keys))
-        if not isinstance(node[key], dict | list) or draw(st.integers(0, 3)) == 0:
-            node[key] = draw(JSON)
-            return value
-        node = node[key]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
