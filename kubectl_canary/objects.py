@@ -18,6 +18,8 @@ from kubectl_canary.plan import Phase
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
+GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
+GOVERNED_RULE = "default"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 GROUPS = ("services", "workloads", "gateway", "route")
 
@@ -170,6 +172,8 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
 
 def _route(canary: Canary, phase: Phase) -> Planned:
     names = _metadata(canary, canary.route.name, {"app": canary.name})
+    # in every phase, so that a patch that adds the phase finds a map to add it to
+    names["annotations"][GOVERNED_ANNOTATION] = GOVERNED_RULE
     if phase.traffic.phase is not None:
         names["annotations"][PHASE_ANNOTATION] = phase.traffic.phase
     spec = _route_spec(canary, phase)
@@ -206,7 +210,7 @@ def _governed_rule(canary: Canary) -> routes.Rule:
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
     rest: dict[str, Any] = {key: own[key] for key in ("filters", "timeouts") if key in own}
-    return {"name": "default", "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
+    return {"name": GOVERNED_RULE, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 
 def _defaulted(kind: str, spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""The difference between two documents as JSON Patch (RFC 6902), guarded so that it cannot hit the wrong target.
+
+Items of a list are known by their names, so a rule that comes or goes does not rewrite its neighbours. All `test`
+operations come first and speak of the document as it was; then come changes inside items, then removals from the
+back, then additions from the front. An index means something only together with the name that was tested at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Op = dict[str, Any]
+
+MISSING = object()
+
+
+@dataclass(frozen=True)
+class FailedTest:
+    """A guard that does not hold: where, what the patch expects there, what is there (MISSING where nothing is)."""
+
+    path: str
+    expected: Any
+    found: Any
+
+
+def patch(before: Any, after: Any) -> list[Op]:
+    """The guarded operations that turn `before` into `after`; none where they are equal."""
+    changes = list(_changes(before, after, ()))
+    tests: dict[str, Op] = {}
+    for change in changes:
+        for path, value in change.guards:
+            tests.setdefault(_pointer(path), {"op": "test", "path": _pointer(path), "value": value})
+    return [*tests.values(), *(change.op for change in changes)]
+
+
+def merge_patch(before: Any, after: Any) -> Any:
+    """The JSON merge patch (RFC 7386) that turns `before` into `after`. Lists are replaced whole."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    gone = {key: None for key in before if key not in after}
+    changed = {
+        key: merge_patch(before.get(key), value)
+        for key, value in after.items()
+        if key not in before or not same(before[key], value)
+    }
+    return {**gone, **changed}
+
+
+def replaced_lists(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """The lists that a merge patch replaces whole: `spec.rules`."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in before.keys() & after.keys():
+            yield from replaced_lists(before[key], after[key], f"{path}.{key}".lstrip("."))
+    elif isinstance(after, list) and not same(before, after):
+        yield path
+
+
+def failed_tests(document: Any, operations: Sequence[Op]) -> list[FailedTest]:
+    """The tests of a patch that a document does not pass."""
+    tests = [operation for operation in operations if operation["op"] == "test"]
+    found = [(test, look_up(document, test["path"])) for test in tests]
+    return [
+        FailedTest(test["path"], test["value"], value)
+        for test, value in found
+        if not same(value, test["value"])
+    ]
+
+
+def look_up(document: Any, pointer: str) -> Any:
+    """The value at a JSON pointer (RFC 6901); MISSING where there is none."""
+    node = document
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+            node = node[int(key)]
+        elif isinstance(node, dict) and key in node:
+            node = node[key]
+        else:
+            return MISSING
+    return node
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1, and 1.0 is 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@dataclass(frozen=True)
+class _Change:
+    op: Op
+    guards: tuple[tuple[tuple[str | int, ...], Any], ...]
+
+
+def _pointer(path: tuple[str | int, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _changes(before: Any, after: Any, path: tuple[str | int, ...]) -> Iterator[_Change]:
+    if same(before, after):
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        yield from _mapping_changes(before, after, path)
+    elif _aligned(before, after):
+        yield from _list_changes(before, after, path)
+    else:
+        yield _Change({"op": "replace", "path": _pointer(path), "value": after}, ((path, before),))
+
+
+def _mapping_changes(
+    before: dict[str, Any], after: dict[str, Any], path: tuple[str | int, ...]
+) -> Iterator[_Change]:
+    for key in before:
+        if key in after:
+            yield from _changes(before[key], after[key], (*path, key))
+    for key, value in before.items():
+        if key not in after:
+            yield _Change({"op": "remove", "path": _pointer((*path, key))}, (((*path, key), value),))
+    for key, value in after.items():
+        if key not in before:
+            yield _Change({"op": "add", "path": _pointer((*path, key)), "value": value}, ())
+
+
+def _names(items: Any) -> list[str] | None:
+    """The names of a list's items; None where they do not tell the items apart."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
+        return None
+    names = [str(item["name"]) for item in items]
+    return names if len(set(names)) == len(names) else None
+
+
+def _aligned(before: Any, after: Any) -> bool:
+    """Whether what two lists have in common stands in the same order in both."""
+    old, new = _names(before), _names(after)
+    if old is None or new is None:
+        return False
+    return [name for name in old if name in new] == [name for name in new if name in old]
+
+
+def _list_changes(before: list[Any], after: list[Any], path: tuple[str | int, ...]) -> Iterator[_Change]:
+    old, new = _names(before) or [], _names(after) or []
+    for index, name in enumerate(old):
+        if name in new:
+            for change in _changes(before[index], after[new.index(name)], (*path, index)):
+                guards = (((*path, index, "name"), name), *change.guards)
+                yield _Change(change.op, guards)
+    for index in reversed(range(len(old))):
+        if old[index] not in new:
+            guard = ((*path, index, "name"), old[index])
+            yield _Change({"op": "remove", "path": _pointer((*path, index))}, (guard,))
+    for index, name in enumerate(new):
+        if name not in old:
+            yield _addition(old, new, index, after[index], path)
+
+
+def _addition(old: list[str], new: list[str], index: int, item: Any, path: tuple[str | int, ...]) -> _Change:
+    """A new item goes before the next one that was there already, or behind the last."""
+    following = next((name for name in new[index + 1 :] if name in old), None)
+    if following is not None:
+        guard = ((*path, old.index(following), "name"), following)
+        return _Change({"op": "add", "path": _pointer((*path, index)), "value": item}, (guard,))
+    last = ((*path, len(old) - 1, "name"), old[-1]) if old else (path, [])
+    return _Change({"op": "add", "path": _pointer((*path, "-")), "value": item}, (last,))
