@@ -105,6 +105,10 @@ class Plan:
         rolled_back = replace(self.phases[0], name="rolled-back", kind=Kind.ROLLED_BACK)
         return (*back, rolled_back)
 
+    def way_back(self, phase: Phase) -> Phase | None:
+        """The way back that starts in a phase; None where there is no canary to leave."""
+        return next((back for back in self.ways_back() if back.name.endswith(f" from {phase.name}")), None)
+
     def find(self, name: str, origin: str | None = None) -> Phase:
         """The phase of a name; `origin` is where a way back starts (`rollback`, `--from 5%`).
 

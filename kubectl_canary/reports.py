@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubectl_canary import shares
 from kubectl_canary.findings import Finding
 from kubectl_canary.plan import Phase, Plan, changes, pods_text
 from kubectl_canary.steps import Gate, percent
+
+if TYPE_CHECKING:
+    from kubectl_canary.transition import Kind, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
 
@@ -182,6 +186,36 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "hint": finding.hint,
     }
+
+
+SHELLS = ("sh", "powershell")
+
+
+def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh") -> str:
+    """The steps as lines to paste, one a step, quoted for a shell."""
+    return "".join(f"{_kubectl_line(step, kind, shell)}\n" for step in found)
+
+
+def _kubectl_line(step: Step, kind: Kind, shell: str) -> str:
+    quote = _quoted_for_powershell if shell == "powershell" else shlex.quote
+    one = step.rendered.planned
+    where = f" -n {quote(one.names['namespace'])}" if one.names["namespace"] else ""
+    named = f"{one.kind.lower()} {quote(one.names['name'])}{where}"
+    if step.action == "delete":
+        return f"kubectl delete {named}"
+    text = quote(json.dumps(step.patch(kind), ensure_ascii=False, separators=(",", ":")))
+    if step.action == "patch":
+        return f"kubectl patch {named} --type={kind} -p {text}"
+    return (
+        f"{text} | kubectl create -f -"
+        if shell == "powershell"
+        else f"printf %s {text} | kubectl create -f -"
+    )
+
+
+def _quoted_for_powershell(text: str) -> str:
+    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is)."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def as_json(value: Any) -> str:

@@ -10,6 +10,8 @@ from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import planned
 from kubectl_canary.plan import Phase, Plan
 
+Kind = Literal["json", "merge"]
+
 
 @dataclass(frozen=True)
 class Step:
@@ -27,6 +29,14 @@ class Step:
             raise ValueError("a step without an object")
         return found
 
+    def patch(self, kind: Kind) -> Any:
+        """The patch; of what is created the document, of what is deleted nothing."""
+        if self.before is None or self.after is None:
+            return self.after.value if self.after else None
+        return (
+            self.operations() if kind == "json" else patches.merge_patch(self.before.value, self.after.value)
+        )
+
     def operations(self) -> list[dict[str, Any]]:
         """The guarded RFC 6902 operations of a patch."""
         return patches.patch(self.before.value, self.after.value) if self.before and self.after else []
@@ -41,7 +51,8 @@ def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Ste
     old = {one.planned.key: one for one in generator.render(planned(plan.canary, start))}
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
     order = sorted(new.values(), key=lambda one: one.planned.slot)
-    if to.needs < start.needs or to.route_first:
+    falls = to.needs < start.needs or to.traffic.share < start.traffic.share
+    if falls or to.route_first:
         order.sort(key=lambda one: one.planned.group != "route")
     found = [
         Step("patch" if one.planned.key in old else "create", old.get(one.planned.key), one)

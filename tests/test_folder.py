@@ -51,7 +51,7 @@ def test_the_files_in_their_order_are_what_render_prints(canary: Canary, tmp_pat
         ("phases/06-25-percent", "25%"),
         ("ways-back/rollback-from-25-percent", "rollback from 25%"),
     ):
-        files = sorted((tmp_path / folder).iterdir())
+        files = sorted((tmp_path / folder).glob("*.yaml"))
         printed = canary("render", "-f", SEED, "--phase", phase).out
         assert "---\n".join(file.read_text() for file in files) == printed
 

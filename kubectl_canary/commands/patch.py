@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 import click
 
-from kubectl_canary import patches
+from kubectl_canary import patches, yamltext
 from kubectl_canary.commands.common import finish, load, release_flags, verb
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator
+from kubectl_canary.outside import files as inputs
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
-from kubectl_canary.transition import Step, steps
+from kubectl_canary.reports import SHELLS, as_json, kubectl_lines
+from kubectl_canary.transition import Kind, Step, steps
 
 
 @verb(
@@ -49,9 +50,12 @@ from kubectl_canary.transition import Step, steps
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["json", "kubectl"]),
+    type=click.Choice(["json", "yaml", "kubectl"]),
     default="json",
-    help="json (default) or kubectl.",
+    help="json (default), yaml or kubectl: lines to paste.",
+)
+@click.option(
+    "--shell", type=click.Choice(SHELLS), default="sh", help="Quote lines for sh (default) or powershell."
 )
 @click.option(
     "--check", "live", metavar="FILE", help="Tell which guards this object, as it is now, does not pass."
@@ -65,8 +69,9 @@ def command(
     goal: str,
     origin: str | None,
     undo: bool,
-    kind: str,
+    kind: Kind,
     output: str,
+    shell: str,
     live: str | None,
     templates: str | None,
 ) -> int:
@@ -86,7 +91,7 @@ def command(
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
     if kind == "merge":
         _say_what_merging_replaces(found)
-    printed = _as_lines(found, kind) if output == "kubectl" else _as_list(found, kind)
+    printed = kubectl_lines(found, kind, shell) if output == "kubectl" else _as_list(found, kind, output)
     return finish(printed, release)
 
 
@@ -99,44 +104,21 @@ def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase
     return start, release.plan.find(goal, start.name)
 
 
-def _patch(step: Step, kind: str) -> Any:
-    if step.action == "create":
-        return step.rendered.value
-    if step.action == "delete" or step.before is None or step.after is None:
-        return None
-    return step.operations() if kind == "json" else patches.merge_patch(step.before.value, step.after.value)
-
-
-def _as_list(found: list[Step], kind: str) -> str:
-    from kubectl_canary.reports import as_json
-
-    return as_json([
+def _as_list(found: list[Step], kind: Kind, output: str) -> str:
+    listed = [
         {
             "apiVersion": step.rendered.planned.api_version,
             "kind": step.rendered.planned.kind,
             "namespace": step.rendered.planned.names["namespace"],
             "name": step.rendered.planned.names["name"],
             "type": kind if step.action == "patch" else step.action,
-            "patch": _patch(step, kind),
+            "patch": step.patch(kind),
         }
         for step in found
-    ])  # fmt: skip
-
-
-def _as_lines(found: list[Step], kind: str) -> str:
-    return "".join(_line(step, kind) for step in found)
-
-
-def _line(step: Step, kind: str) -> str:
-    one = step.rendered.planned
-    where = f" -n {shlex.quote(one.names['namespace'])}" if one.names["namespace"] else ""
-    named = f"{one.kind.lower()} {shlex.quote(one.names['name'])}{where}"
-    if step.action == "delete":
-        return f"kubectl delete {named}\n"
-    text = json.dumps(_patch(step, kind), ensure_ascii=False, separators=(",", ":"))
-    if step.action == "create":
-        return f"printf %s {shlex.quote(text)} | kubectl create -f -\n"
-    return f"kubectl patch {named} --type={kind} -p {shlex.quote(text)}\n"
+    ]
+    if output == "yaml":
+        return yamltext.block(listed, 0) + "\n"
+    return as_json(listed)
 
 
 def _say_what_merging_replaces(found: list[Step]) -> None:
@@ -149,10 +131,7 @@ def _say_what_merging_replaces(found: list[Step]) -> None:
 
 def _check(found: list[Step], live: str, start: Phase) -> int:
     """Hold the guards of the live object's patch against it; 1 where any fails."""
-    from kubectl_canary import yamltext
-    from kubectl_canary.outside import files
-
-    documents = yamltext.read(files.read_text(live)[1], live)
+    documents = yamltext.read(inputs.read_text(live)[1], live)
     value = documents[0].value if documents else None
     metadata = value.get("metadata") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(metadata, dict):

@@ -12,7 +12,7 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import GROUPS, planned, removed
 from kubectl_canary.outside.output import say
-from kubectl_canary.plan import WAYS_BACK, Phase, Plan
+from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan
 from kubectl_canary.release import Release
 
 
@@ -150,8 +150,11 @@ def _write_folder(release: Release, generator: Generator, out: Path) -> int:
 
     canary, plan = release.plan.canary, release.plan
     files = _phase_files(generator, plan, _declared(release), "current")
+    files |= _way_back_files(generator, plan, _declared(release), "rollback")
     for number, phase in enumerate(plan.phases):
-        files |= _phase_files(generator, plan, phase, f"phases/{number:02}-{phase.slug}")
+        place = f"phases/{number:02}-{phase.slug}"
+        files |= _phase_files(generator, plan, phase, place)
+        files |= _way_back_files(generator, plan, phase, f"{place}/rollback")
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
@@ -165,3 +168,25 @@ def _write_folder(release: Release, generator: Generator, out: Path) -> int:
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
     rendered = generator.render(planned(plan.canary, phase))
     return {f"{place}/{one.file_name(phase.route_first)}": one.text for one in rendered}
+
+
+def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
+    """What leads back from a phase with kubectl alone: documents to apply, or guarded patches to send.
+
+    They lie in a folder of their own, where `kubectl apply -f` on the phase's folder does not find them.
+    """
+    from kubectl_canary.reports import as_json, kubectl_lines
+    from kubectl_canary.transition import steps
+
+    back = plan.way_back(phase)
+    if back is None:
+        return {}
+    name = back.kind.value
+    found = steps(plan, generator, phase, back)
+    wanted = ("route",) if back.kind is Kind.ROLLBACK else ("route", "workloads")
+    documents = generator.render([one for one in planned(plan.canary, back) if one.group in wanted])
+    lines = kubectl_lines(found, "json") or "# nothing to do: the route is as before already\n"
+    files = {f"{place}/{name}.yaml": _as_yaml(documents), f"{place}/{name}.sh": lines}
+    for step in found if back.kind is Kind.ROLLBACK else ():
+        files[f"{place}/{name}.patch.json"] = as_json(step.operations())
+    return files

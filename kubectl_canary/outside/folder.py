@@ -13,7 +13,7 @@ from pathlib import Path
 from kubectl_canary.errors import UsageError, WorldError
 
 LIST = ".kubectl-canary"
-OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,2}\Z")
+OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}\Z")
 
 
 def write(out: Path, owner: str, files: dict[str, str]) -> int:

@@ -1,0 +1,317 @@
+"""`patch` and the rollback files: for all pairs of phases, offline and against the real API server."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import pytest
+import yaml
+from conftest import ROOT, SEED, Cluster, Result
+from hypothesis import HealthCheck, given, settings
+from strategies import canary_files
+from test_apiserver import RELEASE, difference
+from test_plan import GENERATOR, documents, planned
+
+from kubectl_canary import release, reports
+from kubectl_canary.plan import Kind, Phase, Plan
+from kubectl_canary.transition import Step, steps
+
+Canary = Callable[..., Result]
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def applied(step: Step) -> Any:
+    assert step.before is not None
+    return jsonpatch.apply_patch(copy.deepcopy(step.before.value), step.operations())
+
+
+@SLOW
+@given(canary_files())
+def test_a_patch_between_any_two_phases_leads_there_and_back(value: dict[str, Any]) -> None:
+    made = planned(value)
+    for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
+        for step in steps(made, GENERATOR, start, to):
+            if step.before and step.after:
+                assert step.after.value == applied(step)
+                back = Step("patch", step.after, step.before)
+                assert step.before.value == applied(back)
+
+
+@SLOW
+@given(canary_files())
+def test_a_rollback_leads_to_the_route_of_before(value: dict[str, Any]) -> None:
+    made = planned(value)
+    before = documents(made, made.phases[0])
+    route = next(key for key in before if key.startswith("HTTPRoute"))
+    for phase in made.phases[1:]:
+        back = made.way_back(phase)
+        if back is not None and back.kind is Kind.ROLLBACK:
+            found = steps(made, GENERATOR, phase, back)
+            assert len(found) == (phase.traffic.phase is not None)
+            assert [before[route]] * len(found) == [applied(step) for step in found]
+
+
+def kinds(start: str, to: str) -> list[str]:
+    made = release.load([str(SEED)]).plan
+    found = steps(made, GENERATOR, made.find(start), made.find(to))
+    return [
+        f"{step.action} {step.rendered.planned.kind} {step.rendered.planned.names['name']}" for step in found
+    ]
+
+
+def test_steps_come_in_safe_order() -> None:
+    route, canary = "patch HTTPRoute my-app-canary-route", "patch Deployment my-app-canary"
+    assert ["create Service my-app-canary", "create Deployment my-app-canary"] == kinds("before", "deploy")
+    assert [canary, route] == kinds("10%", "25%")
+    assert [route, canary] == kinds("25%", "10%")
+    assert [route] == kinds("25%", "rollback from 25%")
+    assert ["patch Deployment my-app-stable"] == kinds("100%", "promote-roll")
+    assert [route] == kinds("promote-roll", "promote-return")
+    assert ["delete Deployment my-app-canary", "delete Service my-app-canary"] == kinds(
+        "promote-return", "promoted"
+    )
+    assert [route, "patch Deployment my-app-stable"] == kinds(
+        "promote-return", "rollback-promotion from promote-return"
+    )
+
+
+def test_a_patch_is_a_list_for_programs(canary: Canary) -> None:
+    result = canary("patch", "-f", SEED, "--from", "10%", "--to", "25%")
+    listed = json.loads(result.out)
+    assert [("Deployment", "my-app-canary", "json"), ("HTTPRoute", "my-app-canary-route", "json")] == [
+        (one["kind"], one["name"], one["type"]) for one in listed
+    ]
+    assert {"apiVersion", "kind", "namespace", "name", "type", "patch"} == set(listed[0])
+    assert listed == yaml.safe_load(
+        canary("patch", "-f", SEED, "--from", "10%", "--to", "25%", "-o", "yaml").out
+    )
+    assert canary("patch", "-f", SEED, "--from", "25%", "--to", "10%").out == canary(
+        "patch", "-f", SEED, "--from", "10%", "--to", "25%", "--undo"
+    ).out  # fmt: skip
+
+
+def test_a_merge_patch_says_what_it_replaces(canary: Canary) -> None:
+    result = canary("patch", "-f", SEED, "--from", "10%", "--to", "25%", "--type", "merge", "-o", "kubectl")
+    assert "kubectl patch httproute my-app-canary-route -n production --type=merge -p '{" in result.out
+    assert (
+        "warning: HTTPRoute my-app-canary-route: spec.rules is replaced whole, with what others have changed in it\n"
+        == result.err
+    )
+
+
+def test_already_there_is_no_error(canary: Canary) -> None:
+    result = canary("patch", "-f", SEED, "--from", "25%", "--to", "25%", "-o", "kubectl")
+    assert (0, "", "`25%` and `25%` are the same: nothing to patch\n") == (
+        result.code,
+        result.out,
+        result.err,
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["--from", "5%", "--to", "promoted"], 1, "5% → promoted: `promoted` takes canary pods away that still serve in `5%`"),
+        (["--from", "5%", "--to", "100%"], 1, "5% → 100%: `5%` runs 1 pod of the canary, `100%` needs 3"),
+        (["--from", "5%", "--to", "7%"], 2, "error: unknown phase `7%`\ndid you mean `5%`?"),
+        (["--from", "5%"], 2, "error: Missing option '--to'."),
+        (["--from", "5%", "--to", "10%", "--check", "none.yaml"], 2, "error: none.yaml does not exist\n"),
+        (["--from", "5%", "--to", "10%", "--check", str(SEED)], 2, "Canary my-app is not patched on this way\npatched: HTTPRoute my-app-canary-route"),
+    ],
+)  # fmt: skip
+def test_ways_that_are_refused(canary: Canary, flags: list[str], code: int, message: str) -> None:
+    result = canary("patch", "-f", SEED, *flags)
+    assert (code, "") == (result.code, result.out)
+    assert message in result.err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "a: 1", "metadata: 3\nkind: HTTPRoute", "kind: HTTPRoute\nmetadata: {}"]
+)
+def test_what_is_checked_must_be_an_object(canary: Canary, text: str) -> None:
+    result = canary("patch", "-f", SEED, "--from", "5%", "--to", "10%", "--check", "-", stdin=text.encode())
+    assert (2, "") == (result.code, result.out)
+    assert result.err.startswith("error: --check -: ")
+
+
+def test_a_refusal_is_explained(canary: Canary) -> None:
+    live = canary("render", "-f", SEED, "--phase", "10%", "--only", "route").out
+    way = ["patch", "-f", SEED, "--from", "10%", "--to", "25%", "--check", "-"]
+    fits = canary(*way, stdin=live.encode())
+    assert (0, "httproute/my-app-canary-route passes every guard: the patch fits\n") == (fits.code, fits.err)
+    changed = live.replace("weight: 90", "weight: 40").replace("- name: default", "- name: other")
+    refused = canary(*way, stdin=changed.encode())
+    assert (1, "") == (refused.code, refused.out)
+    assert [
+        "refused: httproute/my-app-canary-route is not at 10% any more",
+        '  /spec/rules/1/name is "other", expected "default"',
+        "  /spec/rules/1/backendRefs/0/weight is 40, expected 90",
+    ] == refused.err.splitlines()[:3]
+
+
+# --- the real API server ----------------------------------------------------------
+
+
+@pytest.fixture
+def made(cluster: Cluster, namespace: str, tmp_path: Path) -> Plan:
+    (tmp_path / "canary.yaml").write_text(RELEASE)
+    return release.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
+
+
+def shell(cluster: Cluster, lines: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """With kubectl on PATH, and nothing of ours."""
+    environment = {**cluster.environment(), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-eu", "-c", lines], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 or not check, done.stderr
+    return done
+
+
+def send(cluster: Cluster, made: Plan, start: Phase, to: Phase) -> None:
+    shell(cluster, reports.kubectl_lines(steps(made, GENERATOR, start, to), "json"))
+
+
+def assert_live(cluster: Cluster, made: Plan, phase: Phase) -> None:
+    live = cluster.live(made.canary.namespace or "")
+    wanted = documents(made, phase)
+    assert {f"{kind} {name}" for kind, name in live} == set(wanted)
+    for (kind, name), found in live.items():
+        document = wanted[f"{kind} {name}"]
+        assert [] == difference(document, found, name)
+        if kind == "HTTPRoute":
+            assert document["spec"] == found["spec"]
+            assert ("kubectl-canary/phase" in document["metadata"]["annotations"]) is (
+                "kubectl-canary/phase" in found["metadata"]["annotations"]
+            )
+
+
+def start_with(cluster: Cluster, made: Plan, phase: Phase) -> None:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents(made, phase).values())})
+    cluster.kubectl("apply", "-f", "-", stdin=text)
+
+
+def test_kubectl_moves_a_release_by_patches_alone_and_back(cluster: Cluster, made: Plan) -> None:
+    start_with(cluster, made, made.phases[0])
+    ways = [*itertools.pairwise(made.phases), *itertools.pairwise(reversed(made.phases[:-1]))]
+    at = made.phases[0]
+    for start, to in ways:
+        if start is at and made.jump_problem(start, to) is None:
+            send(cluster, made, start, to)
+            assert_live(cluster, made, to)
+            at = to
+            if to is made.phases[-1]:
+                send(cluster, made, to, made.phases[-2])
+                at = made.phases[-2]
+    assert at is made.phases[0]
+
+
+def test_the_rollback_files_work_with_kubectl_alone(
+    cluster: Cluster, made: Plan, namespace: str, tmp_path: Path, canary: Canary
+) -> None:
+    out = tmp_path / "out"
+    canary("render", "-f", tmp_path / "canary.yaml", "-n", namespace, "--all", "-o", f"dir={out}")
+    before = documents(made, made.phases[0])["HTTPRoute my-app-canary-route"]
+    for number, phase in enumerate(made.phases):
+        folder = out / f"phases/{number:02}-{phase.slug}/rollback"
+        back = made.way_back(phase)
+        if back is None:
+            assert not folder.exists()
+            continue
+        name = back.kind.value
+        patch = f"kubectl patch httproute my-app-canary-route -n {namespace} --type=json --patch-file={folder}/{name}.patch.json"
+        lines = [f"bash {folder}/{name}.sh", f"kubectl apply -f {folder}/{name}.yaml"]
+        for line in [*lines, *([patch] if (folder / f"{name}.patch.json").exists() else [])]:
+            start_with(cluster, made, phase)
+            shell(cluster, line)
+            live = cluster.live(namespace)
+            wanted = documents(made, back)
+            assert (
+                wanted["HTTPRoute my-app-canary-route"]["spec"]
+                == live["HTTPRoute", "my-app-canary-route"]["spec"]
+            )
+            if back.kind is Kind.ROLLBACK:
+                assert before["spec"] == live["HTTPRoute", "my-app-canary-route"]["spec"]
+            stable = live["Deployment", "my-app-stable"]["spec"]["template"]["spec"]["containers"][0]["image"]
+            assert back.stable_image == stable
+    assert (out / "rollback").exists() is (made.canary.phase not in (None, "before"))
+
+
+def test_where_a_backend_was_inserted_ours_is_refused_and_the_unguarded_one_goes_wrong(
+    cluster: Cluster, made: Plan, namespace: str
+) -> None:
+    """The one-liner by index that everybody uses sends most of the traffic to whoever came in between."""
+    start, to = made.find("25%"), made.find("rollback from 25%")
+    route = ["httproute", "my-app-canary-route", "-n", namespace]
+    intruder = json.dumps(
+        [
+            {
+                "op": "add",
+                "path": "/spec/rules/1/backendRefs/0",
+                "value": {"name": "intruder", "port": 80, "weight": 1},
+            }
+        ]
+    )
+    start_with(cluster, made, start)
+    cluster.kubectl("patch", *route, "--type=json", "-p", intruder)
+    held = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]
+    refused = shell(cluster, reports.kubectl_lines(steps(made, GENERATOR, start, to), "json"), check=False)
+    assert refused.returncode == 1
+    assert "The request is invalid" in refused.stderr  # kubectl says no more; --check does
+    assert held == cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]
+    unguarded = [
+        {"op": "replace", "path": f"/spec/rules/1/backendRefs/{n}/weight", "value": w}
+        for n, w in ((0, 100), (1, 0))
+    ]
+    cluster.kubectl("patch", *route, "--type=json", "-p", json.dumps(unguarded))
+    rule = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]["rules"][1]
+    assert {"intruder": 100, "my-app-stable": 0, "my-app-canary": 25} == {
+        ref["name"]: ref["weight"] for ref in rule["backendRefs"]
+    }
+
+
+@pytest.mark.parametrize("case", sorted((ROOT / "tests/cases").iterdir()), ids=lambda case: case.name)
+def test_kubectl_applies_every_patch_of_every_golden_pair_offline(
+    program: Callable[[str], Path], case: Path, tmp_path: Path
+) -> None:
+    """`kubectl patch --local`, for the route of neighbouring phases, forth and back."""
+    made = release.load([str(case / "canary.yaml")]).plan
+    line = [*made.phases[1:], *reversed(made.phases[1:-1])]
+    for start, to in itertools.pairwise(line):
+        for step in steps(made, GENERATOR, start, to):
+            if (
+                step.before is None
+                or step.after is None
+                or step.rendered.planned.kind not in ("Deployment", "Service")
+            ):
+                continue
+            (tmp_path / "before.json").write_text(json.dumps(step.before.value))
+            (tmp_path / "patch.json").write_text(json.dumps(step.operations()))
+            command = [
+                program("kubectl"),
+                "patch",
+                "--local",
+                "-o",
+                "json",
+                "--type=json",
+                f"--patch-file={tmp_path}/patch.json",
+                "-f",
+                tmp_path / "before.json",
+            ]
+            done = subprocess.run(
+                command, capture_output=True, text=True, env={"KUBECONFIG": "/dev/null"}, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            assert [] == difference(
+                step.after.value["spec"]["template"]["metadata"],
+                json.loads(done.stdout)["spec"]["template"]["metadata"],
+                "",
+            )
+            assert step.after.value["spec"]["replicas"] == json.loads(done.stdout)["spec"]["replicas"]
