@@ -205,7 +205,7 @@ def _governed_rule(canary: Canary) -> routes.Rule:
         "kind": "Service",
         "name": f"{canary.name}-stable",
         "port": canary.service.port,
-        "weight": 100,
+        "weight": routes.ALONE,
     }
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]

@@ -7,6 +7,7 @@ back, then additions from the front. An index means something only together with
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,43 +129,53 @@ def _mapping_changes(
             yield _Change({"op": "add", "path": _pointer((*path, key)), "value": value}, ())
 
 
-def _names(items: Any) -> list[str] | None:
-    """The names of a list's items; None where they do not tell the items apart."""
-    if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
+def _identities(items: Any) -> list[str] | None:
+    """What tells a list's items apart: the name, else all of it; None where that does not."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    names = [str(item["name"]) for item in items]
-    return names if len(set(names)) == len(names) else None
+    found = [str(item["name"]) if "name" in item else json.dumps(item, sort_keys=True) for item in items]
+    return found if len(set(found)) == len(found) else None
+
+
+def _identity_guard(
+    items: list[Any], index: int, path: tuple[str | int, ...]
+) -> tuple[tuple[str | int, ...], Any]:
+    if "name" in items[index]:
+        return (*path, index, "name"), items[index]["name"]
+    return (*path, index), items[index]
 
 
 def _aligned(before: Any, after: Any) -> bool:
     """Whether what two lists have in common stands in the same order in both."""
-    old, new = _names(before), _names(after)
+    old, new = _identities(before), _identities(after)
     if old is None or new is None:
         return False
-    return [name for name in old if name in new] == [name for name in new if name in old]
+    return [one for one in old if one in new] == [one for one in new if one in old]
 
 
 def _list_changes(before: list[Any], after: list[Any], path: tuple[str | int, ...]) -> Iterator[_Change]:
-    old, new = _names(before) or [], _names(after) or []
-    for index, name in enumerate(old):
-        if name in new:
-            for change in _changes(before[index], after[new.index(name)], (*path, index)):
-                guards = (((*path, index, "name"), name), *change.guards)
-                yield _Change(change.op, guards)
+    old, new = _identities(before) or [], _identities(after) or []
+    for index, one in enumerate(old):
+        if one in new:
+            for change in _changes(before[index], after[new.index(one)], (*path, index)):
+                yield _Change(change.op, (_identity_guard(before, index, path), *change.guards))
     for index in reversed(range(len(old))):
         if old[index] not in new:
-            guard = ((*path, index, "name"), old[index])
-            yield _Change({"op": "remove", "path": _pointer((*path, index))}, (guard,))
-    for index, name in enumerate(new):
-        if name not in old:
-            yield _addition(old, new, index, after[index], path)
+            yield _Change(
+                {"op": "remove", "path": _pointer((*path, index))}, (_identity_guard(before, index, path),)
+            )
+    for index, one in enumerate(new):
+        if one not in old:
+            following = next((old.index(later) for later in new[index + 1 :] if later in old), None)
+            yield _addition(before, following, index, after[index], path)
 
 
-def _addition(old: list[str], new: list[str], index: int, item: Any, path: tuple[str | int, ...]) -> _Change:
+def _addition(
+    before: list[Any], following: int | None, index: int, item: Any, path: tuple[str | int, ...]
+) -> _Change:
     """A new item goes before the next one that was there already, or behind the last."""
-    following = next((name for name in new[index + 1 :] if name in old), None)
     if following is not None:
-        guard = ((*path, old.index(following), "name"), following)
+        guard = _identity_guard(before, following, path)
         return _Change({"op": "add", "path": _pointer((*path, index)), "value": item}, (guard,))
-    last = ((*path, len(old) - 1, "name"), old[-1]) if old else (path, [])
+    last = _identity_guard(before, len(before) - 1, path) if before else (path, [])
     return _Change({"op": "add", "path": _pointer((*path, "-")), "value": item}, (last,))

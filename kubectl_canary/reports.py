@@ -191,19 +191,19 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 SHELLS = ("sh", "powershell")
 
 
-def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh") -> str:
+def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh", strict: bool = False) -> str:
     """The steps as lines to paste, one a step, quoted for a shell."""
-    return "".join(f"{_kubectl_line(step, kind, shell)}\n" for step in found)
+    return "".join(f"{_kubectl_line(step, kind, shell, strict)}\n" for step in found)
 
 
-def _kubectl_line(step: Step, kind: Kind, shell: str) -> str:
+def _kubectl_line(step: Step, kind: Kind, shell: str, strict: bool) -> str:
     quote = _quoted_for_powershell if shell == "powershell" else shlex.quote
     one = step.rendered.planned
     where = f" -n {quote(one.names['namespace'])}" if one.names["namespace"] else ""
     named = f"{one.kind.lower()} {quote(one.names['name'])}{where}"
     if step.action == "delete":
         return f"kubectl delete {named}"
-    text = quote(json.dumps(step.patch(kind), ensure_ascii=False, separators=(",", ":")))
+    text = quote(json.dumps(step.patch(kind, strict), ensure_ascii=False, separators=(",", ":")))
     if step.action == "patch":
         return f"kubectl patch {named} --type={kind} -p {text}"
     return (

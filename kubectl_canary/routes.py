@@ -15,6 +15,7 @@ Rule = dict[str, Any]
 
 TESTERS_RULE = "kubectl-canary-testers"
 MIRROR_RULE = "kubectl-canary-mirror"
+ALONE = 100  # the weight of a backend that has a rule to itself
 ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 
 
@@ -25,7 +26,7 @@ def rules(governed: Rule, traffic: Traffic, canary: str, header: tuple[str, str]
     the same port; `header` is the testers' header and its value.
     """
     matches = governed["matches"]
-    backend = {**governed["backendRefs"][0], "name": canary}
+    backend = {**governed["backendRefs"][0], "name": canary, "weight": ALONE}
     if traffic.mirror:
         return _mirrored(governed, traffic, backend)
     if not traffic.testers and not traffic.share:

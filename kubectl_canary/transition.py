@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from kubectl_canary import patches
+from kubectl_canary import live, patches
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator, Rendered
-from kubectl_canary.objects import planned
-from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.objects import Planned, planned
+from kubectl_canary.plan import Phase, Plan, pods_text
 
 Kind = Literal["json", "merge"]
+RESOURCE_VERSION = "/metadata/resourceVersion"
 
 
 @dataclass(frozen=True)
@@ -29,17 +33,22 @@ class Step:
             raise ValueError("a step without an object")
         return found
 
-    def patch(self, kind: Kind) -> Any:
+    def patch(self, kind: Kind, strict: bool = False) -> Any:
         """The patch; of what is created the document, of what is deleted nothing."""
         if self.before is None or self.after is None:
             return self.after.value if self.after else None
-        return (
-            self.operations() if kind == "json" else patches.merge_patch(self.before.value, self.after.value)
-        )
+        if kind == "merge":
+            return patches.merge_patch(self.before.value, self.after.value)
+        return self.operations(strict)
 
-    def operations(self) -> list[dict[str, Any]]:
-        """The guarded RFC 6902 operations of a patch."""
-        return patches.patch(self.before.value, self.after.value) if self.before and self.after else []
+    def operations(self, strict: bool = False) -> list[dict[str, Any]]:
+        """The guarded RFC 6902 operations of a patch; strict ones guard the resourceVersion too."""
+        if self.before is None or self.after is None:
+            return []
+        found = patches.patch(self.before.value, self.after.value)
+        version = patches.look_up(self.before.value, RESOURCE_VERSION)
+        guard = {"op": "test", "path": RESOURCE_VERSION, "value": version}
+        return [guard, *found] if strict and found and version is not patches.MISSING else found
 
 
 def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Step]:
@@ -63,3 +72,50 @@ def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Ste
         (one for key, one in old.items() if key not in new), key=lambda one: one.planned.slot, reverse=True
     )
     return [*found, *(Step("delete", one, None) for one in gone)]
+
+
+def live_steps(
+    plan: Plan, generator: Generator, to: Phase, read: Callable[[Planned], dict[str, Any] | None]
+) -> tuple[list[Step], list[Finding]]:
+    """What leads from the objects as they are now to a phase, in safe order, and what is not exact about it.
+
+    `read` answers with an object as it is in the cluster. Raises Refused where the release's part of an object
+    cannot be told, or the canary has not the pods that the phase needs.
+    """
+    everything = planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
+    found = {one.key: read(one) for one in everything}
+    new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
+    pods = _pods_of_canary(everything, found)
+    if pods < to.needs:
+        message = f"the canary has {pods_text(pods)}, `{to.name}` needs {to.needs}"
+        hint = "go by the phase before it, and wait for its pods"
+        raise Refused("this jump is not safe", [Finding("jump", "error", (), message, Where("live"), hint)])
+    steps_found, findings = [], []
+    for one in sorted(new.values(), key=lambda rendered: rendered.planned.slot):
+        now = found[one.planned.key]
+        after, more = (one, []) if now is None else _laid_over(now, one, plan, to)
+        findings += more
+        if now is None or not patches.same(now, after.value):
+            before = None if now is None else replace(one, value=now)
+            steps_found.append(Step("patch" if before else "create", before, after))
+    if to.route_first or to.canary_replicas < pods:
+        steps_found.sort(key=lambda step: step.rendered.planned.group != "route")
+    gone = [one for one in reversed(everything) if one.key not in new and found[one.key] is not None]
+    deleted = [Step("delete", Rendered(one, "", found[one.key] or {}), None) for one in gone]
+    return [*steps_found, *deleted], findings
+
+
+def _laid_over(now: dict[str, Any], one: Rendered, plan: Plan, to: Phase) -> tuple[Rendered, list[Finding]]:
+    if one.planned.kind == "HTTPRoute":
+        value, findings = live.route(now, plan, to)
+        return replace(one, value=value), findings
+    value = live.deployment(now, one.value) if one.planned.kind == "Deployment" else now
+    return replace(one, value=value), []
+
+
+def _pods_of_canary(everything: list[Planned], found: dict[Any, dict[str, Any] | None]) -> int:
+    for one in everything:
+        now = found[one.key]
+        if one.kind == "Deployment" and one.names["labels"]["version"] == "canary" and now is not None:
+            return int(now.get("spec", {}).get("replicas", 1))
+    return 0

@@ -19,6 +19,7 @@ FLOORS = [
     {"release", "reports"},
     {
         "transition",
+        "live",
         "generator",
         "objects",
         "patches",

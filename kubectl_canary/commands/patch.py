@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import click
 
+from kubectl_canary import live as live_objects
 from kubectl_canary import patches, yamltext
 from kubectl_canary.commands.common import finish, load, release_flags, verb
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator
+from kubectl_canary.objects import Planned
 from kubectl_canary.outside import files as inputs
+from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
 from kubectl_canary.reports import SHELLS, as_json, kubectl_lines
-from kubectl_canary.transition import Kind, Step, steps
+from kubectl_canary.transition import Kind, Step, live_steps, steps
+
+LIVE = "the cluster"
 
 
 @verb(
@@ -36,8 +42,11 @@ from kubectl_canary.transition import Kind, Step, steps
   # For programs: a list in apply order
   kubectl canary patch --from 5% --to 25%
 
+  # From what is in the cluster now: others' rules, backends and order stay
+  kubectl canary patch --to 25% --live -o kubectl
+
   # Why was it refused?
-  kubectl get httproute my-app-canary-route -n production -o json | kubectl canary patch --from 5% --to 25% --check -
+  kubectl canary patch --from 5% --to 25% --check
 """,
 )
 @release_flags
@@ -58,8 +67,21 @@ from kubectl_canary.transition import Kind, Step, steps
     "--shell", type=click.Choice(SHELLS), default="sh", help="Quote lines for sh (default) or powershell."
 )
 @click.option(
-    "--check", "live", metavar="FILE", help="Tell which guards this object, as it is now, does not pass."
+    "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
 )
+@click.option(
+    "--strict", is_flag=True, help="With --live: refuse the patch after any change, by resourceVersion."
+)
+@click.option(
+    "--check",
+    "checked",
+    is_flag=False,
+    flag_value=LIVE,
+    metavar="[FILE]",
+    help="Tell which guards the route in the cluster does not pass; with a FILE or -, the object in it.",
+)
+@click.option("--context", metavar="NAME", help="kubectl's --context.")
+@click.option("--kubeconfig", metavar="FILE", help="kubectl's --kubeconfig.")
 @click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
 def command(
     files: tuple[str, ...],
@@ -72,27 +94,64 @@ def command(
     kind: Kind,
     output: str,
     shell: str,
-    live: str | None,
+    live: bool,
+    strict: bool,
+    checked: str | None,
+    context: str | None,
+    kubeconfig: str | None,
     templates: str | None,
 ) -> int:
     """Print the patches."""
+    if live and (origin or undo or checked):
+        raise UsageError("--live starts from what is there", "leave --from, --undo and --check out")
+    if strict and not live:
+        raise UsageError("--strict goes with --live", "only a live object has a resourceVersion")
     release = load(files, settings, canary_tag, namespace)
-    start, to = _ends(release, origin, goal)
-    if undo:
-        start, to = to, start
+    generator, kubectl = Generator(templates), _kubectl(context, kubeconfig)
+    if live:
+        to = release.plan.find(goal, release.current.name if release.current else None)
+        found, findings = live_steps(release.plan, generator, to, lambda one: _read(kubectl, one))
+        for finding in findings:
+            say(str(finding))
+        if not found:
+            say(f"the cluster is at `{to.name}` already: nothing to patch")
+    else:
+        start, to = _ends(release, origin, goal)
+        if undo:
+            start, to = to, start
+        found = _planned_steps(release, generator, start, to)
+        if checked is not None:
+            return _check(found, _checked_object(found, checked, kubectl), checked, start)
+    if kind == "merge":
+        _say_what_merging_replaces(found)
+    printed = (
+        kubectl_lines(found, kind, shell, strict)
+        if output == "kubectl"
+        else _as_list(found, kind, output, strict)
+    )
+    return finish(printed, release)
+
+
+def _kubectl(context: str | None, kubeconfig: str | None) -> Kubectl:
+    given = (("--context", context), ("--kubeconfig", kubeconfig))
+    return Kubectl(tuple(f"{flag}={value}" for flag, value in given if value))
+
+
+def _read(kubectl: Kubectl, one: Planned) -> dict[str, Any] | None:
+    group, slash, _ = one.api_version.rpartition("/")
+    resource = f"{one.kind.lower()}.{group}" if slash else one.kind.lower()
+    return kubectl.get(resource, one.names["name"], one.names["namespace"])
+
+
+def _planned_steps(release: Release, generator: Generator, start: Phase, to: Phase) -> list[Step]:
     problem = release.plan.jump_problem(start, to)
     if problem is not None:
         finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
         raise Refused("this jump is not safe", [finding], "go by the phases between: kubectl canary plan")
-    found = steps(release.plan, Generator(templates), start, to)
-    if live is not None:
-        return _check(found, live, start)
+    found = steps(release.plan, generator, start, to)
     if not found:
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
-    if kind == "merge":
-        _say_what_merging_replaces(found)
-    printed = kubectl_lines(found, kind, shell) if output == "kubectl" else _as_list(found, kind, output)
-    return finish(printed, release)
+    return found
 
 
 def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:
@@ -104,7 +163,7 @@ def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase
     return start, release.plan.find(goal, start.name)
 
 
-def _as_list(found: list[Step], kind: Kind, output: str) -> str:
+def _as_list(found: list[Step], kind: Kind, output: str, strict: bool) -> str:
     listed = [
         {
             "apiVersion": step.rendered.planned.api_version,
@@ -112,7 +171,7 @@ def _as_list(found: list[Step], kind: Kind, output: str) -> str:
             "namespace": step.rendered.planned.names["namespace"],
             "name": step.rendered.planned.names["name"],
             "type": kind if step.action == "patch" else step.action,
-            "patch": step.patch(kind),
+            "patch": step.patch(kind, strict),
         }
         for step in found
     ]
@@ -129,31 +188,40 @@ def _say_what_merging_replaces(found: list[Step]) -> None:
                 say(f"warning: {title}: {path} is replaced whole, with what others have changed in it")
 
 
-def _check(found: list[Step], live: str, start: Phase) -> int:
-    """Hold the guards of the live object's patch against it; 1 where any fails."""
-    documents = yamltext.read(inputs.read_text(live)[1], live)
+def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[str, Any]:
+    """The object to check: the route in the cluster, or what a file holds."""
+    if checked == LIVE:
+        routes = [step.rendered.planned for step in found if step.rendered.planned.kind == "HTTPRoute"]
+        value = _read(kubectl, routes[0]) if routes else None
+        if value is None:
+            raise UsageError("--check: there is no route to check", _what_is_patched(found))
+        return value
+    documents = yamltext.read(inputs.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
-    metadata = value.get("metadata") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(metadata, dict):
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
         raise UsageError(
-            f"--check {live}: this is no object", "kubectl get httproute NAME -o json prints one"
+            f"--check {checked}: this is no object", "kubectl get httproute NAME -o json prints one"
         )
+    return value
+
+
+def _check(found: list[Step], value: dict[str, Any], checked: str, start: Phase) -> int:
+    """Hold the guards of the object's patch against it; 1 where any fails."""
+    own = (value.get("kind"), value["metadata"].get("name"))
     for step in found:
-        one = step.rendered.planned
-        if step.action == "patch" and (value.get("kind"), metadata.get("name")) == (
-            one.kind,
-            one.names["name"],
+        if step.action == "patch" and own == (
+            step.rendered.planned.kind,
+            step.rendered.planned.names["name"],
         ):
             return _explain(step, value, start)
     raise UsageError(
-        f"--check {live}: {value.get('kind')} {metadata.get('name')} is not patched on this way",
-        "patched: " + (", ".join(_titles(found)) or "nothing"),
+        f"--check {checked}: {own[0]} {own[1]} is not patched on this way", _what_is_patched(found)
     )
 
 
-def _titles(found: list[Step]) -> list[str]:
+def _what_is_patched(found: list[Step]) -> str:
     patched = [step.rendered.planned for step in found if step.action == "patch"]
-    return [f"{one.kind} {one.names['name']}" for one in patched]
+    return "patched: " + (", ".join(f"{one.kind} {one.names['name']}" for one in patched) or "nothing")
 
 
 def _explain(step: Step, value: dict[str, Any], start: Phase) -> int:
@@ -165,9 +233,23 @@ def _explain(step: Step, value: dict[str, Any], start: Phase) -> int:
         return 0
     say(f"refused: {name} is not at {start.name} any more")
     for test in failed:
-        found = (
-            "missing" if test.found is patches.MISSING else f"{json.dumps(test.found, ensure_ascii=False)}"
+        found = "missing" if test.found is patches.MISSING else json.dumps(test.found, ensure_ascii=False)
+        say(
+            f"  {test.path} is {found}, expected {json.dumps(test.expected, ensure_ascii=False)}{_by(value, test.path)}"
         )
-        say(f"  {test.path} is {found}, expected {json.dumps(test.expected, ensure_ascii=False)}")
-    say("Look at it, and go on from the phase that it is in, or render that phase again and apply it")
+    say("To start from what is there: kubectl canary patch --to PHASE --live")
     return 1
+
+
+def _by(value: dict[str, Any], pointer: str) -> str:
+    """Who changed it last, and how long ago."""
+    writer = live_objects.who_changed(value, pointer)
+    if writer is None:
+        return ""
+    manager, written = writer
+    try:
+        ago = datetime.now(timezone.utc) - datetime.fromisoformat(written.replace("Z", "+00:00"))
+    except ValueError:
+        return f" (changed by {manager})"
+    minutes = int(ago.total_seconds() // 60)
+    return f" (changed by {manager}, {f'{minutes} minutes' if minutes > 1 else 'a moment'} ago)"

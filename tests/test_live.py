@@ -1,0 +1,315 @@
+"""`patch --live`: ours by name, everybody else's as they stand, in the real API server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cluster
+from hypothesis import given
+from hypothesis import strategies as st
+from test_apiserver import RELEASE
+from test_plan import documents
+
+from kubectl_canary import live, patches, release, shares
+from kubectl_canary.errors import Refused
+from kubectl_canary.plan import Phase, Plan
+
+ROUTE = "HTTPRoute my-app-canary-route"
+FOREIGN = {
+    "name": "theirs",
+    "matches": [{"path": {"type": "PathPrefix", "value": "/theirs"}}],
+    "backendRefs": [{"name": "other", "port": 80}],
+}
+THIRD = {"group": "", "kind": "Service", "name": "legacy", "port": 80, "weight": 50}
+
+
+@pytest.fixture
+def plan(tmp_path: Path, namespace: str) -> Plan:
+    (tmp_path / "canary.yaml").write_text(RELEASE)
+    return release.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
+
+
+def offline_plan(tmp_path: Path) -> Plan:
+    (tmp_path / "canary.yaml").write_text(RELEASE)
+    return release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+
+
+@given(
+    st.integers(0, 10_000).map(lambda number: Fraction(number, 10_000)),
+    st.integers(1, 1000),
+    st.lists(st.integers(0, 1000), min_size=1, max_size=4),
+)
+def test_third_backends_keep_their_exact_share(share: Fraction, together: int, others: list[int]) -> None:
+    stable, canary, scale, error = shares.split(share, together, others)
+    total, before = stable + canary + scale * sum(others), together + sum(others)
+    assert max(stable, canary, *(scale * weight for weight in others)) <= shares.MAX_WEIGHT
+    for weight in others:
+        assert Fraction(weight, before) == Fraction(weight * scale, total)
+    assert abs(Fraction(canary, stable + canary) - share) == error
+    assert error == 0 or together * max(1, *others) * 10_000 > shares.MAX_WEIGHT
+    smaller = [k for k in range(1, scale) if (share * together * k).denominator == 1]
+    assert error or not smaller
+
+
+def test_where_no_weights_are_exact_the_nearest_is_taken_and_said() -> None:
+    stable, canary, scale, error = shares.split(Fraction(1, 3000), 700_001, [999_999])
+    assert (1, 700_001, 233) == (scale, stable + canary, canary)
+    assert 0 < error < Fraction(1, 700_001)
+
+
+def changed(document: dict[str, Any]) -> dict[str, Any]:
+    """What others may do to a route: rules in front and behind, a third backend, annotations, an unnamed rule."""
+    rules = document["spec"]["rules"]
+    rules[-1]["backendRefs"].insert(0, THIRD)
+    rules[-1]["timeouts"] = {"request": "3s"}
+    unnamed = {key: value for key, value in FOREIGN.items() if key != "name"}
+    document["spec"]["rules"] = [
+        FOREIGN,
+        *rules,
+        {**unnamed, "matches": [{"path": {"type": "Exact", "value": "/x"}}]},
+    ]
+    document["metadata"].setdefault("annotations", {})["example.com/a~b"] = "theirs"
+    return document
+
+
+def check(document: dict[str, Any], phase: Phase, planned_route: dict[str, Any], legacy: Fraction) -> None:
+    rules = document["spec"]["rules"]
+    own = [rule for rule in rules if str(rule.get("name", "")).startswith(("kubectl-canary", "default"))]
+    assert [rule["name"] for rule in planned_route["spec"]["rules"]] == [rule["name"] for rule in own]
+    theirs = [rule for rule in rules if rule not in own]
+    assert ["/theirs", "/x"] == [rule["matches"][0]["path"]["value"] for rule in theirs]
+    assert rules.index(own[-1]) == len(rules) - 2
+    weights = {ref["name"]: ref["weight"] for ref in own[-1]["backendRefs"]}
+    assert legacy == Fraction(weights["legacy"], sum(weights.values()))
+    assert all(sum(ref["weight"] for ref in rule["backendRefs"]) > 0 for rule in own)
+    canary = weights.get("my-app-canary", 0)
+    assert Fraction(canary, canary + weights["my-app-stable"]) == phase.traffic.share
+    assert all(rule["timeouts"] == {"request": "3s"} for rule in own)
+    assert "theirs" == document["metadata"]["annotations"]["example.com/a~b"]
+    mirrors = [one for rule in own for one in rule.get("filters", []) if one["type"] == "RequestMirror"]
+    assert len(mirrors) == bool(phase.traffic.mirror)
+
+
+def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: Path) -> None:
+    text = RELEASE.replace("mirror 33.33%", "{mirror: 33.33%, methods: all}")
+    (tmp_path / "canary.yaml").write_text(text)
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    for start, to in itertools.permutations(made.phases, 2):
+        now = changed(documents(made, start)[ROUTE])
+        wanted, findings = live.route(now, made, to)
+        assert [] == findings
+        weights = [ref["weight"] for ref in now["spec"]["rules"][-2]["backendRefs"]]
+        check(wanted, to, documents(made, to)[ROUTE], Fraction(50, sum(weights)))
+        operations = patches.patch(now, wanted)
+        back, _ = live.route(wanted, made, start)
+        assert patches.failed_tests(now, operations) == []
+        assert [ref["name"] for ref in back["spec"]["rules"][-2]["backendRefs"]] == [
+            ref["name"] for ref in now["spec"]["rules"][-2]["backendRefs"]
+        ]
+
+
+def test_without_others_the_live_route_becomes_the_planned_one(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    for start, to in itertools.permutations(made.phases, 2):
+        wanted, _ = live.route(documents(made, start)[ROUTE], made, to)
+        assert documents(made, to)[ROUTE] == wanted
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda rules: rules.append({**rules[-1], "name": "copy"}), "rules[1], rules[2] all send to the release's Services: which is ours?"),
+        (lambda rules: rules.clear(), "no rule sends to my-app-stable on port 80"),
+        (lambda rules: rules[-1]["backendRefs"].clear(), "no rule sends to my-app-stable on port 80"),
+        (lambda rules: [ref.update(port=81) for ref in rules[-1]["backendRefs"]], "no rule sends to my-app-stable on port 80"),
+        (lambda rules: [ref.update(namespace="else") for ref in rules[-1]["backendRefs"]], "no rule sends to my-app-stable"),
+        (lambda rules: rules[-1]["backendRefs"].append(rules[-1]["backendRefs"][0] | {"weight": 1}), "my-app-stable stands twice"),
+        (lambda rules: ([ref.update(weight=0) for ref in rules[-1]["backendRefs"]], rules[-1]["backendRefs"].append(THIRD)), "others have all of it"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_apart_is_refused(
+    tmp_path: Path, damage: Callable[[Any], Any], message: str
+) -> None:
+    made = offline_plan(tmp_path)
+    now = documents(made, made.find("5%"))[ROUTE]
+    damage(now["spec"]["rules"])
+    with pytest.raises(Refused) as refused:
+        live.route(now, made, made.find("25%"))
+    assert message in refused.value.findings[0].message
+
+
+def test_sixteen_rules_are_fine_and_a_seventeenth_is_the_servers_to_refuse(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    now = documents(made, made.find("5%"))[ROUTE]
+    now["spec"]["rules"] += [{**FOREIGN, "name": f"r{number}"} for number in range(14)]
+    wanted, _ = live.route(now, made, made.find("25%"))
+    assert [rule["name"] for rule in now["spec"]["rules"]] == [
+        rule["name"] for rule in wanted["spec"]["rules"]
+    ]
+
+
+# --- the real API server ----------------------------------------------------------
+
+
+def canary(
+    cluster: Cluster, folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kubectl_canary", *arguments, "-f", str(folder / "canary.yaml")]
+    env = {**cluster.environment(), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin", **environment}
+    return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def start_with(cluster: Cluster, plan: Plan, name: str) -> None:
+    items = list(documents(plan, plan.find(name)).values())
+    cluster.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    )
+
+
+def edit_route(cluster: Cluster, namespace: str, operations: list[dict[str, Any]]) -> None:
+    cluster.kubectl(
+        "patch",
+        "httproute",
+        "my-app-canary-route",
+        "-n",
+        namespace,
+        "--type=json",
+        "-p",
+        json.dumps(operations),
+    )
+
+
+def test_a_release_goes_on_where_others_have_worked(
+    cluster: Cluster, plan: Plan, namespace: str, tmp_path: Path
+) -> None:
+    start_with(cluster, plan, "25%")
+    edit_route(
+        cluster,
+        namespace,
+        [
+            {"op": "add", "path": "/spec/rules/0", "value": FOREIGN},
+            {"op": "add", "path": "/spec/rules/2/backendRefs/0", "value": THIRD},
+        ],
+    )
+    theirs = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]["rules"][0]
+    for name in ("50%", "25%", "rollback from 25%", "25%", "mirror 20%", "before"):
+        done = canary(cluster, tmp_path, "patch", "--to", name, "--live", "-o", "kubectl", "-n", namespace)
+        assert done.returncode == 0, done.stderr
+        lines = subprocess.run(
+            ["bash", "-eu", "-c", done.stdout],
+            env={**cluster.environment(), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert lines.returncode == 0, lines.stderr
+        rules = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]["rules"]
+        assert theirs == rules[0]
+        weights = {ref["name"]: ref["weight"] for ref in rules[-1]["backendRefs"]}
+        assert Fraction(weights["legacy"], sum(weights.values())) == Fraction(1, 3)
+        here = canary(cluster, tmp_path, "patch", "--to", name, "--live", "-o", "kubectl", "-n", namespace)
+        assert (0, "", f"the cluster is at `{name}` already: nothing to patch\n") == (
+            here.returncode,
+            here.stdout,
+            here.stderr,
+        )
+
+
+def test_a_jump_that_the_live_pods_cannot_take_is_refused(
+    cluster: Cluster, plan: Plan, namespace: str, tmp_path: Path
+) -> None:
+    start_with(cluster, plan, "5%")
+    done = canary(cluster, tmp_path, "patch", "--to", "100%", "--live", "-n", namespace)
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "the canary has 1 pod, `100%` needs 3; go by the phase before it" in done.stderr
+
+
+def test_a_strict_patch_is_refused_after_any_change(
+    cluster: Cluster, plan: Plan, namespace: str, tmp_path: Path
+) -> None:
+    start_with(cluster, plan, "5%")
+    done = canary(
+        cluster, tmp_path, "patch", "--to", "rollback from 5%", "--live", "--strict", "-n", namespace
+    )
+    (one,) = json.loads(done.stdout)
+    assert {"op": "test", "path": "/metadata/resourceVersion"}.items() <= one["patch"][0].items()
+    cluster.kubectl("label", "httproute", "my-app-canary-route", "-n", namespace, "a=b")
+    command = ["patch", "httproute", "my-app-canary-route", "-n", namespace, "--type=json", "-p"]
+    assert 1 == cluster.kubectl(*command, json.dumps(one["patch"]), check=False).returncode
+    assert 0 == cluster.kubectl(*command, json.dumps(one["patch"][1:]), check=False).returncode
+
+
+def test_a_refusal_names_who_changed_what(
+    cluster: Cluster, plan: Plan, namespace: str, tmp_path: Path
+) -> None:
+    start_with(cluster, plan, "5%")
+    way = ["patch", "--from", "5%", "--to", "25%", "-n", namespace, "--check"]
+    assert "passes every guard: the patch fits" in canary(cluster, tmp_path, *way).stderr
+    command = [
+        "patch",
+        "httproute",
+        "my-app-canary-route",
+        "-n",
+        namespace,
+        "--type=json",
+        "--field-manager=colleague",
+        "-p",
+    ]
+    cluster.kubectl(
+        *command, json.dumps([{"op": "replace", "path": "/spec/rules/1/backendRefs/0/weight", "value": 40}])
+    )
+    done = canary(cluster, tmp_path, *way)
+    assert (1, "") == (done.returncode, done.stdout)
+    assert re.search(
+        r"refused: httproute/my-app-canary-route is not at 5% any more\n"
+        r"  /spec/rules/1/backendRefs/0/weight is 40, expected 95 \(changed by colleague, a moment ago\)\n"
+        r"To start from what is there: ",
+        done.stderr,
+    )
+
+
+def test_what_is_missing_is_created(cluster: Cluster, plan: Plan, namespace: str, tmp_path: Path) -> None:
+    start_with(cluster, plan, "before")
+    done = canary(cluster, tmp_path, "patch", "--to", "deploy", "--live", "-n", namespace)
+    assert [("Service", "create"), ("Deployment", "create")] == [
+        (one["kind"], one["type"]) for one in json.loads(done.stdout)
+    ]
+
+
+def test_a_kubectl_that_fails_is_the_worlds_fault(cluster: Cluster, plan: Plan, tmp_path: Path) -> None:
+    way = ["patch", "--to", "25%", "--live"]
+    missing = canary(cluster, tmp_path, *way, KUBECTL_PATH="/nonexistent/kubectl")
+    assert (4, "") == (missing.returncode, missing.stdout)
+    assert missing.stderr.startswith("error: /nonexistent/kubectl is not on PATH\n")
+    context = canary(cluster, tmp_path, *way, "--context", "none")
+    assert (4, "") == (context.returncode, context.stdout)
+    assert "error: `kubectl get service my-app-stable` failed: " in context.stderr
+    assert "context: none" in context.stderr
+    closed = canary(cluster, tmp_path, *way, KUBECONFIG="/dev/null")
+    assert (4, "") == (closed.returncode, closed.stdout)
+    assert plan.phases
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--live", "--from", "5%"], "error: --live starts from what is there\n"),
+        (["--strict"], "error: --strict goes with --live\n"),
+    ],
+)
+def test_flags_that_do_not_fit(
+    cluster: Cluster, plan: Plan, tmp_path: Path, flags: list[str], message: str
+) -> None:
+    done = canary(cluster, tmp_path, "patch", "--to", "25%", *flags)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(message)
+    assert plan.phases
