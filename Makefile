@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test lint types ci bench schemas clean
+.PHONY: demo test races lint types ci bench schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -20,6 +20,9 @@ demo: .venv/.installed
 test: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
 	$(BIN)/python -m pytest
+
+races: .venv/.ready-to-test
+	$(BIN)/python tests/races.py 10000
 
 lint: .venv/.ready-to-test
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ VERBS = {
     "plan": "Show the whole release as a table",
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as patches that cannot hit the wrong target",
+    "rollback": "Print the way back from a phase",
     "version": "Print the version, and the releases that documents are checked against",
     "completion": "Print a shell's completion script",
 }

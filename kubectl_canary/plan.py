@@ -179,6 +179,19 @@ class Plan:
             return f"`{to.name}` rolls the stable pods while they serve"
         return None
 
+    def safe_path(self, start: Phase, to: Phase) -> list[Phase]:
+        """The fewest phases to go through, `to` the last, each step of which is safe; none where no way leads there."""
+        ways: list[list[Phase]] = [[start]]
+        seen = {start}
+        for way in ways:
+            for phase in (*self.phases, *self.ways_back()):
+                if phase not in seen and self.jump_problem(way[-1], phase) is None:
+                    if phase == to:
+                        return [*way[1:], phase]
+                    seen.add(phase)
+                    ways.append([*way, phase])
+        return []
+
     def _back_from(self, phase: Phase) -> Phase:
         if phase.kind in PROMOTION:
             full = next(other for other in self.phases if other.traffic.share == 1)

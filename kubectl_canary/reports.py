@@ -13,6 +13,7 @@ from kubectl_canary.plan import Phase, Plan, changes, pods_text
 from kubectl_canary.steps import Gate, percent
 
 if TYPE_CHECKING:
+    from kubectl_canary.generator import Rendered
     from kubectl_canary.transition import Kind, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
@@ -186,6 +187,16 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "hint": finding.hint,
     }
+
+
+def as_yaml(rendered: Sequence[Rendered]) -> str:
+    """The documents as their templates printed them, one stream."""
+    return "---\n".join(one.text for one in rendered)
+
+
+def as_list(rendered: Sequence[Rendered]) -> str:
+    """The documents as one JSON List, as kubectl prints several objects."""
+    return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
 
 
 SHELLS = ("sh", "powershell")

@@ -18,6 +18,7 @@ FLOORS = [
     {"commands"},
     {"release", "reports"},
     {
+        "wayback",
         "transition",
         "live",
         "generator",

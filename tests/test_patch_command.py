@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonpatch
 import pytest
+import races
 import yaml
 from conftest import ROOT, SEED, Cluster, Result
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ from strategies import canary_files
 from test_apiserver import RELEASE, difference
 from test_plan import GENERATOR, documents, planned
 
-from kubectl_canary import release, reports
+from kubectl_canary import patches, release, reports
 from kubectl_canary.plan import Kind, Phase, Plan
 from kubectl_canary.transition import Step, steps
 
@@ -156,6 +157,72 @@ def test_a_refusal_is_explained(canary: Canary) -> None:
     ] == refused.err.splitlines()[:3]
 
 
+def test_a_jump_prints_every_step_on_the_way(canary: Canary) -> None:
+    refused = canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted")
+    path = "`25%` → `50%` → `100%` → `promote-roll` → `promote-return` → `promoted`"
+    assert f"go by {path}; --jump prints all of these steps\n" in refused.err
+    lines = canary(
+        "patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump", "-o", "kubectl"
+    ).out.splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    wait = "# wait until every pod is ready and the route is accepted"
+    assert [
+        "# 50%",
+        wait,
+        "# 100%",
+        wait,
+        "# promote-roll",
+        wait,
+        "# promote-return",
+        wait,
+        "# promoted",
+    ] == comments
+    steps_printed = [line for line in lines if line.startswith("kubectl")]
+    programs = json.loads(canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump").out)
+    assert len(programs) == len(steps_printed) == 7
+
+
+def test_every_pair_of_phases_has_a_safe_path() -> None:
+    made = release.load([str(SEED)]).plan
+    everything = (*made.phases, *made.ways_back())
+    for start, to in itertools.permutations(everything, 2):
+        path = [start, *made.safe_path(start, to)]
+        assert path[-1] == to, f"no way from {start.name} to {to.name}"
+        assert not [here for here, goal in itertools.pairwise(path) if made.jump_problem(here, goal)]
+
+
+def test_a_rollback_is_one_document(canary: Canary) -> None:
+    before = canary("render", "-f", SEED, "--phase", "before", "--only", "route").out
+    for phase in ("deploy", "mirror 20%", "header-only", "5%", "100%"):
+        assert before == canary("rollback", "--print", "-f", SEED, "--from", phase).out
+    assert before == canary("rollback", "--print", "-f", SEED).out
+    listed = json.loads(canary("rollback", "--print", "-f", SEED, "--from", "5%", "-o", "json").out)
+    assert ["HTTPRoute"] == [item["kind"] for item in listed["items"]]
+    lines = canary("rollback", "--print", "-f", SEED, "--from", "5%", "-o", "kubectl").out
+    assert lines == canary("patch", "-f", SEED, "--from", "5%", "--to", "rollback", "-o", "kubectl").out
+    promotion = canary("rollback", "--print", "-f", SEED, "--from", "promote-return").out
+    kinds = [document["kind"] for document in yaml.safe_load_all(promotion)]
+    assert ["HTTPRoute", "Deployment", "Deployment"] == kinds
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "error: Missing option '--print'."),
+        (
+            ["--print", "--from", "before"],
+            "error: no way back from `before`\nthere is no canary in that phase",
+        ),
+        (["--print", "--from", "7%"], "error: unknown phase `7%`"),
+        (["--print", "--set", "spec.phase=before"], "error: no way back from `before`"),
+    ],
+)
+def test_rollbacks_that_are_not_there(canary: Canary, flags: list[str], message: str) -> None:
+    result = canary("rollback", "-f", SEED, *flags)
+    assert (2, "") == (result.code, result.out)
+    assert message in result.err
+
+
 # --- the real API server ----------------------------------------------------------
 
 
@@ -275,6 +342,26 @@ def test_where_a_backend_was_inserted_ours_is_refused_and_the_unguarded_one_goes
     assert {"intruder": 100, "my-app-stable": 0, "my-app-canary": 25} == {
         ref["name"]: ref["weight"] for ref in rule["backendRefs"]
     }
+
+
+@pytest.mark.parametrize("case", sorted((ROOT / "tests/cases").iterdir()), ids=lambda case: case.name)
+def test_the_api_server_applies_every_patch_of_every_golden_pair(
+    cluster: Cluster, namespace: str, case: Path
+) -> None:
+    """Each route is put into every phase and patched to every other; what the server then holds is that phase."""
+    made = release.load([str(case / "canary.yaml")], namespace=namespace).plan
+    phases = {phase.name: documents(made, phase) for phase in (*made.phases, *made.ways_back())}
+    name = f"HTTPRoute {made.canary.route.name}"
+    distinct = {json.dumps(found[name], sort_keys=True): found[name] for found in phases.values()}
+    server = races.Server(cluster.kubeconfig, namespace, made.canary.route.name)
+    assert server.call("POST", next(iter(distinct.values())), name="")[0] == 201
+    for before, after in itertools.permutations(distinct.values(), 2):
+        assert server.put(before)[0] == 200
+        status, answer = server.patch(patches.patch(before, after))
+        assert (200, after["spec"]) == (status, answer["spec"])
+        assert after["metadata"]["annotations"] == answer["metadata"]["annotations"]
+        status, answer = server.patch(patches.patch(after, before))
+        assert (200, before["spec"]) == (status, answer["spec"])
 
 
 @pytest.mark.parametrize("case", sorted((ROOT / "tests/cases").iterdir()), ids=lambda case: case.name)

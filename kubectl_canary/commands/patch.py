@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -66,6 +67,7 @@ LIVE = "the cluster"
 @click.option(
     "--shell", type=click.Choice(SHELLS), default="sh", help="Quote lines for sh (default) or powershell."
 )
+@click.option("--jump", is_flag=True, help="Go further than one safe step: print every step on the way.")
 @click.option(
     "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
 )
@@ -91,6 +93,7 @@ def command(
     goal: str,
     origin: str | None,
     undo: bool,
+    jump: bool,
     kind: Kind,
     output: str,
     shell: str,
@@ -102,8 +105,8 @@ def command(
     templates: str | None,
 ) -> int:
     """Print the patches."""
-    if live and (origin or undo or checked):
-        raise UsageError("--live starts from what is there", "leave --from, --undo and --check out")
+    if live and (origin or undo or jump or checked):
+        raise UsageError("--live starts from what is there", "leave --from, --undo, --jump and --check out")
     if strict and not live:
         raise UsageError("--strict goes with --live", "only a live object has a resourceVersion")
     release = load(files, settings, canary_tag, namespace)
@@ -119,7 +122,12 @@ def command(
         start, to = _ends(release, origin, goal)
         if undo:
             start, to = to, start
-        found = _planned_steps(release, generator, start, to)
+        if jump and output == "kubectl":
+            return finish(_as_stages(_stages(release, generator, start, to), kind, shell), release)
+        if jump:
+            found = [step for _, stage in _stages(release, generator, start, to) for step in stage]
+        else:
+            found = _planned_steps(release, generator, start, to)
         if checked is not None:
             return _check(found, _checked_object(found, checked, kubectl), checked, start)
     if kind == "merge":
@@ -144,14 +152,31 @@ def _read(kubectl: Kubectl, one: Planned) -> dict[str, Any] | None:
 
 
 def _planned_steps(release: Release, generator: Generator, start: Phase, to: Phase) -> list[Step]:
-    problem = release.plan.jump_problem(start, to)
+    plan = release.plan
+    problem = plan.jump_problem(start, to)
     if problem is not None:
+        path = " → ".join(f"`{phase.name}`" for phase in (start, *plan.safe_path(start, to)))
         finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
-        raise Refused("this jump is not safe", [finding], "go by the phases between: kubectl canary plan")
-    found = steps(release.plan, generator, start, to)
+        raise Refused("this jump is not safe", [finding], f"go by {path}; --jump prints all of these steps")
+    found = steps(plan, generator, start, to)
     if not found:
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
     return found
+
+
+def _stages(
+    release: Release, generator: Generator, start: Phase, to: Phase
+) -> list[tuple[Phase, list[Step]]]:
+    """The steps of every safe stage on the way, each with the phase that it reaches."""
+    way = release.plan.safe_path(start, to)
+    return [
+        (goal, steps(release.plan, generator, here, goal)) for here, goal in itertools.pairwise([start, *way])
+    ]
+
+
+def _as_stages(stages: list[tuple[Phase, list[Step]]], kind: Kind, shell: str) -> str:
+    wait = "# wait until every pod is ready and the route is accepted\n"
+    return wait.join(f"# {goal.name}\n{kubectl_lines(found, kind, shell)}" for goal, found in stages)
 
 
 def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:

@@ -9,11 +9,12 @@ import click
 from kubectl_canary.commands.common import finish, load, release_flags, verb
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
-from kubectl_canary.generator import Generator, Rendered
+from kubectl_canary.generator import Generator
 from kubectl_canary.objects import GROUPS, planned, removed
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan
 from kubectl_canary.release import Release
+from kubectl_canary.reports import as_json, as_list, as_yaml, kubectl_lines
 
 
 @verb(
@@ -89,7 +90,7 @@ def command(
         if not wanted:
             say(f"`{phase.name}` removes nothing")
     rendered = generator.render([one for one in wanted if not only or one.group in only])
-    return finish(_as_json(rendered) if output == "json" else _as_yaml(rendered), release)
+    return finish(as_list(rendered) if output == "json" else as_yaml(rendered), release)
 
 
 def _folder(output: str) -> Path | None:
@@ -135,16 +136,6 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
         )
 
 
-def _as_yaml(rendered: list[Rendered]) -> str:
-    return "---\n".join(one.text for one in rendered)
-
-
-def _as_json(rendered: list[Rendered]) -> str:
-    from kubectl_canary.reports import as_json
-
-    return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
-
-
 def _write_folder(release: Release, generator: Generator, out: Path) -> int:
     from kubectl_canary.outside import folder
 
@@ -171,22 +162,17 @@ def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> 
 
 
 def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
-    """What leads back from a phase with kubectl alone: documents to apply, or guarded patches to send.
+    """What leads back from a phase with kubectl alone.
 
-    They lie in a folder of their own, where `kubectl apply -f` on the phase's folder does not find them.
+    It lies in a folder of its own, where `kubectl apply -f` on the phase's folder does not find it.
     """
-    from kubectl_canary.reports import as_json, kubectl_lines
-    from kubectl_canary.transition import steps
+    from kubectl_canary.wayback import way_back
 
-    back = plan.way_back(phase)
+    back = way_back(plan, generator, phase)
     if back is None:
         return {}
-    name = back.kind.value
-    found = steps(plan, generator, phase, back)
-    wanted = ("route",) if back.kind is Kind.ROLLBACK else ("route", "workloads")
-    documents = generator.render([one for one in planned(plan.canary, back) if one.group in wanted])
-    lines = kubectl_lines(found, "json") or "# nothing to do: the route is as before already\n"
-    files = {f"{place}/{name}.yaml": _as_yaml(documents), f"{place}/{name}.sh": lines}
-    for step in found if back.kind is Kind.ROLLBACK else ():
-        files[f"{place}/{name}.patch.json"] = as_json(step.operations())
+    lines = kubectl_lines(back.steps, "json") or "# nothing to do: the route is as before already\n"
+    files = {f"{place}/{back.name}.yaml": as_yaml(back.documents), f"{place}/{back.name}.sh": lines}
+    if back.phase.kind is Kind.ROLLBACK and back.steps:  # one step, the route's
+        files[f"{place}/{back.name}.patch.json"] = as_json(back.steps[0].operations())
     return files

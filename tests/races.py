@@ -1,0 +1,300 @@
+"""Patches against a route that eight others keep changing: nothing of theirs may get lost, nothing of ours may miss.
+
+    python tests/races.py [ROUNDS]
+
+Each writer owns a rule, a third backend in the release's rule and an annotation. It changes them, moves its rule to
+another place and renames it, with the API server's own conflict check, and looks every time whether what it wrote
+last is still there. Meanwhile patches between phases and rollbacks are computed from a read and sent some moments
+later. The API server answers each with the object as it is then: there the canary's share, the testers' rule and
+the others' pieces are looked at. A patch may be refused; it may never hit the wrong target.
+
+The one-liner by index that people use goes through the same harness, so that the harness is known to bite.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import ssl
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from kubectl_canary import live, patches, release  # noqa: E402
+from kubectl_canary.plan import Phase, Plan  # noqa: E402
+
+WRITERS = 8
+PHASES = "[header-only, 5%, 25%, 50%, 100%]"
+ROUTE = "my-app-canary-route"
+
+
+class Server:
+    """One connection to the API server."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, route: str = ROUTE) -> None:
+        self.route = f"/{route}"
+        config = json.loads(kubeconfig.read_text())
+        place = urlsplit(config["clusters"][0]["cluster"]["server"])
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        self.connection = http.client.HTTPSConnection(
+            place.hostname or "", place.port, context=trusting, timeout=60
+        )
+        self.token = config["users"][0]["user"]["token"]
+        self.path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes"
+
+    def call(
+        self, method: str, body: Any = None, kind: str = "application/json", name: str | None = None
+    ) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind}
+        path = self.path + (self.route if name is None else name)
+        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def put(self, route: Any) -> tuple[int, Any]:
+        """Replace the route, whatever it is now."""
+        _, now = self.call("GET")
+        version = {"resourceVersion": now["metadata"]["resourceVersion"]}
+        return self.call("PUT", {**route, "metadata": {**route["metadata"], **version}})
+
+    def patch(self, operations: list[dict[str, Any]]) -> tuple[int, Any]:
+        return self.call("PATCH", operations, "application/json-patch+json")
+
+
+@dataclass
+class Tally:
+    """What happened; lists hold what must not."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+
+class Writer(threading.Thread):
+    """Somebody else at work on the same route."""
+
+    def __init__(self, number: int, server: Server, tally: Tally, stop: threading.Event, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.number, self.server, self.tally, self.stop = number, server, tally, stop
+        self.random = random.Random(seed * 100 + number)
+        self.mine: dict[str, Any] | None = None
+        self.step = 0
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            status, route = self.server.call("GET")
+            if status != 200:
+                continue
+            self.look(route)
+            wanted = self.change(route)
+            status, _ = self.server.call("PUT", route)
+            if status == 200:
+                self.mine = wanted
+                self.tally.counts["writes"] += 1
+            elif status != 409:
+                self.tally.lost.append(f"writer {self.number} got {status}")
+            time.sleep(self.random.random() * 0.01)
+
+    def look(self, route: dict[str, Any]) -> None:
+        if self.mine is not None and self.pieces(route) != self.mine:
+            self.tally.lost.append(f"writer {self.number} wrote {self.mine}, found {self.pieces(route)}")
+            self.mine = None
+
+    def pieces(self, route: dict[str, Any]) -> dict[str, Any]:
+        """What is this writer's in a route."""
+        rules = [
+            rule
+            for rule in route["spec"]["rules"]
+            if str(rule.get("name", "")).startswith(f"w{self.number}-")
+        ]
+        governed = governed_rule(route)
+        backends = [ref for ref in governed["backendRefs"] if ref["name"] == f"b{self.number}"]
+        return {
+            "rules": rules,
+            "backends": backends,
+            "annotation": route["metadata"]["annotations"].get(f"w{self.number}.example/step"),
+        }
+
+    def change(self, route: dict[str, Any]) -> dict[str, Any]:
+        """Rename and move the own rule, weigh and move the own backend, count in the own annotation."""
+        self.step += 1
+        rules = [
+            rule
+            for rule in route["spec"]["rules"]
+            if not str(rule.get("name", "")).startswith(f"w{self.number}-")
+        ]
+        own = {
+            "name": f"w{self.number}-{self.step % 97}",
+            "matches": [{"path": {"type": "PathPrefix", "value": f"/w{self.number}/{self.step}"}}],
+            "backendRefs": [
+                {"group": "", "kind": "Service", "name": f"b{self.number}", "port": 80, "weight": 1}
+            ],
+        }
+        rules.insert(self.random.randrange(len(rules) + 1), own)
+        route["spec"]["rules"] = rules
+        governed = governed_rule(route)
+        refs = [ref for ref in governed["backendRefs"] if ref["name"] != f"b{self.number}"]
+        if self.step % 3:
+            weight = self.random.choice([0, 1, 5, 50])
+            third = {"group": "", "kind": "Service", "name": f"b{self.number}", "port": 80, "weight": weight}
+            refs.insert(self.random.randrange(len(refs) + 1), third)
+        governed["backendRefs"] = refs
+        route["metadata"]["annotations"][f"w{self.number}.example/step"] = str(self.step)
+        return self.pieces(route)
+
+
+def governed_rule(route: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(rule for rule in route["spec"]["rules"] if rule.get("name") == "default")
+    return found
+
+
+def problems(route: dict[str, Any], to: Phase) -> list[str]:
+    """What is wrong with the release's part of a route that a patch has just moved to a phase."""
+    rules = route["spec"]["rules"]
+    names = [rule.get("name") for rule in rules]
+    found = []
+    weights = {ref["name"]: ref["weight"] for ref in governed_rule(route)["backendRefs"]}
+    stable, canary = weights.get("my-app-stable", 0), weights.get("my-app-canary", 0)
+    if stable + canary == 0 or Fraction(canary, stable + canary) != to.traffic.share:
+        found.append(f"the split is {stable}:{canary}, wanted is {to.traffic.share}")
+    if ("kubectl-canary-testers" in names) is not to.traffic.testers:
+        found.append(f"testers: {names}")
+    if to.traffic.testers and names.index("kubectl-canary-testers") > names.index("default"):
+        found.append(f"the testers' rule comes too late: {names}")
+    if not to.traffic.testers and "my-app-canary" in weights:
+        found.append("the canary is still a backend")
+    return found
+
+
+def one_liner(share: Fraction) -> list[dict[str, Any]]:
+    """The patch that people use: weights by index, nothing tested."""
+    canary = int(share * 100)
+    pairs = ((0, 100 - canary), (1, canary))
+    return [{"op": "replace", "path": f"/spec/rules/1/backendRefs/{n}/weight", "value": w} for n, w in pairs]
+
+
+def race(
+    kubeconfig: Path, namespace: str, plan: Plan, route: dict[str, Any], rounds: int, guarded: bool, seed: int
+) -> Tally:
+    """So many rounds of our patches (or the one-liner) against the writers."""
+    tally, stop = Tally(), threading.Event()
+    server = Server(kubeconfig, namespace)
+    server.call("DELETE")
+    status, answer = server.call("POST", route, name="")
+    assert status == 201, answer
+    writers = [Writer(number, Server(kubeconfig, namespace), tally, stop, seed) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    chance = random.Random(seed)
+    phases = [phase for phase in plan.phases if phase.canary_replicas and phase.traffic.phase]
+    ends = [*phases, plan.find("rollback", "25%"), plan.phases[0]]
+    try:
+        for _ in range(rounds):
+            to = chance.choice(ends)
+            _, now = server.call("GET")
+            wanted, findings = live.route(now, plan, to)
+            assert not findings
+            operations = patches.patch(now, wanted) if guarded else one_liner(to.traffic.share)
+            time.sleep(chance.random() * 0.004)
+            status, after = server.patch(operations)
+            tally.counts["sent" if status == 200 else f"refused {status}"] += 1
+            if status == 200:
+                wrong = problems(after, to) if guarded else problems_of_shares(after, to)
+                tally.missed += [f"{to.name}: {problem}" for problem in wrong]
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    _, last = server.call("GET")
+    for writer in writers:
+        writer.look(last)
+    return tally
+
+
+def problems_of_shares(route: dict[str, Any], to: Phase) -> list[str]:
+    """For the one-liner, which knows nothing of testers: is the split the one asked for?"""
+    return [problem for problem in problems(route, to) if problem.startswith("the split")]
+
+
+def prepared(folder: Path, namespace: str) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the route of 25 % to start with."""
+    from test_apiserver import RELEASE
+
+    from kubectl_canary.generator import Generator
+    from kubectl_canary.objects import planned
+
+    text = "\n".join(
+        f"  phases: {PHASES}" if line.startswith("  phases:") else line for line in RELEASE.splitlines()
+    )
+    (folder / "canary.yaml").write_text(text)
+    plan = release.load([str(folder / "canary.yaml")], namespace=namespace).plan
+    documents = Generator().render(planned(plan.canary, plan.find("25%")))
+    return plan, next(one.value for one in documents if one.planned.kind == "HTTPRoute")
+
+
+def main() -> None:
+    import subprocess
+    import tempfile
+
+    from conftest import build
+
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-races-"))
+    command = [
+        sys.executable,
+        ROOT / "tests/supervisor.py",
+        folder,
+        build.ensure("etcd"),
+        build.ensure("kube-apiserver"),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        kubeconfig = Path(supervisor.stdout.readline().strip().partition(" ")[2])
+        kubectl = [build.ensure("kubectl"), f"--kubeconfig={kubeconfig}"]
+        subprocess.run(
+            [*kubectl, "apply", "--server-side", "-f", build.ensure(build.CRDS)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        subprocess.run(
+            [*kubectl, "wait", "--for=condition=Established", "crd", "--all"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            plan, route = prepared(Path(scratch), "default")
+            wrong = 0
+            for name, guarded, number in (
+                ("ours", True, rounds),
+                ("the one-liner by index", False, max(1, rounds // 10)),
+            ):
+                start = time.monotonic()
+                tally = race(kubeconfig, "default", plan, route, number, guarded, seed=1)
+                print(
+                    f"{name}: {number} rounds in {time.monotonic() - start:.0f} s, {dict(sorted(tally.counts.items()))}"
+                )
+                print(
+                    f"  lost updates of others: {len(tally.lost)}; wrong targets: {len(tally.missed)}",
+                    *tally.lost[:3],
+                    *tally.missed[:3],
+                    sep="\n  ",
+                )
+                wrong += (len(tally.lost) + len(tally.missed)) * guarded
+        assert supervisor.stdin is not None
+        supervisor.stdin.close()
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
