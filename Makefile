@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test races lint types ci bench schemas clean
+.PHONY: demo test races lint types ci bench bench-rollback schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -34,6 +34,9 @@ ci: lint types test
 
 bench: .venv/.ready-to-test
 	$(BIN)/python benchmarks/start.py
+
+bench-rollback: .venv/.ready-to-test
+	$(BIN)/python benchmarks/rollback.py
 
 schemas: .venv/.ready-to-test
 	KUBECTL_CANARY_GO="$$($(BIN)/python -c 'import sys; sys.path.insert(0, "tests/tools"); import build; print(build.go())')" \

@@ -30,6 +30,11 @@ class Rendered:
     text: str
     value: dict[str, Any]
 
+    @property
+    def title(self) -> str:
+        """`Deployment my-app-stable`."""
+        return _title(self.planned)
+
     def file_name(self, route_first: bool) -> str:
         """`20-deployment-my-app-stable.yaml`: the same in every phase, but for a route that is applied first."""
         slot = "00" if route_first and self.planned.group == "route" else self.planned.slot

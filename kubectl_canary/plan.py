@@ -180,11 +180,15 @@ class Plan:
         return None
 
     def safe_path(self, start: Phase, to: Phase) -> list[Phase]:
-        """The fewest phases to go through, `to` the last, each step of which is safe; none where no way leads there."""
+        """The fewest phases to go through, `to` the last, each step of which is safe; none where no way leads there.
+
+        Between two phases of the release itself, the way does not lead through a rollback.
+        """
+        known = self.phases if {start, to} <= set(self.phases) else (*self.phases, *self.ways_back())
         ways: list[list[Phase]] = [[start]]
         seen = {start}
         for way in ways:
-            for phase in (*self.phases, *self.ways_back()):
+            for phase in known:
                 if phase not in seen and self.jump_problem(way[-1], phase) is None:
                     if phase == to:
                         return [*way[1:], phase]

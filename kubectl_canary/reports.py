@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary import shares
@@ -14,7 +14,7 @@ from kubectl_canary.steps import Gate, percent
 
 if TYPE_CHECKING:
     from kubectl_canary.generator import Rendered
-    from kubectl_canary.transition import Kind, Step
+    from kubectl_canary.transition import Kind, Stage, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
 
@@ -135,7 +135,9 @@ def plan_markdown(plan: Plan, current: Phase | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan_json(plan: Plan, current: Phase | None, findings: Sequence[Finding]) -> str:
+def plan_json(
+    plan: Plan, current: Phase | None, findings: Sequence[Finding], touched: Mapping[str, Sequence[Step]]
+) -> str:
     """The release as JSON, for programs: shares as percentages, pauses in seconds."""
     canary = plan.canary
     return as_json(
@@ -146,15 +148,15 @@ def plan_json(plan: Plan, current: Phase | None, findings: Sequence[Finding]) ->
             "stable": canary.stable.image,
             "canary": canary.canary.image if canary.canary else None,
             "phase": current.name if current else None,
-            "phases": [_phase_json(plan, phase) for phase in plan.phases],
-            "waysBack": [_phase_json(plan, phase) for phase in plan.ways_back()],
+            "phases": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.phases],
+            "waysBack": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.ways_back()],
             "peakPods": plan.peak(),
             "findings": [finding_json(finding) for finding in findings],
         }
     )
 
 
-def _phase_json(plan: Plan, phase: Phase) -> dict[str, Any]:
+def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, Any]:
     share = phase.traffic.share
     stable_weight, canary_weight = shares.weights(share)
     return {
@@ -172,6 +174,7 @@ def _phase_json(plan: Plan, phase: Phase) -> dict[str, Any]:
         "pauseSeconds": phase.pause,
         "gates": [vars(gate) for gate in phase.gates],
         "changes": changes(plan.previous(phase), phase, plan.canary) if phase.kind.value != "before" else "",
+        "steps": [{"action": step.action, "object": step.rendered.title} for step in touched],
     }
 
 
@@ -205,6 +208,22 @@ SHELLS = ("sh", "powershell")
 def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh", strict: bool = False) -> str:
     """The steps as lines to paste, one a step, quoted for a shell."""
     return "".join(f"{_kubectl_line(step, kind, shell, strict)}\n" for step in found)
+
+
+def stage_lines(stages: Sequence[Stage], kind: Kind, shell: str) -> str:
+    """Several stages as lines to paste, with what to wait for between them."""
+    wait = "# wait until every pod is ready and the route is accepted\n"
+    return wait.join(f"# {stage.phase.name}\n{kubectl_lines(stage.steps, kind, shell)}" for stage in stages)
+
+
+def stages_table(start: Phase, stages: Sequence[Stage]) -> str:
+    """The way from one phase to another, a line a stage, with the objects that each touches."""
+    width = max(len(stage.phase.name) for stage in stages)
+    lines = [f"from {start.name}, {len(stages)} {'step' if len(stages) == 1 else 'steps'}:"]
+    for stage in stages:
+        touched = [f"{step.action} {step.rendered.title}" for step in stage.steps]
+        lines.append(f"  {stage.phase.name:<{width}}  {', '.join(touched) or 'nothing to do'}")
+    return "\n".join(lines) + "\n"
 
 
 def _kubectl_line(step: Step, kind: Kind, shell: str, strict: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -72,6 +73,29 @@ def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Ste
         (one for key, one in old.items() if key not in new), key=lambda one: one.planned.slot, reverse=True
     )
     return [*found, *(Step("delete", one, None) for one in gone)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One safe step of a release: what leads to a phase. Before the next, pods and route must be ready."""
+
+    phase: Phase
+    steps: list[Step]
+
+
+def stages(plan: Plan, generator: Generator, start: Phase, to: Phase, jump: bool = False) -> list[Stage]:
+    """What leads from one phase to another: one stage, or with `jump` every stage on the safe way.
+
+    Raises Refused where one step is not safe and `jump` is not given.
+    """
+    way = plan.safe_path(start, to)
+    problem = plan.jump_problem(start, to)
+    if problem is not None and not jump:
+        path = " → ".join(f"`{phase.name}`" for phase in (start, *way))
+        finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
+        raise Refused("this jump is not safe", [finding], f"go by {path}; --jump prints all of these steps")
+    pairs = itertools.pairwise([start, *way])
+    return [Stage(goal, steps(plan, generator, here, goal)) for here, goal in pairs]
 
 
 def live_steps(

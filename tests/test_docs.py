@@ -97,6 +97,6 @@ def test_links_and_make_targets_are_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / link).exists() or link.startswith("https://"), link
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for line in re.findall(r"^make ([\w ]+)", text, re.MULTILINE):
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for line in re.findall(r"^make ([\w -]+)", text, re.MULTILINE):
         assert set(line.split()) <= targets

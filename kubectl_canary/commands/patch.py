@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -12,8 +11,7 @@ import click
 from kubectl_canary import live as live_objects
 from kubectl_canary import patches, yamltext
 from kubectl_canary.commands.common import finish, load, release_flags, verb
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding, Where
+from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import Planned
 from kubectl_canary.outside import files as inputs
@@ -21,8 +19,8 @@ from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
-from kubectl_canary.reports import SHELLS, as_json, kubectl_lines
-from kubectl_canary.transition import Kind, Step, live_steps, steps
+from kubectl_canary.reports import SHELLS, as_json, kubectl_lines, stage_lines
+from kubectl_canary.transition import Kind, Step, live_steps, stages
 
 LIVE = "the cluster"
 
@@ -122,12 +120,12 @@ def command(
         start, to = _ends(release, origin, goal)
         if undo:
             start, to = to, start
-        if jump and output == "kubectl":
-            return finish(_as_stages(_stages(release, generator, start, to), kind, shell), release)
-        if jump:
-            found = [step for _, stage in _stages(release, generator, start, to) for step in stage]
-        else:
-            found = _planned_steps(release, generator, start, to)
+        way = stages(release.plan, generator, start, to, jump)
+        if len(way) > 1 and output == "kubectl":
+            return finish(stage_lines(way, kind, shell), release)
+        found = [step for stage in way for step in stage.steps]
+        if not found:
+            say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
         if checked is not None:
             return _check(found, _checked_object(found, checked, kubectl), checked, start)
     if kind == "merge":
@@ -149,34 +147,6 @@ def _read(kubectl: Kubectl, one: Planned) -> dict[str, Any] | None:
     group, slash, _ = one.api_version.rpartition("/")
     resource = f"{one.kind.lower()}.{group}" if slash else one.kind.lower()
     return kubectl.get(resource, one.names["name"], one.names["namespace"])
-
-
-def _planned_steps(release: Release, generator: Generator, start: Phase, to: Phase) -> list[Step]:
-    plan = release.plan
-    problem = plan.jump_problem(start, to)
-    if problem is not None:
-        path = " → ".join(f"`{phase.name}`" for phase in (start, *plan.safe_path(start, to)))
-        finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
-        raise Refused("this jump is not safe", [finding], f"go by {path}; --jump prints all of these steps")
-    found = steps(plan, generator, start, to)
-    if not found:
-        say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
-    return found
-
-
-def _stages(
-    release: Release, generator: Generator, start: Phase, to: Phase
-) -> list[tuple[Phase, list[Step]]]:
-    """The steps of every safe stage on the way, each with the phase that it reaches."""
-    way = release.plan.safe_path(start, to)
-    return [
-        (goal, steps(release.plan, generator, here, goal)) for here, goal in itertools.pairwise([start, *way])
-    ]
-
-
-def _as_stages(stages: list[tuple[Phase, list[Step]]], kind: Kind, shell: str) -> str:
-    wait = "# wait until every pod is ready and the route is accepted\n"
-    return wait.join(f"# {goal.name}\n{kubectl_lines(found, kind, shell)}" for goal, found in stages)
 
 
 def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:

@@ -1,0 +1,90 @@
+"""From pressing enter to the API server's acceptance: our ways back beside the bare one-liner.
+
+    make bench-rollback
+
+Starts a real API server. Each command runs RUNS times, all in turn, after one warm-up of each; before every run the
+route is put back to 25 %, outside the measured time. Printed are the median and the ratio to the one-liner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = 15
+BIN = Path(sys.executable).parent
+EXAMPLE = ROOT / "examples/my-app/canary.yaml"
+ROUTE = "httproute my-app-canary-route -n production"
+ONE_LINER = json.dumps(
+    [
+        {"op": "replace", "path": f"/spec/rules/1/backendRefs/{n}/weight", "value": w}
+        for n, w in ((0, 100), (1, 0))
+    ]
+)
+
+sys.path.insert(0, str(ROOT / "tests/tools"))
+import build  # noqa: E402  it lives beside the go.mod files
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-bench-"))
+    command = [
+        sys.executable,
+        ROOT / "tests/supervisor.py",
+        folder,
+        build.ensure("etcd"),
+        build.ensure("kube-apiserver"),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        kubeconfig = supervisor.stdout.readline().strip().partition(" ")[2]
+        path = f"{BIN}:{build.ensure('kubectl').parent}:/usr/bin:/bin"
+        with tempfile.TemporaryDirectory() as scratch:
+            measure_all({**os.environ, "PATH": path, "KUBECONFIG": kubeconfig}, Path(scratch))
+        assert supervisor.stdin is not None
+        supervisor.stdin.close()
+
+
+def measure_all(environment: dict[str, str], scratch: Path) -> None:
+    def shell(line: str) -> float:
+        start = time.perf_counter()
+        subprocess.run(["sh", "-euc", line], env=environment, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    shell(f"kubectl apply --server-side -f {build.ensure(build.CRDS)}")
+    shell("kubectl wait --for=condition=Established crd --all; kubectl create namespace production")
+    shell(f"kubectl-canary render -f {EXAMPLE} --set spec.phase=25% --all -o dir={scratch}/out")
+    route = f"{scratch}/out/current/40-httproute-my-app-canary-route.yaml"
+    shell(f"kubectl apply -f {scratch}/out/current")
+    from_25 = f"-f {EXAMPLE} --from 25%"
+    commands = {
+        "kubectl patch, the bare one-liner": f"kubectl patch {ROUTE} --type=json -p '{ONE_LINER}'",
+        "sh rollback/rollback.sh": f"sh {scratch}/out/rollback/rollback.sh",
+        "kubectl apply -f rollback/rollback.yaml": f"kubectl apply -f {scratch}/out/rollback/rollback.yaml",
+        "rollback --print -o kubectl | sh": f"kubectl-canary rollback --print {from_25} -o kubectl | sh",
+        "rollback --print | kubectl apply": f"kubectl-canary rollback --print {from_25} | kubectl apply -f -",
+        "rollback --print alone": f"kubectl-canary rollback --print {from_25}",
+        "patch --live --to rollback | sh": f"kubectl-canary patch -f {EXAMPLE} --to 'rollback from 25%' --live -o kubectl | sh",
+    }
+    figures: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(RUNS + 1):
+        for name, line in commands.items():
+            shell(f"kubectl replace -f {route}")
+            seconds = shell(line)
+            figures[name] += [seconds] if number else []
+    base = statistics.median(next(iter(figures.values())))
+    print(f"{'':42}{'median':>10}{'ratio':>8}   ({RUNS} runs each, in turn)")
+    for name, runs in figures.items():
+        median = statistics.median(runs)
+        print(f"{name:42}{median * 1000:>7.1f} ms{median / base:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()
