@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = 15
 BIN = Path(sys.executable).parent
 EXAMPLE = ROOT / "examples/my-app/canary.yaml"
+BACK = "rollback from 25%"
 ROUTE = "httproute my-app-canary-route -n production"
 ONE_LINER = json.dumps(
     [
@@ -71,7 +72,7 @@ def measure_all(environment: dict[str, str], scratch: Path) -> None:
         "rollback --print -o kubectl | sh": f"kubectl-canary rollback --print {from_25} -o kubectl | sh",
         "rollback --print | kubectl apply": f"kubectl-canary rollback --print {from_25} | kubectl apply -f -",
         "rollback --print alone": f"kubectl-canary rollback --print {from_25}",
-        "patch --live --to rollback | sh": f"kubectl-canary patch -f {EXAMPLE} --to 'rollback from 25%' --live -o kubectl | sh",
+        "patch --live --to rollback | sh": f"kubectl-canary patch -f {EXAMPLE} --to '{BACK}' --live -o kubectl | sh",
     }
     figures: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(RUNS + 1):

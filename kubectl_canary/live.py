@@ -7,13 +7,15 @@ an error, never a guess.
 from __future__ import annotations
 
 import copy
+import math
+from fractions import Fraction
 from typing import Any
 
 from kubectl_canary import routes, shares
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.objects import GOVERNED_RULE, PHASE_ANNOTATION
-from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.plan import AS_BEFORE, Kind, Phase, Plan, Traffic
 
 OWN_RULES = (routes.TESTERS_RULE, routes.MIRROR_RULE)
 
@@ -41,6 +43,58 @@ def route(live: dict[str, Any], plan: Plan, to: Phase) -> tuple[dict[str, Any], 
     wanted["spec"]["rules"] = [*kept[:place], *own, ours, *kept[place + 1 :]]
     _annotate(wanted["metadata"], to)
     return wanted, [finding] if finding else []
+
+
+def phase(found: dict[tuple[str, str], dict[str, Any] | None], plan: Plan) -> Phase:
+    """The state that the live objects are in, as a phase of its own: what going on from it has to respect.
+
+    `found` has the release's objects by kind and name, None for those that are not there.
+    """
+    canary = plan.canary
+    stable = found.get(("Deployment", f"{canary.name}-stable"))
+    traffic = _traffic(found.get(("HTTPRoute", canary.route.name)), plan)
+    replicas = _replicas(stable) or plan.phases[0].stable_replicas
+    return Phase(
+        name="what is in the cluster",
+        kind=Kind.WEIGHT,
+        stable_image=_image(stable, canary.container.get("name", "app")) or plan.phases[0].stable_image,
+        stable_replicas=replicas,
+        canary_replicas=_replicas(found.get(("Deployment", f"{canary.name}-canary"))),
+        traffic=traffic,
+        needs=max(int(traffic.reaches_canary), math.ceil(traffic.share * replicas)),
+    )
+
+
+def _replicas(deployment: dict[str, Any] | None) -> int:
+    return int(deployment.get("spec", {}).get("replicas", 1)) if deployment is not None else 0
+
+
+def _image(deployment: dict[str, Any] | None, container: str) -> str | None:
+    template = deployment["spec"]["template"] if deployment is not None else {"spec": {"containers": []}}
+    return next(
+        (one.get("image") for one in template["spec"]["containers"] if one["name"] == container), None
+    )
+
+
+def _traffic(live: dict[str, Any] | None, plan: Plan) -> Traffic:
+    """What the live route sends to the canary."""
+    if live is None:
+        return AS_BEFORE
+    rules = live["spec"].get("rules") or []
+    governed = _governed(rules, plan, live["metadata"]["name"])
+    weights = {track: _weight(governed, plan, track) for track in ("stable", "canary")}
+    total = sum(weights.values())
+    mirrors = any(_without_mirror(rule, plan) != rule for rule in rules)
+    return Traffic(
+        phase=(live["metadata"].get("annotations") or {}).get(PHASE_ANNOTATION),
+        share=Fraction(weights["canary"], total) if total else Fraction(0),
+        mirror=Fraction(int(mirrors)),
+        testers=any(str(rule.get("name", "")).startswith(routes.TESTERS_RULE) for rule in rules),
+    )
+
+
+def _weight(rule: dict[str, Any], plan: Plan, track: str) -> int:
+    return sum(ref.get("weight", 1) for ref in rule["backendRefs"] if _is(ref, plan, track))
 
 
 def deployment(live: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:

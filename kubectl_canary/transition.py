@@ -12,9 +12,10 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import Planned, planned
-from kubectl_canary.plan import Phase, Plan, pods_text
+from kubectl_canary.plan import Phase, Plan
 
 Kind = Literal["json", "merge"]
+LIVE = "the cluster"
 RESOURCE_VERSION = "/metadata/resourceVersion"
 
 
@@ -61,8 +62,7 @@ def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Ste
     old = {one.planned.key: one for one in generator.render(planned(plan.canary, start))}
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
     order = sorted(new.values(), key=lambda one: one.planned.slot)
-    falls = to.needs < start.needs or to.traffic.share < start.traffic.share
-    if falls or to.route_first:
+    if _route_first(start, to):
         order.sort(key=lambda one: one.planned.group != "route")
     found = [
         Step("patch" if one.planned.key in old else "create", old.get(one.planned.key), one)
@@ -73,6 +73,11 @@ def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Ste
         (one for key, one in old.items() if key not in new), key=lambda one: one.planned.slot, reverse=True
     )
     return [*found, *(Step("delete", one, None) for one in gone)]
+
+
+def _route_first(start: Phase, to: Phase) -> bool:
+    """Whether traffic moves before pods do: where it falls, and on the ways back."""
+    return to.route_first or to.needs < start.needs or to.traffic.share < start.traffic.share
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,11 @@ def live_steps(
     everything = planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
     found = {one.key: read(one) for one in everything}
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
-    pods = _pods_of_canary(everything, found)
-    if pods < to.needs:
-        message = f"the canary has {pods_text(pods)}, `{to.name}` needs {to.needs}"
-        hint = "go by the phase before it, and wait for its pods"
-        raise Refused("this jump is not safe", [Finding("jump", "error", (), message, Where("live"), hint)])
+    here = live.phase({(one.kind, one.names["name"]): found[one.key] for one in everything}, plan)
+    problem = plan.jump_problem(here, to)
+    if problem is not None:
+        hint = "go by the phases between, and wait for their pods"
+        raise Refused("this jump is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
     steps_found, findings = [], []
     for one in sorted(new.values(), key=lambda rendered: rendered.planned.slot):
         now = found[one.planned.key]
@@ -122,7 +127,7 @@ def live_steps(
         if now is None or not patches.same(now, after.value):
             before = None if now is None else replace(one, value=now)
             steps_found.append(Step("patch" if before else "create", before, after))
-    if to.route_first or to.canary_replicas < pods:
+    if _route_first(here, to):
         steps_found.sort(key=lambda step: step.rendered.planned.group != "route")
     gone = [one for one in reversed(everything) if one.key not in new and found[one.key] is not None]
     deleted = [Step("delete", Rendered(one, "", found[one.key] or {}), None) for one in gone]
@@ -135,11 +140,3 @@ def _laid_over(now: dict[str, Any], one: Rendered, plan: Plan, to: Phase) -> tup
         return replace(one, value=value), findings
     value = live.deployment(now, one.value) if one.planned.kind == "Deployment" else now
     return replace(one, value=value), []
-
-
-def _pods_of_canary(everything: list[Planned], found: dict[Any, dict[str, Any] | None]) -> int:
-    for one in everything:
-        now = found[one.key]
-        if one.kind == "Deployment" and one.names["labels"]["version"] == "canary" and now is not None:
-            return int(now.get("spec", {}).get("replicas", 1))
-    return 0

@@ -17,11 +17,12 @@ from conftest import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
 from test_apiserver import RELEASE
-from test_plan import documents
+from test_plan import GENERATOR, documents
 
 from kubectl_canary import live, patches, release, shares
 from kubectl_canary.errors import Refused
-from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.plan import Kind, Phase, Plan
+from kubectl_canary.transition import live_steps, steps
 
 ROUTE = "HTTPRoute my-app-canary-route"
 FOREIGN = {
@@ -201,7 +202,15 @@ def test_a_release_goes_on_where_others_have_worked(
         ],
     )
     theirs = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]["rules"][0]
-    for name in ("50%", "25%", "rollback from 25%", "25%", "mirror 20%", "before"):
+    for name in (
+        "50%",
+        "25%",
+        "rollback from 25%",
+        "25%",
+        "mirror 20%",
+        "rollback from mirror 20%",
+        "before",
+    ):
         done = canary(cluster, tmp_path, "patch", "--to", name, "--live", "-o", "kubectl", "-n", namespace)
         assert done.returncode == 0, done.stderr
         lines = subprocess.run(
@@ -230,7 +239,46 @@ def test_a_jump_that_the_live_pods_cannot_take_is_refused(
     start_with(cluster, plan, "5%")
     done = canary(cluster, tmp_path, "patch", "--to", "100%", "--live", "-n", namespace)
     assert (1, "") == (done.returncode, done.stdout)
-    assert "the canary has 1 pod, `100%` needs 3; go by the phase before it" in done.stderr
+    assert (
+        "the cluster: `what is in the cluster` runs 1 pod of the canary, `100%` needs 3; go by" in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "problem"),
+    [
+        ("25%", "promoted", "`promoted` takes canary pods away that still serve in `what is in the cluster`"),
+        ("50%", "promote-roll", "`promote-roll` rolls the stable pods while they serve"),
+        ("100%", "promote-return", "`promote-return` rolls the stable pods while they serve"),
+        ("header-only", "rolled-back", "`rolled-back` takes canary pods away"),
+        ("mirror 20%", "rolled-back", "`rolled-back` takes canary pods away"),
+    ],
+)
+def test_live_promotion_keeps_its_order(tmp_path: Path, start: str, to: str, problem: str) -> None:
+    made = offline_plan(tmp_path)
+    there = {
+        (one["kind"], one["metadata"]["name"]): one for one in documents(made, made.find(start)).values()
+    }
+    with pytest.raises(Refused) as refused:
+        live_steps(made, GENERATOR, made.find(to), lambda one: there.get((one.kind, one.names["name"])))
+    assert problem in refused.value.findings[0].message
+
+
+def test_live_steps_are_the_planned_ones_where_nobody_else_was(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
+        there = {(one["kind"], one["metadata"]["name"]): one for one in documents(made, start).values()}
+        try:
+            found, _ = live_steps(
+                made, GENERATOR, to, lambda one, there=there: there.get((one.kind, one.names["name"]))
+            )
+        except Refused:
+            assert made.jump_problem(start, to) is not None or to.kind is Kind.ROLLBACK_PROMOTION
+            continue
+        planned = steps(made, GENERATOR, start, to)
+        assert [(s.action, s.rendered.title, s.operations()) for s in planned] == [
+            (s.action, s.rendered.title, s.operations()) for s in found
+        ]
 
 
 def test_a_strict_patch_is_refused_after_any_change(

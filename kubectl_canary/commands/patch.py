@@ -150,11 +150,9 @@ def _read(kubectl: Kubectl, one: Planned) -> dict[str, Any] | None:
 
 
 def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:
-    if origin is None and release.current is None:
-        raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
     start = release.plan.find(origin) if origin is not None else release.current
     if start is None:
-        raise UsageError("from which phase?", "say --from PHASE")
+        raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
     return start, release.plan.find(goal, start.name)
 
 
