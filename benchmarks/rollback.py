@@ -30,27 +30,15 @@ ONE_LINER = json.dumps(
     ]
 )
 
-sys.path.insert(0, str(ROOT / "tests/tools"))
-import build  # noqa: E402  it lives beside the go.mod files
+sys.path.insert(0, str(ROOT / "tests"))
+import apiserver  # noqa: E402  the tests' own
+from apiserver import build  # noqa: E402
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-bench-"))
-    command = [
-        sys.executable,
-        ROOT / "tests/supervisor.py",
-        folder,
-        build.ensure("etcd"),
-        build.ensure("kube-apiserver"),
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
-        assert supervisor.stdout is not None
-        kubeconfig = supervisor.stdout.readline().strip().partition(" ")[2]
+    with apiserver.running() as kubeconfig, tempfile.TemporaryDirectory() as scratch:
         path = f"{BIN}:{build.ensure('kubectl').parent}:/usr/bin:/bin"
-        with tempfile.TemporaryDirectory() as scratch:
-            measure_all({**os.environ, "PATH": path, "KUBECONFIG": kubeconfig}, Path(scratch))
-        assert supervisor.stdin is not None
-        supervisor.stdin.close()
+        measure_all({**os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig)}, Path(scratch))
 
 
 def measure_all(environment: dict[str, str], scratch: Path) -> None:
@@ -59,8 +47,7 @@ def measure_all(environment: dict[str, str], scratch: Path) -> None:
         subprocess.run(["sh", "-euc", line], env=environment, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - start
 
-    shell(f"kubectl apply --server-side -f {build.ensure(build.CRDS)}")
-    shell("kubectl wait --for=condition=Established crd --all; kubectl create namespace production")
+    shell("kubectl create namespace production")
     shell(f"kubectl-canary render -f {EXAMPLE} --set spec.phase=25% --all -o dir={scratch}/out")
     route = f"{scratch}/out/current/40-httproute-my-app-canary-route.yaml"
     shell(f"kubectl apply -f {scratch}/out/current")

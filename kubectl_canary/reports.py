@@ -202,9 +202,6 @@ def as_list(rendered: Sequence[Rendered]) -> str:
     return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
 
 
-SHELLS = ("sh", "powershell")
-
-
 def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh", strict: bool = False) -> str:
     """The steps as lines to paste, one a step, quoted for a shell."""
     return "".join(f"{_kubectl_line(step, kind, shell, strict)}\n" for step in found)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apiserver
 import pytest
+from apiserver import build
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = ROOT / "examples/my-app/canary.yaml"
-
-
-def _load(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-build = _load(ROOT / "tests/tools/build.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -124,25 +111,8 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster(program: Callable[[str], Path]) -> Iterator[Cluster]:
     """Etcd and kube-apiserver on loopback, for this test run; stopped when it ends, however it ends."""
-    folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-cluster-"))
-    command = [
-        sys.executable,
-        ROOT / "tests/supervisor.py",
-        folder,
-        program("etcd"),
-        program("kube-apiserver"),
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
-        assert supervisor.stdout is not None
-        word, _, kubeconfig = supervisor.stdout.readline().strip().partition(" ")
-        assert word == "ready", "the API server did not start; its log is above"
-        started = Cluster(program("kubectl"), Path(kubeconfig))
-        crds = str(program(build.CRDS))
-        started.kubectl("apply", "--server-side", "-f", crds)
-        started.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        yield started
-        assert supervisor.stdin is not None
-        supervisor.stdin.close()
+    with apiserver.running() as kubeconfig:
+        yield Cluster(program("kubectl"), kubeconfig)
 
 
 @pytest.fixture

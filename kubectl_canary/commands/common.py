@@ -83,6 +83,17 @@ def release_flags(function: Function) -> Function:
     return function
 
 
+templates_flag = click.option(
+    "--templates", metavar="DIR", help="Templates that take the place of ours, file by file."
+)
+shell_flag = click.option(
+    "--shell",
+    type=click.Choice(["sh", "powershell"]),
+    default="sh",
+    help="Quote lines for sh (default) or powershell.",
+)
+
+
 def load(
     files: tuple[str, ...], settings: tuple[str, ...], canary_tag: str | None, namespace: str | None
 ) -> Release:

@@ -10,7 +10,7 @@ import click
 
 from kubectl_canary import live as live_objects
 from kubectl_canary import patches, yamltext
-from kubectl_canary.commands.common import finish, load, release_flags, verb
+from kubectl_canary.commands.common import finish, load, release_flags, shell_flag, templates_flag, verb
 from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import Planned
@@ -19,7 +19,7 @@ from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
-from kubectl_canary.reports import SHELLS, as_json, kubectl_lines, stage_lines
+from kubectl_canary.reports import as_json, kubectl_lines, stage_lines
 from kubectl_canary.transition import Kind, Step, live_steps, stages
 
 LIVE = "the cluster"
@@ -62,9 +62,7 @@ LIVE = "the cluster"
     default="json",
     help="json (default), yaml or kubectl: lines to paste.",
 )
-@click.option(
-    "--shell", type=click.Choice(SHELLS), default="sh", help="Quote lines for sh (default) or powershell."
-)
+@shell_flag
 @click.option("--jump", is_flag=True, help="Go further than one safe step: print every step on the way.")
 @click.option(
     "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
@@ -82,7 +80,7 @@ LIVE = "the cluster"
 )
 @click.option("--context", metavar="NAME", help="kubectl's --context.")
 @click.option("--kubeconfig", metavar="FILE", help="kubectl's --kubeconfig.")
-@click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
+@templates_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],

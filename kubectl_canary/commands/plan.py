@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kubectl_canary.admission import catalog
-from kubectl_canary.commands.common import finish, load, release_flags, verb
+from kubectl_canary.commands.common import finish, load, release_flags, templates_flag, verb
 
 
 @verb(
@@ -33,7 +33,7 @@ from kubectl_canary.commands.common import finish, load, release_flags, verb
 )
 @click.option("--from", "origin", metavar="PHASE", help="Where that way starts, instead of the file's phase.")
 @click.option("--jump", is_flag=True, help="With --to: go further than one safe step, by every step between.")
-@click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
+@templates_flag
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kubectl_canary.commands.common import finish, load, release_flags, verb
+from kubectl_canary.commands.common import finish, load, release_flags, templates_flag, verb
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
 from kubectl_canary.generator import Generator
@@ -54,7 +54,7 @@ from kubectl_canary.reports import as_json, as_list, as_yaml, kubectl_lines
     "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
 )
 @click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
-@click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
+@templates_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from kubectl_canary.commands.common import finish, load, release_flags, verb
+from kubectl_canary.commands.common import finish, load, release_flags, shell_flag, templates_flag, verb
 from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
-from kubectl_canary.reports import SHELLS, as_list, as_yaml, kubectl_lines
+from kubectl_canary.reports import as_list, as_yaml, kubectl_lines
 from kubectl_canary.wayback import way_back
 
 
@@ -36,10 +36,8 @@ from kubectl_canary.wayback import way_back
     default="yaml",
     help="yaml (default) or json: documents; kubectl: guarded patches, lines to paste.",
 )
-@click.option(
-    "--shell", type=click.Choice(SHELLS), default="sh", help="Quote lines for sh (default) or powershell."
-)
-@click.option("--templates", metavar="DIR", help="Templates that take the place of ours, file by file.")
+@shell_flag
+@templates_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],
