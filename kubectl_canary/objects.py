@@ -24,6 +24,9 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 GROUPS = ("services", "workloads", "gateway", "route")
 
 
+Key = tuple[str, str, str | None, str]
+
+
 @dataclass(frozen=True)
 class Planned:
     """An object to be rendered: its group (`--only`), its template and the template's names, and its facts.
@@ -45,7 +48,7 @@ class Planned:
         return f"{GROUPS.index(self.group) + 1}{int(self.names['labels'].get('version') == 'canary')}"
 
     @property
-    def key(self) -> tuple[str, str, str | None, str]:
+    def key(self) -> Key:
         """What tells this object from all others in the cluster."""
         return self.api_version, self.kind, self.names["namespace"], self.names["name"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from kubectl_canary import live, patches
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator, Rendered
-from kubectl_canary.objects import Planned, planned
+from kubectl_canary.objects import Key, Planned, planned
 from kubectl_canary.plan import Phase, Plan
 
 Kind = Literal["json", "merge"]
@@ -104,24 +104,27 @@ def stages(plan: Plan, generator: Generator, start: Phase, to: Phase, jump: bool
 
 
 def live_steps(
-    plan: Plan, generator: Generator, to: Phase, read: Callable[[Planned], dict[str, Any] | None]
+    plan: Plan,
+    generator: Generator,
+    to: Phase,
+    read: Callable[[Sequence[Planned]], Mapping[Key, dict[str, Any]]],
 ) -> tuple[list[Step], list[Finding]]:
     """What leads from the objects as they are now to a phase, in safe order, and what is not exact about it.
 
-    `read` answers with an object as it is in the cluster. Raises Refused where the release's part of an object
-    cannot be told, or the canary has not the pods that the phase needs.
+    `read` answers with those of the objects that are in the cluster. Raises Refused where the release's part of an
+    object cannot be told, or one step there is not safe.
     """
     everything = planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
-    found = {one.key: read(one) for one in everything}
+    found = read(everything)
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
-    here = live.phase({(one.kind, one.names["name"]): found[one.key] for one in everything}, plan)
+    here = live.phase({(one.kind, one.names["name"]): found.get(one.key) for one in everything}, plan)
     problem = plan.jump_problem(here, to)
     if problem is not None:
         hint = "go by the phases between, and wait for their pods"
         raise Refused("this jump is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
     steps_found, findings = [], []
     for one in sorted(new.values(), key=lambda rendered: rendered.planned.slot):
-        now = found[one.planned.key]
+        now = found.get(one.planned.key)
         after, more = (one, []) if now is None else _laid_over(now, one, plan, to)
         findings += more
         if now is None or not patches.same(now, after.value):
@@ -129,8 +132,8 @@ def live_steps(
             steps_found.append(Step("patch" if before else "create", before, after))
     if _route_first(here, to):
         steps_found.sort(key=lambda step: step.rendered.planned.group != "route")
-    gone = [one for one in reversed(everything) if one.key not in new and found[one.key] is not None]
-    deleted = [Step("delete", Rendered(one, "", found[one.key] or {}), None) for one in gone]
+    gone = [one for one in reversed(everything) if one.key not in new and one.key in found]
+    deleted = [Step("delete", Rendered(one, "", found[one.key]), None) for one in gone]
     return [*steps_found, *deleted], findings
 
 

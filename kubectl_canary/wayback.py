@@ -12,26 +12,31 @@ from kubectl_canary.transition import Step, steps
 
 @dataclass(frozen=True)
 class WayBack:
-    """The way back from a phase: documents to apply, or steps with guarded patches from exactly that phase.
+    """The way back from a phase: before promotion the route alone; after it the route, then the Deployments."""
 
-    Before promotion the route is all; after it, the route comes first and the stable Deployment after it.
-    """
-
+    plan: Plan
+    generator: Generator
+    start: Phase
     phase: Phase
-    documents: list[Rendered]
-    steps: list[Step]
 
     @property
     def name(self) -> str:
         """`rollback` or `rollback-promotion`."""
         return self.phase.kind.value
 
+    def documents(self) -> list[Rendered]:
+        """What to apply, whatever the objects are like now."""
+        wanted = ("route",) if self.phase.kind is Kind.ROLLBACK else ("route", "workloads")
+        return self.generator.render(
+            [one for one in planned(self.plan.canary, self.phase) if one.group in wanted]
+        )
+
+    def steps(self) -> list[Step]:
+        """Guarded patches from exactly the phase that is left."""
+        return steps(self.plan, self.generator, self.start, self.phase)
+
 
 def way_back(plan: Plan, generator: Generator, start: Phase) -> WayBack | None:
     """The way back that starts in a phase; None where there is no canary to leave."""
     back = plan.way_back(start)
-    if back is None:
-        return None
-    wanted = ("route",) if back.kind is Kind.ROLLBACK else ("route", "workloads")
-    documents = [one for one in planned(plan.canary, back) if one.group in wanted]
-    return WayBack(back, generator.render(documents), steps(plan, generator, start, back))
+    return WayBack(plan, generator, start, back) if back is not None else None

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from test_plan import GENERATOR, documents
 
 from kubectl_canary import live, patches, release, shares
 from kubectl_canary.errors import Refused
+from kubectl_canary.objects import Key, Planned
 from kubectl_canary.plan import Kind, Phase, Plan
 from kubectl_canary.transition import live_steps, steps
 
@@ -260,8 +261,17 @@ def test_live_promotion_keeps_its_order(tmp_path: Path, start: str, to: str, pro
         (one["kind"], one["metadata"]["name"]): one for one in documents(made, made.find(start)).values()
     }
     with pytest.raises(Refused) as refused:
-        live_steps(made, GENERATOR, made.find(to), lambda one: there.get((one.kind, one.names["name"])))
+        live_steps(made, GENERATOR, made.find(to), reader(there))
     assert problem in refused.value.findings[0].message
+
+
+def reader(
+    there: dict[tuple[str, str], dict[str, Any]],
+) -> Callable[[Sequence[Planned]], dict[Key, dict[str, Any]]]:
+    """Answers as kubectl would where these objects are in the cluster."""
+    return lambda wanted: {
+        one.key: there[own] for one in wanted if (own := (one.kind, one.names["name"])) in there
+    }
 
 
 def test_live_steps_are_the_planned_ones_where_nobody_else_was(tmp_path: Path) -> None:
@@ -269,9 +279,7 @@ def test_live_steps_are_the_planned_ones_where_nobody_else_was(tmp_path: Path) -
     for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
         there = {(one["kind"], one["metadata"]["name"]): one for one in documents(made, start).values()}
         try:
-            found, _ = live_steps(
-                made, GENERATOR, to, lambda one, there=there: there.get((one.kind, one.names["name"]))
-            )
+            found, _ = live_steps(made, GENERATOR, to, reader(there))
         except Refused:
             assert made.jump_problem(start, to) is not None or to.kind is Kind.ROLLBACK_PROMOTION
             continue
@@ -340,7 +348,7 @@ def test_a_kubectl_that_fails_is_the_worlds_fault(cluster: Cluster, plan: Plan, 
     assert missing.stderr.startswith("error: /nonexistent/kubectl is not on PATH\n")
     context = canary(cluster, tmp_path, *way, "--context", "none")
     assert (4, "") == (context.returncode, context.stdout)
-    assert "error: `kubectl get service my-app-stable` failed: " in context.stderr
+    assert "error: `kubectl get service/my-app-stable service/my-app-canary` failed: " in context.stderr
     assert "context: none" in context.stderr
     closed = canary(cluster, tmp_path, *way, KUBECONFIG="/dev/null")
     assert (4, "") == (closed.returncode, closed.stdout)

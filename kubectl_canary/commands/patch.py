@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,7 +14,7 @@ from kubectl_canary import patches, yamltext
 from kubectl_canary.commands.common import finish, load, release_flags, shell_flag, templates_flag, verb
 from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
-from kubectl_canary.objects import Planned
+from kubectl_canary.objects import Key, Planned
 from kubectl_canary.outside import files as inputs
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
@@ -109,7 +110,7 @@ def command(
     generator, kubectl = Generator(templates), _kubectl(context, kubeconfig)
     if live:
         to = release.plan.find(goal, release.current.name if release.current else None)
-        found, findings = live_steps(release.plan, generator, to, lambda one: _read(kubectl, one))
+        found, findings = live_steps(release.plan, generator, to, lambda wanted: _read(kubectl, wanted))
         for finding in findings:
             say(str(finding))
         if not found:
@@ -141,10 +142,20 @@ def _kubectl(context: str | None, kubeconfig: str | None) -> Kubectl:
     return Kubectl(tuple(f"{flag}={value}" for flag, value in given if value))
 
 
-def _read(kubectl: Kubectl, one: Planned) -> dict[str, Any] | None:
+def _read(kubectl: Kubectl, wanted: Sequence[Planned]) -> dict[Key, dict[str, Any]]:
+    """Those of the objects that are in the cluster, one call a namespace."""
+    found: dict[Key, dict[str, Any]] = {}
+    for namespace in dict.fromkeys(one.names["namespace"] for one in wanted):
+        here = [one for one in wanted if one.names["namespace"] == namespace]
+        live = kubectl.get([_resource(one) for one in here], namespace)
+        by_name = {(value["kind"], value["metadata"]["name"]): value for value in live}
+        found |= {one.key: by_name[own] for one in here if (own := (one.kind, one.names["name"])) in by_name}
+    return found
+
+
+def _resource(one: Planned) -> str:
     group, slash, _ = one.api_version.rpartition("/")
-    resource = f"{one.kind.lower()}.{group}" if slash else one.kind.lower()
-    return kubectl.get(resource, one.names["name"], one.names["namespace"])
+    return f"{one.kind.lower()}{f'.{group}' if slash else ''}/{one.names['name']}"
 
 
 def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:
@@ -183,10 +194,10 @@ def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[s
     """The object to check: the route in the cluster, or what a file holds."""
     if checked == LIVE:
         routes = [step.rendered.planned for step in found if step.rendered.planned.kind == "HTTPRoute"]
-        value = _read(kubectl, routes[0]) if routes else None
-        if value is None:
+        live = _read(kubectl, routes)
+        if not live:
             raise UsageError("--check: there is no route to check", _what_is_patched(found))
-        return value
+        return live[routes[0].key]
     documents = yamltext.read(inputs.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):

@@ -171,8 +171,9 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     back = way_back(plan, generator, phase)
     if back is None:
         return {}
-    lines = kubectl_lines(back.steps, "json") or "# nothing to do: the route is as before already\n"
-    files = {f"{place}/{back.name}.yaml": as_yaml(back.documents), f"{place}/{back.name}.sh": lines}
-    if back.phase.kind is Kind.ROLLBACK and back.steps:  # one step, the route's
-        files[f"{place}/{back.name}.patch.json"] = as_json(back.steps[0].operations())
+    steps = back.steps()
+    lines = kubectl_lines(steps, "json") or "# nothing to do: the route is as before already\n"
+    files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
+    if back.phase.kind is Kind.ROLLBACK and steps:  # one step, the route's
+        files[f"{place}/{back.name}.patch.json"] = as_json(steps[0].operations())
     return files

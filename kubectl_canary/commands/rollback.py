@@ -58,7 +58,7 @@ def command(
     if back is None:
         raise UsageError(f"no way back from `{start.name}`", "there is no canary in that phase")
     if output == "kubectl":
-        return finish(kubectl_lines(back.steps, "json", shell), release)
+        return finish(kubectl_lines(back.steps(), "json", shell), release)
     if output == "json":
-        return finish(as_list(back.documents), release)
-    return finish(as_yaml(back.documents), release)
+        return finish(as_list(back.documents()), release)
+    return finish(as_yaml(back.documents()), release)

@@ -20,16 +20,19 @@ class Kubectl:
 
     flags: tuple[str, ...] = ()
 
-    def get(self, resource: str, name: str, namespace: str | None) -> dict[str, Any] | None:
-        """A live object with its managed fields; None where there is none. Raises WorldError with kubectl's words."""
+    def get(self, names: Sequence[str], namespace: str | None) -> list[dict[str, Any]]:
+        """Those of the named objects (`deployment.apps/shop`) that are there, with their managed fields, in one call.
+
+        Raises WorldError with kubectl's own words.
+        """
         place = ("-n", namespace) if namespace else ()
-        done = self._run(
-            ("get", resource, name, *place, "-o", "json", "--show-managed-fields", "--ignore-not-found")
-        )
-        if not done.strip():
-            return None
-        found: dict[str, Any] = json.loads(done)
-        return found
+        flags = ("-o", "json", "--show-managed-fields", "--ignore-not-found")
+        answer = self._run(("get", *names, *place, *flags)).strip()
+        if not answer:
+            return []
+        found: dict[str, Any] = json.loads(answer)
+        items: list[dict[str, Any]] = found["items"] if found["kind"] == "List" else [found]
+        return items
 
     def _run(self, arguments: Sequence[str]) -> str:
         program = os.environ.get("KUBECTL_PATH") or "kubectl"
