@@ -116,6 +116,20 @@ def test_already_there_is_no_error(canary: Canary) -> None:
     )
 
 
+def test_lines_are_quoted_for_their_shell(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    way = ["patch", "-f", tmp_path / "canary.yaml", "--from", "before", "--to", "deploy", "-o", "kubectl"]
+    setting = ["--set", "spec.container.args[0]=it's $HOME `x`"]
+    sh = canary(*way, *setting).out.splitlines()[1].replace("kubectl create -f -", "cat")
+    shown = subprocess.run(["sh", "-c", sh], capture_output=True, text=True, check=True).stdout
+    assert ["it's $HOME `x`"] == json.loads(shown)["spec"]["template"]["spec"]["containers"][0]["args"]
+    powershell = canary(*way, *setting, "--shell", "powershell").out.splitlines()[1]
+    literal, pipe = powershell.rsplit(" | ", 1)
+    assert "kubectl create -f -" == pipe
+    assert json.loads(shown) == json.loads(literal[1:-1].replace("''", "'"))
+    assert "''" in literal
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
@@ -178,8 +192,13 @@ def test_a_jump_prints_every_step_on_the_way(canary: Canary) -> None:
         "# promoted",
     ] == comments
     steps_printed = [line for line in lines if line.startswith("kubectl")]
-    programs = json.loads(canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump").out)
+    listed = canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump")
+    programs = json.loads(listed.out)
     assert len(programs) == len(steps_printed) == 7
+    assert ["50%", "50%", "100%", "promote-roll", "promote-return", "promoted", "promoted"] == [
+        one["phase"] for one in programs
+    ]
+    assert listed.err.startswith("warning: these are several phases; after each, wait")
 
 
 def test_every_pair_of_phases_has_a_safe_path() -> None:
@@ -295,7 +314,16 @@ def test_the_rollback_files_work_with_kubectl_alone(
         name = back.kind.value
         patch = f"kubectl patch httproute my-app-canary-route -n {namespace} --type=json --patch-file={folder}/{name}.patch.json"
         lines = [f"bash {folder}/{name}.sh", f"kubectl apply -f {folder}/{name}.yaml"]
-        for line in [*lines, *([patch] if (folder / f"{name}.patch.json").exists() else [])]:
+        objects = {"httproute": "my-app-canary-route", "deployment": "my-app-stable"}
+        if back.kind is Kind.ROLLBACK:
+            lines.append(patch)
+        else:
+            files = [(kind, folder / f"{name}.{kind}.patch.json") for kind in objects]
+            lines.append("; ".join(
+                f"kubectl patch {kind} {objects[kind]} -n {namespace} --type=json --patch-file={file}"
+                for kind, file in files if file.exists()
+            ))  # fmt: skip
+        for line in lines:
             start_with(cluster, made, phase)
             shell(cluster, line)
             live = cluster.live(namespace)

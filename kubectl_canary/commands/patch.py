@@ -21,7 +21,7 @@ from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
 from kubectl_canary.reports import as_json, kubectl_lines, stage_lines
-from kubectl_canary.transition import Kind, Step, live_steps, stages
+from kubectl_canary.transition import Kind, Stage, Step, live_steps, stages
 
 LIVE = "the cluster"
 
@@ -122,6 +122,11 @@ def command(
         way = stages(release.plan, generator, start, to, jump)
         if len(way) > 1 and output == "kubectl":
             return finish(stage_lines(way, kind, shell), release)
+        if len(way) > 1:
+            say(
+                "warning: these are several phases; after each, wait until every pod is ready and the route is accepted"
+            )
+            return finish(_as_stages(way, kind, output), release)
         found = [step for stage in way for step in stage.steps]
         if not found:
             say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
@@ -165,21 +170,31 @@ def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase
     return start, release.plan.find(goal, start.name)
 
 
+def _listed(step: Step, kind: Kind, strict: bool = False) -> dict[str, Any]:
+    one = step.rendered.planned
+    return {
+        "apiVersion": one.api_version,
+        "kind": one.kind,
+        "namespace": one.names["namespace"],
+        "name": one.names["name"],
+        "type": kind if step.action == "patch" else step.action,
+        "patch": step.patch(kind, strict),
+    }
+
+
 def _as_list(found: list[Step], kind: Kind, output: str, strict: bool) -> str:
-    listed = [
-        {
-            "apiVersion": step.rendered.planned.api_version,
-            "kind": step.rendered.planned.kind,
-            "namespace": step.rendered.planned.names["namespace"],
-            "name": step.rendered.planned.names["name"],
-            "type": kind if step.action == "patch" else step.action,
-            "patch": step.patch(kind, strict),
-        }
-        for step in found
-    ]
-    if output == "yaml":
-        return yamltext.block(listed, 0) + "\n"
-    return as_json(listed)
+    return _printed([_listed(step, kind, strict) for step in found], output)
+
+
+def _as_stages(way: list[Stage], kind: Kind, output: str) -> str:
+    """As a list, each entry with the phase that it belongs to."""
+    return _printed(
+        [{"phase": stage.phase.name, **_listed(step, kind)} for stage in way for step in stage.steps], output
+    )
+
+
+def _printed(listed: list[dict[str, Any]], output: str) -> str:
+    return yamltext.block(listed, 0) + "\n" if output == "yaml" else as_json(listed)
 
 
 def _say_what_merging_replaces(found: list[Step]) -> None:

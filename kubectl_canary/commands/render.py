@@ -174,6 +174,10 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     steps = back.steps()
     lines = kubectl_lines(steps, "json") or "# nothing to do: the route is as before already\n"
     files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
-    if back.phase.kind is Kind.ROLLBACK and steps:  # one step, the route's
-        files[f"{place}/{back.name}.patch.json"] = as_json(steps[0].operations())
+    if back.phase.kind is Kind.ROLLBACK:  # the route's; empty where it is as before already
+        operations = steps[0].operations() if steps else []
+        return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
+    for step in steps:
+        kind = step.rendered.planned.kind.lower()
+        files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(step.operations())
     return files
