@@ -14,8 +14,13 @@ from typing import Any
 import apiserver
 import pytest
 from apiserver import build
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+# speed is measured in benchmarks/, never in a test
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 SEED = ROOT / "examples/my-app/canary.yaml"
 
 

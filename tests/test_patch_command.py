@@ -15,7 +15,7 @@ import pytest
 import races
 import yaml
 from conftest import ROOT, SEED, Cluster, Result
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from strategies import canary_files
 from test_apiserver import RELEASE, difference
 from test_plan import GENERATOR, documents, planned
@@ -25,7 +25,7 @@ from kubectl_canary.plan import Kind, Phase, Plan
 from kubectl_canary.transition import Step, steps
 
 Canary = Callable[..., Result]
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=25)
 
 
 def applied(step: Step) -> Any:

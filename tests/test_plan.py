@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import SEED
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import canary_files, damaged
 
@@ -19,7 +19,7 @@ from kubectl_canary.generator import Generator
 from kubectl_canary.plan import Kind, Phase, Plan, plan
 from kubectl_canary.sources import Sources
 
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=60)
 GENERATOR = Generator()
 
 
@@ -262,7 +262,7 @@ def test_testers_and_only_testers_get_the_clone(value: dict[str, Any]) -> None:
             assert [rule["name"] for rule in rules][-1] == "default"
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(damaged())
 def test_a_damaged_file_is_refused_with_findings_or_rendered(value: Any) -> None:
     """Whatever stands where: a verdict, never a crash."""

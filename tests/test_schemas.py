@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from strategies import JSON, damaged
@@ -85,7 +85,7 @@ def subschemas(node: Any) -> Iterator[dict[str, Any]]:
                     yield from subschemas(one)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(damaged())
 def test_the_quick_walk_accepts_just_what_jsonschema_accepts(value: Any) -> None:
     assert quick.accepts(value, catalog.CANARY) is (not list(schema.complaints(value, catalog.CANARY)))
@@ -98,7 +98,7 @@ DOCUMENTS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(DOCUMENTS), st.data())
 def test_the_quick_walk_and_jsonschema_agree_on_documents(
     document: dict[str, Any], data: st.DataObject
