@@ -328,7 +328,7 @@ def test_a_refusal_names_who_changed_what(
     assert re.search(
         r"refused: httproute/my-app-canary-route is not at 5% any more\n"
         r"  /spec/rules/1/backendRefs/0/weight is 40, expected 95 \(changed by colleague, a moment ago\)\n"
-        r"To start from what is there: ",
+        r"To start from what is there: kubectl canary patch --to 25% --live\n",
         done.stderr,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -131,7 +132,7 @@ def command(
         if not found:
             say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
         if checked is not None:
-            return _check(found, _checked_object(found, checked, kubectl), checked, start)
+            return _check(found, _checked_object(found, checked, kubectl), checked, (start, to))
     if kind == "merge":
         _say_what_merging_replaces(found)
     printed = (
@@ -222,7 +223,7 @@ def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[s
     return value
 
 
-def _check(found: list[Step], value: dict[str, Any], checked: str, start: Phase) -> int:
+def _check(found: list[Step], value: dict[str, Any], checked: str, way: tuple[Phase, Phase]) -> int:
     """Hold the guards of the object's patch against it; 1 where any fails."""
     own = (value.get("kind"), value["metadata"].get("name"))
     for step in found:
@@ -230,7 +231,7 @@ def _check(found: list[Step], value: dict[str, Any], checked: str, start: Phase)
             step.rendered.planned.kind,
             step.rendered.planned.names["name"],
         ):
-            return _explain(step, value, start)
+            return _explain(step, value, *way)
     raise UsageError(
         f"--check {checked}: {own[0]} {own[1]} is not patched on this way", _what_is_patched(found)
     )
@@ -241,7 +242,7 @@ def _what_is_patched(found: list[Step]) -> str:
     return "patched: " + (", ".join(f"{one.kind} {one.names['name']}" for one in patched) or "nothing")
 
 
-def _explain(step: Step, value: dict[str, Any], start: Phase) -> int:
+def _explain(step: Step, value: dict[str, Any], start: Phase, to: Phase) -> int:
     one = step.rendered.planned
     name = f"{one.kind.lower()}/{one.names['name']}"
     failed = patches.failed_tests(value, step.operations())
@@ -254,7 +255,7 @@ def _explain(step: Step, value: dict[str, Any], start: Phase) -> int:
         say(
             f"  {test.path} is {found}, expected {json.dumps(test.expected, ensure_ascii=False)}{_by(value, test.path)}"
         )
-    say("To start from what is there: kubectl canary patch --to PHASE --live")
+    say(f"To start from what is there: kubectl canary patch --to {shlex.quote(to.name)} --live")
     return 1
 
 
