@@ -110,8 +110,8 @@ def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> 
             "",
             plan_table(plan, current),
             "",
-            f"At most {plan.peak()} pods. Way back at every phase before promotion, the route alone:",
-            f"  {command} render --phase rollback --only route | kubectl apply -f -",
+            f"At most {plan.peak()} pods. Way back at every phase, with kubectl alone once it is printed:",
+            f"  {command} rollback --print | kubectl apply -f -",
             checked,
             "",
         ]
