@@ -31,8 +31,8 @@ ONE_LINER = json.dumps(
 )
 
 sys.path.insert(0, str(ROOT / "tests"))
-import apiserver  # noqa: E402  the tests' own
-from apiserver import build  # noqa: E402
+import apiserver
+from apiserver import build
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 EXAMPLE = ROOT / "examples/my-app/canary.yaml"
 
 sys.path.insert(0, str(ROOT / "tests/tools"))
-import build  # noqa: E402  it lives beside the go.mod files
+import build
 
 
 def main() -> None:

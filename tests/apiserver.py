@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "tools"))
 
-import build  # noqa: E402  it lives beside the go.mod files
+import build
 
 
 @contextlib.contextmanager

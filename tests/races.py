@@ -32,10 +32,10 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import apiserver  # noqa: E402
+import apiserver
 
-from kubectl_canary import live, patches, release  # noqa: E402
-from kubectl_canary.plan import Phase, Plan  # noqa: E402
+from kubectl_canary import live, patches, release
+from kubectl_canary.plan import Phase, Plan
 
 WRITERS = 8
 PHASES = "[header-only, 5%, 25%, 50%, 100%]"

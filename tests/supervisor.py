@@ -123,7 +123,7 @@ def wait_until_ready(secure: int, running: list[subprocess.Popen[bytes]], folder
                 logs = "".join(
                     log.read_text(errors="replace")[-2000:] for log in sorted(folder.glob("*.log"))
                 )
-                sys.exit(f"{process.args[0]} ended with {process.returncode}\n{logs}")  # type: ignore[index]
+                sys.exit(f"{process.args[0]} ended with {process.returncode}\n{logs}")
         if answers(secure):
             return
         time.sleep(0.1)

@@ -25,9 +25,9 @@ def uv(*arguments: object, **options: object) -> subprocess.CompletedProcess[str
         key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")
     }
     command = [find_uv_bin(), *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, done.stderr
-    return done  # type: ignore[no-any-return]
+    return done
 
 
 def interpreter(version: str) -> Path | None:
@@ -70,7 +70,7 @@ def environment_with(folder: Path, python: Path, *packages: object) -> Path:
 def rendered(*command: object, cwd: Path) -> bytes:
     arguments = ["render", "-f", CASE / "canary.yaml", "--set", "spec.phase=5%"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    done = subprocess.run([*command, *arguments], cwd=cwd, env=environment, capture_output=True, check=False)  # type: ignore[list-item]
+    done = subprocess.run([*command, *arguments], cwd=cwd, env=environment, capture_output=True, check=False)
     assert (0, b"") == (done.returncode, done.stderr)
     return done.stdout
 

@@ -80,9 +80,9 @@ def test_whatever_is_written_is_read_back(value: Any, indent: int) -> None:
 
 def test_a_mark_is_where_the_key_stands() -> None:
     found = yamltext.read("a: 1\nb:\n  - c: &x {d: 07}\n  - *x\n", "f")[0]
-    assert (3, 5) == found.mark(("b", 0, "c")).key  # type: ignore[union-attr]
-    assert (3, 15) == found.mark(("b", 0, "c", "d")).value  # type: ignore[union-attr]
-    assert "07" == found.mark(("b", 1, "d")).spelling  # type: ignore[union-attr]
+    assert (3, 5) == found.mark(("b", 0, "c")).key
+    assert (3, 15) == found.mark(("b", 0, "c", "d")).value
+    assert "07" == found.mark(("b", 1, "d")).spelling
     assert found.mark(("b", 2)) is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from kubectl_canary import __version__, canaryfile, sources, yamltext
@@ -138,7 +140,7 @@ def _check(text: str) -> None:
 
 def _write(file: str, text: str, force: bool) -> None:
     try:
-        with open(file, "w" if force else "x", encoding="utf-8", newline="\n") as out:  # noqa: PTH123
+        with Path(file).open("w" if force else "x", encoding="utf-8", newline="\n") as out:
             out.write(text)
     except FileExistsError:
         raise UsageError(
