@@ -11,7 +11,7 @@ from typing import Any
 
 from kubectl_canary import routes
 from kubectl_canary.admission import catalog
-from kubectl_canary.admission.defaults import with_defaults
+from kubectl_canary.admission.prepare import with_defaults
 from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
 from kubectl_canary.plan import Phase
 
@@ -218,6 +218,8 @@ def _governed_rule(canary: Canary) -> routes.Rule:
 
 def _defaulted(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """A Gateway API spec with the API's defaults written out, so that GitOps tools see no drift."""
-    schema = catalog.load(catalog.SCHEMAS[GATEWAY_API, kind])
-    defaulted: dict[str, Any] = with_defaults(spec, schema["properties"]["spec"])
+    found = catalog.Target().find(GATEWAY_API, kind)
+    if found is None:
+        raise KeyError(kind)
+    defaulted: dict[str, Any] = with_defaults(spec, found.schema["properties"]["spec"])
     return defaulted

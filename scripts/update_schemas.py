@@ -2,9 +2,10 @@
 
     python scripts/update_schemas.py
 
-Needs `go` on PATH (or KUBECTL_CANARY_GO). A new release is one line in RELEASES. What is written is JSON Schema
-2020-12 in the layout that kubeconform reads: descriptions are dropped, unknown fields are refused, and
-Kubernetes' own keywords (list types, CEL rules, defaults) stay for those who understand them.
+Needs `go` on PATH (or KUBECTL_CANARY_GO). A new release is one line in GATEWAY_API or KUBERNETES, the newest
+first. What is written is JSON Schema 2020-12 in the layout that kubeconform reads: descriptions are dropped,
+unknown fields are refused, and Kubernetes' own keywords (list types, CEL rules, defaults) stay for those who
+understand them. What an older release has in common with a newer one is a reference to the newer one's file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,32 +21,58 @@ from typing import Any
 
 import yaml
 
+from kubectl_canary.admission import openapi
+
 Schema = dict[str, Any]
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
-RELEASES = {
-    "kubernetes/v1.37": "k8s.io/kubernetes@v1.37.2",
-    "gateway-api/v1.7/standard": "sigs.k8s.io/gateway-api@v1.7.0",
+GATEWAY_API = {
+    "v1.7": "v1.7.0",
+    "v1.6": "v1.6.3",
+    "v1.5": "v1.5.1",
+    "v1.4": "v1.4.1",
+    "v1.3": "v1.3.0",
+    "v1.2": "v1.2.1",
+    "v1.1": "v1.1.1",
+    "v1.0": "v1.0.0",
 }
-BUILT_IN_KINDS = {
-    "deployment-apps-v1": "io.k8s.api.apps.v1.Deployment",
-    "service-v1": "io.k8s.api.core.v1.Service",
+CHANNELS = ("standard", "experimental")
+KUBERNETES = {
+    "v1.37": "v1.37.2",
+    "v1.36": "v1.36.3",
+    "v1.35": "v1.35.4",
+    "v1.34": "v1.34.4",
+    "v1.33": "v1.33.13",
+    "v1.32": "v1.32.13",
+    "v1.31": "v1.31.14",
 }
-GATEWAY_KINDS = {"Gateway", "HTTPRoute"}
-INTEGER_BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+BUILT_IN_KINDS = (
+    "io.k8s.api.apps.v1.DaemonSet",
+    "io.k8s.api.apps.v1.Deployment",
+    "io.k8s.api.apps.v1.StatefulSet",
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler",
+    "io.k8s.api.core.v1.ConfigMap",
+    "io.k8s.api.core.v1.Namespace",
+    "io.k8s.api.core.v1.Secret",
+    "io.k8s.api.core.v1.Service",
+    "io.k8s.api.core.v1.ServiceAccount",
+    "io.k8s.api.discovery.v1.EndpointSlice",
+    "io.k8s.api.networking.v1.NetworkPolicy",
+    "io.k8s.api.policy.v1.PodDisruptionBudget",
+    "io.k8s.api.rbac.v1.Role",
+    "io.k8s.api.rbac.v1.RoleBinding",
+)
+CLUSTER_SCOPED = {"Namespace"}
+# the server does not hold built-in kinds against these, it checks lists in code
+FOR_CLIENTS = ("x-kubernetes-patch-", "x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
 
 
 def main() -> None:
-    for folder, module in RELEASES.items():
-        source = module_folder(module)
-        target = SCHEMAS / folder
-        target.mkdir(parents=True, exist_ok=True)
-        for old in target.glob("*.json"):
-            old.unlink()
-        files = built_in_schemas(source) if folder.startswith("kubernetes") else gateway_schemas(source)
-        for name, schema in files:
-            write(target / f"{name}.json", schema)
-    point_canary_schema_at(next(folder for folder in RELEASES if folder.startswith("kubernetes")))
+    for folder in ("gateway-api", "kubernetes"):
+        shutil.rmtree(SCHEMAS / folder, ignore_errors=True)
+    releases = {"gatewayAPI": gateway_releases(), "kubernetes": kubernetes_releases()}
+    write("releases.json", releases)
+    point_canary_schema_at(f"kubernetes/{next(iter(KUBERNETES))}")
 
 
 def module_folder(module: str) -> Path:
@@ -56,83 +84,117 @@ def module_folder(module: str) -> Path:
     return Path(json.loads(answer.stdout)["Dir"])
 
 
-def write(path: Path, schema: Schema) -> None:
-    path.write_text(json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+def write(name: str, value: Any) -> None:
+    """Write a file, a line a value, so that a diff shows what a release changed."""
+    path = SCHEMAS / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def gateway_schemas(source: Path) -> Iterator[tuple[str, Schema]]:
-    for file in sorted((source / "config/crd/standard").glob("gateway.networking*.yaml")):
-        crd = next(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-        if crd["kind"] != "CustomResourceDefinition" or crd["spec"]["names"]["kind"] not in GATEWAY_KINDS:
-            continue
-        group = crd["spec"]["group"].split(".")[0]
-        for version in crd["spec"]["versions"]:
-            if version["name"] != "v1":
+def file_name(group: str, version: str, kind: str) -> str:
+    """`httproute-gateway-v1.json`, as kubeconform looks for it."""
+    return "-".join([kind.lower(), *filter(None, [group.split(".")[0]]), version]) + ".json"
+
+
+def scopes(kinds: dict[tuple[str, str, str], str]) -> dict[str, str]:
+    """`gateway.networking.k8s.io/v1 HTTPRoute` → `Namespaced`."""
+    return {f"{group + '/' * bool(group)}{version} {kind}": scope for (group, version, kind), scope in kinds.items()}
+
+
+# --- Gateway API ----------------------------------------------------------------
+
+
+def gateway_releases() -> dict[str, Any]:
+    """Write every release and channel; answers with their kinds."""
+    written: dict[str, str] = {}
+    releases: dict[str, Any] = {}
+    for release, version in GATEWAY_API.items():
+        source = module_folder(f"sigs.k8s.io/gateway-api@{version}")
+        releases[release] = {"version": version}
+        for channel in CHANNELS:
+            kinds = {}
+            for group, api_version, kind, scope, schema in custom_resources(source / "config/crd" / channel):
+                name = file_name(group, api_version, kind)
+                kinds[group, api_version, kind] = scope
+                first = written.setdefault(json.dumps(schema, sort_keys=True), f"{release}/{channel}/{name}")
+                place = f"gateway-api/{release}/{channel}/{name}"
+                write(place, schema if place.endswith(first) else {"$ref": f"../../{first}"})
+            releases[release][channel] = scopes(kinds)
+    return releases
+
+
+def custom_resources(folder: Path) -> Iterator[tuple[str, str, str, str, Schema]]:
+    """Group, version, kind, scope and schema of each version that the CRDs of a folder serve."""
+    for file in sorted(folder.glob("gateway.networking*.yaml")):
+        for crd in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            if (crd or {}).get("kind") != "CustomResourceDefinition":
                 continue
-            schema = strict(version["schema"]["openAPIV3Schema"])
-            schema["properties"]["metadata"] = {"type": "object"}
-            schema["required"] = sorted({"apiVersion", "kind", "metadata", *schema.get("required", [])})
-            schema["properties"].pop("status", None)
-            yield f"{crd['spec']['names']['kind'].lower()}-{group}-{version['name']}", schema
+            spec = crd["spec"]
+            for version, schema in openapi.served(crd):
+                yield spec["group"], version, spec["names"]["kind"], spec["scope"], schema
 
 
-def built_in_schemas(source: Path) -> Iterator[tuple[str, Schema]]:
-    swagger = json.loads((source / "api/openapi-spec/swagger.json").read_text(encoding="utf-8"))
-    definitions = swagger["definitions"]
-    needed = closure(definitions, BUILT_IN_KINDS.values())
-    yield "definitions", {"definitions": {name: built_in(name, definitions[name]) for name in sorted(needed)}}
-    for file, name in BUILT_IN_KINDS.items():
-        yield file, {"$ref": f"definitions.json#/definitions/{name}"}
+# --- built-in kinds -------------------------------------------------------------
+
+
+def kubernetes_releases() -> dict[str, Any]:
+    """Write every release; answers with its kinds."""
+    written: dict[str, str] = {}
+    releases: dict[str, Any] = {}
+    for release, version in KUBERNETES.items():
+        source = module_folder(f"k8s.io/kubernetes@{version}")
+        swagger = json.loads((source / "api/openapi-spec/swagger.json").read_text(encoding="utf-8"))
+        definitions = {name: built_in(name, one) for name, one in swagger["definitions"].items()}
+        shared = {}
+        for name in sorted(closure(definitions, BUILT_IN_KINDS)):
+            whole = json.dumps({one: definitions[one] for one in sorted(closure(definitions, [name]))})
+            first = written.setdefault(f"{name} {whole}", release)
+            reference = f"../{first}/definitions.json#/definitions/{name}"
+            shared[name] = definitions[name] if first == release else {"$ref": reference}
+        write(f"kubernetes/{release}/definitions.json", {"definitions": shared})
+        kinds = {}
+        for name in BUILT_IN_KINDS:
+            (gvk,) = swagger["definitions"][name]["x-kubernetes-group-version-kind"]
+            key = gvk["group"], gvk["version"], gvk["kind"]
+            kinds[key] = "Cluster" if gvk["kind"] in CLUSTER_SCOPED else "Namespaced"
+            write(f"kubernetes/{release}/{file_name(*key)}", {"$ref": f"definitions.json#/definitions/{name}"})
+        releases[release] = {"version": version, "kinds": scopes(kinds)}
+    return releases
 
 
 def built_in(name: str, definition: Schema) -> Schema:
     if name.endswith(".Quantity"):
         return {"type": ["string", "number"]}
-    schema = strict(definition)
+    if name.endswith(".FieldsV1"):
+        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    schema = openapi.strict(definition)
     if "x-kubernetes-group-version-kind" in schema:
         schema["required"] = sorted({"apiVersion", "kind", *schema.get("required", [])})
+        schema.pop("x-kubernetes-group-version-kind")
     schema.get("properties", {}).pop("status", None)
-    return schema
+    return without_client_keywords(schema)
+
+
+def without_client_keywords(node: Any) -> Any:
+    if isinstance(node, list):
+        return [without_client_keywords(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: without_client_keywords(child) for key, child in node.items() if not key.startswith(FOR_CLIENTS)
+    }
 
 
 def closure(definitions: Schema, roots: Any) -> set[str]:
-    """The names of all definitions that the roots use, but for what only their status uses."""
+    """The names of all definitions that the roots use, themselves among them."""
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            text = json.dumps(built_in(name, definitions[name]))
-            waiting += re.findall(r'"#/definitions/([^"]+)"', text)
+            waiting += re.findall(r'"#/definitions/([^"]+)"', json.dumps(definitions[name]))
     return found
-
-
-def strict(node: Schema) -> Schema:
-    """OpenAPI → JSON Schema: no descriptions, no unknown fields, int-or-string, null and bounds said outright."""
-    schema: Schema = {}
-    for key, value in node.items():
-        if key in ("properties", "definitions"):
-            schema[key] = {name: strict(sub) for name, sub in value.items()}
-        elif key in ("items", "additionalProperties", "not") and isinstance(value, dict):
-            schema[key] = strict(value)
-        elif key in ("allOf", "anyOf", "oneOf"):
-            schema[key] = [strict(sub) for sub in value]
-        elif key not in ("description", "nullable"):
-            schema[key] = value
-    if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
-        schema["type"] = ["integer", "string"]
-        schema.pop("format", None)
-        schema.pop("anyOf", None)
-    if node.get("nullable"):
-        schema["type"] = [schema["type"], "null"]
-    if schema.get("format") in INTEGER_BOUNDS:
-        low, high = INTEGER_BOUNDS[schema.pop("format")]
-        schema["minimum"] = max(low, schema.get("minimum", low))
-        schema["maximum"] = min(high, schema.get("maximum", high))
-    if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
-        schema.setdefault("additionalProperties", False)
-    return schema
 
 
 def point_canary_schema_at(kubernetes: str) -> None:

@@ -1,10 +1,12 @@
-"""The vendored schemas by name: `kubernetes/v1.37/deployment-apps-v1.json`."""
+"""The vendored schemas: by file name, and by API version and kind for the releases that a document is meant for."""
 
 from __future__ import annotations
 
 import functools
 import json
 import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_canary import resources
@@ -12,22 +14,87 @@ from kubectl_canary import resources
 Schema = dict[str, Any]
 
 CANARY = "canary.schema.json"
-KUBERNETES = "v1.37"
-GATEWAY_API = "v1.7"
-CHANNEL = "standard"
+CHANNELS = ("standard", "experimental")
+GATEWAY_GROUPS = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
 
-SCHEMAS = {
-    ("apps/v1", "Deployment"): f"kubernetes/{KUBERNETES}/deployment-apps-v1.json",
-    ("v1", "Service"): f"kubernetes/{KUBERNETES}/service-v1.json",
-    (
-        "gateway.networking.k8s.io/v1",
-        "Gateway",
-    ): f"gateway-api/{GATEWAY_API}/{CHANNEL}/gateway-gateway-v1.json",
-    (
-        "gateway.networking.k8s.io/v1",
-        "HTTPRoute",
-    ): f"gateway-api/{GATEWAY_API}/{CHANNEL}/httproute-gateway-v1.json",
-}
+
+@functools.cache
+def releases() -> dict[str, dict[str, Any]]:
+    """What is vendored: `gatewayAPI` and `kubernetes`, each release with its version and kinds."""
+    found: dict[str, dict[str, Any]] = json.loads(resources.read("schemas", "releases.json"))
+    return found
+
+
+def newest(project: str) -> str:
+    """The newest release of `gatewayAPI` or `kubernetes`, such as `v1.7`."""
+    return in_order(project)[-1]
+
+
+def in_order(project: str) -> list[str]:
+    """The releases of `gatewayAPI` or `kubernetes`, oldest first."""
+    return sorted(releases()[project], key=_numbers)
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(map(int, release.removeprefix("v").split(".")))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of an API version and kind."""
+
+    schema: Schema
+    namespaced: bool
+    custom: bool  # a custom resource: the server knows it by its schema alone
+
+
+@dataclass(frozen=True)
+class Target:
+    """The releases that documents are meant for, and the kinds that others define."""
+
+    gateway_api: str = field(default_factory=lambda: newest("gatewayAPI"))
+    channel: str = "standard"
+    kubernetes: str = field(default_factory=lambda: newest("kubernetes"))
+    others: Mapping[str, Kind] = field(default_factory=dict, compare=False)
+
+    def __str__(self) -> str:
+        return f"Gateway API {self.gateway_api} ({self.channel}) and Kubernetes {self.kubernetes}"
+
+    def find(self, api_version: str, kind: str) -> Kind | None:
+        """The kind's schema in these releases; None where they do not have it."""
+        own = self.others.get(f"{api_version} {kind}")
+        return own or _vendored(api_version, kind, self.gateway_api, self.channel, self.kubernetes)
+
+    def gateway_at_least(self, release: str) -> bool:
+        """Whether the target is this release of the Gateway API or a newer one."""
+        return _numbers(self.gateway_api) >= _numbers(release)
+
+
+@functools.cache
+def _vendored(api_version: str, kind: str, gateway_api: str, channel: str, kubernetes: str) -> Kind | None:
+    group, _, version = api_version.rpartition("/")
+    if group in GATEWAY_GROUPS:
+        place, kinds = (
+            f"gateway-api/{gateway_api}/{channel}",
+            releases()["gatewayAPI"][gateway_api][channel],
+        )
+    else:
+        place, kinds = f"kubernetes/{kubernetes}", releases()["kubernetes"][kubernetes]["kinds"]
+    scope = kinds.get(f"{api_version} {kind}")
+    if scope is None:
+        return None
+    name = "-".join([kind.lower(), *filter(None, [group.split(".")[0]]), version]) + ".json"
+    return Kind(whole(f"{place}/{name}"), scope == "Namespaced", group in GATEWAY_GROUPS)
+
+
+def since(api_version: str, kind: str) -> list[str]:
+    """The releases and channels of the Gateway API that serve a kind, oldest first: `v1.5 (standard)`."""
+    return [
+        f"{release} ({channel})"
+        for release in in_order("gatewayAPI")
+        for channel in CHANNELS
+        if f"{api_version} {kind}" in releases()["gatewayAPI"][release][channel]
+    ]
 
 
 @functools.cache
@@ -45,6 +112,41 @@ def follow(reference: str, file: str) -> tuple[Schema, str]:
     for part in pointer.split("/")[1:]:
         node = node[part]
     return node, name
+
+
+@functools.cache
+def whole(name: str) -> Schema:
+    """A schema file with every reference replaced by what it names; what is used twice is shared, not copied."""
+    return _Whole().of(load(name), name)
+
+
+@functools.cache
+def definitions(kubernetes: str) -> dict[str, Schema]:
+    """The definitions of a Kubernetes release, by name, without references."""
+    name = f"kubernetes/{kubernetes}/definitions.json"
+    made = _Whole()
+    return {key: made.of(one, name) for key, one in load(name)["definitions"].items()}
+
+
+class _Whole:
+    def __init__(self) -> None:
+        self.done: dict[int, Schema] = {}
+
+    def of(self, schema: Schema, file: str) -> Schema:
+        while "$ref" in schema:
+            schema, file = follow(schema["$ref"], file)
+        if id(schema) not in self.done:
+            self.done[id(schema)] = {key: self.value(key, child, file) for key, child in schema.items()}
+        return self.done[id(schema)]
+
+    def value(self, key: str, child: Any, file: str) -> Any:
+        if key == "properties":
+            return {name: self.of(one, file) for name, one in child.items()}
+        if key in ("items", "additionalProperties", "not") and isinstance(child, dict):
+            return self.of(child, file)
+        if key in ("allOf", "anyOf", "oneOf"):
+            return [self.of(one, file) for one in child]
+        return child
 
 
 def at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:

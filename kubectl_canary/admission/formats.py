@@ -169,7 +169,35 @@ def seconds(text: str) -> int:
     return hours * 3600 + minutes * 60 + rest
 
 
+def ipv4(text: str) -> None:
+    """An IPv4 address as Kubernetes parses it: leading zeros are decimal (ParseIPSloppy)."""
+    parts = text.split(".")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts):
+        raise ValueError(f"`{text}` is not an IPv4 address")
+
+
+def ipv6(text: str) -> None:
+    """An IPv6 address without a zone."""
+    import ipaddress  # rare, and its import costs 2 ms
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not an IPv6 address") from None
+    if "%" in text:
+        raise ValueError(f"`{text}` has a zone")
+
+
+def date_time(text: str) -> None:
+    """RFC 3339, as Go reads it."""
+    from kubectl_canary.admission.metadata import is_time
+
+    if not is_time(text):
+        raise ValueError(f"`{text}` is not an RFC 3339 time")
+
+
 CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
+    "date-time": ((str,), date_time),
     "dns-label": ((str,), dns_label),
     "dns-name": ((str,), dns_name),
     "duration": ((str,), duration),
@@ -177,6 +205,8 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "image-reference": ((str,), image_reference),
     "image-repository": ((str,), image_repository),
     "image-tag": ((str,), image_tag),
+    "ipv4": ((str,), ipv4),
+    "ipv6": ((str,), ipv6),
     "percentage": ((str,), percentage),
     "port-or-name": ((str, int), port_or_name),
     "route-hostname": ((str,), route_hostname),

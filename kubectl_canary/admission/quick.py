@@ -10,23 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubectl_canary.admission import catalog, formats, re2
+from kubectl_canary.admission import formats, lists, re2
 from kubectl_canary.admission.catalog import Schema
+from kubectl_canary.admission.cel.rules import broken
 
-SILENT = frozenset({"$schema", "$id", "title", "description", "examples", "default", "definitions"})
+SILENT = frozenset({
+    "$schema", "$id", "title", "description", "examples", "default", "definitions",
+    "x-kubernetes-group-version-kind", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type", "x-kubernetes-preserve-unknown-fields",
+})  # fmt: skip
 
 
-def accepts(value: Any, name: str) -> bool:
-    """Whether the schema file `name` certainly accepts the value."""
-    return _accepts(value, catalog.load(name), name)
-
-
-def _accepts(value: Any, schema: Schema, file: str) -> bool:
+def accepts(value: Any, schema: Schema) -> bool:
+    """Whether a schema (without references) certainly accepts the value."""
     for keyword, operand in schema.items():
-        if keyword in SILENT or keyword.startswith("x-kubernetes-"):
+        if keyword in SILENT:
             continue
         check = KEYWORDS.get(keyword)
-        if check is None or not check(value, operand, schema, file):
+        if check is None or not check(value, operand, schema):
             return False
     return True
 
@@ -49,32 +50,28 @@ TYPES: dict[str, Any] = {
 }
 
 
-def _type(value: Any, operand: Any, _: Schema, __: str) -> bool:
+def _type(value: Any, operand: Any, _: Schema) -> bool:
     return any(_is(value, name) for name in ([operand] if isinstance(operand, str) else operand))
 
 
-def _properties(value: Any, operand: Any, _: Schema, file: str) -> bool:
+def _properties(value: Any, operand: Any, _: Schema) -> bool:
     return not isinstance(value, dict) or all(
-        _accepts(child, operand[key], file) for key, child in value.items() if key in operand
+        accepts(child, operand[key]) for key, child in value.items() if key in operand
     )
 
 
-def _additional(value: Any, operand: Any, schema: Schema, file: str) -> bool:
+def _additional(value: Any, operand: Any, schema: Schema) -> bool:
     if not isinstance(value, dict) or operand is True:
         return True
     others = value.keys() - schema.get("properties", {}).keys()
-    return not others if operand is False else all(_accepts(value[key], operand, file) for key in others)
+    return not others if operand is False else all(accepts(value[key], operand) for key in others)
 
 
-def _items(value: Any, operand: Any, _: Schema, file: str) -> bool:
-    return not isinstance(value, list) or all(_accepts(item, operand, file) for item in value)
+def _items(value: Any, operand: Any, _: Schema) -> bool:
+    return not isinstance(value, list) or all(accepts(item, operand) for item in value)
 
 
-def _reference(value: Any, operand: Any, _: Schema, file: str) -> bool:
-    return _accepts(value, *catalog.follow(operand, file))
-
-
-def _format(value: Any, operand: Any, _: Schema, __: str) -> bool:
+def _format(value: Any, operand: Any, _: Schema) -> bool:
     try:
         formats.check(operand, value)
     except ValueError:
@@ -91,28 +88,30 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-KEYWORDS: dict[str, Callable[[Any, Any, Schema, str], bool]] = {
+KEYWORDS: dict[str, Callable[[Any, Any, Schema], bool]] = {
     "type": _type,
     "properties": _properties,
     "additionalProperties": _additional,
     "items": _items,
-    "$ref": _reference,
+    "x-kubernetes-list-type": lambda value, _, schema: not any(True for _ in lists.repeated(value, schema)),
+    "x-kubernetes-validations": lambda value, rules, _: not any(True for _ in broken(value, rules)),
+    "not": lambda value, schema, _: not accepts(value, schema),
     "format": _format,
-    "required": lambda value, keys, _, __: not isinstance(value, dict) or all(key in value for key in keys),
-    "const": lambda value, wanted, _, __: _same(value, wanted),
-    "enum": lambda value, wanted, _, __: any(_same(value, one) for one in wanted),
-    "pattern": lambda value, text, _, __: (
+    "required": lambda value, keys, _: not isinstance(value, dict) or all(key in value for key in keys),
+    "const": lambda value, wanted, _: _same(value, wanted),
+    "enum": lambda value, wanted, _: any(_same(value, one) for one in wanted),
+    "pattern": lambda value, text, _: (
         not isinstance(value, str) or bool(re2.compiled(text).search(value))
     ),
-    "minimum": lambda value, bound, _, __: not _is_number(value) or value >= bound,
-    "maximum": lambda value, bound, _, __: not _is_number(value) or value <= bound,
-    "minLength": lambda value, bound, _, __: not isinstance(value, str) or len(value) >= bound,
-    "maxLength": lambda value, bound, _, __: not isinstance(value, str) or len(value) <= bound,
-    "minItems": lambda value, bound, _, __: not isinstance(value, list) or len(value) >= bound,
-    "maxItems": lambda value, bound, _, __: not isinstance(value, list) or len(value) <= bound,
-    "minProperties": lambda value, bound, _, __: not isinstance(value, dict) or len(value) >= bound,
-    "maxProperties": lambda value, bound, _, __: not isinstance(value, dict) or len(value) <= bound,
-    "anyOf": lambda value, branches, _, file: any(_accepts(value, branch, file) for branch in branches),
-    "oneOf": lambda value, branches, _, file: sum(_accepts(value, branch, file) for branch in branches) == 1,
-    "allOf": lambda value, branches, _, file: all(_accepts(value, branch, file) for branch in branches),
+    "minimum": lambda value, bound, _: not _is_number(value) or value >= bound,
+    "maximum": lambda value, bound, _: not _is_number(value) or value <= bound,
+    "minLength": lambda value, bound, _: not isinstance(value, str) or len(value) >= bound,
+    "maxLength": lambda value, bound, _: not isinstance(value, str) or len(value) <= bound,
+    "minItems": lambda value, bound, _: not isinstance(value, list) or len(value) >= bound,
+    "maxItems": lambda value, bound, _: not isinstance(value, list) or len(value) <= bound,
+    "minProperties": lambda value, bound, _: not isinstance(value, dict) or len(value) >= bound,
+    "maxProperties": lambda value, bound, _: not isinstance(value, dict) or len(value) <= bound,
+    "anyOf": lambda value, branches, _: any(accepts(value, branch) for branch in branches),
+    "oneOf": lambda value, branches, _: sum(accepts(value, branch) for branch in branches) == 1,
+    "allOf": lambda value, branches, _: all(accepts(value, branch) for branch in branches),
 }

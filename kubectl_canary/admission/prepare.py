@@ -1,0 +1,46 @@
+"""What the API server does to a document before it judges it.
+
+In its order: fields that the schema does not know are taken out and named, a null where none is allowed counts as
+absent, and defaults are filled in.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from kubectl_canary.admission.catalog import Schema
+from kubectl_canary.findings import Path
+
+
+def prepared(value: Any, schema: Schema, unknown: list[Path], path: Path = ()) -> Any:
+    """A prepared copy of the value; the paths of unknown fields are added to `unknown`."""
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [prepared(item, items, unknown, (*path, index)) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    properties: dict[str, Schema] = schema.get("properties", {})
+    found = {}
+    for key, child in value.items():
+        field = properties.get(key, schema.get("additionalProperties", True))
+        if field is False:
+            unknown.append((*path, key))
+        elif field is True:
+            found[key] = child
+        elif child is not None or allows_null(field):
+            found[key] = prepared(child, field, unknown, (*path, key))
+    for key, field in properties.items():
+        if key not in found and "default" in field:
+            found[key] = prepared(copy.deepcopy(field["default"]), field, unknown, (*path, key))
+    return found
+
+
+def with_defaults(value: Any, schema: Schema) -> Any:
+    """A copy of the value with every default that the schema has for it; given keys keep their order."""
+    return prepared(value, schema, [])
+
+
+def allows_null(schema: Schema) -> bool:
+    """Whether the schema takes a null for a value."""
+    return "null" in schema.get("type", ()) if isinstance(schema.get("type"), list) else "type" not in schema

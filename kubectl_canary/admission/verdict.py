@@ -1,0 +1,87 @@
+"""What the API server says to a document on create: `judge` is its verdict, in its order and in its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.admission import catalog, metadata, prepare, quick
+from kubectl_canary.admission.catalog import Kind, Schema, Target
+from kubectl_canary.findings import Finding, Path, path_text
+
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+ADMISSION = "admission"
+
+
+def judge(document: Any, target: Target) -> list[Finding] | None:
+    """What the server holds against a document: nothing where it would accept it; None where we do not know the kind.
+
+    The findings' paths are the document's; their places are not filled in. Raises Unsupported where the kind's own
+    schema has a rule that we cannot read.
+    """
+    problem = identity_problem(document)
+    if problem:
+        return [_finding((), problem)]
+    kind = target.find(document["apiVersion"], document["kind"])
+    if kind is None:
+        return _unknown_kind(document)
+    return [_finding(path, message) for path, message in _complaints(document, kind, target)]
+
+
+def identity_problem(document: Any) -> str | None:
+    """Why something is no Kubernetes object at all."""
+    if not isinstance(document, dict):
+        return "is not a Kubernetes object: a mapping with apiVersion, kind and metadata"
+    for key in ("apiVersion", "kind"):
+        if not isinstance(document.get(key), str) or not document[key]:
+            return f"Object '{'Kind' if key == 'kind' else 'apiVersion'}' is missing"
+    return None
+
+
+def _unknown_kind(document: dict[str, Any]) -> list[Finding] | None:
+    api_version, kind = document["apiVersion"], document["kind"]
+    if api_version.rpartition("/")[0] not in catalog.GATEWAY_GROUPS:
+        return None
+    served = catalog.since(api_version, kind)
+    message = f'no matches for kind "{kind}" in version "{api_version}"'
+    hint = f"{served[0]} to {served[-1]} serve it" if served else "no release of the Gateway API serves it"
+    return [Finding(ADMISSION, "error", ("kind",), message, hint=hint)]
+
+
+def _complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[tuple[Path, str]]:
+    yield from _metadata(document, kind, target)
+    known = {key: value for key, value in document.items() if key != "status"}
+    unknown: list[Path] = []
+    value = prepare.prepared({**known, "metadata": {}}, kind.schema, unknown)
+    for path in unknown:
+        yield path, f'unknown field "{path_text(path)}"'
+    if not quick.accepts(value, kind.schema):
+        from kubectl_canary.admission import explain
+
+        yield from explain.complaints(value, kind.schema)
+
+
+def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[tuple[Path, str]]:
+    given = document.get("metadata")
+    if given is None:
+        given = {}
+    schema = _object_meta(target.kubernetes)
+    unknown: list[Path] = []
+    value = prepare.prepared(given, schema, unknown, ("metadata",))
+    for path in unknown:
+        yield path, f'unknown field "{path_text(path)}"'
+    if quick.accepts(value, schema):
+        yield from metadata.complaints({**document, "metadata": value}, kind)
+        return
+    from kubectl_canary.admission import explain
+
+    yield from explain.complaints(value, schema, ("metadata",))
+
+
+def _object_meta(kubernetes: str) -> Schema:
+    definitions = catalog.definitions(kubernetes)
+    return definitions[OBJECT_META]
+
+
+def _finding(path: Path, message: str) -> Finding:
+    return Finding(ADMISSION, "error", path, message)
