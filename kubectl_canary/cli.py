@@ -22,6 +22,7 @@ VERBS = {
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as patches that cannot hit the wrong target",
     "rollback": "Print the way back from a phase",
+    "validate": "Say what the API server would say to manifests, and what it would not",
     "version": "Print the version, and the releases that documents are checked against",
     "completion": "Print a shell's completion script",
 }

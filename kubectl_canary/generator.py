@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,7 +12,8 @@ import jinja2
 from jinja2.ext import Extension
 
 from kubectl_canary import resources, yamltext
-from kubectl_canary.admission import catalog, quick
+from kubectl_canary.admission import verdict
+from kubectl_canary.admission.catalog import Target
 from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path, Where
 from kubectl_canary.objects import Planned
@@ -44,7 +45,8 @@ class Rendered:
 class Generator:
     """Renders planned objects, with the package's templates or the user's in their place."""
 
-    def __init__(self, templates: str | None = None) -> None:
+    def __init__(self, templates: str | None = None, target: Target | None = None) -> None:
+        self.target = target or Target()
         self.folder = FilePath(templates) if templates else None
         if self.folder is not None and not self.folder.is_dir():
             raise UsageError(f"--templates {templates}: no such folder")
@@ -67,7 +69,7 @@ class Generator:
     def render(self, planned: Sequence[Planned]) -> list[Rendered]:
         """The documents of the objects, in their order.
 
-        Raises Refused where a document is not what was planned or not what the API server's schema accepts.
+        Raises Refused where a document is not what was planned or not what the API server would accept.
         """
         rendered: list[Rendered] = []
         findings: list[Finding] = []
@@ -78,7 +80,7 @@ class Generator:
             except Refused as refused:
                 findings += refused.findings
                 continue
-            findings += _findings(document, one)
+            findings += _findings(document, one, self.target)
             rendered.append(Rendered(one, text, document.value))
         if findings:
             culprit = (
@@ -178,19 +180,14 @@ def _only_document(text: str, template: str) -> yamltext.Document:
     return documents[0]
 
 
-def _findings(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
+def _findings(document: yamltext.Document, one: Planned, target: Target) -> Iterator[Finding]:
     for path, message in _differences(document.value, one.facts, ()):
         yield Finding("plan", "error", path, f"{_title(one)}: {message}", Where(one.template))
     if one.kind == "HTTPRoute":
         yield from _unplanned_rules(document.value, one)
-    schema_file = catalog.SCHEMAS[one.api_version, one.kind]
-    if not quick.accepts(document.value, schema_file):
-        from kubectl_canary.admission import schema
-
-        for finding in schema.complaints(document.value, schema_file):
-            yield Finding(
-                "schema", "error", finding.path, f"{_title(one)}: {finding.message}", Where(one.template)
-            )
+    for finding in verdict.judge(document.value, target) or []:
+        where = Where(one.template)
+        yield replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
 
 
 def _title(one: Planned) -> str:

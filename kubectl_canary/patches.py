@@ -7,6 +7,7 @@ back, then additions from the front. An index means something only together with
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,28 @@ def failed_tests(document: Any, operations: Sequence[Op]) -> list[FailedTest]:
         for test, value in found
         if not same(value, test["value"])
     ]
+
+
+def applied(document: Any, operations: Sequence[Op]) -> Any:
+    """A copy of the document with our operations applied, in order; `test` operations are not looked at."""
+    made = copy.deepcopy(document)
+    for one in operations:
+        parent, _, last = one["path"].rpartition("/")
+        holder, key = look_up(made, parent), last.replace("~1", "/").replace("~0", "~")
+        if one["op"] == "remove":
+            del holder[int(key) if isinstance(holder, list) else key]
+        elif one["op"] in ("add", "replace"):
+            _put(holder, key, copy.deepcopy(one["value"]), one["op"] == "add")
+    return made
+
+
+def _put(holder: Any, key: str, value: Any, is_new: bool) -> None:
+    if isinstance(holder, dict):
+        holder[key] = value
+    elif is_new:
+        holder.insert(len(holder) if key == "-" else int(key), value)
+    else:
+        holder[int(key)] = value
 
 
 def look_up(document: Any, pointer: str) -> Any:

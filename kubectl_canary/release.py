@@ -38,7 +38,11 @@ def load(
         except ValueError as error:
             raise UsageError(f"--namespace: {error}") from None
     tag = [f"spec.canary.tag={canary_tag}"] if canary_tag is not None else []
-    source = sources.load(files, [*settings, *tag])
+    return read(sources.load(files, [*settings, *tag]), namespace)
+
+
+def read(source: sources.Sources, namespace: str | None = None) -> Release:
+    """Plan a release from what was read. Raises Refused with every finding."""
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
     warnings = tuple(_located(one, source) for one in (*made.version_findings(), *made.capacity_findings()))

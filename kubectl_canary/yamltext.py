@@ -84,6 +84,14 @@ class Document:
             node = node[part]
         return mark
 
+    def where(self, path: Path) -> Where:
+        """The place of a path, or of the nearest thing above it."""
+        for length in range(len(path), 0, -1):
+            mark = self.mark(path[:length])
+            if mark is not None:
+                return Where(self.file, *(mark.value if isinstance(path[length - 1], int) else mark.key))
+        return Where(self.file, *self.start)
+
 
 def read(text: str, file: str) -> list[Document]:
     """All documents of a text.

@@ -98,7 +98,10 @@ def file_name(group: str, version: str, kind: str) -> str:
 
 def scopes(kinds: dict[tuple[str, str, str], str]) -> dict[str, str]:
     """`gateway.networking.k8s.io/v1 HTTPRoute` → `Namespaced`."""
-    return {f"{group + '/' * bool(group)}{version} {kind}": scope for (group, version, kind), scope in kinds.items()}
+    return {
+        f"{group + '/' * bool(group)}{version} {kind}": scope
+        for (group, version, kind), scope in kinds.items()
+    }
 
 
 # --- Gateway API ----------------------------------------------------------------
@@ -157,7 +160,9 @@ def kubernetes_releases() -> dict[str, Any]:
             (gvk,) = swagger["definitions"][name]["x-kubernetes-group-version-kind"]
             key = gvk["group"], gvk["version"], gvk["kind"]
             kinds[key] = "Cluster" if gvk["kind"] in CLUSTER_SCOPED else "Namespaced"
-            write(f"kubernetes/{release}/{file_name(*key)}", {"$ref": f"definitions.json#/definitions/{name}"})
+            write(
+                f"kubernetes/{release}/{file_name(*key)}", {"$ref": f"definitions.json#/definitions/{name}"}
+            )
         releases[release] = {"version": version, "kinds": scopes(kinds)}
     return releases
 

@@ -16,6 +16,8 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
+    {"listings"},
+    {"validation"},
     {"release", "reports"},
     {
         "wayback",
@@ -30,6 +32,8 @@ FLOORS = [
         "canaryfile",
         "sources",
         "steps",
+        "lint",
+        "manifests",
     },
     {"admission"},
     {"outside", "resources"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import canary_files, damaged
 
 from kubectl_canary import canaryfile, objects, release, shares, yamltext
-from kubectl_canary.admission import catalog, quick, schema
+from kubectl_canary.admission import catalog, quick, verdict
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.plan import Kind, Phase, Plan, plan
@@ -179,9 +179,7 @@ def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) 
     pods = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Deployment"}
     route = next(one for one in found.values() if one["kind"] == "HTTPRoute")
     for document in found.values():
-        assert [] == list(
-            schema.complaints(document, catalog.SCHEMAS[document["apiVersion"], document["kind"]])
-        )
+        assert [] == verdict.judge(document, catalog.Target())
     for name, service in services.items():  # V6: one track each
         labels = [one["spec"]["template"]["metadata"]["labels"] for one in pods.values()]
         chosen = [one for one in labels if service["spec"]["selector"].items() <= one.items()]

@@ -65,9 +65,9 @@ class Target:
         own = self.others.get(f"{api_version} {kind}")
         return own or _vendored(api_version, kind, self.gateway_api, self.channel, self.kubernetes)
 
-    def gateway_at_least(self, release: str) -> bool:
-        """Whether the target is this release of the Gateway API or a newer one."""
-        return _numbers(self.gateway_api) >= _numbers(release)
+    def kubernetes_at_least(self, release: str) -> bool:
+        """Whether the target is this release of Kubernetes or a newer one."""
+        return _numbers(self.kubernetes) >= _numbers(release)
 
 
 @functools.cache
@@ -85,6 +85,13 @@ def _vendored(api_version: str, kind: str, gateway_api: str, channel: str, kuber
         return None
     name = "-".join([kind.lower(), *filter(None, [group.split(".")[0]]), version]) + ".json"
     return Kind(whole(f"{place}/{name}"), scope == "Namespaced", group in GATEWAY_GROUPS)
+
+
+def gateway_targets(kubernetes: str) -> list[Target]:
+    """Every release and channel of the Gateway API, the standard channels first, each oldest first."""
+    return [
+        Target(release, channel, kubernetes) for channel in CHANNELS for release in in_order("gatewayAPI")
+    ]
 
 
 def since(api_version: str, kind: str) -> list[str]:

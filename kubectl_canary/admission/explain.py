@@ -71,7 +71,7 @@ Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # theirs
 )
 
 
-def _told(error: ValidationError, above: Path) -> Iterator[tuple[Path, str]]:
+def _told(error: Any, above: Path) -> Iterator[tuple[Path, str]]:
     path: Path = (*above, *error.absolute_path)
     if error.validator == "required":
         for key in error.validator_value:
@@ -83,20 +83,30 @@ def _told(error: ValidationError, above: Path) -> Iterator[tuple[Path, str]]:
         yield path, WORDS.get(str(error.validator), _otherwise)(error, path_text(path))
 
 
-def _type(error: ValidationError, path: str) -> str:
+def _type(error: Any, path: str) -> str:
     wanted = error.validator_value
     kind = " or ".join([wanted] if isinstance(wanted, str) else [one for one in wanted if one != "null"])
-    return f"Invalid value: {_kind(error.instance)}: {path} in body must be of type {kind}: {_kind(error.instance)}"
+    found = _kind(error.instance)
+    if found == '"integer"' and kind in ("object", "array"):
+        found = '"number"'
+    return f"Invalid value: {found}: {path} in body must be of type {kind}: {found}"
 
 
 def _kind(value: Any) -> str:
     if value is None:
         return '"null"'
-    names = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+    names = (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "object"),
+    )
     return shown(next(name for kind, name in names if isinstance(value, kind)))
 
 
-def _body(text: str) -> Callable[[ValidationError, str], str]:
+def _body(text: str) -> Callable[[Any, str], str]:
     """`Invalid value: VALUE: PATH in body TEXT`."""
     return lambda error, path: (
         f"Invalid value: {_short(error.instance)}: {path} in body {text.format(error.validator_value)}"
@@ -109,26 +119,26 @@ def _short(value: Any) -> str:
     return shown(value)
 
 
-def _unsupported(error: ValidationError, _: str) -> str:
+def _unsupported(error: Any, _: str) -> str:
     supported = ", ".join(shown(one) for one in error.validator_value)
     return f"Unsupported value: {shown(error.instance)}: supported values: {supported}"
 
 
-def _format(error: ValidationError, path: str) -> str:
+def _format(error: Any, path: str) -> str:
     return _body(f"must be of type {error.validator_value}: {shown(error.instance)}")(error, path)
 
 
-def _branches(error: ValidationError, path: str) -> str:
+def _branches(error: Any, path: str) -> str:
     which = {"oneOf": "one and only one schema (oneOf)", "anyOf": "at least one schema (anyOf)"}
     wanted = which.get(str(error.validator), f"the schema ({error.validator})")
     return f'Invalid value: {_kind(error.instance)}: "{path}" must validate {wanted}'
 
 
-def _otherwise(error: ValidationError, _: str) -> str:
+def _otherwise(error: Any, _: str) -> str:
     return f"Invalid value: {error.message}"
 
 
-WORDS: dict[str, Callable[[ValidationError, str], str]] = {
+WORDS: dict[str, Callable[[Any, str], str]] = {
     "type": _type,
     "enum": _unsupported,
     "format": _format,
@@ -139,7 +149,9 @@ WORDS: dict[str, Callable[[ValidationError, str], str]] = {
     "minItems": _body("should have at least {} items"),
     "minProperties": _body("should have at least {} properties"),
     "maxLength": lambda error, _: f"Too long: may not be more than {error.validator_value} bytes",
-    "maxItems": lambda error, _: f"Too many: {len(error.instance)}: must have at most {error.validator_value} items",
+    "maxItems": lambda error, _: (
+        f"Too many: {len(error.instance)}: must have at most {error.validator_value} items"
+    ),
     "maxProperties": lambda error, _: (
         f"Too many: {len(error.instance)}: must have at most {error.validator_value} items"
     ),

@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from kubectl_canary.admission.catalog import Kind
+from kubectl_canary.admission.catalog import Kind, Target
 from kubectl_canary.findings import Path
 
 Complaint = tuple[Path, str]
+Check = Callable[[str], str | None]
 
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 LABEL_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
 SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
 QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z"
+)
 MAX_ANNOTATIONS = 256 * 1024
 TIMES = ("creationTimestamp", "deletionTimestamp")
 
@@ -47,10 +50,10 @@ VALUE_WORDS = (
 PATH_SEGMENT_WORDS = "may not be '.' or '..', and may not contain '/' or '%'"
 
 
-def complaints(document: dict[str, Any], kind: Kind) -> Iterator[Complaint]:
+def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Complaint]:
     """Everything that the server holds against `document["metadata"]`, whose types are right already."""
     metadata: dict[str, Any] = document.get("metadata") or {}
-    yield from _name(metadata, document.get("kind", ""))
+    yield from _name(metadata, _check_of(document.get("kind", ""), target))
     yield from _namespace(metadata, kind)
     yield from _labels(metadata.get("labels") or {})
     yield from _annotations(metadata.get("annotations") or {})
@@ -62,7 +65,10 @@ def complaints(document: dict[str, Any], kind: Kind) -> Iterator[Complaint]:
     if metadata.get("resourceVersion"):
         yield ("metadata", "resourceVersion"), "should not be set on objects to be created"
     if (metadata.get("generation") or 0) < 0:
-        yield ("metadata", "generation"), f"Invalid value: {metadata['generation']}: must be greater than or equal to 0"
+        yield (
+            ("metadata", "generation"),
+            f"Invalid value: {metadata['generation']}: must be greater than or equal to 0",
+        )
 
 
 def subdomain(text: str) -> str | None:
@@ -125,7 +131,7 @@ def _path_segment(text: str) -> str | None:
     return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
 
 
-NAMES: dict[str, Callable[[str], str | None]] = {
+NAMES: dict[str, Check] = {
     "Service": label_1035,
     "Namespace": label,
     "Role": _path_segment,
@@ -137,9 +143,15 @@ def _too_long(text: str, limit: int) -> str | None:
     return f"must be no more than {limit} bytes" if len(text.encode("utf-8", "replace")) > limit else None
 
 
-def _name(metadata: dict[str, Any], kind: str) -> Iterator[Complaint]:
+def _check_of(kind: str, target: Target) -> Check:
+    """What the names of a kind are held against; a Service's may start with a digit since Kubernetes 1.36."""
+    if kind == "Service" and target.kubernetes_at_least("v1.36"):
+        return label
+    return NAMES.get(kind, subdomain)
+
+
+def _name(metadata: dict[str, Any], check: Check) -> Iterator[Complaint]:
     name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
-    check = NAMES.get(kind, subdomain)
     if prefix:
         masked = f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix
         problem = check(masked)
@@ -194,7 +206,10 @@ def _owners(owners: list[dict[str, Any] | None]) -> Iterator[Complaint]:
         owner, path = given or {}, ("metadata", "ownerReferences", index)
         group, _, version = (owner.get("apiVersion") or "").rpartition("/")
         if not version or "/" in group:
-            yield (*path, "apiVersion"), f"Invalid value: {shown(owner.get('apiVersion') or '')}: version must not be empty"
+            yield (
+                (*path, "apiVersion"),
+                f"Invalid value: {shown(owner.get('apiVersion') or '')}: version must not be empty",
+            )
         for key in ("kind", "name", "uid"):
             if not owner.get(key):
                 yield (*path, key), 'Invalid value: "": must not be empty'

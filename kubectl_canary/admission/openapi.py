@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-Schema = dict[str, Any]
+from kubectl_canary.admission.catalog import Kind, Schema
 
 INTEGER_BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+def kinds(crd: dict[str, Any]) -> dict[str, Kind]:
+    """The kinds that a CustomResourceDefinition defines, as the catalogue knows them. Raises KeyError."""
+    spec = crd["spec"]
+    return {
+        f"{spec['group']}/{version} {spec['names']['kind']}": Kind(
+            schema, spec["scope"] == "Namespaced", True
+        )
+        for version, schema in served(crd)
+    }
 
 
 def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
@@ -16,7 +27,11 @@ def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
         if version["served"]:
             schema = strict(version["schema"]["openAPIV3Schema"])
             properties = schema.setdefault("properties", {})
-            properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
+            properties |= {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"type": "object"},
+            }
             properties.pop("status", None)  # a subresource: dropped on create
             schema["required"] = sorted({"apiVersion", "kind", "metadata", *schema.get("required", [])})
             yield version["name"], schema

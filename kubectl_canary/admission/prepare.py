@@ -23,16 +23,16 @@ def prepared(value: Any, schema: Schema, unknown: list[Path], path: Path = ()) -
     properties: dict[str, Schema] = schema.get("properties", {})
     found = {}
     for key, child in value.items():
-        field = properties.get(key, schema.get("additionalProperties", True))
+        field: Any = properties.get(key, schema.get("additionalProperties", True))
         if field is False:
             unknown.append((*path, key))
         elif field is True:
             found[key] = child
         elif child is not None or allows_null(field):
             found[key] = prepared(child, field, unknown, (*path, key))
-    for key, field in properties.items():
-        if key not in found and "default" in field:
-            found[key] = prepared(copy.deepcopy(field["default"]), field, unknown, (*path, key))
+    for key, known in properties.items():
+        if key not in found and "default" in known:
+            found[key] = prepared(copy.deepcopy(known["default"]), known, unknown, (*path, key))
     return found
 
 

@@ -100,9 +100,7 @@ KEYWORDS: dict[str, Callable[[Any, Any, Schema], bool]] = {
     "required": lambda value, keys, _: not isinstance(value, dict) or all(key in value for key in keys),
     "const": lambda value, wanted, _: _same(value, wanted),
     "enum": lambda value, wanted, _: any(_same(value, one) for one in wanted),
-    "pattern": lambda value, text, _: (
-        not isinstance(value, str) or bool(re2.compiled(text).search(value))
-    ),
+    "pattern": lambda value, text, _: not isinstance(value, str) or bool(re2.compiled(text).search(value)),
     "minimum": lambda value, bound, _: not _is_number(value) or value >= bound,
     "maximum": lambda value, bound, _: not _is_number(value) or value <= bound,
     "minLength": lambda value, bound, _: not isinstance(value, str) or len(value) >= bound,

@@ -11,7 +11,8 @@ from kubectl_canary.admission.unsupported import Unsupported
 # Exponential where the engine backtracks; the right-hand side matches the same texts in linear time.
 LINEAR = {r"^[!-~]+([\t ]?[!-~]+)*$": r"^[!-~]+(?:[\t ][!-~]+)*$"}
 TOKEN = re.compile(
-    r"\\(?:x\{[0-9A-Fa-f]+\}|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.", re.DOTALL
+    r"\\(?:x\{[0-9A-Fa-f]+\}|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
+    re.DOTALL,
 )
 SPACE = r"\t\n\f\r "  # without \v, which Python's \s has
 OWN_SPELLING = {"$": r"\Z", r"\z": r"\Z", r"\s": f"[{SPACE}]", r"\S": f"[^{SPACE}]"}
@@ -40,29 +41,29 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def _translated(pattern: str) -> Iterator[str]:
     """The pattern in Python's spelling; `(?i)` holds up to the end of its group, also behind a `|`."""
     groups: list[list[str]] = [[]]
-    for token in TOKEN.findall(pattern):
-        flags = FLAGS.fullmatch(token)
+    for part in TOKEN.findall(pattern):
+        flags = FLAGS.fullmatch(part)
         if flags:
             if set(flags.group(1)) - set("is"):
-                raise Unsupported(f"the flags `{token}` in the pattern `{pattern}`")
+                raise Unsupported(f"the flags `{part}` in the pattern `{pattern}`")
             groups[-1].append(f"(?{flags.group(1)}:")
             yield groups[-1][-1]
-        elif token == "|":
+        elif part == "|":
             yield ")" * len(groups[-1]) + "|" + "".join(groups[-1])
-        elif token == ")":
+        elif part == ")":
             yield ")" * len(groups.pop()) + ")"
             groups = groups or [[]]
         else:
-            if token == "(":
+            if part == "(":
                 groups.append([])
-            yield _token(token, pattern)
+            yield _spelled(part, pattern)
     yield ")" * len(groups[0])
 
 
-def _token(token: str, pattern: str) -> str:
-    if FOREIGN.search(token):
-        raise Unsupported(f"`{token}` in the pattern `{pattern}`")
-    if not token.startswith("["):
-        return OWN_SPELLING.get(token, token)
-    named = re.sub(r"\[:(\w+):\]", lambda match: CLASSES.get(match.group(1), match.group()), token)
+def _spelled(part: str, pattern: str) -> str:
+    if FOREIGN.search(part):
+        raise Unsupported(f"`{part}` in the pattern `{pattern}`")
+    if not part.startswith("["):
+        return OWN_SPELLING.get(part, part)
+    named = re.sub(r"\[:(\w+):\]", lambda match: CLASSES.get(match.group(1), match.group()), part)
     return "[" + re.sub(r"(?<!\\)\[", r"\\[", named[1:]).replace(r"\s", SPACE)

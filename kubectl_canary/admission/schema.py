@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 from kubectl_canary.admission import catalog, formats, re2
 from kubectl_canary.findings import Finding, Path, nearest
@@ -43,25 +41,20 @@ def kind_of(value: Any) -> str:
 
 @functools.cache
 def _validator(name: str) -> Any:
-    return _validator_of({"$ref": name}, "")
+    return validator_of(catalog.whole(name))
 
 
-def _validator_of(schema: catalog.Schema, file: str) -> Any:
-    """A validator for a schema that stands in `file`, relative to which its references are."""
+def validator_of(schema: catalog.Schema) -> Any:
+    """A validator for a schema without references."""
     checker = FormatChecker(formats=())
     for name in formats.CHECKS:
         checker.checks(name, raises=ValueError)(functools.partial(_holds, name))
-    registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]  # attrs hides the field
-    return Engine({"$id": file, **schema} if file else schema, registry=registry, format_checker=checker)
+    return Engine(schema, format_checker=checker)
 
 
 def _holds(name: str, value: object) -> bool:
     formats.check(name, value)
     return True
-
-
-def _retrieve(uri: str) -> Resource[Any]:
-    return DRAFT202012.create_resource(catalog.load(uri))
 
 
 def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:

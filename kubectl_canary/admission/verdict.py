@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.admission import catalog, metadata, prepare, quick
-from kubectl_canary.admission.catalog import Kind, Schema, Target
+from kubectl_canary.admission.catalog import Kind, Target
 from kubectl_canary.findings import Finding, Path, path_text
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -21,11 +21,36 @@ def judge(document: Any, target: Target) -> list[Finding] | None:
     """
     problem = identity_problem(document)
     if problem:
-        return [_finding((), problem)]
+        return [Finding(ADMISSION, "error", (), problem)]
     kind = target.find(document["apiVersion"], document["kind"])
     if kind is None:
         return _unknown_kind(document)
-    return [_finding(path, message) for path, message in _complaints(document, kind, target)]
+    return [
+        Finding(ADMISSION, "error", path, message, hint=_hint(document, path, message, target))
+        for path, message in _complaints(document, kind, target)
+    ]
+
+
+def _hint(document: dict[str, Any], path: Path, message: str, target: Target) -> str:
+    """For a field that other releases have: which."""
+    if not message.startswith("unknown field") or path[0] == "metadata":
+        return ""
+    having = [one for one in catalog.gateway_targets(target.kubernetes) if _knows(one, document, path)]
+    return f"{_release(having[0])} to {_release(having[-1])} have it" if having else ""
+
+
+def _release(target: Target) -> str:
+    return f"{target.gateway_api} ({target.channel})"
+
+
+def _knows(target: Target, document: dict[str, Any], path: Path) -> bool:
+    kind = target.find(document["apiVersion"], document["kind"])
+    schema = kind.schema if kind and kind.custom else None
+    for part in path:
+        if not isinstance(schema, dict):
+            return False
+        schema = schema.get("items") if isinstance(part, int) else schema.get("properties", {}).get(part)
+    return schema is not None
 
 
 def identity_problem(document: Any) -> str | None:
@@ -65,23 +90,14 @@ def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     given = document.get("metadata")
     if given is None:
         given = {}
-    schema = _object_meta(target.kubernetes)
+    schema = catalog.definitions(target.kubernetes)[OBJECT_META]
     unknown: list[Path] = []
     value = prepare.prepared(given, schema, unknown, ("metadata",))
     for path in unknown:
         yield path, f'unknown field "{path_text(path)}"'
     if quick.accepts(value, schema):
-        yield from metadata.complaints({**document, "metadata": value}, kind)
+        yield from metadata.complaints({**document, "metadata": value}, kind, target)
         return
     from kubectl_canary.admission import explain
 
     yield from explain.complaints(value, schema, ("metadata",))
-
-
-def _object_meta(kubernetes: str) -> Schema:
-    definitions = catalog.definitions(kubernetes)
-    return definitions[OBJECT_META]
-
-
-def _finding(path: Path, message: str) -> Finding:
-    return Finding(ADMISSION, "error", path, message)

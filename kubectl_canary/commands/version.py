@@ -26,10 +26,11 @@ from kubectl_canary.outside.output import write
 @click.option("-o", "--output", type=click.Choice(["json"]), help="json.")
 def command(output: str | None) -> int:
     """Print the version."""
+    target = catalog.Target()
     facts = {
         "version": f"v{__version__}",
-        "gatewayAPI": f"{catalog.GATEWAY_API} ({catalog.CHANNEL})",
-        "kubernetes": catalog.KUBERNETES,
+        "gatewayAPI": f"{target.gateway_api} ({target.channel})",
+        "kubernetes": target.kubernetes,
         "python": platform.python_version(),
     }
     if output == "json":

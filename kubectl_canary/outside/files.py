@@ -9,18 +9,19 @@ from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
 
 MAX_BYTES = 3_000_000
+MANIFESTS = (".yaml", ".yml", ".json")
 
 
-def read_text(name: str) -> tuple[str, str]:
+def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
     """The name to show and the text of a file, or of standard input for `-`.
 
     Raises UsageError where there is no such file, WorldError where it cannot be read, Refused where it is not
-    text in UTF-8 or larger than what the API server takes.
+    text in UTF-8 or larger than the limit: what the API server takes, unless told.
     """
     shown = "standard input" if name == "-" else name
-    data = _bytes(name)
-    if len(data) > MAX_BYTES:
-        raise Refused(f"{shown} is not valid", [_finding(shown, f"larger than {MAX_BYTES:,} bytes", 1, 1)])
+    data = _bytes(name, limit)
+    if len(data) > limit:
+        raise Refused(f"{shown} is not valid", [_finding(shown, f"larger than {limit:,} bytes", 1, 1)])
     try:
         return shown, data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -30,12 +31,29 @@ def read_text(name: str) -> tuple[str, str]:
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
 
 
-def _bytes(name: str) -> bytes:
+def manifests_below(folder: str) -> list[str]:
+    """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
+    root = Path(folder)
+    try:
+        found = sorted(path for path in root.rglob("*") if path.suffix in MANIFESTS and path.is_file())
+    except OSError as error:
+        raise WorldError(f"cannot read {folder}: {error.strerror}") from None
+    return [
+        str(path) for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name is a folder's."""
+    return name != "-" and Path(name).is_dir()
+
+
+def _bytes(name: str, limit: int) -> bytes:
     if name == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
+        return sys.stdin.buffer.read(limit + 1)
     try:
         with Path(name).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit + 1)
     except FileNotFoundError:
         hint = "`kubectl canary init` writes one; -f names another" if name == "canary.yaml" else ""
         raise UsageError(f"{name} does not exist", hint) from None

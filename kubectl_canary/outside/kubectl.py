@@ -34,6 +34,12 @@ class Kubectl:
         items: list[dict[str, Any]] = found["items"] if found["kind"] == "List" else [found]
         return items
 
+    def crd_annotations(self, name: str) -> dict[str, str]:
+        """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
+        found: dict[str, Any] = json.loads(self._run(("get", "crd", name, "-o", "json")))
+        annotations: dict[str, str] = found["metadata"].get("annotations") or {}
+        return annotations
+
     def _run(self, arguments: Sequence[str]) -> str:
         program = os.environ.get("KUBECTL_PATH") or "kubectl"
         asked = f"`{program} {' '.join(arguments[:3])}`"

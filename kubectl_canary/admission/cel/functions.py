@@ -7,6 +7,7 @@ A function that is not in METHODS or GLOBALS is refused when the rule is read.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -148,7 +149,7 @@ def _string(value: Any) -> str:
 
 
 def _is_sorted(items: Any) -> bool:
-    return all(left <= right for left, right in zip(items, items[1:], strict=False))
+    return all(left <= right for left, right in itertools.pairwise(items))
 
 
 def _sum(items: Any) -> Any:

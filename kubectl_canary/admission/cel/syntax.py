@@ -20,7 +20,8 @@ WORDS = {"true": True, "false": False, "null": None}
 TOKEN = re.compile(
     r"""
     (?P<space> \s+ | //[^\n]* )
-  | (?P<string> [rR]? (?: \"\"\"(?:\\.|[^\\])*?\"\"\" | '''(?:\\.|[^\\])*?''' | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
+  | (?P<string> [rR]? (?: \"\"\"(?:\\.|[^\\])*?\"\"\"
+                      | '''(?:\\.|[^\\])*?''' | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
   | (?P<float> [0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)? | [0-9]+[eE][+-]?[0-9]+ )
   | (?P<integer> 0x[0-9a-fA-F]+ | [0-9]+ )
   | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
@@ -28,7 +29,9 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL)
+ESCAPE = re.compile(
+    r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL
+)
 ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"} | {
     sign: sign for sign in "\\\"'`?"
 }
@@ -131,9 +134,7 @@ class Call:
     arguments: tuple[Node, ...]
 
 
-Node = (
-    Literal | Name | Select | Has | Index | Unary | Binary | Conditional | ListOf | MapOf | Macro | Call
-)
+Node = Literal | Name | Select | Has | Index | Unary | Binary | Conditional | ListOf | MapOf | Macro | Call
 
 
 def parse(text: str) -> Node:

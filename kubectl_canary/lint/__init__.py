@@ -1,0 +1,81 @@
+"""What the API server accepts and is still wrong: one rule a file.
+
+A rule's file is its documentation: the docstring gives the reason, SEVERITY, SOURCE, PASSING and FAILING the rest,
+and `check` answers with complaints about the objects of a set. The rule's id is the file's name with dashes.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kubectl_canary.findings import Finding
+from kubectl_canary.lint.world import Complaint, World
+
+MODULES = (
+    "bad_regex",
+    "core_group",
+    "different_shares",
+    "duplicate_match",
+    "header_case",
+    "header_rule_loses",
+    "hostname_not_served",
+    "http_and_grpc",
+    "ip_hostname",
+    "missing_reference_grant",
+    "no_weight",
+    "pdb_catches_both",
+    "replicas_and_hpa",
+    "repeated_parent",
+    "repeated_rule_name",
+    "selector_catches_both",
+    "sticky_sessions",
+    "unknown_service",
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its id, why it is there and where that is written, and an example each that passes and fails."""
+
+    id: str
+    severity: Literal["error", "warning"]
+    reason: str
+    source: str
+    passing: str
+    failing: str
+    check: Callable[[World], Iterator[Complaint]]
+
+
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule, by id."""
+    return tuple(_rule(name) for name in MODULES)
+
+
+def _rule(name: str) -> Rule:
+    module = importlib.import_module(f"kubectl_canary.lint.{name}")
+    reason = inspect.cleandoc(module.__doc__ or "")
+    return Rule(
+        name.replace("_", "-"),
+        module.SEVERITY,
+        reason,
+        module.SOURCE,
+        module.PASSING,
+        module.FAILING,
+        module.check,
+    )
+
+
+def complaints(objects: Sequence[dict[str, Any]]) -> list[tuple[int, Finding]]:
+    """Every complaint about a set of objects that the API server accepts: the object's number, and the finding."""
+    world = World(objects)
+    return [
+        (one.number, Finding(rule.id, rule.severity, one.path, one.message, hint=one.hint))
+        for rule in rules()
+        for one in rule.check(world)
+    ]

@@ -1,0 +1,102 @@
+"""A PodDisruptionBudget over both versions counts canary pods as if they could stand in for stable ones.
+
+A drain may then take the stable pods as long as the canary's are there. Each version needs a budget of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.lint.world import Complaint, World, pod_labels, selects, tracks
+
+SEVERITY = "warning"
+SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop}
+spec: {minAvailable: 2, selector: {matchLabels: {version: stable}}}
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop}
+spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Budgets that cover the pods of both sides of a split."""
+    pairs = list(tracks(world))
+    for budget in world.of("PodDisruptionBudget"):
+        selector = (budget.spec.get("selector") or {}).get("matchLabels")
+        for first, second in pairs:
+            both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
+            if budget.namespace == first.namespace == second.namespace and both:
+                message = f"covers the pods of {first.name} and of {second.name} as if they were one"
+                yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")
+                break

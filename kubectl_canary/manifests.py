@@ -1,0 +1,83 @@
+"""Files, folders and standard input → the Kubernetes objects in them, each with its places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary import yamltext
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Path, Where
+from kubectl_canary.outside import files
+
+MAX_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object: its document, its number in the file, and where in the document it stands (a List has many)."""
+
+    document: yamltext.Document
+    index: int
+    value: Any
+    inside: Path = ()
+
+    def where(self, path: Path) -> Where:
+        """The place of a path of the object."""
+        return self.document.where((*self.inside, *path))
+
+    def text(self, *path: str) -> str:
+        """A string of the object; empty where it has none there."""
+        value = self.value
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else ""
+
+    @property
+    def title(self) -> str:
+        """`HTTPRoute shop/checkout`."""
+        namespace, name = self.text("metadata", "namespace"), self.text("metadata", "name")
+        return f"{self.text('kind') or 'document'} {namespace}{'/' * bool(namespace)}{name}".rstrip()
+
+
+def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
+    """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
+
+    Raises UsageError for names that do not exist, WorldError for what cannot be read.
+    """
+    if list(names).count("-") > 1:
+        raise UsageError("standard input can be read only once: give `-` once")
+    found: list[Manifest] = []
+    findings: list[Finding] = []
+    for name in _files(names):
+        try:
+            documents = yamltext.read(*reversed(files.read_text(name, MAX_BYTES)))
+        except Refused as refused:
+            findings += refused.findings
+            continue
+        found += [one for index, document in enumerate(documents) for one in _objects(document, index)]
+    return found, findings
+
+
+def _files(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if not files.is_folder(name):
+            yield name
+            continue
+        below = files.manifests_below(name)
+        if not below:
+            raise UsageError(f"{name} has no .yaml, .yml or .json files")
+        yield from below
+
+
+def _objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:
+    value = document.value
+    if value is None:
+        return
+    is_list = isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list)
+    if not is_list:
+        yield Manifest(document, index, value)
+        return
+    for number, item in enumerate(value["items"]):
+        yield Manifest(document, index, item, ("items", number))

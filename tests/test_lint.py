@@ -1,0 +1,117 @@
+"""Each lint rule: its examples, which are its documentation too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from kubectl_canary import lint
+from kubectl_canary.admission import catalog, verdict
+
+RULES = lint.rules()
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(one.rule, one.message) for _, one in lint.complaints(list(yaml.safe_load_all(text)))]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_failing_example_fails_this_rule_alone(rule: lint.Rule) -> None:
+    assert {rule.id} == {name for name, _ in found(rule.failing)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_passing_example_passes_every_rule(rule: lint.Rule) -> None:
+    assert [] == found(rule.passing)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_api_server_of_some_release_accepts_both_examples(rule: lint.Rule) -> None:
+    for document in [*yaml.safe_load_all(rule.passing), *yaml.safe_load_all(rule.failing)]:
+        assert any([] == verdict.judge(document, one) for one in catalog.gateway_targets("v1.37"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_says_why_and_where_that_is_written(rule: lint.Rule) -> None:
+    assert len(rule.reason) > 60
+    assert rule.source.startswith("https://")
+    assert rule.severity in ("error", "warning")
+
+
+def test_every_file_of_a_rule_is_listed() -> None:
+    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {"__init__", "world"}
+    assert files == set(lint.MODULES)
+
+
+def route(name: str = "shop", **spec: Any) -> dict[str, Any]:
+    made = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": name}}
+    return {**made, "spec": spec}
+
+
+HEADER = {"name": "x-canary", "value": "true"}
+
+
+@pytest.mark.parametrize(
+    ("matches", "others", "loses"),
+    [
+        ([{"headers": [HEADER]}], [{"path": {"value": "/api"}}], True),
+        ([{"headers": [HEADER]}], [{}], False),
+        ([{"headers": [HEADER]}], [{"path": {"value": "/"}}], False),
+        ([{"path": {"value": "/api"}, "headers": [HEADER]}], [{"path": {"value": "/apis"}}], False),
+        ([{"path": {"value": "/api"}, "headers": [HEADER]}], [{"path": {"value": "/api/v1"}}], True),
+        (
+            [{"path": {"value": "/api"}, "headers": [HEADER]}],
+            [{"path": {"type": "Exact", "value": "/api"}}],
+            True,
+        ),
+        (
+            [{"path": {"type": "Exact", "value": "/api"}, "headers": [HEADER]}],
+            [{"path": {"value": "/api/a"}}],
+            False,
+        ),
+        ([{"headers": [HEADER]}], [{"path": {"type": "RegularExpression", "value": "/.*"}}], False),
+        ([{"headers": [HEADER]}], [{"path": {"value": "/api"}, "headers": [HEADER]}], False),
+    ],
+)
+def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: bool) -> None:
+    document = route(rules=[{"matches": matches}, {"matches": others}])
+    assert loses is ("header-rule-loses" in {one.rule for _, one in lint.complaints([document])})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "complains"),
+    [
+        ({"name": "a"}, {"name": "b"}, True),
+        ({"name": "a"}, {"name": "a"}, False),
+        ({"name": "a", "hostnames": ["a.com"]}, {"name": "b", "hostnames": ["b.com"]}, False),
+        ({"name": "a", "hostnames": ["a.com"]}, {"name": "b", "hostnames": ["c.com", "a.com"]}, True),
+    ],
+)
+def test_two_routes_with_one_match(first: dict[str, Any], second: dict[str, Any], complains: bool) -> None:
+    parent = {"parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]}
+    said = lint.complaints([route(**first, **parent), route(**second, **parent)])
+    assert complains is ("duplicate-match" in {one.rule for _, one in said})
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "web"}]}, None),
+        ({"from": [{"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "namespace": "web"}]}, "no ReferenceGrant"),
+        ({"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "app"}]}, "no ReferenceGrant"),
+    ],
+)  # fmt: skip
+def test_a_grant_must_be_for_the_route(spec: dict[str, Any], message: str | None) -> None:
+    document = route(rules=[{"backendRefs": [{"name": "shop", "namespace": "data", "port": 80}]}])
+    document["metadata"]["namespace"] = "web"
+    grant = {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": "a", "namespace": "data"},
+        "spec": {**spec, "to": [{"group": "", "kind": "Service"}]},
+    }
+    said = [one.message for _, one in lint.complaints([document, grant])]
+    assert ([] if message is None else [message]) == [one[: len("no ReferenceGrant")] for one in said]
