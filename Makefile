@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test races lint types ci bench bench-rollback schemas clean
+.PHONY: demo test agreement races lint types ci bench bench-rollback schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -20,6 +20,10 @@ demo: .venv/.installed
 test: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
 	$(BIN)/python -m pytest
+
+agreement: .venv/.ready-to-test
+	$(BIN)/python tests/tools/build.py
+	$(BIN)/python tests/agreement.py
 
 races: .venv/.ready-to-test
 	$(BIN)/python tests/races.py 10000

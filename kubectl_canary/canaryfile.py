@@ -8,6 +8,7 @@ from typing import Any
 
 from kubectl_canary import steps
 from kubectl_canary.admission import catalog, formats, quick
+from kubectl_canary.admission.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
 from kubectl_canary.sources import Sources
@@ -91,6 +92,7 @@ class Canary:
     testers: Testers | None
     steps: tuple[Step, ...]
     phase: str | None
+    target: Target = field(default_factory=Target)
 
 
 def parse(sources: Sources, namespace: str | None = None) -> Canary:
@@ -268,7 +270,12 @@ def _build(value: dict[str, Any]) -> Canary:
         if phases
         else steps.default(testers is not None),
         phase=spec.get("phase"),
+        target=_target(spec.get("gatewayAPI", {})),
     )
+
+
+def _target(own: dict[str, str]) -> Target:
+    return Target(own.get("version", newest("gatewayAPI")), own.get("channel", "standard"))
 
 
 def _track(own: dict[str, Any], repository: str | None) -> Track:

@@ -45,8 +45,11 @@ class Rendered:
 class Generator:
     """Renders planned objects, with the package's templates or the user's in their place."""
 
-    def __init__(self, templates: str | None = None, target: Target | None = None) -> None:
+    def __init__(
+        self, templates: str | None = None, target: Target | None = None, *, validating: bool = True
+    ) -> None:
         self.target = target or Target()
+        self.validating = validating
         self.folder = FilePath(templates) if templates else None
         if self.folder is not None and not self.folder.is_dir():
             raise UsageError(f"--templates {templates}: no such folder")
@@ -80,7 +83,9 @@ class Generator:
             except Refused as refused:
                 findings += refused.findings
                 continue
-            findings += _findings(document, one, self.target)
+            findings += _differences_from_plan(document, one)
+            if self.validating:
+                findings += _refusals(document, one, self.target)
             rendered.append(Rendered(one, text, document.value))
         if findings:
             culprit = (
@@ -180,11 +185,14 @@ def _only_document(text: str, template: str) -> yamltext.Document:
     return documents[0]
 
 
-def _findings(document: yamltext.Document, one: Planned, target: Target) -> Iterator[Finding]:
+def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
     for path, message in _differences(document.value, one.facts, ()):
         yield Finding("plan", "error", path, f"{_title(one)}: {message}", Where(one.template))
     if one.kind == "HTTPRoute":
         yield from _unplanned_rules(document.value, one)
+
+
+def _refusals(document: yamltext.Document, one: Planned, target: Target) -> Iterator[Finding]:
     for finding in verdict.judge(document.value, target) or []:
         where = Where(one.template)
         yield replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
@@ -209,7 +217,7 @@ def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str
 
 
 def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterator[tuple[Path, str]]:
-    if path[-1] in ("containers", "rules"):
+    if path[-1] in ("containers", "rules") and all("name" in fact for fact in facts):
         order = [item.get("name") for item in value if isinstance(item, dict)]
         planned = [fact["name"] for fact in facts]
         if [name for name in order if name in planned] != planned:
@@ -225,7 +233,7 @@ def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterato
 
 def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
     """Rules that send to the release's Services and were not planned."""
-    planned = {rule["name"] for rule in one.facts["spec"]["rules"]}
+    planned = {rule.get("name") for rule in one.facts["spec"]["rules"]}
     spec = value.get("spec")
     rules = spec.get("rules") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):

@@ -8,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from kubectl_canary import __version__, lint
+from kubectl_canary.admission.catalog import Target
 from kubectl_canary.findings import Finding, path_text
 from kubectl_canary.manifests import Manifest
 from kubectl_canary.validation import Judged, Report
@@ -16,6 +17,7 @@ SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sari
 NAMELESS = {
     "admission": "What the API server would refuse.",
     "capacity": "More share than the pods can take.",
+    "implementation": "What the implementation does not claim to support.",
     "jump": "A step that is not safe.",
     "patch": "A patch that does not make what it should.",
     "phase": "A phase that is not there.",
@@ -42,11 +44,15 @@ def text(report: Report) -> str:
         _count(report.count("error"), "error"),
         _count(report.count("warning"), "warning"),
     ]
-    target = report.target
-    releases = (
+    releases = "; ".join(map(_releases, report.targets()))
+    last = f"{', '.join(counted)} ({releases})" if releases else ", ".join(counted)
+    return "\n".join([*lines, last, ""])
+
+
+def _releases(target: Target) -> str:
+    return (
         f"Gateway API {target.gateway_api} {target.channel}, Kubernetes {target.kubernetes.removeprefix('v')}"
     )
-    return "\n".join([*lines, f"{', '.join(counted)} ({releases})", ""])
 
 
 def as_json(report: Report) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary import routes
-from kubectl_canary.admission import catalog
+from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
 from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
 from kubectl_canary.plan import Phase
@@ -169,7 +169,7 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
             {**one, "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}
             for one in listeners
         ]
-    spec: list[dict[str, Any]] = _defaulted("Gateway", {"listeners": listeners})["listeners"]
+    spec: list[dict[str, Any]] = _defaulted(canary.target, "Gateway", {"listeners": listeners})["listeners"]
     return spec
 
 
@@ -199,7 +199,9 @@ def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
         spec["hostnames"] = list(canary.route.hostnames)
     governed = _governed_rule(canary)
     rules = routes.rules(governed, phase.traffic, f"{canary.name}-canary", header)
-    return _defaulted("HTTPRoute", {**spec, "rules": rules})
+    if not canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name"):
+        rules = [{key: value for key, value in rule.items() if key != "name"} for rule in rules]
+    return _defaulted(canary.target, "HTTPRoute", {**spec, "rules": rules})
 
 
 def _governed_rule(canary: Canary) -> routes.Rule:
@@ -216,9 +218,9 @@ def _governed_rule(canary: Canary) -> routes.Rule:
     return {"name": GOVERNED_RULE, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 
-def _defaulted(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+def _defaulted(target: Target, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """A Gateway API spec with the API's defaults written out, so that GitOps tools see no drift."""
-    found = catalog.Target().find(GATEWAY_API, kind)
+    found = target.find(GATEWAY_API, kind)
     if found is None:
         raise KeyError(kind)
     defaulted: dict[str, Any] = with_defaults(spec, found.schema["properties"]["spec"])

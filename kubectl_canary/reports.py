@@ -112,7 +112,7 @@ def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> 
             "",
             f"At most {plan.peak()} pods. Way back at every phase, with kubectl alone once it is printed:",
             f"  {command} rollback --print | kubectl apply -f -",
-            checked,
+            *([checked] if checked else []),
             "",
         ]
     )

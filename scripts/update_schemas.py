@@ -36,6 +36,7 @@ GATEWAY_API = {
     "v1.1": "v1.1.1",
     "v1.0": "v1.0.0",
 }
+CONFORMANCE = "v1.7.0"
 CHANNELS = ("standard", "experimental")
 KUBERNETES = {
     "v1.37": "v1.37.2",
@@ -72,6 +73,7 @@ def main() -> None:
         shutil.rmtree(SCHEMAS / folder, ignore_errors=True)
     releases = {"gatewayAPI": gateway_releases(), "kubernetes": kubernetes_releases()}
     write("releases.json", releases)
+    write("implementations.json", implementations())
     point_canary_schema_at(f"kubernetes/{next(iter(KUBERNETES))}")
 
 
@@ -135,6 +137,51 @@ def custom_resources(folder: Path) -> Iterator[tuple[str, str, str, str, Schema]
             spec = crd["spec"]
             for version, schema in openapi.served(crd):
                 yield spec["group"], version, spec["names"]["kind"], spec["scope"], schema
+
+
+# --- conformance reports --------------------------------------------------------
+
+
+def implementations() -> dict[str, Any]:
+    """What each implementation claims for HTTPRoutes, and which features the tests of a release know at all."""
+    folder = module_folder(f"sigs.k8s.io/gateway-api/conformance@{CONFORMANCE}") / "reports"
+    reports = []
+    known: dict[str, set[str]] = {}
+    for file in sorted(folder.glob("v1*/**/*.yaml")):
+        for report in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            condensed = one_report(report, known)
+            if condensed is not None and condensed not in reports:
+                reports.append(condensed)
+    order = ("implementation", "gatewayAPI", "date", "version", "channel", "mode")
+    reports.sort(key=lambda one: [str(one[key]) for key in order])
+    return {
+        "features": {release: sorted(features) for release, features in known.items()},
+        "reports": reports,
+    }
+
+
+def one_report(report: dict[str, Any], known: dict[str, set[str]]) -> dict[str, Any] | None:
+    """A report's HTTP profile; None where it has none."""
+    profiles = {one["name"]: one for one in report["profiles"]}
+    profile = profiles.get("GATEWAY-HTTP") or profiles.get("HTTP") or profiles.get("MESH-HTTP")
+    if profile is None:
+        return None
+    extended = profile.get("extended") or {}
+    supported = {one for one in extended.get("supportedFeatures") or () if one.startswith("HTTPRoute")}
+    others = {one for one in extended.get("unsupportedFeatures") or () if one.startswith("HTTPRoute")}
+    version = f"v{report['gatewayAPIVersion'].removeprefix('v')}"
+    known.setdefault(version.rpartition(".")[0], set()).update(supported | others)
+    implementation = report["implementation"]
+    return {
+        "implementation": implementation["project"].lower().replace(" ", "-"),
+        "version": str(implementation["version"]).removeprefix("v"),
+        "gatewayAPI": version,
+        "channel": report.get("gatewayAPIChannel") or "standard",
+        "mode": report.get("mode") or "default",
+        "date": str(report["date"])[:10],
+        "core": profile["core"]["result"],
+        "supported": sorted(supported),
+    }
 
 
 # --- built-in kinds -------------------------------------------------------------

@@ -33,6 +33,7 @@ FLOORS = [
         "sources",
         "steps",
         "lint",
+        "implementations",
         "manifests",
     },
     {"admission"},

@@ -20,7 +20,11 @@ from strategies import JSON, damaged
 
 from kubectl_canary.admission import catalog, explain, formats, prepare, quick, re2, schema
 
-SCHEMA_FILES = [file for file in sorted((ROOT / "schemas").rglob("*.json")) if file.name != "releases.json"]
+SCHEMA_FILES = [
+    file
+    for file in sorted((ROOT / "schemas").rglob("*.json"))
+    if file.name not in ("releases.json", "implementations.json")
+]
 CANARY: dict[str, Any] = json.loads((ROOT / "schemas/canary.schema.json").read_text())
 
 

@@ -75,7 +75,7 @@ CHANGES = {
     "no rules": ("httproute.yaml.j2", "{{ rules | yaml }}", "[]", "planned are ['kubectl-canary-testers', 'default'] in this order, found []"),
     "a rule of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      backendRefs: [{name: my-app-canary, port: 80}]", "spec.rules[2]: HTTPRoute my-app-canary-route: sends to my-app-canary, which the plan does not know"),
     "a mirror of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      filters: [{type: RequestMirror, requestMirror: {backendRef: {name: my-app-canary, port: 80}}}]", "sends to my-app-canary, which the plan does not know"),
-    "a field that nobody knows": ("httproute.yaml.j2", "  rules:", "  rule: []\n  rules:", "spec.rule: HTTPRoute my-app-canary-route: unknown key; did you mean `rules`?"),
+    "a field that nobody knows": ("httproute.yaml.j2", "  rules:", "  rule: []\n  rules:", "unknown field \"spec.rule\"; did you mean `rules`?"),
     "a condition on the split": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules[1:] | yaml }}", "planned are ['kubectl-canary-testers', 'default']"),
     "two documents": ("service.yaml.j2", "apiVersion", "a: b\n---\napiVersion", "service.yaml.j2:1:1: a template prints one object, this one prints 2 documents"),
     "broken YAML": ("service.yaml.j2", "spec:", "spec: [", "service.yaml.j2:1"),

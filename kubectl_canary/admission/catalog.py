@@ -65,6 +65,14 @@ class Target:
         own = self.others.get(f"{api_version} {kind}")
         return own or _vendored(api_version, kind, self.gateway_api, self.channel, self.kubernetes)
 
+    def has(self, api_version: str, kind: str, *path: str) -> bool:
+        """Whether a kind has a field there, such as "spec", "rules", "name"; lists are looked into."""
+        found = self.find(api_version, kind)
+        schema = found.schema if found else {}
+        for part in path:
+            schema = schema.get("items", schema).get("properties", {}).get(part, {})
+        return bool(schema)
+
     def kubernetes_at_least(self, release: str) -> bool:
         """Whether the target is this release of Kubernetes or a newer one."""
         return _numbers(self.kubernetes) >= _numbers(release)

@@ -13,8 +13,8 @@ from kubectl_canary.admission.catalog import Schema
 from kubectl_canary.findings import Path
 
 
-def prepared(value: Any, schema: Schema, unknown: list[Path], path: Path = ()) -> Any:
-    """A prepared copy of the value; the paths of unknown fields are added to `unknown`."""
+def prepared(value: Any, schema: Schema, unknown: list[Path] | None, path: Path = ()) -> Any:
+    """A prepared copy of the value; the paths of unknown fields are added to `unknown`, or kept where it is None."""
     if isinstance(value, list):
         items = schema.get("items", {})
         return [prepared(item, items, unknown, (*path, index)) for index, item in enumerate(value)]
@@ -24,9 +24,9 @@ def prepared(value: Any, schema: Schema, unknown: list[Path], path: Path = ()) -
     found = {}
     for key, child in value.items():
         field: Any = properties.get(key, schema.get("additionalProperties", True))
-        if field is False:
+        if field is False and unknown is not None:
             unknown.append((*path, key))
-        elif field is True:
+        elif field in (True, False):
             found[key] = child
         elif child is not None or allows_null(field):
             found[key] = prepared(child, field, unknown, (*path, key))
@@ -37,8 +37,8 @@ def prepared(value: Any, schema: Schema, unknown: list[Path], path: Path = ()) -
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:
-    """A copy of the value with every default that the schema has for it; given keys keep their order."""
-    return prepared(value, schema, [])
+    """A copy of the value with every default that the schema has for it; given keys and unknown fields stay."""
+    return prepared(value, schema, None)
 
 
 def allows_null(schema: Schema) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kubectl_canary.admission import catalog, metadata, prepare, quick
 from kubectl_canary.admission.catalog import Kind, Target
-from kubectl_canary.findings import Finding, Path, path_text
+from kubectl_canary.findings import Finding, Path, nearest, path_text
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 ADMISSION = "admission"
@@ -32,11 +32,14 @@ def judge(document: Any, target: Target) -> list[Finding] | None:
 
 
 def _hint(document: dict[str, Any], path: Path, message: str, target: Target) -> str:
-    """For a field that other releases have: which."""
+    """For an unknown field: what was probably meant, or which releases have it."""
     if not message.startswith("unknown field") or path[0] == "metadata":
         return ""
+    close = nearest(str(path[-1]), _fields(target, document, path[:-1]))
     having = [one for one in catalog.gateway_targets(target.kubernetes) if _knows(one, document, path)]
-    return f"{_release(having[0])} to {_release(having[-1])} have it" if having else ""
+    if having:
+        return f"{_release(having[0])} to {_release(having[-1])} have it"
+    return f"did you mean `{close}`?" if close else ""
 
 
 def _release(target: Target) -> str:
@@ -44,13 +47,18 @@ def _release(target: Target) -> str:
 
 
 def _knows(target: Target, document: dict[str, Any], path: Path) -> bool:
+    return path[-1] in _fields(target, document, path[:-1])
+
+
+def _fields(target: Target, document: dict[str, Any], path: Path) -> list[str]:
+    """The fields that a kind has at a path."""
     kind = target.find(document["apiVersion"], document["kind"])
-    schema = kind.schema if kind and kind.custom else None
+    schema: Any = kind.schema if kind else {}
     for part in path:
-        if not isinstance(schema, dict):
-            return False
         schema = schema.get("items") if isinstance(part, int) else schema.get("properties", {}).get(part)
-    return schema is not None
+        if not isinstance(schema, dict):
+            return []
+    return list(schema.get("properties", {}))
 
 
 def identity_problem(document: Any) -> str | None:

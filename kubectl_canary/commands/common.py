@@ -10,6 +10,7 @@ import click
 from kubectl_canary.outside.output import say, write
 
 if TYPE_CHECKING:
+    from kubectl_canary.generator import Generator
     from kubectl_canary.release import Release
 
 Function = Callable[..., Any]
@@ -86,12 +87,26 @@ def release_flags(function: Function) -> Function:
 templates_flag = click.option(
     "--templates", metavar="DIR", help="Templates that take the place of ours, file by file."
 )
+no_validate_flag = click.option(
+    "--no-validate",
+    is_flag=True,
+    help="Print also what the API server would refuse (said on standard error).",
+)
 shell_flag = click.option(
     "--shell",
     type=click.Choice(["sh", "powershell"]),
     default="sh",
     help="Quote lines for sh (default) or powershell.",
 )
+
+
+def generator_of(release: Release, templates: str | None, no_validate: bool) -> Generator:
+    """What renders the release, for the Gateway API that its file names."""
+    from kubectl_canary.generator import Generator
+
+    if no_validate:
+        say("warning: not validated (--no-validate): the API server may refuse what is printed")
+    return Generator(templates, release.plan.canary.target, validating=not no_validate)
 
 
 def load(

@@ -12,9 +12,17 @@ import click
 
 from kubectl_canary import live as live_objects
 from kubectl_canary import patches, yamltext
-from kubectl_canary.commands.common import finish, load, release_flags, shell_flag, templates_flag, verb
+from kubectl_canary.commands.common import (
+    finish,
+    generator_of,
+    load,
+    no_validate_flag,
+    release_flags,
+    shell_flag,
+    templates_flag,
+    verb,
+)
 from kubectl_canary.errors import UsageError
-from kubectl_canary.generator import Generator
 from kubectl_canary.objects import Key, Planned
 from kubectl_canary.outside import files as inputs
 from kubectl_canary.outside.kubectl import Kubectl
@@ -83,6 +91,7 @@ LIVE = "the cluster"
 @click.option("--context", metavar="NAME", help="kubectl's --context.")
 @click.option("--kubeconfig", metavar="FILE", help="kubectl's --kubeconfig.")
 @templates_flag
+@no_validate_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],
@@ -101,6 +110,7 @@ def command(
     context: str | None,
     kubeconfig: str | None,
     templates: str | None,
+    no_validate: bool,
 ) -> int:
     """Print the patches."""
     if live and (origin or undo or jump or checked):
@@ -108,7 +118,7 @@ def command(
     if strict and not live:
         raise UsageError("--strict goes with --live", "only a live object has a resourceVersion")
     release = load(files, settings, canary_tag, namespace)
-    generator, kubectl = Generator(templates), _kubectl(context, kubeconfig)
+    generator, kubectl = generator_of(release, templates, no_validate), _kubectl(context, kubeconfig)
     if live:
         to = release.plan.find(goal, release.current.name if release.current else None)
         found, findings = live_steps(release.plan, generator, to, lambda wanted: _read(kubectl, wanted))

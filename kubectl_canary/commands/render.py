@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from kubectl_canary.commands.common import finish, load, release_flags, templates_flag, verb
+from kubectl_canary.commands.common import (
+    finish,
+    generator_of,
+    load,
+    no_validate_flag,
+    release_flags,
+    templates_flag,
+    verb,
+)
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
 from kubectl_canary.generator import Generator
@@ -55,6 +63,7 @@ from kubectl_canary.reports import as_json, as_list, as_yaml, kubectl_lines
 )
 @click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
 @templates_flag
+@no_validate_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],
@@ -67,6 +76,7 @@ def command(
     only_removed: bool,
     output: str,
     templates: str | None,
+    no_validate: bool,
 ) -> int:
     """Render."""
     folder = _folder(output)
@@ -79,7 +89,7 @@ def command(
             "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
         )
     release = load(files, settings, canary_tag, namespace)
-    generator = Generator(templates)
+    generator = generator_of(release, templates, no_validate)
     if folder is not None:
         return _write_folder(release, generator, folder)
     phase = _asked_phase(release, phase_name, origin)

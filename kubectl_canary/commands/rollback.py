@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import click
 
-from kubectl_canary.commands.common import finish, load, release_flags, shell_flag, templates_flag, verb
+from kubectl_canary.commands.common import (
+    finish,
+    generator_of,
+    load,
+    no_validate_flag,
+    release_flags,
+    shell_flag,
+    templates_flag,
+    verb,
+)
 from kubectl_canary.errors import UsageError
-from kubectl_canary.generator import Generator
 from kubectl_canary.reports import as_list, as_yaml, kubectl_lines
 from kubectl_canary.wayback import way_back
 
@@ -38,6 +46,7 @@ from kubectl_canary.wayback import way_back
 )
 @shell_flag
 @templates_flag
+@no_validate_flag
 def command(
     files: tuple[str, ...],
     settings: tuple[str, ...],
@@ -48,13 +57,14 @@ def command(
     output: str,
     shell: str,
     templates: str | None,
+    no_validate: bool,
 ) -> int:
     """Print the way back."""
     release = load(files, settings, canary_tag, namespace)
     start = release.plan.find(origin) if origin is not None else release.current
     if start is None:
         raise UsageError("rollback from which phase?", "say --from PHASE, or set spec.phase in the file")
-    back = way_back(release.plan, Generator(templates), start)
+    back = way_back(release.plan, generator_of(release, templates, no_validate), start)
     if back is None:
         raise UsageError(f"no way back from `{start.name}`", "there is no canary in that phase")
     if output == "kubectl":

@@ -15,6 +15,7 @@ from kubectl_canary.outside.output import write
 
 if TYPE_CHECKING:
     from kubectl_canary.admission.catalog import Kind, Target
+    from kubectl_canary.implementations import Claims
     from kubectl_canary.validation import Ignored
 
 SEVERITIES = ("error", "warning")
@@ -43,6 +44,9 @@ ADMISSION_RULES = ("admission", "unknown-kind")
   # Annotations in a pull request
   kubectl canary validate rendered/ -o github
 
+  # Does what the phases need work there?
+  kubectl canary validate --implementation envoy-gateway
+
   # Why a rule is there
   kubectl canary validate --explain header-rule-loses
 """,
@@ -67,6 +71,12 @@ ADMISSION_RULES = ("admission", "unknown-kind")
     default="error",
     help="Exit with 1 from here on (error).",
 )
+@click.option(
+    "--implementation",
+    metavar="NAME[@VERSION]",
+    help="Hold routes against what this one claims; default: what the Gateway's class says.",
+)
+@click.option("--list-implementations", is_flag=True, help="Print what each implementation claims.")
 @click.option("--explain", metavar="RULE", help="Print a rule: why, since when, an example of each kind.")
 @click.option(
     "-o",
@@ -85,6 +95,8 @@ def command(
     admission_only: bool,
     ignored: tuple[str, ...],
     fail_on: str,
+    implementation: str | None,
+    list_implementations: bool,
     explain: str | None,
     output: str,
 ) -> int:
@@ -92,16 +104,22 @@ def command(
     if explain is not None:
         write(_explanation(explain))
         return 0
+    if list_implementations:
+        write(_implementations())
+        return 0
     from kubectl_canary import listings, manifests
     from kubectl_canary.findings import path_text
-    from kubectl_canary.validation import Report, judge
+    from kubectl_canary.validation import Question, Report, judge
 
     rules = [_ignored(one) for one in ignored]
     target = _target(gateway_api, channel, kubernetes, from_cluster, crds)
+    claims = _claims(implementation)
     found, unread = manifests.read(names or ("canary.yaml",))
     if not found and not unread:
         raise UsageError("there is nothing to validate", "the input has no documents")
-    report = Report(judge(found, target, not admission_only), unread, target).without(rules, path_text)
+    given = from_cluster or bool(gateway_api or channel)
+    judged = judge(found, Question(target, given, not admission_only, claims))
+    report = Report(judged, unread).without(rules, path_text)
     write(listings.FORMATS[output](report))
     failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on in SEVERITIES else ()
     return int(any(finding.severity in failing for _, finding in report.findings()))
@@ -179,6 +197,28 @@ def _ignored(text: str) -> Ignored:
     if rule in ADMISSION_RULES[:1]:
         raise UsageError(f"--ignore {text}: the API server will not ignore it", "correct the manifest")
     return Ignored(rule, path)
+
+
+def _claims(wanted: str | None) -> Claims | None:
+    from kubectl_canary import implementations
+
+    if wanted is None:
+        return None
+    name, _, version = wanted.partition("@")
+    found = implementations.find(name, version)
+    if found is None:
+        known = implementations.names()
+        if version and implementations.find(name):
+            versions = ", ".join(implementations.versions(name))
+            raise UsageError(f"--implementation {wanted}: no report of that version", f"there are {versions}")
+        raise UsageError(f"--implementation {wanted}: no report of it", _meant(name, known))
+    return found
+
+
+def _implementations() -> str:
+    from kubectl_canary import implementations
+
+    return implementations.table()
 
 
 def _explanation(name: str) -> str:

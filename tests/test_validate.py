@@ -1,0 +1,409 @@
+"""`validate`: what it reads, what it says and in which formats, and that no input breaks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SEED, Cluster, Result
+
+Canary = Callable[..., Result]
+
+ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+  namespace: web
+spec:
+  rules:
+    - matches: [{path: {value: /a}}]
+      backendRefs:
+        - name: shop
+          port: 80
+          weight: 2000000
+        - {name: shop-canary, port: 80}
+"""
+GOOD = ROUTE.replace("2000000", "9")
+
+
+@pytest.fixture
+def route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "route.yaml").write_text(ROUTE)
+    return tmp_path / "route.yaml"
+
+
+def test_it_says_what_the_server_would_say_with_the_place(canary: Canary, route: Path) -> None:
+    result = canary("validate", "route.yaml")
+    assert (1, "") == (result.code, result.err)
+    path = "spec.rules[0].backendRefs[0].weight"
+    said = f"Invalid value: 2000000: {path} in body should be less than or equal to 1000000"
+    assert f"route.yaml:12:11: error HTTPRoute web/shop: {path}: {said}\n" in result.out
+    assert result.out.endswith(
+        "1 document, 1 error, 0 warnings (Gateway API v1.7 standard, Kubernetes 1.37)\n"
+    )
+
+
+def test_a_good_document_is_valid(canary: Canary) -> None:
+    result = canary("validate", "-", stdin=GOOD.encode())
+    assert (0, "1 document, 0 errors, 0 warnings (Gateway API v1.7 standard, Kubernetes 1.37)\n", "") == (
+        result.code,
+        result.out,
+        result.err,
+    )
+
+
+def test_the_canary_file_here_is_judged_by_all_its_phases(
+    canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(SEED.parent)
+    assert 0 == canary("validate").code
+    text = SEED.read_text().replace("my-app", "my-app", 1)
+    wrong = text.replace("hostnames: [app.example.com]", "hostnames: [10.0.0.1]")
+    assert wrong != text
+    result = canary("validate", "-", stdin=wrong.encode())
+    assert 1 == result.code
+    assert "standard input:" in result.out
+    assert "10.0.0.1" in result.out
+
+
+def test_a_phase_that_an_older_release_lacks_is_said_once(canary: Canary) -> None:
+    result = canary("validate", SEED, "--gateway-api", "v1.2")
+    assert 1 == result.code
+    assert 1 == result.out.count("requestMirror.percent: HTTPRoute")
+    assert "(in `mirror 20%`, `rollback" in result.out or "(in `mirror 20%`)" in result.out
+    assert "v1.3 (standard) to v1.7 (experimental) have it" in result.out
+
+
+@pytest.mark.parametrize("release", ["v1.0", "v1.3", "v1.4"])
+def test_a_canary_file_names_its_gateway_api(canary: Canary, canary_yaml: Callable[[str], Path], release: str) -> None:
+    text = SEED.read_text().replace("  phases:", f"  gatewayAPI: {{version: {release}}}\n  phases:", 1)
+    text = text.replace("- mirror 20%", "")
+    canary_yaml(text)
+    result = canary("validate")
+    assert (0, f"0 warnings (Gateway API {release} standard, Kubernetes 1.37)\n") == (
+        result.code,
+        result.out.partition("errors, ")[2],
+    )
+    rendered = canary("render", "--phase", "5%", "--only", "route").out
+    assert (release == "v1.4") is ("- name: kubectl-canary-testers" in rendered)
+
+
+def test_what_is_not_validated_is_said(canary: Canary, canary_yaml: Callable[[str], Path]) -> None:
+    text = SEED.read_text().replace("  phases:", "  gatewayAPI: {version: v1.2}\n  phases:", 1)
+    canary_yaml(text)
+    refused = canary("render", "--phase", "mirror 20%")
+    assert (1, "") == (refused.code, refused.out)
+    assert 'unknown field "spec.rules[0].filters[0].requestMirror.percent"' in refused.err
+    printed = canary("render", "--phase", "mirror 20%", "--no-validate")
+    assert 0 == printed.code
+    assert "percent: 20" in printed.out
+    assert "warning: not validated (--no-validate)" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("release", "channel", "field"),
+    [("v1.1", "standard", "timeouts: {request: 1s}"), ("1.3.0", "standard", "name: a"), ("v1.6", "standard", "retry: {attempts: 1}"),
+     ("1.2", "standard", "filters: [{type: RequestMirror, requestMirror: {percent: 5, backendRef: {name: a, port: 80}}}]")],
+)  # fmt: skip
+def test_fields_of_newer_releases(canary: Canary, release: str, channel: str, field: str) -> None:
+    text = GOOD.replace("    - matches", f"    - {field}\n      matches").encode()
+    assert 0 == canary("validate", "-", stdin=text).code
+    old = canary("validate", "-", "--gateway-api", release, "--channel", channel, stdin=text)
+    assert 1 == old.code
+    assert 'unknown field "spec.rules[0].' in old.out
+    assert "have it" in old.out
+
+
+def test_json_has_the_verdict_and_every_finding(canary: Canary, route: Path) -> None:
+    result = canary("validate", "route.yaml", "-o", "json")
+    (document,) = json.loads(result.out)["documents"]
+    (finding,) = document.pop("findings")
+    assert {
+        "file": "route.yaml", "index": 0, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "namespace": "web", "name": "shop", "valid": False,
+    } == document  # fmt: skip
+    assert {"rule", "severity", "path", "line", "column", "message", "hint"} == finding.keys()
+    assert ("admission", "error", 12, 11) == tuple(
+        finding[key] for key in ("rule", "severity", "line", "column")
+    )
+
+
+def test_lint_does_not_change_the_servers_verdict(canary: Canary) -> None:
+    zero = ROUTE.replace("2000000", "0").replace("port: 80}", "port: 80, weight: 0}").encode()
+    result = canary("validate", "-", "-o", "json", stdin=zero)
+    (document,) = json.loads(result.out)["documents"]
+    assert (1, True, ["no-weight"]) == (
+        result.code,
+        document["valid"],
+        [one["rule"] for one in document["findings"]],
+    )
+    assert 0 == canary("validate", "-", "--admission-only", stdin=zero).code
+    assert 0 == canary("validate", "-", "--ignore", "no-weight", stdin=zero).code
+    assert 0 == canary("validate", "-", "--ignore", "no-weight=spec.rules[0]", stdin=zero).code
+    assert 1 == canary("validate", "-", "--ignore", "no-weight=spec.rules[1]", stdin=zero).code
+    assert 0 == canary("validate", "-", "--fail-on", "never", stdin=zero).code
+
+
+def test_warnings_fail_only_where_asked(canary: Canary) -> None:
+    text = GOOD.replace("{name: shop-canary", "{namespace: other, name: shop-canary").encode()
+    assert 0 == canary("validate", "-", stdin=text).code
+    assert 1 == canary("validate", "-", "--fail-on", "warning", stdin=text).code
+
+
+def test_sarif_is_what_code_scanning_reads(canary: Canary, route: Path) -> None:
+    (run,) = json.loads(canary("validate", "route.yaml", "-o", "sarif").out)["runs"]
+    (result,) = run["results"]
+    assert "admission" == result["ruleId"] == run["tool"]["driver"]["rules"][0]["id"]
+    assert "error" == result["level"]
+    assert {
+        "artifactLocation": {"uri": "route.yaml"},
+        "region": {"startLine": 12, "startColumn": 11},
+    } == result["locations"][0]["physicalLocation"]
+
+
+def test_github_shows_it_at_its_line(canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b:c.yaml").write_text(ROUTE)
+    result = canary("validate", ".", "-o", "github")
+    assert result.out.startswith(
+        "::error file=a%2Cb%3Ac.yaml,line=12,col=11,title=admission::HTTPRoute web/shop: spec"
+    )
+    assert 1 == result.out.count("\n")
+
+
+def test_junit_is_xml_with_a_case_a_document(canary: Canary) -> None:
+    odd = GOOD.replace("name: shop\n  namespace", 'name: "<&\\u0001\\""\n  namespace')
+    result = canary("validate", "-", "-o", "junit", stdin=f"{odd}---\n{GOOD}".encode())
+    suite = ElementTree.fromstring(result.out)[0]  # noqa: S314  our own output
+    assert ("2", "1") == (suite.get("tests"), suite.get("failures"))
+    assert ["failure"] == [child.tag for child in suite[0]]
+    assert [] == list(suite[1])
+
+
+def test_explain_shows_the_rule_and_unknown_rules_the_nearest(canary: Canary) -> None:
+    result = canary("validate", "--explain", "no-weight")
+    assert result.out.startswith("no-weight (error)\n\nA rule whose weights are all 0")
+    assert "Passes:" in result.out
+    assert "Fails:" in result.out
+    wrong = canary("validate", "--explain", "no-wait")
+    assert (2, "") == (wrong.code, wrong.out)
+    assert "did you mean `no-weight`?" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--gateway-api", "v2.0"], "known are v1.0 to v1.7"),
+        (["--kubernetes", "1.30"], "known are v1.31 to v1.37"),
+        (["--gateway-api", "v1.x"], "known are v1.0 to v1.7"),
+        (["--ignore", "admission"], "the API server will not ignore it"),
+        (["--ignore", "no-wait"], "did you mean `no-weight`?"),
+        (["--implementation", "isto"], "did you mean `istio`?"),
+        (["--implementation", "istio@0.1"], "no report of that version"),
+        (["--crds", "route.yaml"], "no CustomResourceDefinition"),
+        (["missing.yaml"], "missing.yaml does not exist"),
+        (["-", "-"], "only once"),
+        (["--from-cluster", "--channel", "standard"], "leave --gateway-api and --channel out"),
+    ],
+)
+def test_wrong_usage_says_what_there_is(canary: Canary, route: Path, arguments: list[str], says: str) -> None:
+    result = canary("validate", *arguments)
+    assert (2, "") == (result.code, result.out)
+    assert says in result.err
+
+
+def test_folders_lists_and_many_documents(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/a.yaml").write_text(ROUTE)
+    (tmp_path / "deep/er/a.yml").write_text(f"{GOOD}---\n---\n{GOOD.replace('shop', 'other')}")
+    items = json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "List",
+            "items": [{"apiVersion": "v1", "kind": "Secret", "metadata": {}}],
+        }
+    )
+    (tmp_path / "deep/list.json").write_text(items)
+    (tmp_path / "notes.txt").write_text("not yaml: [")
+    documents = json.loads(canary("validate", tmp_path, "-o", "json").out)["documents"]
+    assert [("HTTPRoute", True), ("HTTPRoute", True), ("Secret", False)] == [
+        (one["kind"], one["valid"]) for one in documents
+    ]
+    assert "metadata.name" == documents[-1]["findings"][0]["path"]
+    assert 0 < documents[-1]["findings"][0]["line"]
+
+
+def test_a_broken_file_does_not_hide_the_others(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [")
+    (tmp_path / "b.yaml").write_text(ROUTE)
+    result = canary("validate", tmp_path)
+    assert 1 == result.code
+    assert f"{tmp_path}/a.yaml:2:1: error" in result.out
+    assert f"{tmp_path}/b.yaml:12:11: error" in result.out
+
+
+CRD = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  names: {kind: Widget, plural: widgets}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties: {size: {type: integer}, kind: {type: string, default: big}}
+              x-kubernetes-validations: [{rule: "RULE", message: too big}]
+"""
+WIDGET = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\nspec: {size: 5}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "says"),
+    [
+        ("self.size < 9 && self.kind == 'big'", 0, "0 errors, 0 warnings"),
+        ("self.size < 5", 1, "spec: Invalid value: too big"),
+        ("quantity(self.size) < 5", 1, "the function `quantity()`"),
+    ],
+)
+def test_crds_of_others_are_judged_by_the_same_engine(
+    canary: Canary, tmp_path: Path, rule: str, code: int, says: str
+) -> None:
+    (tmp_path / "crd.yaml").write_text(CRD.replace("RULE", rule))
+    result = canary("validate", "-", "--crds", tmp_path / "crd.yaml", stdin=WIDGET.encode())
+    assert code == result.code
+    assert says in result.out
+
+
+def test_an_unknown_kind_is_said_and_not_called_valid(canary: Canary) -> None:
+    result = canary("validate", "-", "-o", "json", stdin=WIDGET.encode())
+    (document,) = json.loads(result.out)["documents"]
+    assert (0, None, "unknown-kind") == (result.code, document["valid"], document["findings"][0]["rule"])
+    text = WIDGET.replace("example.com/v1\nkind: Widget", "gateway.networking.k8s.io/v1\nkind: TLSRoute")
+    old = canary("validate", "-", "--gateway-api", "v1.4", stdin=text.encode())
+    assert 1 == old.code
+    assert 'no matches for kind "TLSRoute" in version "gateway.networking.k8s.io/v1"' in old.out
+    assert "v1.5 (standard) to v1.7 (experimental) serve it" in old.out
+
+
+def test_from_cluster_reads_the_crds_own_annotations(
+    canary: Canary, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in {**cluster.environment(), "KUBECTL_PATH": str(cluster.kubectl_path)}.items():
+        monkeypatch.setenv(key, value)
+    result = canary("validate", "-", "--from-cluster", stdin=GOOD.encode())
+    assert (0, "1 document, 0 errors, 0 warnings (Gateway API v1.7 standard, Kubernetes 1.37)\n") == (
+        result.code,
+        result.out,
+    )
+
+
+GATEWAY = """\
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: web}
+spec: {gatewayClassName: CLASS, listeners: [{name: http, port: 80, protocol: HTTP}]}
+"""
+METHOD = GOOD.replace("  rules:", "  parentRefs: [{name: gw}]\n  rules:").replace(
+    "{value: /a}}", "{value: /a}, method: GET}"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("gke-l7-rilb", "matching methods: not claimed by gke-gateway"), ("istio", None), ("mine", None)],
+)
+def test_the_gateways_class_says_what_is_supported(canary: Canary, name: str, says: str | None) -> None:
+    result = canary("validate", "-", stdin=(METHOD + GATEWAY.replace("CLASS", name)).encode())
+    assert 0 == result.code
+    assert (says in result.out) if says else ("0 warnings" in result.out)
+
+
+def test_claims_of_a_version_are_that_versions(canary: Canary) -> None:
+    text = GOOD.replace("    - matches", "    - name: a\n      matches").encode()
+    assert "0 warnings" in canary("validate", "-", "--implementation", "istio@1.31", stdin=text).out
+    old = canary("validate", "-", "--implementation", "cilium@1.16", stdin=text)
+    assert "rule names: unknown by cilium 1.16" in old.out
+    table = canary("validate", "--list-implementations").out
+    assert "envoy-gateway" in table
+    assert "traefik" in table
+
+
+CHANCE = random.Random(7)
+HOSTILE: dict[str, bytes] = {
+    "random bytes": CHANCE.randbytes(100_000),
+    "random text": "".join(CHANCE.choices("ab:-[]{}&*!|>'\"#%@`,? \n\t", k=100_000)).encode(),
+    "aliases": b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+        b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 9)) for n in range(9)
+    ),
+    "deep": b"[" * 100_000,
+    "deep mappings": b"".join(b" " * n + b"a:\n" for n in range(500)),
+    "itself": b"&a [*a]",
+    "binary": b"\x7fELF" + bytes(1000),
+    "UTF-16": GOOD.encode("utf-16"),
+    "surrogates": b"a: \xed\xa0\x80",
+    "nothing": b"",
+    "a comment": b"# nothing\n---\n",
+    "a scalar": b"42",
+    "a list": b"[1, 2]",
+    "odd kind": b"apiVersion: 1\nkind: [a]\nmetadata: 3\n",
+    "odd metadata": b"apiVersion: v1\nkind: Service\nmetadata: [a]\nspec: 3\n",
+    "odd spec": b"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a, labels: {a: 1}}\nspec: {rules: 3}\n",
+    "odd canary": b"apiVersion: kubectl-canary/v1alpha1\nkind: Canary\nspec: [a]\n",
+    "infinite": GOOD.replace("weight: 9", "weight: .inf").encode(),
+    "long": GOOD.replace("/a", "/" + "a" * 2_000_000).encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("output", ["text", "json", "sarif", "github", "junit"])
+def test_hostile_input_gets_a_verdict_or_an_error(canary: Canary, name: str, output: str) -> None:
+    result = canary("validate", "-", "-o", output, stdin=HOSTILE[name])
+    assert result.code in (1, 2), result
+    assert "Traceback" not in result.err
+    assert (result.out == "") is (result.code == 2)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()], ids=["BOM", "CRLF"]
+)
+def test_marks_and_line_ends_of_windows_are_read(canary: Canary, data: bytes) -> None:
+    assert 0 == canary("validate", "-", stdin=data).code
+
+
+def test_a_hundred_megabytes_are_refused_within_bounded_memory(tmp_path: Path) -> None:
+    file = tmp_path / "huge.yaml"
+    with file.open("wb") as out:
+        for _ in range(100):
+            out.write(b"# " + b"x" * 999_998 + b"\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "kubectl_canary", "validate", file],
+        env={**os.environ, "PYTHONPATH": str(SEED.parents[2])},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1_000_000_000, 1_000_000_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 1 == done.returncode
+    assert "larger than 64,000,000 bytes" in done.stdout
+    assert "" == done.stderr
