@@ -64,6 +64,12 @@ BUILT_IN_KINDS = (
     "io.k8s.api.rbac.v1.RoleBinding",
 )
 CLUSTER_SCOPED = {"Namespace"}
+# published as required, and not required by the server's code
+OPTIONAL = (
+    "io.k8s.api.core.v1.HTTPHeader",
+    "io.k8s.api.discovery.v1.ForNode",
+    "io.k8s.api.discovery.v1.ForZone",
+)
 # the server does not hold built-in kinds against these, it checks lists in code
 FOR_CLIENTS = ("x-kubernetes-patch-", "x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
 
@@ -216,15 +222,34 @@ def kubernetes_releases() -> dict[str, Any]:
 
 def built_in(name: str, definition: Schema) -> Schema:
     if name.endswith(".Quantity"):
-        return {"type": ["string", "number"]}
+        return {"type": ["string", "number"], "format": "quantity"}
     if name.endswith(".FieldsV1"):
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema = openapi.strict(definition)
-    if "x-kubernetes-group-version-kind" in schema:
+    if name.endswith(".IntOrString"):
+        schema |= {"minimum": -(2**31), "maximum": 2**31 - 1}
+    if name in BUILT_IN_KINDS:
         schema["required"] = sorted({"apiVersion", "kind", *schema.get("required", [])})
-        schema.pop("x-kubernetes-group-version-kind")
+    if name in OPTIONAL:
+        schema.pop("required")
+    schema.pop("x-kubernetes-group-version-kind", None)
     schema.get("properties", {}).pop("status", None)
-    return without_client_keywords(schema)
+    return bytes_as_numbers_too(without_client_keywords(schema))
+
+
+def bytes_as_numbers_too(node: Any) -> Any:
+    """Go reads bytes from base64, and from a list of numbers."""
+    if isinstance(node, list):
+        return [bytes_as_numbers_too(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("format") == "byte":
+        return {
+            **node,
+            "type": ["string", "array"],
+            "items": {"type": "integer", "minimum": 0, "maximum": 255},
+        }
+    return {key: bytes_as_numbers_too(child) for key, child in node.items()}
 
 
 def without_client_keywords(node: Any) -> Any:
@@ -250,7 +275,7 @@ def closure(definitions: Schema, roots: Any) -> set[str]:
 
 
 def point_canary_schema_at(kubernetes: str) -> None:
-    """Let `spec.container` and `spec.pod` accept every field of that release's Container and PodSpec."""
+    """Let the canary file accept that release's every field of Container and PodSpec, and every Gateway API."""
     file = SCHEMAS / "canary.schema.json"
     if not file.exists():
         return
@@ -268,6 +293,8 @@ def point_canary_schema_at(kubernetes: str) -> None:
         properties |= own | {
             field: {"$ref": f"{target}/{field}"} for field in sorted(fields) if field not in own
         }
+    known = canary["properties"]["spec"]["properties"]["gatewayAPI"]["properties"]["version"]
+    known["enum"] = list(reversed(GATEWAY_API))
     file.write_text(json.dumps(canary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

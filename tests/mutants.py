@@ -47,13 +47,14 @@ class Mutator:
 
     def mutant(self) -> Document:
         """A changed copy of one of the documents."""
-        document = copy.deepcopy(self.random.choice(self.documents))
+        original = self.random.choice(self.documents)
+        document = copy.deepcopy(original)
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
             found = list(places(document))
             if found:
                 holder, key = self.random.choice(found)
                 self.random.choice(CHANGES)(self, holder, key)
-        return document
+        return {**document, "apiVersion": original["apiVersion"], "kind": original["kind"]}
 
     def drop(self, holder: Any, key: str | int) -> None:
         del holder[key]

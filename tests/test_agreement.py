@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import agreement
+import cel_cases
+import jsonpatch
 import pytest
 from conftest import Cluster
 
@@ -37,59 +40,33 @@ def test_upstreams_invalid_examples_are_refused() -> None:
         assert any(verdict.judge(one, TARGET) for one in documents), file.name
 
 
-BUILT_IN = {
-    "Deployment": {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "a"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "a"}},
-            "template": {
-                "metadata": {"labels": {"app": "a"}},
-                "spec": {"containers": [{"name": "a", "image": "a", "ports": [{"containerPort": 80}]}]},
-            },
-        },
-    },
-    "Service": {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "a"},
-        "spec": {"selector": {"app": "a"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
-    },
-}
+def test_built_in_kinds_get_the_verdict_of_the_api_server(server: agreement.Server) -> None:
+    found = agreement.compared(server, TARGET, agreement.built_in_sample(1500))
+    assert [] == found.disagreements
+    assert 400 < found.accepted
+    assert 900 < found.refused
 
 
-@pytest.mark.parametrize(
-    ("kind", "path", "value"),
-    [
-        ("Deployment", ("spec", "replicas"), 3),
-        ("Deployment", ("spec", "replicas"), "3"),
-        ("Deployment", ("spec", "replicas"), 2**31),
-        ("Deployment", ("spec", "replicaz"), 3),
-        ("Deployment", ("spec", "selector"), None),
-        ("Deployment", ("spec", "template", "spec", "containers", 0, "image"), 1),
-        ("Deployment", ("spec", "template", "spec", "containers", 0, "env"), [{"name": "A", "value": 1}]),
-        ("Deployment", ("spec", "template", "spec", "containers", 0, "resources"), {"limits": {"cpu": 1, "memory": "1Gi"}}),
-        ("Deployment", ("spec", "template", "metadata", "labels", "version"), 1),
-        ("Deployment", ("spec", "strategy"), {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}),
-        ("Deployment", ("metadata", "name"), "A"),
-        ("Deployment", ("metadata", "labels"), {"a b": "c"}),
-        ("Deployment", ("metadata", "annotations"), {"a": None}),
-        ("Service", ("metadata", "name"), "1a"),
-        ("Service", ("metadata", "name"), "a.b"),
-        ("Service", ("spec", "ports", 0, "port"), "80"),
-        ("Service", ("spec", "ports", 0, "targetPort"), 8080),
-        ("Service", ("spec", "ports", 0, "prot"), "TCP"),
-        ("Service", ("spec", "selector"), {"app": None}),
-        ("Service", ("spec", "selector"), ["app"]),
-    ],
-)  # fmt: skip
-def test_built_in_kinds_get_the_verdict_of_the_api_server(
-    server: agreement.Server, kind: str, path: tuple[str | int, ...], value: Any
-) -> None:
-    document: Any = agreement.json.loads(agreement.json.dumps(BUILT_IN[kind]))
-    holder = document
-    for part in path[:-1]:
-        holder = holder.setdefault(part, {}) if isinstance(holder, dict) else holder[part]
-    holder[path[-1]] = value
-    assert bool(server.refusal(document)) is bool(verdict.judge(document, TARGET))
+def test_every_built_in_kind_is_in_the_sample() -> None:
+    kinds = {f"{one['apiVersion']} {one['kind']}" for one in agreement.built_in_sample(0)}
+    assert kinds == catalog.releases()["kubernetes"][TARGET.kubernetes]["kinds"].keys()
+
+
+CASES = json.loads(cel_cases.FILE.read_text(encoding="utf-8"))
+
+
+def test_every_cel_rule_has_a_pair_of_documents() -> None:
+    assert {site.id for site in cel_cases.sites()} == {one["id"] for one in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"][:60])
+def test_a_rule_is_kept_and_broken(server: agreement.Server, case: dict[str, Any]) -> None:
+    target = catalog.Target(channel=case["channel"])
+    keeps, breaks = case["keeps"], jsonpatch.apply_patch(case["keeps"], case["breaks"])
+    assert [] == verdict.judge(keeps, target)
+    messages = [finding.message for finding in verdict.judge(breaks, target) or []]
+    rule = case["id"].partition(": ")[2].strip()
+    assert f"Invalid value: {case['message'] or f'failed rule: {rule}'}" in messages
+    if case["channel"] == "standard":  # the server has that channel's CRDs
+        assert server.refusal(keeps) is None
+        assert (case["message"] or rule) in str(server.refusal(breaks))

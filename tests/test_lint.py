@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -44,6 +45,13 @@ def test_a_rule_says_why_and_where_that_is_written(rule: lint.Rule) -> None:
 def test_every_file_of_a_rule_is_listed() -> None:
     files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {"__init__", "world"}
     assert files == set(lint.MODULES)
+
+
+def test_the_page_is_made_from_the_rules() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import lint_page
+
+    assert lint_page.PAGE.read_text(encoding="utf-8") == lint_page.page(), "run scripts/lint_page.py"
 
 
 def route(name: str = "shop", **spec: Any) -> dict[str, Any]:

@@ -85,7 +85,9 @@ def test_a_phase_that_an_older_release_lacks_is_said_once(canary: Canary) -> Non
 
 
 @pytest.mark.parametrize("release", ["v1.0", "v1.3", "v1.4"])
-def test_a_canary_file_names_its_gateway_api(canary: Canary, canary_yaml: Callable[[str], Path], release: str) -> None:
+def test_a_canary_file_names_its_gateway_api(
+    canary: Canary, canary_yaml: Callable[[str], Path], release: str
+) -> None:
     text = SEED.read_text().replace("  phases:", f"  gatewayAPI: {{version: {release}}}\n  phases:", 1)
     text = text.replace("- mirror 20%", "")
     canary_yaml(text)

@@ -33,7 +33,7 @@ def complaints(value: Any, schema: Schema, above: Path = ()) -> Iterator[tuple[P
 
 def _checker() -> FormatChecker:
     checker = FormatChecker(formats=())
-    for name in ("ipv4", "ipv6", "date-time"):
+    for name in ("byte", "date-time", "ipv4", "ipv6", "quantity"):
         checker.checks(name, raises=ValueError)(_holding(name))
     return checker
 

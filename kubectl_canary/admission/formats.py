@@ -196,7 +196,22 @@ def date_time(text: str) -> None:
         raise ValueError(f"`{text}` is not an RFC 3339 time")
 
 
+def base64_bytes(text: str) -> None:
+    """Base64 as Go reads it: padded, line breaks anywhere."""
+    import base64  # rare
+
+    base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+
+
+def kubernetes_quantity(value: str | float) -> None:
+    """An amount such as `100m` or `64Mi`."""
+    from kubectl_canary.admission.builtin import quantity
+
+    quantity.parsed(value)
+
+
 CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
+    "byte": ((str,), base64_bytes),
     "date-time": ((str,), date_time),
     "dns-label": ((str,), dns_label),
     "dns-name": ((str,), dns_name),
@@ -209,6 +224,7 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "ipv6": ((str,), ipv6),
     "percentage": ((str,), percentage),
     "port-or-name": ((str, int), port_or_name),
+    "quantity": ((str, int, float), kubernetes_quantity),
     "route-hostname": ((str,), route_hostname),
 }
 

@@ -56,7 +56,7 @@ def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator
     yield from _name(metadata, _check_of(document.get("kind", ""), target))
     yield from _namespace(metadata, kind)
     yield from _labels(metadata.get("labels") or {})
-    yield from _annotations(metadata.get("annotations") or {})
+    yield from annotation_complaints(("metadata", "annotations"), metadata.get("annotations") or {})
     yield from _finalizers(metadata.get("finalizers") or [], kind)
     yield from _owners(metadata.get("ownerReferences") or [])
     for key in TIMES:
@@ -74,6 +74,11 @@ def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator
 def subdomain(text: str) -> str | None:
     """What is wrong with an RFC 1123 subdomain; None where it is one."""
     return _too_long(text, 253) or (None if SUBDOMAIN.match(text) else SUBDOMAIN_WORDS)
+
+
+def prefix_of(check: Check) -> Check:
+    """What is wrong with the beginning of a name: it may end with a dash."""
+    return lambda text: check(f"{text[:-1]}a" if text.endswith("-") and len(text) > 1 else text)
 
 
 def label(text: str) -> str | None:
@@ -110,6 +115,22 @@ def label_value(text: str) -> str | None:
     return _too_long(text, 63) or (None if not text or QUALIFIED.match(text) else VALUE_WORDS)
 
 
+def path_segment(text: str) -> str | None:
+    """What is wrong with a name that may hold anything but a path; None where it is one."""
+    return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
+
+
+def annotation_complaints(path: Path, given: dict[str, str | None]) -> Iterator[Complaint]:
+    """What is wrong with the keys and the size of annotations."""
+    for key in given:
+        problem = qualified_name(key.lower())
+        if problem:
+            yield (*path, key), f"Invalid value: {shown(key)}: {problem}"
+    size = sum(len(text.encode("utf-8", "replace")) for pair in given.items() for text in pair if text)
+    if size > MAX_ANNOTATIONS:
+        yield path, f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"
+
+
 def is_time(text: Any) -> bool:
     """RFC 3339, as Go reads it."""
     if not isinstance(text, str) or not TIME.match(text):
@@ -127,15 +148,12 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _path_segment(text: str) -> str | None:
-    return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
-
-
 NAMES: dict[str, Check] = {
     "Service": label_1035,
     "Namespace": label,
-    "Role": _path_segment,
-    "RoleBinding": _path_segment,
+    "PodDisruptionBudget": path_segment,
+    "Role": path_segment,
+    "RoleBinding": path_segment,
 }
 
 
@@ -153,8 +171,7 @@ def _check_of(kind: str, target: Target) -> Check:
 def _name(metadata: dict[str, Any], check: Check) -> Iterator[Complaint]:
     name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
     if prefix:
-        masked = f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix
-        problem = check(masked)
+        problem = prefix_of(check)(prefix)
         if problem:
             yield ("metadata", "generateName"), f"Invalid value: {shown(prefix)}: {problem}"
     if name:
@@ -180,16 +197,6 @@ def _labels(labels: dict[str, str | None]) -> Iterator[Complaint]:
         problem = label_value(value or "")
         if problem:
             yield ("metadata", "labels", key), f"Invalid value: {shown(value)}: {problem}"
-
-
-def _annotations(annotations: dict[str, str | None]) -> Iterator[Complaint]:
-    for key in annotations:
-        problem = qualified_name(key.lower())
-        if problem:
-            yield ("metadata", "annotations", key), f"Invalid value: {shown(key)}: {problem}"
-    size = sum(len(text.encode("utf-8", "replace")) for pair in annotations.items() for text in pair if text)
-    if size > MAX_ANNOTATIONS:
-        yield ("metadata", "annotations"), f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"
 
 
 def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[Complaint]:

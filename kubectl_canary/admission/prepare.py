@@ -12,6 +12,8 @@ from typing import Any
 from kubectl_canary.admission.catalog import Schema
 from kubectl_canary.findings import Path
 
+EMPTY: dict[Any, Any] = {"string": "", "object": {}, "integer": 0, "boolean": False, "array": []}
+
 
 def prepared(value: Any, schema: Schema, unknown: list[Path] | None, path: Path = ()) -> Any:
     """A prepared copy of the value; the paths of unknown fields are added to `unknown`, or kept where it is None."""
@@ -34,6 +36,30 @@ def prepared(value: Any, schema: Schema, unknown: list[Path] | None, path: Path 
         if key not in found and "default" in known:
             found[key] = prepared(copy.deepcopy(known["default"]), known, unknown, (*path, key))
     return found
+
+
+def without_nulls(value: Any, schema: Schema) -> Any:
+    """A copy in which a null in a list or map is what Go reads it as: the empty value of its type."""
+    if isinstance(value, list):
+        return [_item(one, schema.get("items", {})) for one in value]
+    if not isinstance(value, dict):
+        return value
+    properties: dict[str, Schema] = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    items: Schema = others if isinstance(others, dict) else {}
+    return {
+        key: without_nulls(child, properties[key]) if key in properties else _item(child, items)
+        for key, child in value.items()
+    }
+
+
+def _item(value: Any, schema: Schema) -> Any:
+    if value is not None:
+        return without_nulls(value, schema)
+    kind = schema.get("type")
+    return (
+        "0" if schema.get("format") == "quantity" else EMPTY.get(kind[0] if isinstance(kind, list) else kind)
+    )
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:

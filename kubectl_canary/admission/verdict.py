@@ -85,6 +85,8 @@ def _complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterato
     yield from _metadata(document, kind, target)
     known = {key: value for key, value in document.items() if key != "status"}
     unknown: list[Path] = []
+    if not kind.custom:
+        known = prepare.without_nulls(known, kind.schema)
     value = prepare.prepared({**known, "metadata": {}}, kind.schema, unknown)
     for path in unknown:
         yield path, f'unknown field "{path_text(path)}"'
@@ -92,6 +94,10 @@ def _complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterato
         from kubectl_canary.admission import explain
 
         yield from explain.complaints(value, kind.schema)
+    elif not kind.custom:
+        from kubectl_canary.admission import builtin
+
+        yield from builtin.complaints(value)
 
 
 def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[tuple[Path, str]]:

@@ -56,7 +56,10 @@ PROGRAMS = {
     "kubeconform": Program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
     "validate-krew-manifest": Program("krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"),
 }
-ON_REQUEST = {"helm": Program("helm", "helm.sh/helm/v4/cmd/helm")}
+ON_REQUEST = {
+    "helm": Program("helm", "helm.sh/helm/v4/cmd/helm"),
+    "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
+}
 CRDS = "gateway-api-crds"
 
 

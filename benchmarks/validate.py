@@ -1,0 +1,112 @@
+"""`validate` beside kubeconform and kubectl-validate: whole processes on one manifest, then on many documents.
+
+    make bench-validate
+
+The manifest is a phase of the example release, RUNS times in turn. The many are DOCUMENTS documents in one file of
+100 parts: the same phase under other names, all valid. Peak memory is that of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import start
+import yaml
+
+sys.path.insert(0, str(start.ROOT / "tests"))
+import agreement
+import comparison
+from apiserver import build
+
+from kubectl_canary.admission import catalog
+
+DOCUMENTS = 10_000
+PARTS = 100
+
+
+def main() -> None:
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "kubectl_canary", "templates", "schemas"],
+        cwd=start.ROOT,
+        check=True,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        one, many = Path(scratch, "one"), Path(scratch, "many")
+        documents = example()
+        write(one, [documents])
+        write(many, list(parts(documents)))
+        compare(one, len(documents), start.RUNS)
+        compare(many, DOCUMENTS, 1)
+
+
+def example() -> list[dict[str, object]]:
+    """The documents of a phase of the example release."""
+    command = [str(start.BIN / "kubectl-canary"), "render", "--phase", "5%", "-f", str(start.EXAMPLE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def parts(documents: list[dict[str, object]]) -> list[list[dict[str, object]]]:
+    """DOCUMENTS documents with names of their own, in PARTS lists."""
+    made = []
+    for number in range(DOCUMENTS):
+        copy = json.loads(json.dumps(documents[number % len(documents)]))
+        copy["metadata"]["name"] += f"-{number}"
+        made.append(copy)
+    size = DOCUMENTS // PARTS
+    return [made[begin : begin + size] for begin in range(0, DOCUMENTS, size)]
+
+
+def write(folder: Path, files: list[list[dict[str, object]]]) -> None:
+    folder.mkdir()
+    for number, documents in enumerate(files):
+        text = yaml.dump_all(documents, Dumper=yaml.CSafeDumper)
+        (folder / f"{number}.yaml").write_text(text, encoding="utf-8")
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """What judges a folder."""
+    target = catalog.Target()
+    canary = [str(start.BIN / "kubectl-canary"), "validate", str(folder)]
+    locations = []
+    for place in (f"kubernetes/{target.kubernetes}", f"gateway-api/{target.gateway_api}/{target.channel}"):
+        template = f"{comparison.SCHEMAS / place}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+        locations += ["-schema-location", template]
+    return {
+        "kubectl canary validate --admission-only": [*canary, "--admission-only"],
+        "kubectl canary validate": canary,
+        "kubeconform -strict": [str(build.ensure("kubeconform")), "-strict", *locations, str(folder)],
+        "kubectl-validate": [
+            str(build.ensure("kubectl-validate")),
+            f"--local-crds={agreement.crds(target)}",
+            f"--version={comparison.KUBERNETES_OF_KUBECTL_VALIDATE}",
+            str(folder),
+        ],
+    }
+
+
+def compare(folder: Path, documents: int, runs: int) -> None:
+    found = commands(folder)
+    figures: dict[str, list[tuple[float, int]]] = {name: [] for name in found}
+    if runs > 1:
+        for command in found.values():
+            start.measure(command)
+    for _ in range(runs):
+        for name, command in found.items():
+            figures[name].append(start.measure(command))
+    print(
+        f"{f'{documents:,} documents':42}{'median':>10}{'a second':>10}{'peak':>10}   ({runs} runs each, in turn)"
+    )
+    for name, measured in figures.items():
+        median = statistics.median(seconds for seconds, _ in measured)
+        peak = max(kilobytes for _, kilobytes in measured) / 1024
+        print(f"{name:42}{median * 1000:>7.0f} ms{documents / median:>10,.0f}{peak:>7.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
