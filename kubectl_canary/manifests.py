@@ -44,6 +44,7 @@ class Manifest:
 def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
     """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
 
+    JSON patches (RFC 6902) that lie in a folder beside the manifests are passed over.
     Raises UsageError for names that do not exist, WorldError for what cannot be read.
     """
     if list(names).count("-") > 1:
@@ -56,8 +57,15 @@ def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
         except Refused as refused:
             findings += refused.findings
             continue
-        found += [one for index, document in enumerate(documents) for one in _objects(document, index)]
+        if name in names or not (len(documents) == 1 and _is_patch(documents[0].value)):
+            found += [one for index, document in enumerate(documents) for one in _objects(document, index)]
     return found, findings
+
+
+def _is_patch(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and {"op", "path"} <= one.keys() for one in value
+    )
 
 
 def _files(names: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
+import agreement
+import jsonschema
 import pytest
 from conftest import SEED, Cluster, Result
 
@@ -173,6 +175,22 @@ def test_sarif_is_what_code_scanning_reads(canary: Canary, route: Path) -> None:
     } == result["locations"][0]["physicalLocation"]
 
 
+SARIF = "github.com/owenrumney/go-sarif/v3@v3.3.1"
+
+
+def test_sarif_follows_its_schema(canary: Canary, route: Path) -> None:
+    """The OASIS schema of SARIF 2.1.0, as a Go module carries it."""
+    source = (agreement.module(SARIF) / "pkg/report/v210/sarif/schema.go").read_text(encoding="utf-8")
+    schema = json.loads(source.partition("`")[2].rpartition("`")[0])
+    (route.parent / "other.yaml").write_text("a: [\n")
+    for arguments in (["route.yaml"], ["."], ["route.yaml", "--admission-only"]):
+        sarif = json.loads(canary("validate", *arguments, "-o", "sarif").out)
+        jsonschema.Draft4Validator(schema).validate(sarif)
+        assert sarif["runs"][0]["results"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft4Validator(schema).validate({**sarif, "version": "2"})
+
+
 def test_github_shows_it_at_its_line(canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a,b:c.yaml").write_text(ROUTE)
@@ -244,6 +262,18 @@ def test_folders_lists_and_many_documents(canary: Canary, tmp_path: Path) -> Non
     ]
     assert "metadata.name" == documents[-1]["findings"][0]["path"]
     assert 0 < documents[-1]["findings"][0]["line"]
+
+
+def test_every_rendered_folder_is_valid(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert 0 == canary("render", "-f", SEED, "--all", "-o", "dir=rendered").code
+    assert list(Path("rendered").rglob("*.patch.json"))
+    result = canary("validate", "rendered")
+    assert (0, True) == (result.code, "0 errors, 0 warnings" in result.out)
+    patch = next(Path("rendered").rglob("*.patch.json"))
+    assert "is not a Kubernetes object" in canary("validate", patch).out
 
 
 def test_a_broken_file_does_not_hide_the_others(canary: Canary, tmp_path: Path) -> None:

@@ -43,11 +43,15 @@ spec: {parentRefs: [{name: gw}], hostnames: [a.example.com]}
 
 def check(world: World) -> Iterator[Complaint]:
     """GRPCRoutes that share a parent and a hostname with an HTTPRoute."""
+    taken = {
+        (parent, name): http
+        for http in world.of("HTTPRoute")
+        for parent in parents(http)
+        for name in hostnames(http)
+    }
     for grpc in world.of("GRPCRoute"):
-        for http in world.of("HTTPRoute"):
-            names = sorted(set(hostnames(grpc)) & set(hostnames(http)))
-            if names and set(parents(grpc)) & set(parents(http)):
-                message = (
-                    f"HTTPRoute {http.name} has the hostname `{names[0]}` on the same parent: one is refused"
-                )
-                yield grpc.complaint(("spec", "hostnames"), message, "give them different hostnames")
+        both = [(parent, name) for parent in parents(grpc) for name in hostnames(grpc)]
+        found = sorted({name: taken[key] for key in both for name in key[1:] if key in taken}.items())
+        for name, http in found[:1]:
+            message = f"HTTPRoute {http.name} has the hostname `{name}` on the same parent: one is refused"
+            yield grpc.complaint(("spec", "hostnames"), message, "give them different hostnames")

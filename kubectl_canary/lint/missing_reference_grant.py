@@ -47,13 +47,10 @@ def _is_granted(world: World, one: Backend) -> bool:
     group, kind, _, name, _ = one.key
     wanted = (one.route.group, one.route.kind, one.route.namespace)
     return any(
-        grant.namespace == one.namespace
-        and any(
-            (who["group"], who["kind"], who["namespace"]) == wanted for who in grant.spec.get("from") or []
-        )
+        any((who["group"], who["kind"], who["namespace"]) == wanted for who in grant.spec.get("from") or [])
         and any(
             (to.get("group", ""), to["kind"]) == (group, kind) and to.get("name", name) == name
             for to in grant.spec.get("to") or []
         )
-        for grant in world.of("ReferenceGrant")
+        for grant in world.there(one.namespace, "ReferenceGrant")
     )

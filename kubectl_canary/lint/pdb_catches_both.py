@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.lint.world import Complaint, World, pod_labels, selects, tracks
+from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
@@ -91,12 +91,11 @@ spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
 
 def check(world: World) -> Iterator[Complaint]:
     """Budgets that cover the pods of both sides of a split."""
-    pairs = list(tracks(world))
     for budget in world.of("PodDisruptionBudget"):
         selector = (budget.spec.get("selector") or {}).get("matchLabels")
-        for first, second in pairs:
+        for first, second in world.tracks.get(budget.namespace, ()):
             both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
-            if budget.namespace == first.namespace == second.namespace and both:
+            if both:
                 message = f"covers the pods of {first.name} and of {second.name} as if they were one"
                 yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")
                 break

@@ -41,14 +41,7 @@ def check(world: World) -> Iterator[Complaint]:
     """Workloads with `replicas` that a HorizontalPodAutoscaler scales."""
     for scaler in world.of("HorizontalPodAutoscaler"):
         target = scaler.spec["scaleTargetRef"]
-        for one in world.of(*WORKLOADS):
-            is_target = (one.kind, one.name, one.namespace) == (
-                target["kind"],
-                target["name"],
-                scaler.namespace,
-            )
-            if is_target and one.spec.get("replicas") is not None:
-                message = (
-                    f"HorizontalPodAutoscaler {scaler.name} scales it too: each apply undoes what it did"
-                )
-                yield one.complaint(("spec", "replicas"), message, "leave `replicas` out")
+        one = world.find(target["kind"], scaler.namespace, target["name"])
+        if one is not None and one.kind in WORKLOADS and one.spec.get("replicas") is not None:
+            message = f"HorizontalPodAutoscaler {scaler.name} scales it too: each apply undoes what it did"
+            yield one.complaint(("spec", "replicas"), message, "leave `replicas` out")

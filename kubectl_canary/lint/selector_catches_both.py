@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.lint.world import Complaint, World, pod_labels, selects, tracks
+from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
 
 SEVERITY = "error"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/service/"
@@ -78,12 +78,11 @@ spec:
 
 def check(world: World) -> Iterator[Complaint]:
     """Services behind a split that select the pods of both of its sides."""
-    pairs = list(tracks(world))
     for service in world.of("Service"):
-        for first, second in pairs:
+        for first, second in world.tracks.get(service.namespace, ()):
             selector = service.spec.get("selector")
             both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
-            if service.namespace == first.namespace == second.namespace and both:
+            if both:
                 message = (
                     f"selects the pods of {first.name} and of {second.name}: requests get past the split"
                 )

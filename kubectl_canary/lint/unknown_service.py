@@ -46,7 +46,7 @@ def check(world: World) -> Iterator[Complaint]:
     for route in world.routes:
         for group in backends(route):
             for one in group:
-                if one.is_service and world.has_any("Service", one.namespace):
+                if one.is_service and world.there(one.namespace, "Service"):
                     yield from _of_backend(world, one)
 
 

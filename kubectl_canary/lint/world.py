@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,8 @@ from kubectl_canary.findings import Path
 
 GATEWAY = "gateway.networking.k8s.io"
 ROUTES = ("HTTPRoute", "GRPCRoute")
+Identity = tuple[str, str, str]
+
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -49,6 +53,11 @@ class Object:
     def namespace(self) -> str:
         """Its namespace; empty where kubectl decides."""
         return str(self.value["metadata"].get("namespace") or "")
+
+    @property
+    def identity(self) -> Identity:
+        """What makes it the same object as another document's."""
+        return self.kind, self.namespace, self.name
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -107,26 +116,56 @@ class World:
     """The objects of a set, by what rules ask for."""
 
     def __init__(self, objects: Sequence[dict[str, Any]]) -> None:
-        self.objects = [
-            Object(number, one) for number, one in enumerate(objects) if isinstance(one.get("metadata"), dict)
-        ]
+        self.kinds: dict[str, list[Object]] = {}
+        self.places: dict[tuple[str, str], list[Object]] = {}
+        self.names: dict[Identity, Object] = {}
+        for number, one in enumerate(objects):
+            if isinstance(one.get("metadata"), dict):
+                made = Object(number, one)
+                self.kinds.setdefault(made.kind, []).append(made)
+                self.places.setdefault((made.kind, made.namespace), []).append(made)
+                self.names.setdefault(made.identity, made)
 
     def of(self, *kinds: str) -> list[Object]:
         """The objects of some kinds."""
-        return [one for one in self.objects if one.kind in kinds]
+        return [one for kind in kinds for one in self.kinds.get(kind, [])]
 
-    @property
+    def there(self, namespace: str, *kinds: str) -> list[Object]:
+        """The objects of some kinds in a namespace."""
+        return [one for kind in kinds for one in self.places.get((kind, namespace), [])]
+
+    @functools.cached_property
     def routes(self) -> list[Object]:
         """HTTPRoutes and GRPCRoutes."""
         return [one for one in self.of(*ROUTES) if one.group == GATEWAY]
 
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object of that name."""
-        return next((one for one in self.of(kind) if (one.namespace, one.name) == (namespace, name)), None)
+        return self.names.get((kind, namespace, name))
 
-    def has_any(self, kind: str, namespace: str) -> bool:
-        """Whether the set has an object of a kind in a namespace."""
-        return any(one.namespace == namespace for one in self.of(kind))
+    @functools.cached_property
+    def tracks(self) -> dict[str, list[tuple[Object, Object]]]:
+        """By namespace, the pairs of workloads between which a rule of a route splits: behind two of its Services."""
+        found: dict[tuple[Identity, Identity], tuple[Object, Object]] = {}
+        for route in self.routes:
+            for group in backends(route):
+                owners = {owner.identity: owner for one in group for owner in self._owners(one)}
+                for first, other in itertools.combinations(owners.values(), 2):
+                    if first.namespace == other.namespace:
+                        found[first.identity, other.identity] = first, other
+        pairs: dict[str, list[tuple[Object, Object]]] = {}
+        for pair in found.values():
+            pairs.setdefault(pair[0].namespace, []).append(pair)
+        return pairs
+
+    def _owners(self, backend: Backend) -> Iterator[Object]:
+        """The workloads whose pods a backend's Service selects."""
+        name = str(backend.value["name"])
+        service = self.find("Service", backend.namespace, name) if backend.is_service else None
+        if service is not None:
+            for workload in self.there(service.namespace, *WORKLOADS):
+                if selects(service.spec.get("selector"), pod_labels(workload)):
+                    yield workload
 
 
 def rules(route: Object) -> list[dict[str, Any]]:
@@ -169,23 +208,3 @@ def pod_labels(workload: Object) -> dict[str, str]:
     """The labels of a workload's pods."""
     labels: dict[str, str] = workload.spec.get("template", {}).get("metadata", {}).get("labels") or {}
     return labels
-
-
-def tracks(world: World) -> Iterator[tuple[Object, Object]]:
-    """The pairs of workloads between which a rule of a route splits: selected by two of its Services."""
-    for route in world.routes:
-        for group in backends(route):
-            owners = [owner for one in group for owner in _owners(world, one)]
-            unique = list({(one.kind, one.namespace, one.name): one for one in owners}.values())
-            for index, first in enumerate(unique):
-                yield from ((first, other) for other in unique[index + 1 :])
-
-
-def _owners(world: World, backend: Backend) -> Iterator[Object]:
-    service = world.find("Service", backend.namespace, backend.value["name"]) if backend.is_service else None
-    if service is None:
-        return
-    for workload in world.of(*WORKLOADS):
-        same_namespace = workload.namespace == service.namespace
-        if same_namespace and selects(service.spec.get("selector"), pod_labels(workload)):
-            yield workload

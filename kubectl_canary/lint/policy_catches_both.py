@@ -1,0 +1,108 @@
+"""A NetworkPolicy over both versions cannot let the canary have less, or more, than stable has.
+
+A port or peer that only the new version needs is opened for the old one as well, and a change of the policy meets both
+at once. That is right where the versions need the same; where they do not, each needs a policy of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
+
+SEVERITY = "warning"
+SOURCE = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {app: shop, version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop-canary}
+spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {app: shop, version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {app: shop}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Policies that name pods by labels which both sides of a split have."""
+    for policy in world.of("NetworkPolicy"):
+        selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
+        for first, second in world.tracks.get(policy.namespace, ()):
+            both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
+            if both:
+                message = f"covers the pods of {first.name} and of {second.name}: a change meets both at once"
+                hint = "give each a policy of its own, or ignore this where both need the same"
+                yield policy.complaint(("spec", "podSelector"), message, hint)
+                break

@@ -1,0 +1,114 @@
+"""A NetworkPolicy covers one version's pods, and nothing covers the other's: the versions have different networks.
+
+Pods that no policy selects take traffic from everywhere; where another policy denies all, they take none. Either way
+the canary shows what its network does, not what its code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.lint.world import Complaint, Object, World, pod_labels, selects
+
+SEVERITY = "warning"
+SOURCE = (
+    "https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation"
+)
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {app: shop, version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop-canary}
+spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  rules:
+    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {version: stable}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-canary}
+spec: {selector: {version: canary}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop, version: stable}}
+  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop-canary}
+spec:
+  selector: {matchLabels: {app: shop, version: canary}}
+  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Splits of whose sides only one is covered by policies of the set."""
+    for first, second in (pair for pairs in world.tracks.values() for pair in pairs):
+        policies = world.there(first.namespace, "NetworkPolicy")
+        for own, other in ((first, second), (second, first)):
+            found = [one for one in policies if _covers(one, own)]
+            if found and not any(_covers(one, other) for one in policies):
+                message = f"covers the pods of {own.name}, and no policy here those of {other.name}"
+                yield found[0].complaint(("spec", "podSelector"), message, f"add a policy for {other.name}")
+
+
+def _covers(policy: Object, workload: Object) -> bool:
+    given = policy.spec.get("podSelector") or {}
+    everything = not given.get("matchLabels") and not given.get("matchExpressions")
+    return everything or selects(given.get("matchLabels"), pod_labels(workload))
