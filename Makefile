@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test agreement races lint types ci bench bench-rollback schemas clean
+.PHONY: demo test agreement races lint types ci bench bench-rollback bench-validate comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -25,6 +25,10 @@ agreement: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
 	$(BIN)/python tests/agreement.py
 
+comparison: .venv/.ready-to-test
+	$(BIN)/python tests/tools/build.py
+	$(BIN)/python tests/comparison.py
+
 races: .venv/.ready-to-test
 	$(BIN)/python tests/races.py 10000
 
@@ -41,6 +45,9 @@ bench: .venv/.ready-to-test
 
 bench-rollback: .venv/.ready-to-test
 	$(BIN)/python benchmarks/rollback.py
+
+bench-validate: .venv/.ready-to-test
+	$(BIN)/python benchmarks/validate.py
 
 schemas: .venv/.ready-to-test
 	KUBECTL_CANARY_GO="$$($(BIN)/python -c 'import sys; sys.path.insert(0, "tests/tools"); import build; print(build.go())')" \

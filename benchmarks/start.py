@@ -8,13 +8,10 @@ Each command runs RUNS times, all in turn, after one warm-up of each. Printed ar
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +21,7 @@ EXAMPLE = ROOT / "examples/my-app/canary.yaml"
 
 sys.path.insert(0, str(ROOT / "tests/tools"))
 import build
+from measure import measure
 
 
 def main() -> None:
@@ -66,19 +64,6 @@ def main() -> None:
 def kinds_of(command: list[str]) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return sorted(re.findall(r"^kind: (\w+)", done.stdout, re.MULTILINE))
-
-
-def measure(command: list[str]) -> tuple[float, int]:
-    """Seconds from start to end, and the peak memory in KiB."""
-    with tempfile.TemporaryFile() as out:
-        start = time.perf_counter()
-        pid = os.posix_spawn(
-            command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out.fileno(), 1)]
-        )
-        _, status, usage = os.wait4(pid, 0)
-        seconds = time.perf_counter() - start
-    assert status == 0, command
-    return seconds, usage.ru_maxrss
 
 
 if __name__ == "__main__":
