@@ -244,11 +244,8 @@ def bytes_as_numbers_too(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     if node.get("format") == "byte":
-        return {
-            **node,
-            "type": ["string", "array"],
-            "items": {"type": "integer", "minimum": 0, "maximum": 255},
-        }
+        items = {"type": "integer", "minimum": 0, "maximum": 255}
+        return {**node, "format": "base64", "type": ["string", "array"], "items": items}
     return {key: bytes_as_numbers_too(child) for key, child in node.items()}
 
 

@@ -1,10 +1,10 @@
 """Hold our verdicts against a real API server's, for releases and channels of the Gateway API.
 
-    python tests/agreement.py [MUTANTS] [RELEASE/CHANNEL | kubernetes ...]
+    python tests/agreement.py [MUTANTS] [RELEASE/CHANNEL | kubernetes | others ...]
 
 Judges upstream's examples, its invalid examples and its conformance manifests, and that many changed copies of them
 for each release and channel (3,000 unless told), by a server-side dry run with strict fields; then five times as many
-of the built-in kinds. Prints a table and every disagreement; ends with 1 where there is one.
+of the built-in kinds, and as many of kinds that well-known projects define. Prints a table and every disagreement; ends with 1 where there is one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import contextlib
 import functools
 import http.client
 import json
+import random
 import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ import mutants
 import yaml
 from apiserver import build
 
-from kubectl_canary.admission import catalog, verdict
+from kubectl_canary.admission import catalog, openapi, verdict
+from kubectl_canary.admission.unsupported import Unsupported
 
 Document = dict[str, Any]
 
@@ -39,6 +41,13 @@ WORKERS = 8
 BUILT_IN = Path(__file__).parent / "manifests/builtin.yaml"
 NEAR_RULES = Path(__file__).parent / "cel_cases.json"
 KUBERNETES = "kubernetes"
+PROJECTS = "others"
+OTHERS = {
+    "github.com/argoproj/argo-rollouts@v1.10.2": "manifests/crds/*-crd.yaml",
+    "github.com/cert-manager/cert-manager@v1.21.2": "deploy/crds/*.yaml",
+    "github.com/fluxcd/flagger@v1.36.1": "artifacts/flagger/crd.yaml",
+    "istio.io/api@v1.31.4": "kubernetes/customresourcedefinitions.gen.yaml",
+}
 # ranges of addresses and ports are the cluster's own
 ONLY_A_CLUSTER_KNOWS = ("failed to allocate IP", "provided port is not in the valid range")
 
@@ -50,6 +59,7 @@ class Agreement:
     accepted: int = 0
     refused: int = 0
     worded: int = 0
+    unsupported: int = 0
     disagreements: list[tuple[Document, str, str]] = field(default_factory=list)
 
     def add(self, document: Document, said: str | None, ours: Sequence[Any]) -> None:
@@ -79,21 +89,18 @@ class Server:
         self.kubectl = [str(build.ensure("kubectl")), f"--kubeconfig={kubeconfig}"]
         self.plurals: dict[str, tuple[str, bool]] = {}
 
-    def install(self, folder: Path) -> None:
-        """Replace all CRDs by those of a folder."""
-        self.run(
-            "delete",
-            "validatingadmissionpolicybindings,validatingadmissionpolicies,crd",
-            "--all",
-            "--wait=false",
-        )
+    def install(self, wanted: Path | list[Document]) -> None:
+        """Replace all CRDs by those of a folder, or by these."""
+        kinds = "validatingadmissionpolicybindings,validatingadmissionpolicies,crd"
+        self.run("delete", kinds, "--all", "--wait=false")
         self.wait_until_deleted()
-        files = [
-            f"--filename={file}"
-            for file in sorted(folder.glob("gateway.networking*.yaml"))
-            if "vap" not in file.name
-        ]
-        self.run("create", *files)
+        with tempfile.TemporaryDirectory() as scratch:
+            if isinstance(wanted, Path):
+                files = [one for one in wanted.glob("gateway.networking*.yaml") if "vap" not in one.name]
+            else:
+                files = [Path(scratch, "crds.json")]
+                files[0].write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}))
+            self.run("create", *(f"--filename={file}" for file in sorted(files)))
         self.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
     def wait_until_deleted(self) -> None:
@@ -208,6 +215,40 @@ def built_in_sample(count: int, seed: str = "") -> list[Document]:
     return [*documents, *map(plain, mutants.Mutator(weighted, f"kubernetes{seed}").mutants(count))]
 
 
+@functools.cache
+def others() -> list[Document]:
+    """The CustomResourceDefinitions of other projects."""
+    found: dict[str, Document] = {}
+    for name, pattern in OTHERS.items():
+        for file in sorted(module(name).glob(pattern)):
+            for one in yaml.load_all(file.read_text(encoding="utf-8"), yaml.CSafeLoader):
+                if one and one["kind"] == "CustomResourceDefinition":
+                    one.pop("status", None)
+                    found[one["metadata"]["name"]] = one
+    return list(found.values())
+
+
+def others_target() -> catalog.Target:
+    """The newest releases, and the kinds of others."""
+    return catalog.Target(others={key: kind for crd in others() for key, kind in openapi.kinds(crd).items()})
+
+
+def others_sample(count: int) -> list[Document]:
+    """Made-up documents of each kind of others, and mutants of them: that many in all."""
+    target = others_target()
+    each = count // len(target.others) // 2 + 1
+    found: list[Document] = []
+    for key, kind in target.others.items():
+        maker = mutants.Maker(random.Random(key))
+        api_version, name = key.split()
+        known = {"apiVersion": api_version, "kind": name, "metadata": {"name": "a"}}
+        made = [
+            maker.value(kind.schema, maker.random.choice((0, 0.1, 0.3, 0.6))) | known for _ in range(each)
+        ]
+        found += [plain(one) for one in (*made, *mutants.Mutator(made, key).mutants(each))]
+    return found
+
+
 def serves(target: catalog.Target, document: Document) -> bool:
     kind = target.find(str(document.get("apiVersion")), str(document.get("kind")))
     return kind is not None and kind.custom
@@ -231,22 +272,41 @@ def compared(server: Server, target: catalog.Target, documents: Sequence[Documen
     """Both verdicts on every document."""
     found = Agreement()
     for document, said in zip(documents, server.refusals(documents), strict=True):
-        found.add(document, said, verdict.judge(document, target) or [])
+        try:
+            found.add(document, said, verdict.judge(document, target) or [])
+        except Unsupported:
+            found.unsupported += 1
     return found
 
 
-def samples(names: Sequence[str]) -> Iterator[tuple[str, catalog.Target, Path | None]]:
-    """What to compare: its title, its target and the folder of its CRDs."""
+@dataclass
+class Sample:
+    """What to compare: its title, its target, the CRDs that it needs, and documents, that many changed ones."""
+
+    title: str
+    target: catalog.Target
+    crds: Path | list[Document] | None
+    documents: Callable[[int], list[Document]]
+
+
+def samples(names: Sequence[str]) -> Iterator[Sample]:
+    """Everything that is asked for; all without names."""
     releases = [
         f"{release}/{channel}" for release in catalog.in_order("gatewayAPI") for channel in catalog.CHANNELS
     ]
-    for name in names or [*releases, KUBERNETES]:
+    for name in names or [*releases, KUBERNETES, PROJECTS]:
         if name == KUBERNETES:
             target = catalog.Target()
-            yield f"Kubernetes {target.kubernetes}", target, None
+            yield Sample(
+                f"Kubernetes {target.kubernetes}", target, None, lambda count: built_in_sample(5 * count)
+            )
+        elif name == PROJECTS:
+            title = f"{len(others())} kinds of other projects"
+            yield Sample(title, others_target(), others(), lambda count: others_sample(5 * count))
         else:
             target = catalog.Target(*name.split("/"))
-            yield name.replace("/", " "), target, crds(target)
+            title = name.replace("/", " ")
+            yield Sample(title, target, crds(target), functools.partial(sample, target))
 
 
 def report(title: str, found: Agreement, seconds: float) -> None:
@@ -258,6 +318,8 @@ def report(title: str, found: Agreement, seconds: float) -> None:
         f"{seconds:.0f}",
     )  # fmt: skip
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    if found.unsupported:
+        print(f"not judged, since a rule uses what we do not know: {found.unsupported:,}", file=sys.stderr)
     for document, theirs, ours in found.disagreements:
         print(f"server: {theirs}\nours: {ours}\n{json.dumps(document)}\n", file=sys.stderr, flush=True)
 
@@ -272,15 +334,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|", flush=True)
     with apiserver.running() as kubeconfig:
         server = Server(kubeconfig)
-        for title, target, folder in samples([word for word in sys.argv[1:] if not word.isdigit()]):
+        for one in samples([word for word in sys.argv[1:] if not word.isdigit()]):
             start = time.monotonic()
-            if folder:
-                server.install(folder)
+            if one.crds is not None:
+                server.install(one.crds)
             server.discover()
-            documents = sample(target, count) if folder else built_in_sample(5 * count)
-            found = compared(server, target, documents)
+            found = compared(server, one.target, one.documents(count))
             total += len(found.disagreements)
-            report(title, found, time.monotonic() - start)
+            report(one.title, found, time.monotonic() - start)
     sys.exit(total > 0)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import agreement
 import jsonpatch
+import mutants
 
 from kubectl_canary.admission import catalog, verdict
 from kubectl_canary.admission.cel.translate import is_transition
@@ -34,12 +35,6 @@ UNREACHABLE = (
     "UDPRoute: self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))",
 )
 TRIES = 8_000
-TEXTS = (
-    "a", "A", "Service", "Gateway", "HTTP", "HTTPS", "TLS", "TCP", "UDP", "/", "/a", "//", "/./", "/../", "a.com", "1.2.3.4",
-    "::1", "10.0.0.300", "0s", "1s", "1h", "2h", "k8s.io/a", "http://a.com", "*", "*.a.com", "a.*", "kubernetes.io/tls", "core",
-    "gateway.networking.x-k8s.io", "XBackend", "a.cluster.local", "certificates.k8s.io", "ClusterTrustBundle", "", "/a#",
-    "/a%2f", "/a%2F", "/a/.", "/a/..", "/é", "-a",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,12 +92,13 @@ class Finder:
         assert known is not None
         self.site, self.schema = site, known.schema
         self.chance = random.Random(site.id)
+        self.maker = mutants.Maker(self.chance)
         self.examples = [one for one in examples if self.complaints(one) == []] or [self.made_up()]
 
     def made_up(self) -> Document:
         """A valid document without an example."""
         for _ in range(TRIES):
-            made = self.value(self.schema, 0, likely=self.chance.choice((0, 0.2, 0.5)))
+            made = self.maker.value(self.schema, self.chance.choice((0, 0.2, 0.5)))
             made |= {"apiVersion": self.site.api_version, "kind": self.site.kind, "metadata": {"name": "a"}}
             if self.complaints(made) == []:
                 break
@@ -149,11 +145,11 @@ class Finder:
                 self.put(holder, part, self.mixed(schema, holder, part))
             elif isinstance(part, int):
                 if not holder:
-                    holder.append(self.value(schema, 1, likely=0))
+                    holder.append(self.maker.value(schema, 0))
                 holder = holder[0]
             else:
                 if part not in holder:
-                    holder[part] = self.value(schema, 1, likely=0)
+                    holder[part] = self.maker.value(schema, 0)
                 holder = holder[part]
         return document
 
@@ -168,12 +164,12 @@ class Finder:
         """A new value, or the old one with some fields made anew."""
         old = holder.get(part) if isinstance(holder, dict) else holder[0] if holder else None
         if not isinstance(old, dict) or "properties" not in schema or self.chance.random() < 0.5:
-            return self.value(schema, 0, likely=self.chance.choice((0.1, 0.3, 0.6)))
+            return self.maker.value(schema, self.chance.choice((0.1, 0.3, 0.6)))
         made = copy.deepcopy(old)
         for name in self.chance.sample(sorted(schema["properties"]), min(2, len(schema["properties"]))):
             made.pop(name, None)
             if self.chance.random() < 0.7:
-                made[name] = self.value(schema["properties"][name], 1, likely=0.3)
+                made[name] = self.maker.value(schema["properties"][name], 0.3)
         return made
 
     def put(self, holder: Any, part: str | int, value: Any) -> None:
@@ -181,43 +177,6 @@ class Finder:
             holder[:1] = [value]
         else:
             holder[part] = value
-
-    def value(self, schema: Schema, depth: int, likely: float) -> Any:
-        if "default" in schema and self.chance.random() < 0.3:
-            return copy.deepcopy(schema["default"])
-        if "enum" in schema:
-            return self.chance.choice(schema["enum"])
-        kind = schema.get("type", "string")
-        kind = kind[0] if isinstance(kind, list) else kind
-        if kind == "object":
-            return self.fields(schema, depth, likely)
-        if kind == "array":
-            size = max(schema.get("minItems", 0), self.chance.choice((0, 1, 1, 2, 2, 3)))
-            items = [self.value(schema.get("items", {}), depth + 1, likely) for _ in range(size)]
-            return [*items, copy.deepcopy(items[0])] if items and self.chance.random() < 0.2 else items
-        if kind == "integer":
-            return self.chance.choice(
-                (schema.get("minimum", 0), schema.get("maximum", 9), 0, 1, 2, 80, 443, 301)
-            )
-        if kind == "boolean":
-            return self.chance.random() < 0.5
-        size = schema.get("maxLength", 0)
-        return self.chance.choice((*TEXTS, "a" * size) if 0 < size < 5000 else TEXTS)
-
-    def fields(self, schema: Schema, depth: int, likely: float) -> Document:
-        wanted = schema.get("required", ())
-        made = {
-            name: self.value(one, depth + 1, likely * 0.7)
-            for name, one in schema.get("properties", {}).items()
-            if name in wanted or self.chance.random() < likely
-        }
-        extra = schema.get("additionalProperties")
-        if isinstance(extra, dict):
-            made |= {
-                self.chance.choice(TEXTS): self.value(extra, depth + 1, likely)
-                for _ in range(self.chance.choice((0, 1, 2)))
-            }
-        return made
 
     def near(self, keeps: Document, breaks: Document, broken: Any) -> tuple[Document, Document]:
         """The same pair with as little as possible in it, and between them."""
@@ -261,7 +220,7 @@ class Finder:
             if inside and self.chance.random() < 0.4:
                 del holder[key]
             elif isinstance(holder, dict) or inside:
-                holder[key] = self.value(below, 1, 0.2)
+                holder[key] = self.maker.value(below, 0.2)
             break
         return made
 

@@ -29,6 +29,59 @@ NUMBERS = (
 LENGTHS = (0, 2, 3, 8, 9, 16, 17, 33, 64, 65, 129)
 
 
+WORDS = (
+    "a", "A", "Service", "Gateway", "HTTP", "HTTPS", "TLS", "TCP", "UDP", "/", "/a", "//", "/./", "/../", "a.com", "1.2.3.4",
+    "::1", "10.0.0.300", "0s", "1s", "1h", "2h", "k8s.io/a", "http://a.com", "*", "*.a.com", "a.*", "kubernetes.io/tls", "core",
+    "gateway.networking.x-k8s.io", "XBackend", "a.cluster.local", "certificates.k8s.io", "ClusterTrustBundle", "", "/a#",
+    "/a%2f", "/a%2F", "/a/.", "/a/..", "/é", "-a",
+)  # fmt: skip
+
+
+class Maker:
+    """Makes values that follow a schema's types, and now and then its rules."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.random = chance
+
+    def value(self, schema: Document, likely: float) -> Any:
+        """One value; each optional field is there with that likelihood, less the deeper it is."""
+        if "default" in schema and self.random.random() < 0.3:
+            return copy.deepcopy(schema["default"])
+        if "enum" in schema:
+            return self.random.choice(schema["enum"])
+        kind = schema.get("type", "string")
+        kind = kind[0] if isinstance(kind, list) else kind
+        if kind == "object":
+            return self.fields(schema, likely)
+        if kind == "array":
+            size = max(schema.get("minItems", 0), self.random.choice((0, 1, 1, 2, 2, 3)))
+            items = [self.value(schema.get("items", {}), likely) for _ in range(size)]
+            return [*items, copy.deepcopy(items[0])] if items and self.random.random() < 0.2 else items
+        if kind == "integer":
+            return self.random.choice(
+                (schema.get("minimum", 0), schema.get("maximum", 9), 0, 1, 2, 80, 443, 301)
+            )
+        if kind == "boolean":
+            return self.random.random() < 0.5
+        size = schema.get("maxLength", 0)
+        return self.random.choice((*WORDS, "a" * size) if 0 < size < 5000 else WORDS)
+
+    def fields(self, schema: Document, likely: float) -> Document:
+        wanted = schema.get("required", ())
+        made = {
+            name: self.value(one, likely * 0.7)
+            for name, one in schema.get("properties", {}).items()
+            if name in wanted or self.random.random() < likely
+        }
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            made |= {
+                self.random.choice(WORDS): self.value(extra, likely)
+                for _ in range(self.random.choice((0, 1, 2)))
+            }
+        return made
+
+
 class Mutator:
     """Changes documents by what it has seen in all of them."""
 

@@ -235,7 +235,13 @@ def test_ctrl_c_prints_nothing_and_is_130(tmp_path: Path) -> None:
     fifo = tmp_path / "canary.yaml"
     os.mkfifo(fifo)
     process = subprocess.Popen(
-        [*COMMAND, "render", "-f", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        [*COMMAND, "render", "-f", fifo],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in what a shell put into the background
     )
     with fifo.open("wb"):  # opens once the other side reads
         process.send_signal(signal.SIGINT)

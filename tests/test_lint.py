@@ -43,7 +43,7 @@ def test_a_rule_says_why_and_where_that_is_written(rule: lint.Rule) -> None:
 
 
 def test_every_file_of_a_rule_is_listed() -> None:
-    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {"__init__", "world"}
+    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {"__init__", "examples", "world"}
     assert files == set(lint.MODULES)
 
 
@@ -87,6 +87,20 @@ HEADER = {"name": "x-canary", "value": "true"}
 def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: bool) -> None:
     document = route(rules=[{"matches": matches}, {"matches": others}])
     assert loses is ("header-rule-loses" in {one.rule for _, one in lint.complaints([document])})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ({"value": "/a"}, {"value": "/a/"}, True),
+        ({}, {"type": "PathPrefix", "value": "/"}, True),
+        ({"type": "Exact", "value": "/a"}, {"type": "Exact", "value": "/a/"}, False),
+        ({"value": "/a"}, {"value": "/ab"}, False),
+    ],
+)
+def test_two_rules_with_one_prefix(first: dict[str, Any], second: dict[str, Any], same: bool) -> None:
+    document = route(rules=[{"matches": [{"path": one}]} for one in (first, second)])
+    assert same is ("duplicate-match" in {one.rule for _, one in lint.complaints([document])})
 
 
 @pytest.mark.parametrize(

@@ -326,6 +326,39 @@ def test_crds_of_others_are_judged_by_the_same_engine(
     assert says in result.out
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "code", "says"),
+    [
+        ("{type: string, format: date-time}", "'2020-01-01T00:00:00Z'", 0, "0 errors"),
+        ("{type: string, format: date-time}", "'2020-13-01T00:00:00Z'", 1, "must be of type date-time"),
+        ("{type: string, format: byte}", "''", 1, "must be of type byte"),
+        ("{type: string, format: byte}", "[a]", 0, "0 errors"),  # as the server does
+        ("{type: string, format: uri}", "a", 1, "the format `uri`"),
+        ("{type: string, format: fancy}", "a", 0, "0 errors"),
+        ("{type: object, x-kubernetes-embedded-resource: true, x-kubernetes-preserve-unknown-fields: true}", "{a: b}", 1,
+         "`x-kubernetes-embedded-resource`"),
+        ("{x-kubernetes-int-or-string: true}", "99999999999999999999", 1, "should be less than or equal to"),
+        ("{x-kubernetes-int-or-string: true}", "50%", 0, "0 errors"),
+    ],
+)  # fmt: skip
+def test_fields_of_crds_of_others(
+    canary: Canary, tmp_path: Path, field: str, value: str, code: int, says: str
+) -> None:
+    (tmp_path / "crd.yaml").write_text(CRD.replace("RULE", "true").replace("{type: integer}", field))
+    widget = WIDGET.replace("size: 5", f"size: {value}").encode()
+    result = canary("validate", "-", "--crds", tmp_path / "crd.yaml", stdin=widget)
+    assert code == result.code
+    assert says in result.out
+
+
+def test_replicas_that_a_scale_subresource_finds_are_not_negative(canary: Canary, tmp_path: Path) -> None:
+    scale = "storage: true\n      subresources: {scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}"
+    (tmp_path / "crd.yaml").write_text(CRD.replace("RULE", "true").replace("storage: true", scale))
+    for size, code in (("0", 0), ("-1", 1)):
+        widget = WIDGET.replace("size: 5", f"size: {size}").encode()
+        assert code == canary("validate", "-", "--crds", tmp_path / "crd.yaml", stdin=widget).code
+
+
 def test_an_unknown_kind_is_said_and_not_called_valid(canary: Canary) -> None:
     result = canary("validate", "-", "-o", "json", stdin=WIDGET.encode())
     (document,) = json.loads(result.out)["documents"]

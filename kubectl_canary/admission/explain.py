@@ -11,15 +11,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
-from kubectl_canary.admission import formats, lists, re2
+from kubectl_canary.admission import formats, lists, openapi, re2
 from kubectl_canary.admission.catalog import Schema
 from kubectl_canary.admission.cel.rules import broken
 from kubectl_canary.admission.metadata import shown
+from kubectl_canary.admission.unsupported import Unsupported
 from kubectl_canary.findings import Path, path_text
 
 # the server does not run CEL where one of these has failed
 BLOCKING = ("type", "required", "maxLength", "maxItems", "maxProperties", "enum")
 RULES = "x-kubernetes-validations"
+EMBEDDED = "x-kubernetes-embedded-resource"
 
 
 def complaints(value: Any, schema: Schema, above: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -33,7 +35,7 @@ def complaints(value: Any, schema: Schema, above: Path = ()) -> Iterator[tuple[P
 
 def _checker() -> FormatChecker:
     checker = FormatChecker(formats=())
-    for name in ("byte", "date-time", "ipv4", "ipv6", "quantity"):
+    for name in {"base64", "quantity", *openapi.FORMATS.values()}:
         checker.checks(name, raises=ValueError)(_holding(name))
     return checker
 
@@ -61,13 +63,20 @@ def _field_path(text: str) -> list[str]:
     return [part for part in text.split(".") if part]
 
 
+def _embedded(_: Any, embedded: bool, __: Any, ___: Schema) -> Iterator[ValidationError]:
+    if embedded:
+        raise Unsupported("`x-kubernetes-embedded-resource`")
+    yield from ()
+
+
 def _pattern(_: Any, pattern: str, value: Any, __: Schema) -> Iterator[ValidationError]:
     if isinstance(value, str) and not re2.compiled(pattern).search(value):
         yield ValidationError(pattern)
 
 
 Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # theirs
-    Draft202012Validator, {"x-kubernetes-list-type": _list_type, RULES: _rules, "pattern": _pattern}
+    Draft202012Validator,
+    {"x-kubernetes-list-type": _list_type, RULES: _rules, "pattern": _pattern, EMBEDDED: _embedded},
 )
 
 
@@ -85,7 +94,8 @@ def _told(error: Any, above: Path) -> Iterator[tuple[Path, str]]:
 
 def _type(error: Any, path: str) -> str:
     wanted = error.validator_value
-    kind = " or ".join([wanted] if isinstance(wanted, str) else [one for one in wanted if one != "null"])
+    kinds = [wanted] if isinstance(wanted, str) else [one for one in wanted if one != "null"]
+    kind = kinds[0] if kinds == ["string", "array"] else " or ".join(kinds)
     found = _kind(error.instance)
     if found == '"integer"' and kind in ("object", "array"):
         found = '"number"'

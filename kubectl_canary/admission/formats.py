@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+from kubectl_canary.admission.unsupported import Unsupported
+
 IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
@@ -203,6 +205,13 @@ def base64_bytes(text: str) -> None:
     base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
 
 
+def byte(text: str) -> None:
+    """Base64 as the schemas of custom resources mean it: on one line, and not empty."""
+    if not text or "\n" in text or "\r" in text:
+        raise ValueError("is empty, or has line breaks")
+    base64_bytes(text)
+
+
 def kubernetes_quantity(value: str | float) -> None:
     """An amount such as `100m` or `64Mi`."""
     from kubectl_canary.admission.builtin import quantity
@@ -211,7 +220,8 @@ def kubernetes_quantity(value: str | float) -> None:
 
 
 CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
-    "byte": ((str,), base64_bytes),
+    "base64": ((str,), base64_bytes),
+    "byte": ((str,), byte),
     "date-time": ((str,), date_time),
     "dns-label": ((str,), dns_label),
     "dns-name": ((str,), dns_name),
@@ -230,7 +240,12 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
 
 
 def check(name: str, value: object) -> None:
-    """Raise ValueError with the reason where a value is not of the format. Unknown formats hold."""
+    """Raise ValueError with the reason where a value is not of the format.
+
+    Formats that mean nothing hold; of those that mean something to the server and nothing to us, Unsupported says so.
+    """
+    if name.startswith("unknown ") and isinstance(value, str):
+        raise Unsupported(f"the format `{name.removeprefix('unknown ')}`")
     types, function = CHECKS.get(name, ((), lambda _: None))
     if isinstance(value, types) and not isinstance(value, bool):
         function(value)

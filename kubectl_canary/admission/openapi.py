@@ -7,6 +7,17 @@ from typing import Any
 
 from kubectl_canary.admission.catalog import Kind, Schema
 
+# the formats that the server checks in custom resources (apiextensions-apiserver, pkg/apiserver/validation/formats.go)
+FORMATS = {
+    "byte": "byte", "datetime": "date-time", "ipv4": "ipv4", "ipv6": "ipv6", "password": "password",
+    **{
+        name: f"unknown {name}"
+        for name in (
+            "bsonobjectid", "cidr", "creditcard", "date", "duration", "email", "hexcolor", "hostname", "isbn", "isbn10",
+            "isbn13", "mac", "rgbcolor", "ssn", "uri", "uuid", "uuid3", "uuid4", "uuid5",
+        )
+    },
+}  # fmt: skip
 INTEGER_BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
@@ -25,7 +36,8 @@ def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
     """The versions that a CustomResourceDefinition serves, each with its schema. Raises KeyError where it has none."""
     for version in crd["spec"]["versions"]:
         if version["served"]:
-            schema = strict(version["schema"]["openAPIV3Schema"])
+            schema = as_custom(strict(version["schema"]["openAPIV3Schema"]))
+            bound_replicas(schema, version.get("subresources", {}).get("scale", {}))
             properties = schema.setdefault("properties", {})
             properties |= {
                 "apiVersion": {"type": "string"},
@@ -35,6 +47,33 @@ def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
             properties.pop("status", None)  # a subresource: dropped on create
             schema["required"] = sorted({"apiVersion", "kind", "metadata", *schema.get("required", [])})
             yield version["name"], schema
+
+
+def as_custom(node: Any) -> Any:
+    """A custom resource's schema with its formats as the server reads them: texts only, and any list passes for one."""
+    if isinstance(node, list):
+        return [as_custom(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: as_custom(child) for key, child in node.items()}
+    if isinstance(made.get("format"), str):
+        name = made.pop("format").replace("-", "")
+        kinds = made.get("type", "string")
+        if "string" in kinds and name in FORMATS:
+            made["format"] = FORMATS[name]
+            if "type" in made:
+                made["type"] = ["string", "array", *([] if kinds == "string" else ["null"])]
+    return made
+
+
+def bound_replicas(schema: Schema, scale: dict[str, Any]) -> None:
+    """Where the scale subresource finds the replicas, they are no less than 0."""
+    path = scale.get("specReplicasPath", "").strip(".").split(".")
+    for part in path:
+        schema = schema.get("properties", {}).get(part, {})
+    if schema.get("type") == "integer":
+        schema["minimum"] = max(0, schema.get("minimum", 0))
+        schema["maximum"] = min(2**31 - 1, schema.get("maximum", 2**31 - 1))
 
 
 def strict(node: Schema, structural: bool = True) -> Schema:
@@ -53,11 +92,13 @@ def strict(node: Schema, structural: bool = True) -> Schema:
         elif key not in ("description", "nullable"):
             schema[key] = value
     if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
-        schema["type"] = ["integer", "string"]
+        low, high = INTEGER_BOUNDS["int64"]
+        schema |= {"type": ["integer", "string"], "minimum": low, "maximum": high}
         schema.pop("format", None)
         schema.pop("anyOf", None)
     if node.get("nullable"):
-        schema["type"] = [schema["type"], "null"]
+        allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = [*allowed, "null"]
     if schema.get("format") in INTEGER_BOUNDS:
         low, high = INTEGER_BOUNDS[schema.pop("format")]
         schema["minimum"] = max(low, schema.get("minimum", low))

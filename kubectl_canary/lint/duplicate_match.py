@@ -71,7 +71,10 @@ def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:
     """With defaults, and in one order."""
     normal = {**match}
     if kind == "HTTPRoute":
-        normal["path"] = {"type": "PathPrefix", "value": "/", **(match.get("path") or {})}
+        path = {"type": "PathPrefix", "value": "/", **(match.get("path") or {})}
+        if path["type"] == "PathPrefix":
+            path["value"] = path["value"].rstrip("/")  # `/a` and `/a/` are one prefix
+        normal["path"] = path
     for key in ("headers", "queryParams"):
         items = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get(key) or []]
         normal[key] = sorted(items, key=lambda one: str(one["name"]))

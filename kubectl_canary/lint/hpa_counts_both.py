@@ -8,42 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubectl_canary.lint.examples import SPLIT
 from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#ambiguous-selectors"
-PASSING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {app: shop, version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {app: shop, version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+AUTOSCALER = """\
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -52,46 +22,8 @@ spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}
   maxReplicas: 9
 """
-FAILING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {app: shop}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {app: shop, version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}
-  maxReplicas: 9
-"""
+PASSING = SPLIT + AUTOSCALER
+FAILING = SPLIT.replace("matchLabels: {app: shop, version: stable}", "matchLabels: {app: shop}") + AUTOSCALER
 
 
 def check(world: World) -> Iterator[Complaint]:

@@ -7,86 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubectl_canary.lint.examples import SPLIT
 from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
-PASSING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+PASSING = (
+    SPLIT
+    + """\
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: shop}
 spec: {minAvailable: 2, selector: {matchLabels: {version: stable}}}
 """
-FAILING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+)
+FAILING = (
+    SPLIT
+    + """\
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: shop}
 spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
 """
+)
 
 
 def check(world: World) -> Iterator[Complaint]:

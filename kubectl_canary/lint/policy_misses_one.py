@@ -8,44 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubectl_canary.lint.examples import SPLIT
 from kubectl_canary.lint.world import Complaint, Object, World, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = (
     "https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation"
 )
-PASSING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {app: shop, version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {app: shop, version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+PASSING = (
+    SPLIT
+    + """\
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -57,44 +29,17 @@ kind: NetworkPolicy
 metadata: {name: shop-canary}
 spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
 """
-FAILING = """\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: shop
-spec:
-  rules:
-    - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {version: stable}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {version: canary}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {app: shop, version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop-canary}
-spec:
-  selector: {matchLabels: {app: shop, version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+)
+FAILING = (
+    SPLIT
+    + """\
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: shop}
 spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
 """
+)
 
 
 def check(world: World) -> Iterator[Complaint]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.admission.cel.translate import is_transition, translated
+from kubectl_canary.admission.unsupported import Unsupported
 
 Rule = dict[str, Any]
 
@@ -16,5 +17,7 @@ def broken(value: Any, rules: Sequence[Rule]) -> Iterator[Rule]:
     Raises Unsupported where a rule uses what we do not know.
     """
     for rule in rules:
+        if rule.get("optionalOldSelf"):
+            raise Unsupported("`optionalOldSelf`")
         if not is_transition(rule["rule"]) and not translated(rule["rule"])(value):
             yield rule
