@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test agreement races lint types ci bench bench-rollback bench-validate comparison schemas clean
+.PHONY: demo test dist test-dist agreement races lint types ci bench bench-rollback bench-validate comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -20,6 +20,14 @@ demo: .venv/.installed
 test: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
 	$(BIN)/python -m pytest
+
+dist: .venv/.created
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check PyYAML
+	$(BIN)/python scripts/dist.py
+
+test-dist: .venv/.ready-to-test
+	$(BIN)/python tests/tools/build.py kubectl krew validate-krew-manifest
+	$(BIN)/python -m pytest tests/release
 
 agreement: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py

@@ -43,7 +43,11 @@ def test_a_rule_says_why_and_where_that_is_written(rule: lint.Rule) -> None:
 
 
 def test_every_file_of_a_rule_is_listed() -> None:
-    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {"__init__", "examples", "world"}
+    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {
+        "__init__",
+        "examples",
+        "world",
+    }
     assert files == set(lint.MODULES)
 
 

@@ -58,6 +58,7 @@ PROGRAMS = {
 }
 ON_REQUEST = {
     "helm": Program("helm", "helm.sh/helm/v4/cmd/helm"),
+    "krew": Program("krew", "sigs.k8s.io/krew/cmd/krew"),
     "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
 }
 CRDS = "gateway-api-crds"

@@ -1,0 +1,238 @@
+"""What is released, installed as users do: archives, krew, checksums. `make test-dist` builds it first, twice."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+CASE = ROOT / "tests/cases/odd-scalars"
+EXPECTED = (CASE / "expected/02-5-percent.yaml").read_bytes()
+RENDER = ["render", "-f", str(CASE / "canary.yaml"), "--set", "spec.phase=5%"]
+LARGEST = 8_000_000
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def built(folder: Path) -> Path:
+    """A clone of its own, in which `scripts/dist.py` has run."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    done = subprocess.run(
+        [sys.executable, "scripts/dist.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "dist.log").write_text(done.stdout)
+    return folder / "dist"
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("first") / "clone")
+
+
+@pytest.fixture(scope="session")
+def own(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked archive of this machine's platform."""
+    return unpacked(next(dist.glob("*_linux_*.tar.gz")), tmp_path_factory.mktemp("with spaces in it"))
+
+
+@pytest.fixture(scope="session")
+def everywhere(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked archive that needs python3."""
+    return unpacked(next(dist.glob("*_any.tar.gz")), tmp_path_factory.mktemp("any"))
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+def rendered(program: Path, environment: dict[str, str], *arguments: str) -> bytes:
+    done = subprocess.run(
+        [program, *(arguments or RENDER)], env=environment, capture_output=True, check=False, cwd="/"
+    )
+    assert (0, b"") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+def test_the_same_source_makes_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    again = built(tmp_path / "elsewhere")
+    files = sorted(file.name for file in dist.iterdir())
+    assert 6 == len(files)
+    assert files == sorted(file.name for file in again.iterdir())
+    for name in files:
+        assert (dist / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def test_archives_hold_no_links_and_every_licence(dist: Path) -> None:
+    archives = sorted(dist.glob("kubectl-canary_*.tar.gz"))
+    assert 2 == len(archives)
+    for archive in archives:
+        assert archive.stat().st_size < LARGEST
+        with tarfile.open(archive) as packed:
+            members = packed.getmembers()
+        assert all(member.isfile() for member in members)
+        names = {member.name for member in members}
+        assert {"LICENSE", "NOTICE", "kubectl-canary"} <= names
+        parts = {name.split("/")[1] for name in names if name.startswith("licenses/")}
+        assert {"attrs", "click", "jinja2", "jsonschema", "markupsafe", "pyrsistent", "pyyaml"} <= parts
+
+
+def test_checksums_are_the_files(dist: Path) -> None:
+    lines = (dist / "checksums.txt").read_text().splitlines()
+    found = {line.split()[1]: line.split()[0] for line in lines}
+    assert found.keys() == {file.name for file in dist.iterdir()} - {"checksums.txt"}
+    for name, digest in found.items():
+        assert digest == hashlib.sha256((dist / name).read_bytes()).hexdigest()
+
+
+def test_the_archive_runs_where_no_python_is(own: Path, tmp_path: Path) -> None:
+    nothing = {"PATH": str(tmp_path), "HOME": "/nonexistent"}
+    assert EXPECTED == rendered(own / "kubectl-canary", nothing)
+    assert EXPECTED == rendered(own / "kubectl-canary", {})
+    for output in ("text", "json", "sarif", "github", "junit"):
+        assert rendered(own / "kubectl-canary", {}, "validate", str(CASE / "canary.yaml"), "-o", output)
+
+
+def test_the_archive_says_what_it_needs(dist: Path) -> None:
+    log = (dist.parent / "dist.log").read_text()
+    assert re.search(r"_linux_\w+\.tar\.gz needs glibc 2\.\d+ or newer", log)
+
+
+def test_the_zipapp_runs_on_this_python(everywhere: Path, tmp_path: Path) -> None:
+    (tmp_path / "python3").symlink_to(sys.executable)
+    assert EXPECTED == rendered(everywhere / "kubectl-canary", {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+
+
+def test_the_zipapp_without_python_says_so(everywhere: Path, tmp_path: Path) -> None:
+    (tmp_path / "env").symlink_to("/usr/bin/env")
+    done = subprocess.run(
+        [everywhere / "kubectl-canary"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "python3" in done.stderr
+
+
+@pytest.fixture
+def krew(program: Callable[[str], Path], tmp_path: Path) -> Run:
+    """Krew with a root of its own, beside kubectl on PATH."""
+    path = [tmp_path / "krew/bin", program("kubectl").parent, program("krew").parent, "/usr/bin", "/bin"]
+    environment = {
+        "PATH": os.pathsep.join(map(str, path)), "KREW_ROOT": str(tmp_path / "krew"), "HOME": str(tmp_path),
+        "KUBECONFIG": "/dev/null", "KREW_NO_UPGRADE_CHECK": "1",
+    }  # fmt: skip
+
+    def run(*command: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            list(map(str, command)),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+
+    return run
+
+
+def test_krew_accepts_the_manifest(dist: Path, program: Callable[[str], Path], tmp_path: Path) -> None:
+    for manifest in (dist / "plugin.yaml", ROOT / "plugin.yaml"):
+        shutil.copy(manifest, tmp_path / "canary.yaml")
+        command = [program("validate-krew-manifest"), "-manifest", tmp_path / "canary.yaml", "-skip-install"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_krew_installs_it_and_kubectl_runs_it(dist: Path, krew: Run) -> None:
+    archive = next(dist.glob("*_linux_*.tar.gz"))
+    installed = krew("krew", "install", f"--manifest={dist / 'plugin.yaml'}", f"--archive={archive}")
+    assert installed.returncode == 0, installed.stderr
+    assert "needs python3" in installed.stderr
+    done = krew("kubectl", "canary", *RENDER)
+    assert (0, EXPECTED.decode(), "") == (done.returncode, done.stdout, done.stderr)
+    removed = krew("krew", "uninstall", "canary")
+    assert removed.returncode == 0, removed.stderr
+    assert krew("kubectl", "canary", *RENDER).returncode
+
+
+def test_krew_refuses_a_corrupt_archive(dist: Path, krew: Run, tmp_path: Path) -> None:
+    data = bytearray(next(dist.glob("*_linux_*.tar.gz")).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "corrupt.tar.gz").write_bytes(data)
+    done = krew(
+        "krew", "install", f"--manifest={dist / 'plugin.yaml'}", f"--archive={tmp_path / 'corrupt.tar.gz'}"
+    )
+    assert done.returncode
+    assert "checksum does not match" in done.stderr
+    missing = krew(
+        "krew", "install", f"--manifest={dist / 'plugin.yaml'}", f"--archive={tmp_path / 'none.tar.gz'}"
+    )
+    assert missing.returncode
+    assert "no such file" in missing.stderr
+
+
+@pytest.fixture
+def served(dist: Path) -> Iterator[str]:
+    """The address of a server on this machine that has the archives."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(dist))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_an_index_of_ones_own_installs_and_upgrades(
+    dist: Path, krew: Run, served: str, tmp_path: Path
+) -> None:
+    """A Git repository with plugins/canary.yaml, first of a version before, then of this one."""
+    index = tmp_path / "index"
+    (index / "plugins").mkdir(parents=True)
+    publish(index, dist, served, "v0.0.9", krew)
+    added = krew("krew", "index", "add", "ours", index)
+    assert added.returncode == 0, added.stderr
+    installed = krew("krew", "install", "ours/canary")
+    assert installed.returncode == 0, installed.stderr
+    assert "v0.0.9" in krew("krew", "list").stdout + krew("krew", "info", "ours/canary").stdout
+    publish(index, dist, served, "v0.1.0", krew)
+    upgraded = krew("krew", "upgrade", "canary")
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert "v0.1.0" in krew("krew", "info", "ours/canary").stdout
+    assert EXPECTED.decode() == krew("kubectl", "canary", *RENDER).stdout
+
+
+def publish(index: Path, dist: Path, served: str, version: str, krew: Run) -> None:
+    manifest = yaml.safe_load((dist / "plugin.yaml").read_text())
+    manifest["spec"]["version"] = version
+    for platform in manifest["spec"]["platforms"]:
+        platform["uri"] = f"{served}/{platform['uri'].rpartition('/')[2]}"
+    (index / "plugins/canary.yaml").write_text(yaml.safe_dump(manifest))
+    git = ["git", "-C", index, "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (
+        ["init", "--quiet", "--initial-branch=master"],
+        ["add", "--all"],
+        ["commit", "--quiet", "-m", version],
+    ):
+        done = krew(*git, *words)
+        assert done.returncode == 0, done.stderr
