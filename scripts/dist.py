@@ -40,7 +40,6 @@ UNUSED = (
     "bz2", "concurrent", "ctypes", "curses", "doctest", "hypothesis", "lzma", "multiprocessing", "pdb",
     "pydoc", "readline", "setuptools", "sqlite3", "ssl", "statistics", "tkinter", "unittest", "xmlrpc",
 )  # fmt: skip
-CAVEAT = "Where a platform has no archive of its own, what krew installs needs python3, 3.10 or newer."
 STARTER = '''\
 """Modules compiled for this Python where the archive has them, sources where not."""
 import sys
@@ -299,9 +298,9 @@ def digest(path: Path) -> str:
 def write_plugin(own: str, everywhere: str) -> None:
     """The krew manifest: this machine's platform gets its archive, the other Unixes the zipapp."""
     text = (ROOT / "plugin.yaml").read_text(encoding="utf-8")
-    head, _, _ = text.partition("  platforms:\n")
+    head, _, _ = text.partition("  # the archives")
     base = yaml.safe_load(text)["spec"]["platforms"][0]["uri"].rpartition("/")[0]
-    lines = [head.rstrip(), f"    {CAVEAT}", "  platforms:"]
+    lines = [head.rstrip(), "  platforms:"]
     for name in ("linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"):
         file = own if name == system() else everywhere
         os_name, _, architecture = name.partition("_")

@@ -103,8 +103,15 @@ def test_the_archive_runs_where_no_python_is(own: Path, tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path), "HOME": "/nonexistent"}
     assert EXPECTED == rendered(own / "kubectl-canary", nothing)
     assert EXPECTED == rendered(own / "kubectl-canary", {})
-    for output in ("text", "json", "sarif", "github", "junit"):
-        assert rendered(own / "kubectl-canary", {}, "validate", str(CASE / "canary.yaml"), "-o", output)
+
+
+@pytest.mark.parametrize("output", ["text", "json", "sarif", "github", "junit"])
+def test_every_format_is_in_the_archive(own: Path, output: str) -> None:
+    wrong = b"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: A}\n"
+    command = [own / "kubectl-canary", "validate", "-", "-o", output]
+    done = subprocess.run(command, input=wrong, env={}, capture_output=True, check=False)
+    assert (1, b"") == (done.returncode, done.stderr)
+    assert b"RFC 1123" in done.stdout
 
 
 def test_the_archive_says_what_it_needs(dist: Path) -> None:
