@@ -174,9 +174,6 @@ def test_krew_installs_it_and_kubectl_runs_it(dist: Path, krew: Run) -> None:
     assert "needs python3" in installed.stderr
     done = krew("kubectl", "canary", *RENDER)
     assert (0, EXPECTED.decode(), "") == (done.returncode, done.stdout, done.stderr)
-    removed = krew("krew", "uninstall", "canary")
-    assert removed.returncode == 0, removed.stderr
-    assert krew("kubectl", "canary", *RENDER).returncode
 
 
 def test_krew_refuses_a_corrupt_archive(dist: Path, krew: Run, tmp_path: Path) -> None:
@@ -227,6 +224,9 @@ def test_an_index_of_ones_own_installs_and_upgrades(
     assert upgraded.returncode == 0, upgraded.stderr
     assert "v0.1.0" in krew("krew", "info", "ours/canary").stdout
     assert EXPECTED.decode() == krew("kubectl", "canary", *RENDER).stdout
+    removed = krew("krew", "uninstall", "canary")
+    assert removed.returncode == 0, removed.stderr
+    assert krew("kubectl", "canary", *RENDER).returncode
 
 
 def publish(index: Path, dist: Path, served: str, version: str, krew: Run) -> None:
