@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test dist test-dist agreement races lint types ci bench bench-rollback bench-validate comparison schemas clean
+.PHONY: demo test dist test-dist agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -56,6 +56,9 @@ bench-rollback: .venv/.ready-to-test
 
 bench-validate: .venv/.ready-to-test
 	$(BIN)/python benchmarks/validate.py
+
+bench-forms: .venv/.ready-to-test
+	$(BIN)/python benchmarks/forms.py
 
 schemas: .venv/.ready-to-test
 	KUBECTL_CANARY_GO="$$($(BIN)/python -c 'import sys; sys.path.insert(0, "tests/tools"); import build; print(build.go())')" \

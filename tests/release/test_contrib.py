@@ -55,5 +55,6 @@ def test_pre_commit_validates_canary_files_and_rendered_folders(repository: Path
     subprocess.run([*GIT, "add", "--all"], cwd=repository, check=True)
     failed = hooks(repository)
     assert failed.returncode == 1
-    assert "rendered/route.yaml:3:18: error HTTPRoute A: metadata.name: Invalid value" in failed.stdout
+    assert "error HTTPRoute A: metadata.name: Invalid value" in failed.stdout
+    assert "rendered/route.yaml:3:" in failed.stdout
     assert "other.yaml" not in failed.stdout
