@@ -17,6 +17,7 @@ from kubectl_canary.steps import Step
 OWN_LABEL = "app.kubernetes.io/managed-by"
 OWN_PREFIX = "kubectl-canary/"
 TRACK_LABELS = ("app", "version")
+MOST_MATCHES = 64
 LONGEST_NAME = 63 - len("-canary")
 
 
@@ -153,7 +154,8 @@ def _own_findings(value: Any) -> Iterator[Finding]:
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
     if isinstance(phases, list):
-        yield from steps.parse(phases, _get(value, "spec", "testers") is not False)[1]
+        found, wrong = steps.parse(phases, _get(value, "spec", "testers") is not False)
+        yield from wrong or _copy_findings(_get(value, "spec", "route", "matches"), found)
 
 
 def _error(path: Path, message: str) -> Finding:
@@ -225,6 +227,21 @@ def _route_findings(value: Any) -> Iterator[Finding]:
     if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
         message = "missing: a Gateway in another namespace must know from where it lets routes attach"
         yield _error(("metadata", "namespace"), message)
+
+
+def _copy_findings(matches: Any, phases: Sequence[steps.Step]) -> Iterator[Finding]:
+    """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
+    known = [one for one in matches if isinstance(one, dict)] if isinstance(matches, list) else [{}]
+    for index, step in enumerate(phases):
+        methods = step.methods if step.mirror else ()
+        copies = sum(match.get("method", method) == method for match in known for method in methods)
+        if copies > MOST_MATCHES:
+            listed = ", ".join(methods)
+            message = (
+                f"mirroring {listed} takes {copies} matches, and a rule may have {MOST_MATCHES}; "
+                "mirror `methods: all`, or fewer methods"
+            )
+            yield _error(("spec", "phases", index), message)
 
 
 def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:

@@ -259,6 +259,22 @@ def test_wrong_input_is_explained_with_its_place(name: str, canary: Canary, cana
     assert lines[-1] == "See 'kubectl canary render --help'."
 
 
+@pytest.mark.parametrize(
+    ("count", "methods", "fits"), [(21, "safe", True), (22, "safe", False), (64, "all", True)]
+)
+def test_a_mirror_of_some_methods_must_fit_into_a_rule(
+    canary: Canary, canary_yaml: Write, count: int, methods: str, fits: bool
+) -> None:
+    matches = ", ".join(f"{{path: {{value: /p{number}}}}}" for number in range(count))
+    copied = "mirror 20%" if methods == "safe" else "{name: mirror 20%, methods: all}"
+    text = VALID.replace("route: {", f"route: {{matches: [{matches}], ")
+    canary_yaml(text.replace(*phases(f"[{copied}, 5%]")))
+    result = canary("render", "--phase", "mirror 20%")
+    assert fits is (result.code == 0)
+    refusal = "mirroring GET, HEAD, OPTIONS takes 66 matches, and a rule may have 64; mirror `methods: all`"
+    assert fits is (refusal not in result.err)
+
+
 def test_a_missing_file_says_how_to_get_one(
     canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
