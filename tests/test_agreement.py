@@ -47,6 +47,18 @@ def test_built_in_kinds_get_the_verdict_of_the_api_server(server: agreement.Serv
     assert 900 < found.refused
 
 
+DISAGREEMENTS = agreement.yaml.safe_load(
+    (agreement.BUILT_IN.parent / "disagreements.yaml").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("case", DISAGREEMENTS, ids=lambda case: case["why"])
+def test_what_judges_once_disagreed_on(server: agreement.Server, case: dict[str, Any]) -> None:
+    refusal = server.refusal(case["document"])
+    assert case["accepted"] is (refusal is None), refusal
+    assert case["accepted"] is (verdict.judge(case["document"], TARGET) == [])
+
+
 def test_every_built_in_kind_is_in_the_sample() -> None:
     kinds = {f"{one['apiVersion']} {one['kind']}" for one in agreement.built_in_sample(0)}
     assert kinds == catalog.releases()["kubernetes"][TARGET.kubernetes]["kinds"].keys()
