@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, SEED
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
@@ -58,3 +59,41 @@ def test_pre_commit_validates_canary_files_and_rendered_folders(repository: Path
     assert "error HTTPRoute A: metadata.name: Invalid value" in failed.stdout
     assert "rendered/route.yaml:3:" in failed.stdout
     assert "other.yaml" not in failed.stdout
+
+
+def argocd(step: str, folder: Path, **parameters: str) -> subprocess.CompletedProcess[str]:
+    """A step of the plugin, as Argo CD's sidecar runs it: in the Application's folder, parameters as variables."""
+    given = yaml.safe_load((ROOT / "contrib/argocd/plugin.yaml").read_text())["spec"][step]
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "ARGOCD_APP_NAME": "shop",
+        **parameters,
+    }
+    command = [*given["command"], *given.get("args", ())]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=90
+    )
+
+
+def test_argocd_renders_the_phase_of_the_file_or_of_the_parameter(tmp_path: Path) -> None:
+    shutil.copy(SEED, tmp_path / "canary.yaml")
+    assert argocd("init", tmp_path).returncode == 0
+    own = argocd("generate", tmp_path)
+    assert (0, "") == (own.returncode, own.stderr)
+    assert {"Deployment", "HTTPRoute"} <= {one["kind"] for one in yaml.safe_load_all(own.stdout)}
+    asked = argocd("generate", tmp_path, PARAM_PHASE="25%")
+    assert asked.returncode == 0
+    route = next(one for one in yaml.safe_load_all(asked.stdout) if one["kind"] == "HTTPRoute")
+    weights = [ref["weight"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]]
+    assert {75, 25} <= set(weights)
+
+
+def test_argocd_gets_no_half_of_a_release(tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(SEED.read_text().replace("replicas: 3", "replicas: three"))
+    assert argocd("init", tmp_path).returncode == 1
+    refused = argocd("generate", tmp_path)
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert "canary.yaml:" in refused.stderr
+    unknown = argocd("generate", tmp_path, PARAM_PHASE="$(touch owned)")
+    assert (1, "") == (unknown.returncode, unknown.stdout)
+    assert not (tmp_path / "owned").exists()

@@ -114,6 +114,35 @@ def test_every_format_is_in_the_archive(own: Path, output: str) -> None:
     assert b"RFC 1123" in done.stdout
 
 
+SURROUNDINGS = {
+    "no HOME": {},
+    "a HOME that cannot be written": {"HOME": "/proc"},
+    "a locale of C": {"LC_ALL": "C", "HOME": "/"},
+    "a dumb terminal": {"TERM": "dumb"},
+    "20 columns": {"COLUMNS": "20", "TERM": "xterm"},
+    "NO_COLOR": {"NO_COLOR": "1"},
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+@pytest.mark.parametrize("form", ["own", "everywhere"])
+def test_what_surrounds_it_changes_nothing(
+    form: str, name: str, own: Path, everywhere: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "python3").symlink_to(sys.executable)
+    program = {"own": own, "everywhere": everywhere}[form] / "kubectl-canary"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", **SURROUNDINGS[name]}
+    assert EXPECTED == rendered(program, environment)
+    assert b"Available Commands:" in rendered(program, environment, "--help")
+
+
+def test_a_file_from_windows_renders_the_same(own: Path, tmp_path: Path) -> None:
+    text = (CASE / "canary.yaml").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    (tmp_path / "canary.yaml").write_bytes(b"\xef\xbb\xbf" + text)
+    words = ["render", "-f", str(tmp_path / "canary.yaml"), "--set", "spec.phase=5%"]
+    assert EXPECTED == rendered(own / "kubectl-canary", {}, *words)
+
+
 def test_the_archive_says_what_it_needs(dist: Path) -> None:
     log = (dist.parent / "dist.log").read_text()
     assert re.search(r"_linux_\w+\.tar\.gz needs glibc 2\.\d+ or newer", log)
