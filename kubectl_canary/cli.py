@@ -23,6 +23,8 @@ VERBS = {
     "patch": "Print the difference between two phases as patches that cannot hit the wrong target",
     "rollback": "Print the way back from a phase",
     "validate": "Say what the API server would say to manifests, and what it would not",
+    "krm": "Run as a KRM function of kustomize or kpt",
+    "post-render": "Run as a post-renderer of Helm",
     "version": "Print the version, and the releases that documents are checked against",
     "completion": "Print a shell's completion script",
 }
@@ -45,7 +47,7 @@ class Group(click.Group):
         """The verb, imported now."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"kubectl_canary.commands.{cmd_name}").command
+        command: click.Command = importlib.import_module(_module(cmd_name)).command
         command.short_help = VERBS[cmd_name]
         return command
 
@@ -124,6 +126,10 @@ def complete() -> None:
     from kubectl_canary.commands.completion import answer
 
     sys.exit(answer(group, sys.argv[1:]))
+
+
+def _module(verb: str) -> str:
+    return f"kubectl_canary.commands.{verb.replace('-', '_')}"
 
 
 def _message(error: CanaryError) -> str:

@@ -35,6 +35,11 @@ class Manifest:
         return value if isinstance(value, str) else ""
 
     @property
+    def own(self) -> yamltext.Document:
+        """The object as a document of its own, with the places that it has in its file."""
+        return self.document.part(self.inside)
+
+    @property
     def title(self) -> str:
         """`HTTPRoute shop/checkout`."""
         namespace, name = self.text("metadata", "namespace"), self.text("metadata", "name")
@@ -58,7 +63,7 @@ def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
             findings += refused.findings
             continue
         if name in names or not (len(documents) == 1 and _is_patch(documents[0].value)):
-            found += [one for index, document in enumerate(documents) for one in _objects(document, index)]
+            found += [one for index, document in enumerate(documents) for one in objects(document, index)]
     return found, findings
 
 
@@ -79,7 +84,8 @@ def _files(names: Sequence[str]) -> Iterator[str]:
         yield from below
 
 
-def _objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:
+def objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:
+    """The objects of a document: itself, or the items of a List."""
     value = document.value
     if value is None:
         return

@@ -21,6 +21,15 @@ class Release:
     warnings: tuple[Finding, ...]
     phase_where: Where
 
+    def declared(self, otherwise: str = "") -> Phase:
+        """The phase that the file declares. Raises Refused, with what else to do, where it declares none."""
+        if self.current is not None:
+            return self.current
+        names = ", ".join(f"`{phase.name}`" for phase in self.plan.phases)
+        message = f"missing: where does the release stand? One of {names}{otherwise}"
+        finding = Finding("phase", "error", ("spec", "phase"), message, self.phase_where)
+        raise Refused(f"{self.phase_where.file} does not say which phase to render", [finding])
+
 
 def load(
     files: Sequence[str],

@@ -113,7 +113,7 @@ def _unknown_kind(manifest: Manifest) -> Finding:
 
 def _judged_canary(manifest: Manifest, question: Question) -> Judged:
     try:
-        made = release.read(sources.Sources(manifest.value, [manifest.document]))
+        made = release.read(sources.Sources(manifest.value, [manifest.own]))
     except Refused as refused:
         return Judged(manifest, False, refused.findings, question.target)
     plan = question.for_plan(made.plan)

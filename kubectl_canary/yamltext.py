@@ -84,6 +84,13 @@ class Document:
             node = node[part]
         return mark
 
+    def part(self, path: Path) -> Document:
+        """What stands at a path, with the same places, as a document of its own."""
+        mark, node = self.mark(path), self.value
+        for part in path:
+            node = node[part]
+        return Document(self.file, node, mark.value if mark else self.start, self.marks)
+
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing above it."""
         for length in range(len(path), 0, -1):

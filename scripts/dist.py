@@ -29,7 +29,6 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 REQUIREMENTS = ROOT / "scripts/dist-requirements.txt"
-BUNDLED = ("attr", "attrs", "click", "jinja2", "jsonschema", "markupsafe", "pyrsistent", "yaml")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EPOCH = 1_700_000_000  # of every file in every archive
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -159,10 +158,11 @@ def bundled(python: Path, source: Path, site: Path) -> Path:
         site / "pyrsistent.libs",
     ):
         shutil.rmtree(folder, ignore_errors=True)
+    (site / "ruamel/__init__.py").touch()  # a zip file has no namespace packages before Python 3.13
     return site
 
 
-NAMES = ("attrs", "click", "jinja2", "jsonschema", "markupsafe", "pyrsistent", "pyyaml")
+NAMES = ("attrs", "click", "jinja2", "jsonschema", "markupsafe", "pyrsistent", "pyyaml", "ruamel.yaml")
 
 
 def licences(site: Path) -> Iterator[tuple[str, Path]]:

@@ -16,7 +16,8 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"listings"},
+    {"listings", "krm", "stream"},
+    {"expansion"},
     {"validation"},
     {"release", "reports"},
     {
@@ -38,6 +39,7 @@ FLOORS = [
     },
     {"admission"},
     {"outside", "resources"},
+    {"roundtrip"},
     {"yamltext"},
     {"findings", "errors", "", "__version__"},
 ]

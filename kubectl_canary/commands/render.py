@@ -15,14 +15,15 @@ from kubectl_canary.commands.common import (
     templates_flag,
     verb,
 )
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding
+from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import GROUPS, planned, removed
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan
 from kubectl_canary.release import Release
 from kubectl_canary.reports import as_json, as_list, as_yaml, kubectl_lines
+
+OR_GIVE = ", or give --phase"
 
 
 @verb(
@@ -118,19 +119,10 @@ def _asked_phase(release: Release, name: str | None, origin: str | None) -> Phas
     if name is None:
         if origin is not None:
             raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
-        return _declared(release)
+        return release.declared(OR_GIVE)
     if origin is not None and name.strip() not in ("rollback", "rollback-promotion"):
         raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
     return release.plan.find(name, origin or (release.current.name if release.current else None))
-
-
-def _declared(release: Release) -> Phase:
-    if release.current is not None:
-        return release.current
-    names = ", ".join(f"`{phase.name}`" for phase in release.plan.phases)
-    message = f"missing: where does the release stand? One of {names}, or give --phase"
-    finding = Finding("phase", "error", ("spec", "phase"), message, release.phase_where)
-    raise Refused(f"{release.phase_where.file} does not say which phase to render", [finding])
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
@@ -149,9 +141,9 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
 def _write_folder(release: Release, generator: Generator, out: Path) -> int:
     from kubectl_canary.outside import folder
 
-    canary, plan = release.plan.canary, release.plan
-    files = _phase_files(generator, plan, _declared(release), "current")
-    files |= _way_back_files(generator, plan, _declared(release), "rollback")
+    canary, plan, current = release.plan.canary, release.plan, release.declared()
+    files = _phase_files(generator, plan, current, "current")
+    files |= _way_back_files(generator, plan, current, "rollback")
     for number, phase in enumerate(plan.phases):
         place = f"phases/{number:02}-{phase.slug}"
         files |= _phase_files(generator, plan, phase, place)
@@ -160,9 +152,7 @@ def _write_folder(release: Release, generator: Generator, out: Path) -> int:
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
     changed = folder.write(out, owner, files)
-    say(
-        f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{_declared(release).name}`"
-    )
+    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
     return finish("", release)
 
 

@@ -88,7 +88,16 @@ def test_archives_hold_no_links_and_every_licence(dist: Path) -> None:
         names = {member.name for member in members}
         assert {"LICENSE", "NOTICE", "kubectl-canary"} <= names
         parts = {name.split("/")[1] for name in names if name.startswith("licenses/")}
-        assert {"attrs", "click", "jinja2", "jsonschema", "markupsafe", "pyrsistent", "pyyaml"} <= parts
+        assert {
+            "attrs",
+            "click",
+            "jinja2",
+            "jsonschema",
+            "markupsafe",
+            "pyrsistent",
+            "pyyaml",
+            "ruamel.yaml",
+        } <= parts
 
 
 def test_checksums_are_the_files(dist: Path) -> None:
@@ -112,6 +121,35 @@ def test_every_format_is_in_the_archive(own: Path, output: str) -> None:
     done = subprocess.run(command, input=wrong, env={}, capture_output=True, check=False)
     assert (1, b"") == (done.returncode, done.stderr)
     assert b"RFC 1123" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["own", "everywhere"])
+def test_functions_and_post_renderers_are_in_the_archives(
+    form: str, own: Path, everywhere: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "python3").symlink_to(sys.executable)
+    program = {"own": own, "everywhere": everywhere}[form] / "kubectl-canary"
+    text = (CASE / "canary.yaml").read_text()
+    asked = yaml.safe_load(text)
+    call = {
+        "apiVersion": "config.kubernetes.io/v1",
+        "kind": "ResourceList",
+        "items": [],
+        "functionConfig": asked,
+    }
+    expected = [*yaml.safe_load_all((CASE / "expected/02-5-percent.yaml").read_text())]
+    asked["spec"]["phase"] = "5%"
+    for verb, given in (("krm", call), ("post-render", asked)):
+        done = subprocess.run(
+            [program, verb],
+            input=yaml.safe_dump(given).encode(),
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answered = [*yaml.safe_load_all(done.stdout)]
+        assert expected == (answered[0]["items"] if verb == "krm" else answered)
 
 
 SURROUNDINGS = {

@@ -58,6 +58,8 @@ PROGRAMS = {
 }
 ON_REQUEST = {
     "helm": Program("helm", "helm.sh/helm/v4/cmd/helm"),
+    "helm3": Program("helm3", "helm.sh/helm/v3/cmd/helm"),
+    "kustomize": Program("kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
     "krew": Program("krew", "sigs.k8s.io/krew/cmd/krew"),
     "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
 }

@@ -1,0 +1,203 @@
+"""What verbs share that judge manifests: the flags that say by what, and for whom it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kubectl_canary.admission import catalog
+from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import nearest
+
+if TYPE_CHECKING:
+    from kubectl_canary.admission.catalog import Kind, Target
+    from kubectl_canary.implementations import Claims
+    from kubectl_canary.manifests import Manifest
+    from kubectl_canary.validation import Ignored, Question, Report
+
+SEVERITIES = ("error", "warning")
+ADMISSION_RULES = ("admission", "unknown-kind")
+FLAGS = (
+    click.option(
+        "--gateway-api",
+        metavar="RELEASE",
+        help="The Gateway API's release, v1.0 to the newest (default), or 1.4.1.",
+    ),
+    click.option(
+        "--channel", type=click.Choice(catalog.CHANNELS), help="standard (default) or experimental."
+    ),
+    click.option(
+        "--kubernetes", metavar="RELEASE", help="Kubernetes' release, 1.31 to the newest (default)."
+    ),
+    click.option(
+        "--from-cluster", is_flag=True, help="Ask the cluster which release and channel its CRDs are."
+    ),
+    click.option("--crds", multiple=True, metavar="FILE|DIR", help="CustomResourceDefinitions of others."),
+    click.option("--admission-only", is_flag=True, help="No lint: exactly what the API server would say."),
+    click.option(
+        "--ignore",
+        "ignored",
+        multiple=True,
+        metavar="RULE[=PATH]",
+        help="Leave a rule out, or at one path.",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice([*SEVERITIES, "never"]),
+        default="error",
+        help="Exit with 1 from here on (error).",
+    ),
+    click.option(
+        "--implementation",
+        metavar="NAME[@VERSION]",
+        help="Hold routes against what this one claims; default: what the Gateway's class says.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """By what to judge, what not to hear, and the severities that fail."""
+
+    question: Question
+    ignored: tuple[Ignored, ...]
+    failing: tuple[str, ...]
+
+    def report(self, manifests: Sequence[Manifest]) -> Report:
+        """Every object judged."""
+        from kubectl_canary.findings import path_text
+        from kubectl_canary.validation import Report, judge
+
+        return Report(judge(manifests, self.question), []).without(self.ignored, path_text)
+
+    def fails(self, report: Report) -> bool:
+        """Whether a report makes the exit code 1."""
+        return any(finding.severity in self.failing for _, finding in report.findings())
+
+
+def flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of `judge_of`, for a verb."""
+    for flag in reversed(FLAGS):
+        function = flag(function)
+    return function
+
+
+def judge_of(
+    *,
+    gateway_api: str | None,
+    channel: str | None,
+    kubernetes: str | None,
+    from_cluster: bool,
+    crds: Sequence[str],
+    admission_only: bool,
+    ignored: Sequence[str],
+    fail_on: str,
+    implementation: str | None,
+) -> Judge:
+    """The judge that the flags ask for. Raises UsageError for what is not known."""
+    from kubectl_canary.validation import Question
+
+    rules = tuple(_ignored(one) for one in ignored)
+    target = _target(gateway_api, channel, kubernetes, from_cluster, crds)
+    given = from_cluster or bool(gateway_api or channel)
+    failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on in SEVERITIES else ()
+    return Judge(Question(target, given, not admission_only, _claims(implementation)), rules, failing)
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """A hint for a name that is not known."""
+    close = nearest(name, known)
+    return f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
+
+
+def _target(
+    gateway_api: str | None,
+    channel: str | None,
+    kubernetes: str | None,
+    from_cluster: bool,
+    crds: Sequence[str],
+) -> Target:
+    if from_cluster:
+        if gateway_api or channel:
+            raise UsageError(
+                "--from-cluster says which release and channel; leave --gateway-api and --channel out"
+            )
+        gateway_api, channel = _of_cluster()
+    release = _release("gatewayAPI", "--gateway-api", gateway_api)
+    return catalog.Target(
+        release, channel or "standard", _release("kubernetes", "--kubernetes", kubernetes), _kinds(crds)
+    )
+
+
+def _release(project: str, flag: str, wanted: str | None) -> str:
+    known = catalog.in_order(project)
+    if wanted is None:
+        return known[-1]
+    parts = wanted.removeprefix("v").split(".")
+    release = f"v{'.'.join(parts[:2])}"
+    if release not in known or not all(part.isdigit() for part in parts) or len(parts) > 3:
+        raise UsageError(f"{flag} {wanted}: not known here", f"known are {known[0]} to {known[-1]}")
+    return release
+
+
+def _of_cluster() -> tuple[str, str]:
+    from kubectl_canary.outside.kubectl import Kubectl
+
+    annotations = Kubectl().crd_annotations("httproutes.gateway.networking.k8s.io")
+    version = annotations.get("gateway.networking.k8s.io/bundle-version")
+    channel = annotations.get("gateway.networking.k8s.io/channel")
+    if version is None or channel not in catalog.CHANNELS:
+        raise UsageError("the cluster's CRDs do not say which release they are", "name it with --gateway-api")
+    return version.partition("-")[0], channel
+
+
+def _kinds(names: Sequence[str]) -> dict[str, Kind]:
+    from kubectl_canary import manifests
+    from kubectl_canary.admission import openapi
+    from kubectl_canary.errors import Refused
+
+    kinds: dict[str, Kind] = {}
+    found, unread = manifests.read(names) if names else ([], [])
+    if unread:
+        raise Refused("--crds cannot be read", unread)
+    for one in found:
+        if one.text("kind") == "CustomResourceDefinition":
+            try:
+                kinds |= openapi.kinds(one.value)
+            except (KeyError, TypeError, AttributeError):
+                raise UsageError(f"{one.where(())}: {one.title} has no schema to judge by") from None
+    if names and not kinds:
+        raise UsageError("--crds: no CustomResourceDefinition in there")
+    return kinds
+
+
+def _ignored(text: str) -> Ignored:
+    from kubectl_canary import lint, listings
+    from kubectl_canary.validation import Ignored
+
+    rule, _, path = text.partition("=")
+    known = [*(one.id for one in lint.rules()), *listings.NAMELESS]
+    if rule not in known:
+        raise UsageError(f"--ignore {text}: no rule `{rule}`", meant(rule, known))
+    if rule in ADMISSION_RULES[:1]:
+        raise UsageError(f"--ignore {text}: the API server will not ignore it", "correct the manifest")
+    return Ignored(rule, path)
+
+
+def _claims(wanted: str | None) -> Claims | None:
+    from kubectl_canary import implementations
+
+    if wanted is None:
+        return None
+    name, _, version = wanted.partition("@")
+    found = implementations.find(name, version)
+    if found is None:
+        known = implementations.names()
+        if version and implementations.find(name):
+            versions = ", ".join(implementations.versions(name))
+            raise UsageError(f"--implementation {wanted}: no report of that version", f"there are {versions}")
+        raise UsageError(f"--implementation {wanted}: no report of it", meant(name, known))
+    return found
