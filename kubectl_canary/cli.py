@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from kubectl_canary import __version__
 from kubectl_canary.errors import CanaryError, Refused
@@ -63,13 +64,20 @@ class Group(click.Group):
             raise click.UsageError(f"unknown command `{args[0]}` for `{ctx.command_path}`{meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs that begin so, none of them imported, and the group's own options."""
+        verbs = [
+            CompletionItem(verb, help=text) for verb, text in VERBS.items() if verb.startswith(incomplete)
+        ]
+        return verbs or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Kubectl's layout: what it is, the commands, how to go on."""
         lines = [
             HELP,
             "",
             "Available Commands:",
-            *(f"  {name:<12}{summary}" for name, summary in VERBS.items()),
+            *(f"  {name:<14}{summary}" for name, summary in VERBS.items()),
         ]
         lines += ["", "Usage:", f"  {ctx.command_path} COMMAND [flags]", ""]
         lines += [f'Use "{ctx.command_path} COMMAND --help" for more information about a command.']
@@ -125,7 +133,8 @@ def complete() -> None:
     """`kubectl_complete-canary`: kubectl's question for completions, answered in its protocol."""
     from kubectl_canary.commands.completion import answer
 
-    sys.exit(answer(group, sys.argv[1:]))
+    gc.disable()
+    os._exit(answer(group, sys.argv[1:]))
 
 
 def _module(verb: str) -> str:

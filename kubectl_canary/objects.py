@@ -13,6 +13,7 @@ from kubectl_canary import routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
 from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
+from kubectl_canary.groups import GROUPS
 from kubectl_canary.plan import Phase
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -21,7 +22,6 @@ PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-GROUPS = ("services", "workloads", "gateway", "route")
 
 
 Key = tuple[str, str, str | None, str]

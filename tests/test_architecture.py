@@ -41,7 +41,7 @@ FLOORS = [
     {"outside", "resources"},
     {"roundtrip"},
     {"yamltext"},
-    {"findings", "errors", "", "__version__"},
+    {"findings", "errors", "groups", "", "__version__"},
 ]
 
 

@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "kubectl_canary"]
 def test_help_lists_every_verb(canary: Canary, arguments: list[str]) -> None:
     result = canary(*arguments)
     assert (0, "") == (result.code, result.err)
-    assert list(VERBS) == re.findall(r"^  ([\w-]+) +\S", result.out, re.MULTILINE)
+    assert list(VERBS) == re.findall(r"^  ([\w-]+) {2,}\S", result.out, re.MULTILINE)
     assert 'Use "kubectl canary COMMAND --help" for more information about a command.' in result.out
 
 

@@ -51,46 +51,6 @@ def test_kubectl_completes_the_plugin(environment: dict[str, str]) -> None:
     assert "--phase\tThe phase, instead of the file's." in flags.stdout
 
 
-BASH_TEST = """
-source <(kubectl completion bash) 2>/dev/null
-source <(kubectl canary completion bash)
-COMP_WORDS=({words}); COMP_CWORD={last}; COMP_LINE="${{COMP_WORDS[*]}}"; COMP_POINT=${{#COMP_LINE}}
-{function}
-printf '%s\\n' "${{COMPREPLY[@]}}"
-"""
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        (["kubectl", "canary", "ren"], ["render"]),
-        (["kubectl", "canary", "render", "--only", "ser"], ["services"]),
-        (["kubectl-canary", "comp"], ["completion"]),
-        (["kubectl-canary", "completion", "f"], ["fish"]),
-    ],
-)
-def test_bash_completes_without_kubectls_help(
-    environment: dict[str, str], words: list[str], found: list[str]
-) -> None:
-    function = "__kubectl_canary" if words[0] == "kubectl-canary" else "__kubectl_or_canary"
-    script = BASH_TEST.format(words=" ".join(words), last=len(words) - 1, function=function)
-    done = run(environment, "bash", "-c", script)
-    assert found == done.stdout.split(), done.stderr
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_a_completion_script_is_read_by_its_shell(environment: dict[str, str], shell: str) -> None:
-    done = run(environment, "kubectl", "canary", "completion", shell)
-    assert 0 == done.returncode
-    assert "kubectl-canary completion answer" in done.stdout
-    check = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}.get(shell)
-    if check and shutil.which(check[0], path=environment["PATH"]):
-        parsed = subprocess.run(
-            check, input=done.stdout, env=environment, capture_output=True, text=True, check=False
-        )
-        assert (0, "") == (parsed.returncode, parsed.stderr)
-
-
 def test_krew_accepts_the_manifest(program: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copy(ROOT / "plugin.yaml", tmp_path / "canary.yaml")  # krew wants the file named as the plugin
     validate = program("validate-krew-manifest")

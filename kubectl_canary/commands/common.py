@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kubectl_canary.commands import candidates
 from kubectl_canary.outside.output import say, write
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def release_flags(function: Function) -> Function:
             metavar="FILE",
             default=["canary.yaml"],
             show_default=False,
+            shell_complete=candidates.files,
             help="The canary file (default canary.yaml), or - for standard input. Several are merged in order.",
         ),
         click.option(
@@ -76,6 +78,7 @@ def release_flags(function: Function) -> Function:
             "-n",
             "--namespace",
             metavar="NAMESPACE",
+            shell_complete=candidates.completer(candidates.namespaces),
             help="The namespace of all objects, instead of the file's.",
         ),
     )
@@ -85,7 +88,10 @@ def release_flags(function: Function) -> Function:
 
 
 templates_flag = click.option(
-    "--templates", metavar="DIR", help="Templates that take the place of ours, file by file."
+    "--templates",
+    metavar="DIR",
+    shell_complete=candidates.files,
+    help="Templates that take the place of ours, file by file.",
 )
 no_validate_flag = click.option(
     "--no-validate",

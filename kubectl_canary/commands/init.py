@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from kubectl_canary import __version__, canaryfile, sources, yamltext
-from kubectl_canary.admission import formats
+from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import verb
-from kubectl_canary.errors import Refused, UsageError, WorldError
-from kubectl_canary.findings import path_text
-from kubectl_canary.outside.output import say, write
-from kubectl_canary.plan import plan
-from kubectl_canary.steps import SEED_TIMELINE
-
-SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
 
 
 @verb(
@@ -35,7 +27,12 @@ SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/sc
 @click.option("--tag", help="The tag that runs now; not needed where --image has one.")
 @click.option("--canary-tag", help="The tag to release.")
 @click.option("--name", help="The application's name (default: the last part of the image).")
-@click.option("-n", "--namespace", help="The namespace.")
+@click.option(
+    "-n",
+    "--namespace",
+    shell_complete=candidates.completer(candidates.namespaces),
+    help="The namespace.",
+)
 @click.option("--replicas", default=3, show_default=True, help="The pods of the stable version.")
 @click.option("--port", default=8080, show_default=True, help="The port that the application listens on.")
 @click.option("--service-port", default=80, show_default=True, help="The port of the Services.")
@@ -46,105 +43,18 @@ SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/sc
 @click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener.")
 @click.option("--header", default="x-canary", show_default=True, help="The testers' header.")
 @click.option(
-    "-f", "--filename", "file", default="canary.yaml", show_default=True, help="Where to write; - prints."
+    "-f",
+    "--filename",
+    "file",
+    default="canary.yaml",
+    show_default=True,
+    shell_complete=candidates.files,
+    help="Where to write; - prints.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.pass_context
-def command(
-    ctx: click.Context, /, image: str, tag: str | None, file: str, force: bool, **flags: object
-) -> int:
+def command(ctx: click.Context, /, **asked: Any) -> int:
     """Write the file."""
-    name, own_tag, digest = formats.split_image(image)
-    if digest:
-        raise UsageError(
-            "--image has a digest", "give a tag, and write the digest into spec.stable.image later"
-        )
-    if bool(tag) == bool(own_tag):
-        raise UsageError(
-            "which tag runs now?" if not tag else "--tag and a tag in --image", "give --tag v1.0.0"
-        )
-    if flags["tls"] and not flags["gateway_class"]:
-        raise UsageError(
-            "--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render"
-        )
-    text = _text(name, tag or own_tag, flags)
-    _check(text)
-    if file == "-":
-        write(text)
-        return 0
-    _write(file, text, force)
-    say(f"wrote {file} ({text.count(chr(10))} lines). Next: {ctx.find_root().command_path} plan")
-    return 0
+    from kubectl_canary.commands import initial
 
-
-def _text(image: str, tag: str, flags: dict[str, object]) -> str:
-    def quoted(value: object) -> str:
-        return yamltext.scalar(value)
-
-    name = flags["name"] or image.rpartition("/")[2].replace("_", "-").replace(".", "-")
-    hosts = flags["hosts"] if isinstance(flags["hosts"], tuple) else ()
-    lines = [
-        f"# yaml-language-server: $schema={SCHEMA.format(__version__)}",
-        "apiVersion: kubectl-canary/v1alpha1",
-        "kind: Canary",
-        "metadata:",
-        f"  name: {quoted(name)}",
-        *([f"  namespace: {quoted(flags['namespace'])}"] if flags["namespace"] else []),
-        "spec:",
-        f"  image: {quoted(image)}",
-        f"  stable: {{tag: {quoted(tag)}, replicas: {flags['replicas']}}}",
-        *_release_lines(flags["canary_tag"]),
-        "  container:                          # every field of a core/v1 Container may stand here",
-        f"    port: {flags['port']}",
-        f"  service: {{port: {flags['service_port']}}}",
-        "  route:",
-        *(["    hostnames:", *(f"      - {quoted(host)}" for host in hosts)] if hosts else []),
-        "    gateway:",
-        f"      name: {quoted(flags['gateway'])}",
-        *([f"      namespace: {quoted(flags['gateway_namespace'])}"] if flags["gateway_namespace"] else []),
-        *_create_lines(flags["gateway_class"], flags["tls"]),
-        f'  testers: {{header: {quoted(flags["header"])}, value: "true"}}   # who sends it reaches the canary first',
-        "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *(f"    - {{name: {quoted(step.name)}, pause: {step.pause // 60}m}}" for step in SEED_TIMELINE),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _release_lines(canary_tag: object) -> list[str]:
-    if canary_tag:
-        return [
-            f"  canary: {{tag: {yamltext.scalar(canary_tag)}}}",
-            "  phase: deploy                       # where the release stands: what `render` prints",
-        ]
-    return [
-        "  # canary: {tag: v1.1.0}             # the next version; with it, `phase: deploy` starts the release"
-    ]
-
-
-def _create_lines(gateway_class: object, tls: object) -> list[str]:
-    if not gateway_class:
-        return []
-    certificate = f", tls: {yamltext.scalar(tls)}" if tls else ""
-    return [f"      create: {{className: {yamltext.scalar(gateway_class)}{certificate}}}"]
-
-
-def _check(text: str) -> None:
-    """What init writes is read back, so that it never writes a file that render refuses."""
-    document = yamltext.read(text, "canary.yaml")[0]
-    try:
-        plan(canaryfile.parse(sources.Sources(document.value, [document])))
-    except Refused as refused:
-        complaints = [f"{path_text(finding.path)}: {finding.message}" for finding in refused.findings]
-        raise UsageError("the flags make no valid canary file", "\n".join(complaints)) from None
-
-
-def _write(file: str, text: str, force: bool) -> None:
-    try:
-        with Path(file).open("w" if force else "x", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    except FileExistsError:
-        raise UsageError(
-            f"{file} is there already", "--force writes over it, -f names another file"
-        ) from None
-    except OSError as error:
-        raise WorldError(f"cannot write {file}: {error.strerror}") from None
+    return initial.run(ctx.find_root().command_path, **asked)

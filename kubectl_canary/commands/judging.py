@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kubectl_canary.admission import catalog
+from kubectl_canary.commands import candidates
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 
@@ -24,24 +25,35 @@ FLAGS = (
     click.option(
         "--gateway-api",
         metavar="RELEASE",
+        shell_complete=candidates.completer(candidates.releases("gatewayAPI")),
         help="The Gateway API's release, v1.0 to the newest (default), or 1.4.1.",
     ),
     click.option(
         "--channel", type=click.Choice(catalog.CHANNELS), help="standard (default) or experimental."
     ),
     click.option(
-        "--kubernetes", metavar="RELEASE", help="Kubernetes' release, 1.31 to the newest (default)."
+        "--kubernetes",
+        metavar="RELEASE",
+        shell_complete=candidates.completer(candidates.releases("kubernetes")),
+        help="Kubernetes' release, 1.31 to the newest (default).",
     ),
     click.option(
         "--from-cluster", is_flag=True, help="Ask the cluster which release and channel its CRDs are."
     ),
-    click.option("--crds", multiple=True, metavar="FILE|DIR", help="CustomResourceDefinitions of others."),
+    click.option(
+        "--crds",
+        multiple=True,
+        metavar="FILE|DIR",
+        shell_complete=candidates.files,
+        help="CustomResourceDefinitions of others.",
+    ),
     click.option("--admission-only", is_flag=True, help="No lint: exactly what the API server would say."),
     click.option(
         "--ignore",
         "ignored",
         multiple=True,
         metavar="RULE[=PATH]",
+        shell_complete=candidates.completer(candidates.rules),
         help="Leave a rule out, or at one path.",
     ),
     click.option(
@@ -53,6 +65,7 @@ FLAGS = (
     click.option(
         "--implementation",
         metavar="NAME[@VERSION]",
+        shell_complete=candidates.completer(candidates.implementations),
         help="Hold routes against what this one claims; default: what the Gateway's class says.",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import (
     finish,
     generator_of,
@@ -15,8 +16,6 @@ from kubectl_canary.commands.common import (
     verb,
 )
 from kubectl_canary.errors import UsageError
-from kubectl_canary.reports import as_list, as_yaml, kubectl_lines
-from kubectl_canary.wayback import way_back
 
 
 @verb(
@@ -36,7 +35,13 @@ from kubectl_canary.wayback import way_back
 @click.option(
     "--print", "printing", is_flag=True, required=True, help="Print it; it is kubectl that applies it."
 )
-@click.option("--from", "origin", metavar="PHASE", help="The phase to leave, instead of the file's.")
+@click.option(
+    "--from",
+    "origin",
+    metavar="PHASE",
+    shell_complete=candidates.completer(candidates.phases),
+    help="The phase to leave, instead of the file's.",
+)
 @click.option(
     "-o",
     "--output",
@@ -60,6 +65,9 @@ def command(
     no_validate: bool,
 ) -> int:
     """Print the way back."""
+    from kubectl_canary.reports import as_list, as_yaml, kubectl_lines
+    from kubectl_canary.wayback import way_back
+
     release = load(files, settings, canary_tag, namespace)
     start = release.plan.find(origin) if origin is not None else release.current
     if start is None:

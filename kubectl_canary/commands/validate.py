@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kubectl_canary.commands import judging
+from kubectl_canary.commands import candidates, judging
 from kubectl_canary.commands.common import verb
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import write
@@ -41,10 +41,15 @@ from kubectl_canary.outside.output import write
   kubectl canary validate --explain header-rule-loses
 """,
 )
-@click.argument("names", nargs=-1, metavar="[FILE|DIR|-]...")
+@click.argument("names", nargs=-1, metavar="[FILE|DIR|-]...", shell_complete=candidates.files)
 @judging.flags
 @click.option("--list-implementations", is_flag=True, help="Print what each implementation claims.")
-@click.option("--explain", metavar="RULE", help="Print a rule: why, since when, an example of each kind.")
+@click.option(
+    "--explain",
+    metavar="RULE",
+    shell_complete=candidates.completer(candidates.rules),
+    help="Print a rule: why, since when, an example of each kind.",
+)
 @click.option(
     "-o",
     "--output",

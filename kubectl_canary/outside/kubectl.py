@@ -40,7 +40,16 @@ class Kubectl:
         annotations: dict[str, str] = found["metadata"].get("annotations") or {}
         return annotations
 
-    def _run(self, arguments: Sequence[str]) -> str:
+    def namespaces(self, patience: int) -> list[str]:
+        """The names of the cluster's namespaces. Raises WorldError where it does not answer in these seconds."""
+        asked = ("get", "namespaces", "-o", "name", f"--request-timeout={patience}s")
+        return [name.removeprefix("namespace/") for name in self._run(asked, patience).split()]
+
+    def contexts(self, patience: int) -> list[str]:
+        """The contexts of the kubeconfig. Raises WorldError with kubectl's own words."""
+        return self._run(("config", "get-contexts", "-o", "name"), patience).splitlines()
+
+    def _run(self, arguments: Sequence[str], patience: int = TIMEOUT) -> str:
         program = os.environ.get("KUBECTL_PATH") or "kubectl"
         asked = f"`{program} {' '.join(arguments[:3])}`"
         try:
@@ -48,7 +57,7 @@ class Kubectl:
                 [program, *self.flags, *arguments],
                 capture_output=True,
                 text=True,
-                timeout=TIMEOUT,
+                timeout=patience,
                 check=False,
             )
         except FileNotFoundError:

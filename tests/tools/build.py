@@ -64,17 +64,23 @@ ON_REQUEST = {
     "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
 }
 CRDS = "gateway-api-crds"
+SHELLS = "shells"
+SHELL_PACKAGES = ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion")
 
 
 def main() -> None:
-    for name in sys.argv[1:] or [*PROGRAMS, CRDS]:
+    for name in sys.argv[1:] or [*PROGRAMS, CRDS, *([SHELLS] if shutil.which("apt-get") else [])]:
         print(name, ensure(name), flush=True)
 
 
 def ensure(name: str) -> Path:
-    """The program (or the folder of CRDs) of that name, built now where it is not in the cache."""
+    """The program (or the folder of CRDs, or that of Debian's shells) of that name, built now where it is not in the cache."""
     if name == CRDS:
         return _cached(CRDS, _inputs("gateway-api"), _copy_crds)
+    if name == SHELLS:
+        return _cached(
+            SHELLS, hashlib.sha256(" ".join(SHELL_PACKAGES).encode()).hexdigest()[:16], _unpack_shells
+        )
     program = PROGRAMS.get(name) or ON_REQUEST[name]
     key = _inputs(program.module, program.package, program.flags, platform.system(), platform.machine())
     return _cached(name, key, lambda target: _build(name, program, target))
@@ -136,6 +142,21 @@ def _copy_crds(target: Path) -> None:
         "gateway.networking*.yaml"
     ):
         shutil.copyfile(file, target / file.name)
+
+
+def _unpack_shells(target: Path) -> None:
+    """Debian's packages of this machine's release, unpacked into a folder: nothing is installed, nobody has to be root."""
+    print("unpacking zsh and fish", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "lists/partial").mkdir(parents=True)
+        own = ("-qq", "-o", f"Dir::State::Lists={scratch}/lists", "-o", f"Dir::Cache={scratch}", "-o", "Debug::NoLocking=1",
+               "-o", "APT::Sandbox::User=")  # fmt: skip
+        for words in (["update"], ["download", *SHELL_PACKAGES]):
+            subprocess.run(["apt-get", *own, *words], cwd=scratch, check=True, stdout=sys.stderr)
+        target.mkdir(parents=True)
+        for package in Path(scratch).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, target], check=True)
+    (target / "usr/etc").symlink_to("../etc")  # beside bin and share, fish finds its own folders
 
 
 def _environment() -> dict[str, str]:

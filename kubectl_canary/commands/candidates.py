@@ -1,0 +1,104 @@
+"""What may stand behind a flag, asked while the user types: nothing here may fail, or take long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from click.shell_completion import CompletionItem
+
+from kubectl_canary.errors import CanaryError
+
+if TYPE_CHECKING:
+    import click
+
+    from kubectl_canary.plan import Phase
+
+Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
+PATIENCE = 2  # seconds for kubectl to ask a cluster; a shell waits for us
+
+
+def completer(values: Callable[[click.Context], Iterable[tuple[str, str]]]) -> Completer:
+    """Values with a text each, as click asks for them; none where they cannot be had."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            found = list(values(ctx))
+        except (CanaryError, OSError):
+            return []
+        return [CompletionItem(value, help=text) for value, text in found if value.startswith(incomplete)]
+
+    return complete
+
+
+def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, which the shell knows better."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    """The phases of the canary file at hand."""
+    from kubectl_canary import release
+
+    given: dict[str, Any] = ctx.params
+    names = [name for name in given.get("files") or () if name != "-"] or ["canary.yaml"]
+    plan = release.load(names, given.get("settings") or (), given.get("canary_tag")).plan
+    return ((phase.name, _said(phase)) for phase in plan.phases)
+
+
+def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    """The phases, and the ways back."""
+    yield from phases(ctx)
+    yield from (
+        ("rollback", "The way back before promotion"),
+        ("rollback-promotion", "The way back after it"),
+    )
+    yield ("rolled-back", "Without the canary")
+
+
+def _said(phase: Phase) -> str:
+    from kubectl_canary.steps import percent
+
+    mirror = f", mirror {percent(phase.traffic.mirror)}" if phase.traffic.mirror else ""
+    pods = "1 pod" if phase.canary_replicas == 1 else f"{phase.canary_replicas} pods"
+    return f"Canary {percent(phase.traffic.share)}, {pods}{mirror}"
+
+
+def namespaces(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    """The cluster's namespaces."""
+    from kubectl_canary.outside.kubectl import Kubectl
+
+    flags = [f"--{name}={ctx.params[name]}" for name in ("context", "kubeconfig") if ctx.params.get(name)]
+    return ((name, "") for name in Kubectl(tuple(flags)).namespaces(PATIENCE))
+
+
+def contexts(_: click.Context) -> Iterable[tuple[str, str]]:
+    """The contexts of the kubeconfig."""
+    from kubectl_canary.outside.kubectl import Kubectl
+
+    return ((name, "") for name in Kubectl().contexts(PATIENCE))
+
+
+def implementations(_: click.Context) -> Iterable[tuple[str, str]]:
+    """Implementations with a conformance report."""
+    from kubectl_canary import implementations
+
+    return ((name, "") for name in implementations.names())
+
+
+def rules(_: click.Context) -> Iterable[tuple[str, str]]:
+    """Lint rules."""
+    from kubectl_canary import lint
+
+    return ((rule.id, rule.reason.partition("\n")[0]) for rule in lint.rules())
+
+
+def releases(project: str) -> Callable[[click.Context], Iterable[tuple[str, str]]]:
+    """The releases of the Gateway API or of Kubernetes, the newest first."""
+
+    def known(_: click.Context) -> Iterable[tuple[str, str]]:
+        from kubectl_canary.admission import catalog
+
+        return ((release, "") for release in reversed(catalog.in_order(project)))
+
+    return known
