@@ -26,7 +26,8 @@ dist: .venv/.created
 	$(BIN)/python scripts/dist.py
 
 test-dist: .venv/.ready-to-test
-	$(BIN)/python tests/tools/build.py kubectl krew validate-krew-manifest kustomize helm helm3
+	$(BIN)/python tests/tools/build.py kubectl krew validate-krew-manifest kustomize helm helm3 \
+		actionlint yaml-language-server container
 	$(BIN)/python -m pytest tests/release
 
 agreement: .venv/.ready-to-test

@@ -5,6 +5,9 @@
 - the wheel and the sdist, checksums.txt, and plugin.yaml for krew with the archives' checksums.
 
 The same source, Pythons and requirements make the same bytes. The archive's glibc floor is printed.
+
+`python scripts/dist.py --assemble` writes plugin.yaml and checksums.txt anew for what lies in dist/: the archives of
+several platforms, each built on its own.
 """
 
 from __future__ import annotations
@@ -30,8 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 REQUIREMENTS = ROOT / "scripts/dist-requirements.txt"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+WINDOWS = platform.system() == "Windows"
 EPOCH = 1_700_000_000  # of every file in every archive
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 # what neither we nor our dependencies use on the way, and what weighs
 UNUSED = (
     "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_ctypes",
@@ -58,6 +62,10 @@ main()
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--assemble"]:
+        write_plugin()
+        write_checksums()
+        return
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,14 +77,15 @@ def main() -> None:
         ).strip()
         distributions(python, source)
         site = bundled(python, source, folder / "site")
-        own = f"kubectl-canary_v{version}_{system()}.tar.gz"
+        own = f"kubectl-canary_v{version}_{system()}{'.zip' if WINDOWS else '.tar.gz'}"
         everywhere = f"kubectl-canary_v{version}_any.tar.gz"
         alone = one_folder(python, site, folder / "frozen")
-        print(f"{own} needs glibc {glibc_floor(alone)} or newer")
+        if platform.system() == "Linux":
+            print(f"{own} needs glibc {glibc_floor(alone)} or newer")
         archive(DIST / own, [*tree(alone), *licences(site)])
         app = zipapp(site, folder)
         archive(DIST / everywhere, [("kubectl-canary", app), *licences(site)])
-    write_plugin(own, everywhere)
+    write_plugin()
     write_checksums()
 
 
@@ -113,7 +122,7 @@ def copied_source(folder: Path) -> Path:
 def environment(folder: Path) -> Path:
     """A Python with the requirements."""
     run([sys.executable, "-m", "venv", folder])
-    python = folder / "bin/python"
+    python = folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
     run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS])
     return python
 
@@ -202,7 +211,7 @@ def one_folder(python: Path, site: Path, scratch: Path) -> Path:
         "--noupx", "--log-level=ERROR", "--collect-submodules=kubectl_canary",
         f"--distpath={scratch / 'made'}", f"--workpath={scratch / 'work'}", f"--specpath={scratch}",
     ]  # fmt: skip
-    command += ["--strip"] if shutil.which("strip") else []
+    command += ["--strip"] if shutil.which("strip") and not WINDOWS else []
     command += [f"--exclude-module={name}" for name in UNUSED]
     for folder in ("templates", "schemas"):
         command.append(f"--add-data={site / 'kubectl_canary' / folder}:kubectl_canary/{folder}")
@@ -278,10 +287,17 @@ def tree(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def archive(path: Path, files: Sequence[tuple[str, Path]] | Iterator[tuple[str, Path]]) -> None:
-    """A tar.gz of files alone, no links, in one order, of one hour and owner."""
+    """A tar.gz or zip of files alone, no links, in one order, of one hour and owner."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+            for name, file in sorted(files):
+                packed.writestr(
+                    zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), file.read_bytes(), zipfile.ZIP_DEFLATED
+                )
+        return
     with (
-        gzip.GzipFile(path, "wb", compresslevel=9, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
+        gzip.GzipFile(path, "wb", compresslevel=9, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
         for name, file in sorted(files):
             entry = tarfile.TarInfo(name)
@@ -295,26 +311,29 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_plugin(own: str, everywhere: str) -> None:
-    """The krew manifest: this machine's platform gets its archive, the other Unixes the zipapp."""
+def write_plugin() -> None:
+    """The krew manifest: a platform gets its own archive where there is one, other Unixes the one for python3."""
     text = (ROOT / "plugin.yaml").read_text(encoding="utf-8")
     head, _, _ = text.partition("  # the archives")
-    base = yaml.safe_load(text)["spec"]["platforms"][0]["uri"].rpartition("/")[0]
     lines = [head.rstrip(), "  platforms:"]
-    for name in ("linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"):
-        file = own if name == system() else everywhere
-        os_name, _, architecture = name.partition("_")
-        lines += [
-            f"  - selector: {{matchLabels: {{os: {os_name}, arch: {architecture}}}}}",
-            f"    uri: {base}/{file}",
-            f'    sha256: "{digest(DIST / file)}"',
-            "    bin: kubectl-canary",
-        ]
+    for one in yaml.safe_load(text)["spec"]["platforms"]:
+        base, _, name = one["uri"].rpartition("/")
+        labels = one["selector"]["matchLabels"]
+        everywhere = name.replace(f"_{labels['os']}_{labels['arch']}", "_any")
+        file = name if (DIST / name).exists() else everywhere
+        if (DIST / file).exists() and (file == name or labels["os"] != "windows"):
+            lines += [
+                f"  - selector: {{matchLabels: {{os: {labels['os']}, arch: {labels['arch']}}}}}",
+                f"    uri: {base}/{file}",
+                f'    sha256: "{digest(DIST / file)}"',
+                f"    bin: {one['bin']}",
+            ]
     (DIST / "plugin.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_checksums() -> None:
-    lines = [f"{digest(file)}  {file.name}" for file in sorted(DIST.iterdir())]
+    files = sorted(file for file in DIST.iterdir() if file.name != "checksums.txt")
+    lines = [f"{digest(file)}  {file.name}" for file in files]
     (DIST / "checksums.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for line in lines:
         size = (DIST / line.split()[1]).stat().st_size

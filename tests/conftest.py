@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,3 +129,25 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     name = f"test-{abs(hash(request.node.nodeid)) % 10**10}"
     cluster.kubectl("create", "namespace", name)
     return name
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder on loopback; answers with its address."""
+    started: list[http.server.ThreadingHTTPServer] = []
+
+    def serve(folder: Path) -> str:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        started.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=started[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{started[-1].server_address[1]}"
+
+    yield serve
+    for one in started:
+        one.shutdown()
+        one.server_close()

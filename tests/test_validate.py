@@ -472,3 +472,12 @@ def test_a_hundred_megabytes_are_refused_within_bounded_memory(tmp_path: Path) -
     assert 1 == done.returncode
     assert "larger than 64,000,000 bytes" in done.stdout
     assert "" == done.stderr
+
+
+def test_an_object_read_from_a_cluster_is_judged_as_one_to_be_updated(canary: Canary) -> None:
+    """As `kubectl get -o yaml` prints it: the server set its resourceVersion and its uid."""
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, resourceVersion: '1'%s}\n"
+    new = canary("validate", "-", stdin=(text % "").encode())
+    assert (1, True) == (new.code, "metadata.resourceVersion: should not be set" in new.out)
+    read = canary("validate", "-", stdin=(text % ", uid: 0d5a1a3c-1b1b-4c1c-8d1d-1e1e1e1e1e1e").encode())
+    assert 0 == read.code

@@ -62,7 +62,8 @@ def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator
     for key in TIMES:
         if metadata.get(key) is not None and not is_time(metadata[key]):
             yield ("metadata", key), f"Invalid value: {shown(metadata[key])}: is not an RFC 3339 time"
-    if metadata.get("resourceVersion"):
+    # with a uid it is an object that was read from a server, and is asked about as one to be updated
+    if metadata.get("resourceVersion") and not metadata.get("uid"):
         yield ("metadata", "resourceVersion"), "should not be set on objects to be created"
     if (metadata.get("generation") or 0) < 0:
         yield (

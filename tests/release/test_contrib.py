@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from apiserver import build
 from conftest import ROOT, SEED, Cluster
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
@@ -227,3 +231,223 @@ def test_helm_passes_arguments_on(helm4: Helm, helm3: Helm) -> None:
         done = helm("template", "shop", HELM / "example", *FORMS[form], *argument, "--namespace", "web")
         assert done.returncode == 0, done.stderr
         assert "name: kubectl-canary-testers" not in done.stdout
+
+
+ACTION = ROOT / "contrib/github-action"
+
+
+def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """The step of the action as GitHub's runner runs it: in the workspace, each input in its variable."""
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    (step,) = action["runs"]["steps"]
+    variables = {}
+    for variable, expression in step["env"].items():
+        name = expression.removeprefix("${{ inputs.").removesuffix(" }}")
+        variables[variable] = inputs.pop(name.replace("-", "_"), action["inputs"][name]["default"])
+    assert not inputs
+    script = folder.parent / "step.sh"
+    script.write_text(step["run"])
+    known = {key: os.environ[key] for key in ("PIP_INDEX_URL", "PIP_CONFIG_FILE") if key in os.environ}
+    environment = {
+        **known, **variables, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(folder.parent),
+        "GITHUB_ACTION_PATH": str(ACTION), "RUNNER_TEMP": str(folder.parent / "temp of the runner"),
+    }  # fmt: skip
+    command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script]
+    return run(*command, environment=environment, cwd=folder)
+
+
+def test_the_github_action_annotates(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    shutil.copy(SEED, workspace / "canary.yaml")
+    good = run_action(workspace)
+    assert (0, "") == (good.returncode, good.stderr)
+    folder = workspace / "with spaces"
+    folder.mkdir()
+    (folder / "route.yaml").write_text(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {rules: [{name: b}]}\n"
+    )
+    wrong = run_action(workspace, paths="canary.yaml\nwith spaces\n", gateway_api="v1.0", channel="standard")
+    assert 1 == wrong.returncode
+    assert "::error file=with spaces/route.yaml,line=4," in wrong.stdout
+    assert 0 == run_action(workspace, paths="with spaces", gateway_api="v1.0", fail_on="never").returncode
+
+
+def test_what_github_reads_is_what_it_takes(program: Program) -> None:
+    for schema, files in (("actions", [ACTION / "action.yml"]), ("workflows", WORKFLOWS)):
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.github-{schema}"]
+        done = run(*command, *files, environment={"HOME": "/nonexistent"})
+        assert done.returncode == 0, done.stdout
+    linted = run(program("actionlint"), "-shellcheck=", "-pyflakes=", *WORKFLOWS, environment={})
+    assert (0, "") == (linted.returncode, linted.stdout)
+
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def test_the_release_workflow_builds_every_platform_of_the_manifest() -> None:
+    platforms = yaml.safe_load((ROOT / "plugin.yaml").read_text())["spec"]["platforms"]
+    wanted = {"_".join(one["selector"]["matchLabels"].values()) for one in platforms}
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    built = {one["platform"] for one in release["jobs"]["build"]["strategy"]["matrix"]["include"]}
+    assert 5 == len(wanted)
+    assert wanted == built
+
+
+K9S = yaml.safe_load((ROOT / "contrib/k9s/plugins.yaml").read_text())["plugins"]
+# of k9s: what a plugin must have, and what it may have
+K9S_REQUIRED = {"shortCut", "description", "scopes", "command"}
+K9S_KNOWN = {
+    *K9S_REQUIRED,
+    "override",
+    "confirm",
+    "dangerous",
+    "background",
+    "overwriteOutput",
+    "args",
+    "inputs",
+}
+
+
+def test_k9s_plugins_do_what_they_say(
+    program: Program, cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """K9s is not to be had here: its file's shape, and its commands with the variables that it puts in."""
+    for plugin in K9S.values():
+        assert plugin.keys() >= K9S_REQUIRED
+        assert plugin.keys() <= K9S_KNOWN
+    assert len(K9S) == len({plugin["shortCut"] for plugin in K9S.values()})
+    (tmp_path / "canary.yaml").write_text(SEED.read_text().replace("phase: deploy", "phase: 25%"))
+    canary = [
+        Path(sys.executable).parent / "kubectl-canary",
+        "render",
+        "-f",
+        tmp_path / "canary.yaml",
+        "-n",
+        namespace,
+    ]
+    rendered = run(*canary, environment={"PATH": "/usr/bin:/bin"})
+    cluster.kubectl("apply", "-f", "-", stdin=rendered.stdout)
+    context = cluster.kubectl("config", "current-context").stdout.strip()
+    said = {}
+    for name, plugin in K9S.items():
+        words = [plugin["command"], *map(str, plugin["args"])]
+        for variable, value in {
+            "$RESOURCE_NAME": "httproutes", "$RESOURCE_GROUP": "gateway.networking.k8s.io", "$NAMESPACE": namespace,
+            "$NAME": "my-app-canary-route", "$CONTEXT": context,
+        }.items():  # fmt: skip
+            words = [word.replace(variable, value) for word in words]
+        environment = ours(program("kubectl")) | {"KUBECONFIG": str(cluster.kubeconfig), "LESS": "-FX"}
+        done = run(*words, environment=environment, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said[name] = done.stdout
+    assert "1 document, 0 errors" in said["canary-validate"]
+    assert "my-app in production" in said["canary-plan"]
+    assert "httproute.gateway.networking.k8s.io/my-app-canary-route configured" in said["canary-rollback"]
+    route = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]
+    assert [100] == [ref["weight"] for ref in route["spec"]["rules"][-1]["backendRefs"]]
+
+
+class LanguageServer:
+    """The real yaml-language-server, as an editor speaks to it (LSP over standard input and output)."""
+
+    def __init__(self, program: Program, settings: dict[str, object], folder: Path) -> None:
+        server = (
+            program("yaml-language-server") / "node_modules/yaml-language-server/bin/yaml-language-server"
+        )
+        node, _ = build.node_and_npm()
+        command = [node, server, "--stdio"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"HOME": str(folder)}, cwd=folder
+        )
+        self.settings, self.number = settings, 0
+        self.patience = threading.Timer(60, self.process.kill)
+        self.patience.start()
+        root = {"processId": None, "rootUri": folder.as_uri(), "capabilities": {}}
+        self.ask("initialize", root)
+        self.send({"method": "initialized", "params": {}})
+        self.send({"method": "workspace/didChangeConfiguration", "params": {"settings": {"yaml": settings}}})
+
+    def send(self, message: dict[str, object]) -> None:
+        data = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(data), data))
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        """The next message; questions of the server for its settings are answered."""
+        assert self.process.stdout is not None
+        length = 0
+        assert self.process.stdout.peek(1), "the language server has ended"  # type: ignore[attr-defined]
+        while line := self.process.stdout.readline().strip():
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        if "id" in message and "method" in message:
+            asked = message.get("params", {}).get("items", [])
+            found = [self.settings if one.get("section") == "yaml" else {} for one in asked]
+            self.send({"id": message["id"], "result": found or None})
+        return message
+
+    def ask(self, method: str, params: dict[str, object]) -> Any:
+        self.number += 1
+        self.send({"id": self.number, "method": method, "params": params})
+        while (message := self.receive()).get("id") != self.number or "method" in message:
+            pass
+        return message["result"]
+
+    def opened(self, file: Path) -> list[dict[str, Any]]:
+        """What is wrong with a file that has something wrong, as an editor marks it once it has the schema."""
+        document = {"uri": file.as_uri(), "languageId": "yaml", "version": 1, "text": file.read_text()}
+        self.send({"method": "textDocument/didOpen", "params": {"textDocument": document}})
+        found: list[dict[str, Any]] = []
+        while not found:
+            message = self.receive()
+            if message.get("method") == "textDocument/publishDiagnostics":
+                found = message["params"]["diagnostics"]
+        return found
+
+    def completed(self, file: Path, line: int, column: int) -> set[str]:
+        """The words that an editor offers at a place, counted from 0."""
+        place = {"textDocument": {"uri": file.as_uri()}, "position": {"line": line, "character": column}}
+        return {item["label"] for item in self.ask("textDocument/completion", place)["items"]}
+
+
+CATALOGUE = json.loads((ROOT / "contrib/editor/catalog.json").read_text())
+SCHEMA = ROOT / "schemas/canary.schema.json"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, server: Callable[[Path], str]) -> str:
+    """The address of a catalogue with our entry in it, whose schema is this checkout's."""
+    entry = {**CATALOGUE["schemas"][0], "url": f"{server(SCHEMA.parent)}/{SCHEMA.name}"}
+    (tmp_path / "catalog.json").write_text(json.dumps({**CATALOGUE, "schemas": [entry]}))
+    return f"{server(tmp_path)}/catalog.json"
+
+
+@pytest.mark.parametrize("form", ["modeline", "catalogue"])
+def test_editors_complete_and_mark_the_canary_file(
+    form: str, program: Program, tmp_path: Path, catalogue: str
+) -> None:
+    """By the first line that init writes, or by an entry of the catalogue: an error at its line, and what fits."""
+    first = {"modeline": f"# yaml-language-server: $schema={SCHEMA.as_uri()}", "catalogue": "#"}[form]
+    store = {"enable": form == "catalogue", "url": catalogue}
+    assert SEED.read_text().startswith("# yaml-language-server: $schema=")
+    lines = [first, *SEED.read_text().splitlines()[1:]]
+    number = next(index for index, line in enumerate(lines) if line.startswith("  stable:"))
+    lines[number] = "  stable: {tag: v1.0.0, replicas: three}"
+    lines += ["  "]
+    file = tmp_path / "shop.canary.yaml"
+    file.write_text("\n".join(lines))
+    server = LanguageServer(program, {"validate": True, "completion": True, "schemaStore": store}, tmp_path)
+    try:
+        marked = {one["range"]["start"]["line"]: one["message"] for one in server.opened(file)}
+        assert [number] == list(marked), marked
+        assert "integer" in marked[number]
+        offered = server.completed(file, len(lines) - 1, 2)
+        assert {"pod", "gatewayAPI"} <= offered
+        assert "testers" not in offered  # it is there already
+    finally:
+        server.patience.cancel()
+        server.process.kill()
+        server.process.communicate()

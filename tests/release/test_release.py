@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import http.server
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -260,18 +257,9 @@ def test_krew_refuses_a_corrupt_archive(dist: Path, krew: Run, tmp_path: Path) -
 
 
 @pytest.fixture
-def served(dist: Path) -> Iterator[str]:
+def served(dist: Path, server: Callable[[Path], str]) -> str:
     """The address of a server on this machine that has the archives."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(dist))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    return server(dist)
 
 
 def test_an_index_of_ones_own_installs_and_upgrades(
@@ -310,3 +298,126 @@ def publish(index: Path, dist: Path, served: str, version: str, krew: Run) -> No
     ):
         done = krew(*git, *words)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_release_bots_template_makes_the_manifest(program: Callable[[str], Path], tmp_path: Path) -> None:
+    """The bot's two functions, done here: it needs an account and the published archives."""
+    text = (ROOT / ".krew.yaml").read_text()
+
+    def address(match: re.Match[str]) -> str:
+        assert match.group(1) == "    ", "the bot writes sha256 four spaces deep"
+        return f'    uri: {match.group(2)}\n    sha256: "{"0" * 64}"'
+
+    text = re.sub(r'^( *)\{\{addURIAndSha "(.*)" \.TagName \}\}$', address, text, flags=re.MULTILINE)
+    text = text.replace("{{ .TagName }}", "v0.1.0")
+    assert "{{" not in text
+    (tmp_path / "canary.yaml").write_text(text)
+    command = [program("validate-krew-manifest"), "-manifest", tmp_path / "canary.yaml", "-skip-install"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load((ROOT / "plugin.yaml").read_text()) == yaml.safe_load(text)
+
+
+def test_archives_of_several_platforms_make_one_manifest(dist: Path, tmp_path: Path) -> None:
+    """As the release workflow does, which builds each on its own machine; stand-ins for those of other platforms."""
+    clone = shutil.copytree(dist.parent, tmp_path / "clone", ignore=shutil.ignore_patterns(".git"))
+    own = next((clone / "dist").glob("*_linux_*.tar.gz"))
+    for name in ("darwin_arm64.tar.gz", "windows_amd64.zip"):
+        (clone / f"dist/kubectl-canary_v0.1.0_{name}").write_bytes(name.encode())
+    done = subprocess.run(
+        [sys.executable, "scripts/dist.py", "--assemble"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    platforms = yaml.safe_load((clone / "dist/plugin.yaml").read_text())["spec"]["platforms"]
+    files = {
+        "_".join(one["selector"]["matchLabels"].values()): one["uri"].rpartition("/")[2] for one in platforms
+    }
+    assert own.name in files.values()
+    assert "kubectl-canary_v0.1.0_darwin_arm64.tar.gz" == files["darwin_arm64"]
+    assert "kubectl-canary_v0.1.0_any.tar.gz" == files["darwin_amd64"]
+    assert "kubectl-canary_v0.1.0_windows_amd64.zip" == files["windows_amd64"]
+    for one in platforms:
+        data = (clone / "dist" / one["uri"].rpartition("/")[2]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == one["sha256"]
+
+
+NOBODY = 65532
+# in a mount namespace: the root filesystem read-only, then the program as nobody in particular
+CONTAINED = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount --bind "$2" "$1/work"
+mount -o remount,bind,ro "$1"
+shift 2
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="the steps of a Dockerfile are run with chroot, which needs root"
+)
+def test_the_dockerfile_makes_a_container_that_writes_nothing(
+    dist: Path, program: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Its steps, one by one, on Debian's C library and busybox; no container builder is needed."""
+    root, work = tmp_path / "root", tmp_path / "work"
+    shutil.copytree(program("container"), root, symlinks=True)
+    (root / "bin/sh").symlink_to("busybox")
+    work.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    shutil.copy(CASE / "canary.yaml", work)
+    arguments: dict[str, str] = {}
+    user, folder, entry = "0:0", "/", []
+    for line in (ROOT / "contrib/docker/Dockerfile").read_text().splitlines():
+        word, _, rest = line.partition(" ")
+        for name, value in arguments.items():
+            rest = rest.replace(f"${{{name}}}", value)
+        if word == "ARG":
+            arguments |= dict([rest.split("=", 1)])
+        elif word == "ADD":
+            source, target = rest.split()
+            unpacked(dist / source, root / target.strip("/"))
+        elif word == "RUN":
+            for shown in ("usr/local/bin", "work"):
+                (root / shown).mkdir(parents=True, exist_ok=True)
+            subprocess.run(
+                ["chroot", root, "/bin/sh", "-c", rest], env={"PATH": "/usr/local/bin:/bin"}, check=True
+            )
+        elif word == "USER":
+            user = rest
+        elif word == "WORKDIR":
+            folder = rest
+        elif word == "ENTRYPOINT":
+            entry = yaml.safe_load(rest)
+        else:
+            assert word in ("#", "", "FROM"), line
+    assert (f"{NOBODY}:{NOBODY}", "/work") == (user, folder)
+
+    def contained(*words: str) -> subprocess.CompletedProcess[bytes]:
+        inside = [
+            "chroot",
+            f"--userspec={user}",
+            root,
+            "/bin/sh",
+            "-c",
+            f'cd {folder} && exec "$@"',
+            "sh",
+            *words,
+        ]
+        command = ["unshare", "--mount", "sh", "-c", CONTAINED, "sh", root, work, *inside]
+        return subprocess.run(
+            command,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"},
+            capture_output=True,
+            check=False,
+        )
+
+    done = contained(*entry, "render", "--set", "spec.phase=5%")
+    assert (0, EXPECTED, b"") == (done.returncode, done.stdout, done.stderr)
+    assert 0 == contained(*entry, "validate").returncode
+    assert b"Read-only file system" in contained("sh", "-c", "echo > /opt/kubectl-canary/a").stderr

