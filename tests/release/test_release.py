@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, SEED
 
 CASE = ROOT / "tests/cases/odd-scalars"
 EXPECTED = (CASE / "expected/02-5-percent.yaml").read_bytes()
@@ -126,26 +126,25 @@ def test_functions_and_post_renderers_are_in_the_archives(
 ) -> None:
     (tmp_path / "python3").symlink_to(sys.executable)
     program = {"own": own, "everywhere": everywhere}[form] / "kubectl-canary"
-    text = (CASE / "canary.yaml").read_text()
-    asked = yaml.safe_load(text)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    asked = yaml.safe_load(SEED.read_text())
     call = {
         "apiVersion": "config.kubernetes.io/v1",
         "kind": "ResourceList",
         "items": [],
         "functionConfig": asked,
     }
-    expected = [*yaml.safe_load_all((CASE / "expected/02-5-percent.yaml").read_text())]
-    asked["spec"]["phase"] = "5%"
+    expected = [*yaml.safe_load_all(rendered(program, environment, "render", "-f", str(SEED)))]
     for verb, given in (("krm", call), ("post-render", asked)):
         done = subprocess.run(
             [program, verb],
             input=yaml.safe_dump(given).encode(),
-            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            env=environment,
             capture_output=True,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        answered = [*yaml.safe_load_all(done.stdout)]
+        answered = [one for one in yaml.safe_load_all(done.stdout) if one]
         assert expected == (answered[0]["items"] if verb == "krm" else answered)
 
 
@@ -346,6 +345,7 @@ def test_archives_of_several_platforms_make_one_manifest(dist: Path, tmp_path: P
 
 
 NOBODY = 65532
+CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
 # in a mount namespace: the root filesystem read-only, then the program as nobody in particular
 CONTAINED = """
 set -e
@@ -386,7 +386,7 @@ def test_the_dockerfile_makes_a_container_that_writes_nothing(
             for shown in ("usr/local/bin", "work"):
                 (root / shown).mkdir(parents=True, exist_ok=True)
             subprocess.run(
-                ["chroot", root, "/bin/sh", "-c", rest], env={"PATH": "/usr/local/bin:/bin"}, check=True
+                [CHROOT, root, "/bin/sh", "-c", rest], env={"PATH": "/usr/local/bin:/bin"}, check=True
             )
         elif word == "USER":
             user = rest
