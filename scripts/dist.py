@@ -12,6 +12,7 @@ several platforms, each built on its own.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -24,7 +25,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -133,11 +134,36 @@ def distributions(python: Path, source: Path) -> None:
         run([python, "-m", "build", "--no-isolation", "--outdir", scratch, source])
         for file in Path(scratch).iterdir():
             if file.suffix == ".whl":
-                shutil.copy(file, DIST)
+                with_compiled(file, Path(scratch, "wheel"))
             else:
                 with tarfile.open(file) as packed:
                     packed.extractall(Path(scratch, "unpacked"), filter="data")
                 archive(DIST / file.name, tree(Path(scratch, "unpacked")))
+
+
+def with_compiled(wheel: Path, folder: Path) -> None:
+    """The wheel with its modules compiled for every Python found here, so that the first run compiles nothing.
+
+    Not every installer compiles (uv does not), and a read-only site-packages never gets what it lacks.
+    """
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder)  # noqa: S202  we have just built it
+    for python in pythons():
+        run([python, "-m", "compileall", "-q", "--invalidation-mode=checked-hash", f"-s{folder}", folder])
+    record = next(folder.glob("*.dist-info")) / "RECORD"
+    own = record.relative_to(folder).as_posix()
+    lines = [
+        f"{name},sha256={wheel_digest(file)},{file.stat().st_size}"
+        for name, file in tree(folder)
+        if name != own
+    ]
+    record.write_text("\n".join([*lines, f"{own},,"]) + "\n", encoding="utf-8")
+    write_zip(DIST / wheel.name, tree(folder))
+
+
+def wheel_digest(file: Path) -> str:
+    """As RECORD has it: base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).decode().rstrip("=")
 
 
 def bundled(python: Path, source: Path, site: Path) -> Path:
@@ -158,6 +184,8 @@ def bundled(python: Path, source: Path, site: Path) -> Path:
     ]
     run([*install, "--no-compile", *wanted])
     run([*install, "--no-compile", "--upgrade", next(DIST.glob("*.whl"))])
+    for folder in list(site.rglob("__pycache__")):
+        shutil.rmtree(folder)
     for file in [*site.rglob("*.so"), *site.rglob("*.pyd"), *site.rglob("*.c"), *site.rglob("*.pyi")]:
         file.unlink()
     for folder in (
@@ -286,14 +314,10 @@ def tree(folder: Path) -> Iterator[tuple[str, Path]]:
             yield file.relative_to(folder).as_posix(), file
 
 
-def archive(path: Path, files: Sequence[tuple[str, Path]] | Iterator[tuple[str, Path]]) -> None:
+def archive(path: Path, files: Iterable[tuple[str, Path]]) -> None:
     """A tar.gz or zip of files alone, no links, in one order, of one hour and owner."""
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
-            for name, file in sorted(files):
-                packed.writestr(
-                    zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), file.read_bytes(), zipfile.ZIP_DEFLATED
-                )
+        write_zip(path, files)
         return
     with (
         gzip.GzipFile(path, "wb", compresslevel=9, mtime=0) as zipped,
@@ -305,6 +329,15 @@ def archive(path: Path, files: Sequence[tuple[str, Path]] | Iterator[tuple[str, 
             entry.mode = 0o755 if file.stat().st_mode & 0o100 else 0o644
             with file.open("rb") as content:
                 tar.addfile(entry, content)
+
+
+def write_zip(path: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """A zip file of files alone, in one order, of one hour."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for name, file in sorted(files):
+            entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o100755 if file.stat().st_mode & 0o100 else 0o100644) << 16
+            packed.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def digest(path: Path) -> str:

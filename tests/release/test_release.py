@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -9,12 +10,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, SEED
+from test_packaging import interpreter
+from uv import find_uv_bin
 
 CASE = ROOT / "tests/cases/odd-scalars"
 EXPECTED = (CASE / "expected/02-5-percent.yaml").read_bytes()
@@ -198,6 +202,54 @@ def test_the_zipapp_without_python_says_so(everywhere: Path, tmp_path: Path) -> 
     )
     assert done.returncode
     assert "python3" in done.stderr
+
+
+def test_the_zipapp_says_which_python_it_needs(everywhere: Path) -> None:
+    """An older Python is stood in for: what it is asked to run says so before it imports anything."""
+    app = everywhere / "kubectl-canary"
+    starter = zipfile.ZipFile(app).read("__main__.py").decode()
+    ast.parse(starter, feature_version=(3, 4))  # nothing in it that an old Python cannot read
+    older = "import runpy, sys; sys.version_info = (3, 9, 1, 'final', 0); runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", older, app], capture_output=True, text=True, check=False)
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "error: kubectl canary needs Python 3.10 or newer; python3 is 3.9\n" == done.stderr
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
+def test_the_wheel_brings_its_compiled_modules(version: str, dist: Path, tmp_path: Path) -> None:
+    """Installed by uv, which compiles nothing, into a folder that nobody may write."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"this machine has no Python {version}")
+    environment = tmp_path / "environment"
+    for words in (
+        ["venv", "--quiet", "--python", python, environment],
+        ["pip", "install", "--quiet", "--python", environment / "bin/python", next(dist.glob("*.whl"))],
+        ["pip", "check", "--quiet", "--python", environment / "bin/python"],
+    ):
+        subprocess.run([find_uv_bin(), *map(str, words)], check=True)
+    subprocess.run(["chmod", "-R", "a-w", environment], check=True)
+    before = sorted(environment.rglob("kubectl_canary/**/*.pyc"))
+    command = [environment / "bin/python", "-v", "-m", "kubectl_canary", *RENDER]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, check=False)
+    assert (0, EXPECTED) == (done.returncode, done.stdout)
+    loaded = re.findall(r"code object from '?([^'\n]*/kubectl_canary/[^'\n]*)", done.stderr.decode())
+    assert 30 < len(loaded)
+    assert [] == [file for file in loaded if not file.endswith(".pyc")]
+    assert before == sorted(environment.rglob("kubectl_canary/**/*.pyc"))
+    subprocess.run(["chmod", "-R", "u+w", environment], check=True)
+
+
+def test_pip_installs_and_removes_the_wheel_whole(dist: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    python = tmp_path / "environment/bin/python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", next(dist.glob("*.whl"))], check=True)
+    assert EXPECTED == rendered(tmp_path / "environment/bin/kubectl-canary", {})
+    subprocess.run([*pip, "check"], check=True)
+    subprocess.run([*pip, "uninstall", "--yes", "kubectl-canary"], check=True)
+    assert [] == [file for file in tmp_path.rglob("*kubectl_canary*") if file.is_file()]
+    assert [] == list(tmp_path.rglob("kubectl_canary"))
 
 
 @pytest.fixture
