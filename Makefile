@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test dist test-dist agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
+.PHONY: demo test dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -29,6 +29,10 @@ test-dist: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py kubectl krew validate-krew-manifest kustomize helm helm3 \
 		actionlint yaml-language-server container
 	$(BIN)/python -m pytest tests/release
+
+site: .venv/.ready-to-test
+	$(BIN)/python scripts/pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 agreement: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
@@ -78,7 +82,7 @@ schemas: .venv/.ready-to-test
 	@touch $@
 
 .venv/.ready-to-test: .venv/.installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,docs]'
 	@touch $@
 
 clean:

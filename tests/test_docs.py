@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SEED, Cluster, Result
 
+from kubectl_canary import lint
 from kubectl_canary.cli import VERBS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def blocks(language: str) -> list[str]:
@@ -92,11 +93,37 @@ def test_every_verb_is_in_the_readme() -> None:
         assert f"kubectl canary {verb}" in README or f"`{verb}`" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_make_targets_are_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert (ROOT / link).exists() or link.startswith("https://"), link
+        assert (document.parent / link).exists() or link.startswith("https://"), link
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for line in re.findall(r"^make ([\w -]+)", text, re.MULTILINE):
         assert set(line.split()) <= targets
+
+
+def test_pages_that_are_made_from_the_code_are_current() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import pages
+
+    made = pages.pages()
+    for name, text in made.items():
+        assert text == (ROOT / "docs" / name).read_text(encoding="utf-8"), "run python scripts/pages.py"
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/verbs").iterdir()}
+    assert written == {name for name in made if name.startswith("verbs/")}
+
+
+def test_every_rule_and_every_key_has_its_place() -> None:
+    rules = (ROOT / "docs/lint.md").read_text()
+    file = (ROOT / "docs/canary-file.md").read_text()
+    for rule in lint.rules():
+        assert f"\n## {rule.id}\n" in rules
+    for key in (
+        "spec.stable",
+        "spec.route.gateway.create",
+        "spec.phases[]",
+        "spec.phases[].gates[]",
+        "spec.testers",
+    ):
+        assert f"\n## {key}\n" in file

@@ -51,13 +51,6 @@ def test_every_file_of_a_rule_is_listed() -> None:
     assert files == set(lint.MODULES)
 
 
-def test_the_page_is_made_from_the_rules() -> None:
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import lint_page
-
-    assert lint_page.PAGE.read_text(encoding="utf-8") == lint_page.page(), "run scripts/lint_page.py"
-
-
 def route(name: str = "shop", **spec: Any) -> dict[str, Any]:
     made = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": name}}
     return {**made, "spec": spec}

@@ -18,10 +18,10 @@ from kubectl_canary.outside.output import say, write
     "API server would refuse a document. Without the post-renderer, the API server refuses the canary file itself.",
     """
   # Helm 4, with the plugin of contrib/helm
-  helm upgrade shop ./chart --post-renderer canary
+  helm upgrade --install shop ./chart --post-renderer canary
 
   # Helm 3
-  helm upgrade shop ./chart --post-renderer kubectl-canary --post-renderer-args post-render
+  helm upgrade --install shop ./chart --post-renderer kubectl-canary --post-renderer-args post-render
 
   # By hand
   helm template ./chart | kubectl canary post-render

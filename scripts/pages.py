@@ -1,0 +1,146 @@
+"""Write the pages of docs/ that are made from the code: `python scripts/pages.py`.
+
+docs/lint.md from the lint rules' own files, docs/canary-file.md from the canary file's schema, docs/verbs/ from the
+verbs' help, docs/phases.svg from the plan of the example.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kubectl_canary import lint
+from kubectl_canary.cli import VERBS, group
+from kubectl_canary.resources import read
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from picture import phases_svg
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+LINT = """\
+# Lint rules
+
+What the API server accepts and is still wrong. `kubectl canary validate` says it after the server's own verdict;
+`--admission-only` leaves it out, `--ignore RULE` or `--ignore RULE=PATH` leaves out one rule, and `--explain RULE`
+prints what stands here. An error makes `validate` exit with 1, a warning with `--fail-on warning` only.
+"""
+FILE = """\
+# The canary file
+
+One file describes a release; `kubectl canary init` writes one. Its format has one definition,
+[canary.schema.json](https://github.com/kubectl-canary/kubectl-canary/blob/main/schemas/canary.schema.json): editors
+complete keys from it, every command checks the file against it, and this page is made from it. An unknown key is an
+error, with its place and the nearest known key. Several files (`-f base.yaml -f prod.yaml`) are merged in order as JSON
+merge patches, then `--set PATH=VALUE` sets single values.
+
+YAML is read as kubectl reads it: `on` is true, `0777` is octal, and a tag like `1e3` is a number unless it is quoted.
+"""
+
+
+def pages() -> dict[str, str]:
+    """Each page's path below docs/, and its text."""
+    found = {"lint.md": lint_page(), "canary-file.md": file_page(), "phases.svg": phases_svg()}
+    return found | {f"verbs/{verb}.md": verb_page(verb) for verb in VERBS} | {"verbs/index.md": verbs_page()}
+
+
+def lint_page() -> str:
+    """A table of the rules, and a section a rule."""
+    rules = lint.rules()
+    lines = [LINT, "| rule | severity | |", "|---|---|---|"]
+    for rule in rules:
+        first = rule.reason.partition("\n\n")[0].replace("\n", " ")
+        lines.append(f"| [{rule.id}](#{rule.id}) | {rule.severity} | {first} |")
+    for rule in rules:
+        parts = [f"## {rule.id}", rule.reason, f"Source: <{rule.source}>"]
+        parts += [
+            f"{verb}:\n\n```yaml\n{example.rstrip()}\n```"
+            for verb, example in (("Passes", rule.passing), ("Fails", rule.failing))
+        ]
+        lines += ["", "\n\n".join(parts)]
+    return "\n".join(lines) + "\n"
+
+
+def file_page() -> str:
+    """A section an object of the canary file, each with a table of its keys."""
+    schema = json.loads(read("schemas", "canary.schema.json"))
+    return FILE + "".join(_sections(schema, ()))
+
+
+def _sections(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    own = schema.get("properties", {})
+    if path:
+        yield f"\n## {'.'.join(path)}\n\n{schema.get('description', '')}\n".replace("\n\n\n", "\n\n")
+    rows = [_row(key, value, schema) for key, value in own.items() if "title" in value]
+    if rows:
+        yield "\n| key | | default | for example |\n|---|---|---|---|\n" + "".join(rows)
+    borrowed = sorted(key for key, value in own.items() if "title" not in value)
+    if borrowed:
+        yield f"\nAs in Kubernetes: {', '.join(f'`{key}`' for key in borrowed)}.\n"
+    for key, value in own.items():
+        items = value.get("items", {})
+        if "title" in value and "properties" in value:
+            yield from _sections(value, (*path, key))
+        elif "properties" in items:
+            yield from _sections({"description": value["description"], **items}, (*path, f"{key}[]"))
+        for form in value.get("anyOf", []):
+            if "properties" in form:
+                yield from _sections({"description": value["description"], **form}, (*path, key))
+
+
+def _row(key: str, value: dict[str, Any], parent: dict[str, Any]) -> str:
+    required = " (required)" if key in parent.get("required", ()) else ""
+    examples = [_code(_shown(one)) for one in value.get("examples", [])[:2]]
+    default = _code(_shown(value["default"])) if "default" in value else ""
+    said = value.get("description", "").replace("\n", " ")
+    known = value.get("enum")
+    said += f" One of {', '.join(f'`{one}`' for one in known)}." if known else ""
+    return f"| `{key}`{required} | {said} | {default} | {', '.join(examples)} |\n".replace("  |", " |")
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def verbs_page() -> str:
+    """A list of the verbs."""
+    lines = ["# Verbs", "", "| | |", "|---|---|"]
+    lines += [f"| [kubectl canary {verb}]({verb}.md) | {text} |" for verb, text in VERBS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def verb_page(verb: str) -> str:
+    """A verb's help as a page."""
+    root = click.Context(group, info_name="kubectl canary")
+    command = group.get_command(root, verb)
+    if command is None:
+        raise ValueError(verb)
+    context = click.Context(command, info_name=verb, parent=root)
+    records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
+    said = [f"| {_code(flags)} | {text} |" for flags, text in records]
+    examples = "\n".join(
+        line.removeprefix("  ") for line in getattr(command, "examples", "").strip("\n").splitlines()
+    )
+    parts = [
+        f"# kubectl canary {verb}",
+        (command.help or "").strip(),
+        "## Examples",
+        f"```sh\n{examples}\n```",
+    ]
+    return "\n\n".join([*parts, "## Options", "| | |\n|---|---|\n" + "\n".join(said)]) + "\n"
+
+
+def _code(text: str) -> str:
+    """Code in a cell of a table, where a bar would end the cell."""
+    return f"<code>{escape(text, quote=False).replace('|', '&#124;')}</code>"
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(text, encoding="utf-8")

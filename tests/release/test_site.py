@@ -1,0 +1,153 @@
+"""The documentation: it builds without a warning, is made from the code, and its commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SEED, Cluster
+
+from kubectl_canary.cli import VERBS
+
+DOCS = ROOT / "docs"
+BIN = Path(sys.executable).parent
+PAGES = ("start.md", "rollback.md", "integrations.md")
+# in real shells, tests/test_completion.py; kpt is not to be had here
+ELSEWHERE = re.compile(r"completion zsh|completion fish|completion powershell|^kpt ", re.MULTILINE)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).with_suffix("")
+        built = tmp_path / (
+            "index.html" if page.stem == "index" and name.parent == Path() else name / "index.html"
+        )
+        assert built.exists() or (tmp_path / name.parent / "index.html").exists(), page
+    assert "<svg" in (tmp_path / "phases.svg").read_text()
+
+
+@pytest.fixture
+def surroundings(
+    program: Callable[[str], Path], cluster: Cluster, namespace: str, tmp_path: Path
+) -> Iterator[dict[str, str]]:
+    """Every program of the documentation on PATH, the cluster as kubectl's, and the namespace its default."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in ("kubectl", "kustomize", "helm", "helm3", "krew"):
+        (folder / name.replace("krew", "kubectl-krew")).symlink_to(program(name))
+    config = tmp_path / "config"
+    shutil.copy(cluster.kubeconfig, config)
+    cluster.kubectl(
+        "--kubeconfig", str(config), "config", "set-context", "--current", f"--namespace={namespace}"
+    )
+    known = {key: os.environ[key] for key in ("PIP_INDEX_URL", "PIP_CONFIG_FILE") if key in os.environ}
+    homes = {f"HELM_{name}_HOME": str(tmp_path / name.lower()) for name in ("DATA", "CONFIG", "CACHE")}
+    path = [tmp_path / "krew/bin", folder, BIN, "/usr/bin", "/bin"]
+    yield {
+        **known, **homes, "PATH": os.pathsep.join(map(str, path)), "KUBECONFIG": str(config), "HOME": str(tmp_path),
+        "KREW_ROOT": str(tmp_path / "krew"), "KREW_NO_UPGRADE_CHECK": "1",
+    }  # fmt: skip
+
+
+def pasted(script: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def clone(folder: Path, namespace: str) -> Path:
+    """A clone of the repository with a canary file in it."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    (folder / "canary.yaml").write_text(canary_file(namespace))
+    return folder
+
+
+def canary_file(namespace: str) -> str:
+    return SEED.read_text().replace("namespace: production", f"namespace: {namespace}")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_run_in_order(
+    page: str, surroundings: dict[str, str], namespace: str, tmp_path: Path
+) -> None:
+    folder = clone(tmp_path / "clone", namespace)
+    if page == "start.md":
+        (folder / "canary.yaml").unlink()
+    script = "".join(blocks(DOCS / page, "sh")).replace("-n production", f"-n {namespace}")
+    done = pasted(script, folder, surroundings)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    for block in blocks(DOCS / page, "console"):
+        first, _, shown = block.partition("\n")
+        printed = pasted(first.removeprefix("$ "), folder, surroundings).stdout
+        assert printed.replace(namespace, "production").startswith(shown)
+
+
+def test_every_page_with_commands_is_run() -> None:
+    with_commands = {page.name for page in DOCS.glob("*.md") if blocks(page, "sh")}
+    assert set(PAGES) == with_commands
+
+
+def examples(verb: str) -> list[str]:
+    """The examples of a verb, each a comment and a command."""
+    (block,) = blocks(DOCS / f"verbs/{verb}.md", "sh")
+    return [one for one in block.split("\n\n") if not ELSEWHERE.search(one)]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_of_a_verb_run(
+    verb: str, surroundings: dict[str, str], namespace: str, tmp_path: Path, cluster: Cluster
+) -> None:
+    """Each in a folder with a canary file, manifests, a kustomization, a chart and a ResourceList, at `5%`."""
+    installed = pasted(f"helm plugin install {ROOT}/contrib/helm", tmp_path, surroundings)
+    assert installed.returncode == 0, installed.stderr
+    tried = examples(verb)
+    assert tried
+    for number, example in enumerate(tried):
+        folder = given(tmp_path / str(number), namespace)
+        state = pasted("kubectl canary render --phase 5% | kubectl apply -f -", folder, surroundings)
+        assert state.returncode == 0, state.stderr
+        if verb == "init":
+            (folder / "canary.yaml").unlink()
+        line = example.replace("-n production", f"-n {namespace}")
+        if "post-renderer-args post-render" in line:
+            line = line.replace("helm upgrade", "helm3 template").replace("--install ", "")
+        done = pasted(line, folder, surroundings)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def given(folder: Path, namespace: str) -> Path:
+    """What the examples find in their folder."""
+    folder.mkdir()
+    (folder / "canary.yaml").write_text(canary_file(namespace))
+    (folder / "k8s").mkdir()
+    route = (ROOT / "contrib/kustomize/check/route.yaml").read_text()
+    (folder / "k8s/route.yaml").write_text(route)
+    shutil.copytree(folder / "k8s", folder / "rendered")
+    (folder / "kustomization.yaml").write_text("resources: [k8s/route.yaml]\n")
+    shutil.copytree(ROOT / "contrib/helm/example", folder / "chart")
+    item = route.replace("\n", "\n  ")
+    listed = f"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- {item.rstrip()}\n"
+    (folder / "resource-list.yaml").write_text(listed)
+    return folder
