@@ -116,11 +116,11 @@ def verbs_page() -> str:
 
 def verb_page(verb: str) -> str:
     """A verb's help as a page."""
-    root = click.Context(group, info_name="kubectl canary")
+    root = click.Context(group, info_name="kubectl canary", **group.context_settings)
     command = group.get_command(root, verb)
     if command is None:
         raise ValueError(verb)
-    context = click.Context(command, info_name=verb, parent=root)
+    context = click.Context(command, info_name=verb, parent=root, **command.context_settings)
     records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
     said = [f"| {_code(flags)} | {text} |" for flags, text in records]
     examples = "\n".join(

@@ -52,7 +52,7 @@ def surroundings(
     folder.mkdir()
     for name in ("kubectl", "kustomize", "helm", "helm3", "krew"):
         (folder / name.replace("krew", "kubectl-krew")).symlink_to(program(name))
-    config = tmp_path / "config"
+    config = tmp_path / "kubeconfig"
     shutil.copy(cluster.kubeconfig, config)
     cluster.kubectl(
         "--kubeconfig", str(config), "config", "set-context", "--current", f"--namespace={namespace}"
