@@ -1,4 +1,4 @@
-"""Each form in which the program is installed, beside a plain environment: start and a render.
+"""Each installed form beside a plain environment: start, a render, and what a shell asks for at a tab.
 
     make dist bench-forms
 
@@ -20,7 +20,12 @@ import start
 from measure import measure
 
 DIST = start.ROOT / "dist"
-COMMANDS = {"--help": ["--help"], "render": ["render", "--phase", "5%", "-f", str(start.EXAMPLE)]}
+EXAMPLE = ["-f", str(start.EXAMPLE)]
+COMMANDS = {
+    "--help": ["--help"],
+    "render": ["render", "--phase", "5%", *EXAMPLE],
+    "TAB": ["completion", "answer", "--", "render", *EXAMPLE, "--phase", ""],
+}
 
 
 def main() -> None:

@@ -239,6 +239,7 @@ def one_folder(python: Path, site: Path, scratch: Path) -> Path:
         "--noupx", "--log-level=ERROR", "--collect-submodules=kubectl_canary",
         f"--distpath={scratch / 'made'}", f"--workpath={scratch / 'work'}", f"--specpath={scratch}",
     ]  # fmt: skip
+    command += ["--debug=noarchive"]  # modules as files: nothing is unpacked at each start
     command += ["--strip"] if shutil.which("strip") and not WINDOWS else []
     command += [f"--exclude-module={name}" for name in UNUSED]
     for folder in ("templates", "schemas"):

@@ -87,6 +87,20 @@ def release_flags(function: Function) -> Function:
     return function
 
 
+def goal_flag(*names: str, **options: Any) -> Callable[[Function], Function]:
+    """A flag that names a phase to go to; ways back are among them."""
+    return click.option(
+        *names, metavar="PHASE", shell_complete=candidates.completer(candidates.goals), **options
+    )
+
+
+def start_flag(*names: str, **options: Any) -> Callable[[Function], Function]:
+    """A flag that names a phase to start from."""
+    return click.option(
+        *names, metavar="PHASE", shell_complete=candidates.completer(candidates.phases), **options
+    )
+
+
 templates_flag = click.option(
     "--templates",
     metavar="DIR",

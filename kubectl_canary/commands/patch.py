@@ -8,9 +8,11 @@ import click
 
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import (
+    goal_flag,
     no_validate_flag,
     release_flags,
     shell_flag,
+    start_flag,
     templates_flag,
     verb,
 )
@@ -40,21 +42,8 @@ from kubectl_canary.commands.common import (
 """,
 )
 @release_flags
-@click.option(
-    "--to",
-    "goal",
-    required=True,
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.goals),
-    help="The phase to go to.",
-)
-@click.option(
-    "--from",
-    "origin",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.phases),
-    help="The phase to start from, instead of the file's.",
-)
+@goal_flag("--to", "goal", help="The phase to go to.", required=True)
+@start_flag("--from", "origin", help="The phase to start from, instead of the file's.")
 @click.option("--undo", is_flag=True, help="The exact inverse: from --to back to --from.")
 @click.option(
     "--type", "kind", type=click.Choice(["json", "merge"]), default="json", help="json (default) or merge."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import (
     finish,
     generator_of,
+    goal_flag,
     load,
     no_validate_flag,
     release_flags,
+    start_flag,
     templates_flag,
     verb,
 )
@@ -36,20 +37,8 @@ from kubectl_canary.commands.common import (
 )
 @release_flags
 @click.option("-o", "--output", type=click.Choice(["json", "markdown"]), help="json or markdown.")
-@click.option(
-    "--to",
-    "goal",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.goals),
-    help="Show the way to a phase only; one unsafe step is refused.",
-)
-@click.option(
-    "--from",
-    "origin",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.phases),
-    help="Where that way starts, instead of the file's phase.",
-)
+@goal_flag("--to", "goal", help="Show the way to a phase only; one unsafe step is refused.")
+@start_flag("--from", "origin", help="Where that way starts, instead of the file's phase.")
 @click.option("--jump", is_flag=True, help="With --to: go further than one safe step, by every step between.")
 @templates_flag
 @no_validate_flag

@@ -6,8 +6,14 @@ from typing import Any
 
 import click
 
-from kubectl_canary.commands import candidates
-from kubectl_canary.commands.common import no_validate_flag, release_flags, templates_flag, verb
+from kubectl_canary.commands.common import (
+    goal_flag,
+    no_validate_flag,
+    release_flags,
+    start_flag,
+    templates_flag,
+    verb,
+)
 from kubectl_canary.groups import GROUPS
 
 
@@ -34,20 +40,8 @@ from kubectl_canary.groups import GROUPS
 """,
 )
 @release_flags
-@click.option(
-    "--phase",
-    "phase_name",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.goals),
-    help="The phase, instead of the file's. `plan` lists them.",
-)
-@click.option(
-    "--from",
-    "origin",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.phases),
-    help="Where a way back starts, instead of the file's phase.",
-)
+@goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them.")
+@start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase.")
 @click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT.")
 @click.option(
     "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import (
     finish,
     generator_of,
@@ -12,6 +11,7 @@ from kubectl_canary.commands.common import (
     no_validate_flag,
     release_flags,
     shell_flag,
+    start_flag,
     templates_flag,
     verb,
 )
@@ -35,13 +35,7 @@ from kubectl_canary.errors import UsageError
 @click.option(
     "--print", "printing", is_flag=True, required=True, help="Print it; it is kubectl that applies it."
 )
-@click.option(
-    "--from",
-    "origin",
-    metavar="PHASE",
-    shell_complete=candidates.completer(candidates.phases),
-    help="The phase to leave, instead of the file's.",
-)
+@start_flag("--from", "origin", help="The phase to leave, instead of the file's.")
 @click.option(
     "-o",
     "--output",
