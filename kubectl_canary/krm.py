@@ -182,6 +182,8 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]])
     ]
     if results:
         wanted["results"] = list(results)
+    if wanted == came:
+        return call.text
     return roundtrip.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
 
 

@@ -166,6 +166,7 @@ class _Composer:
         self.file = file
         self.next = Parser(text).get_event
         self.complaints: list[Finding] = []
+        self.most = max(MAX_NODES, len(text))  # what has no aliases has fewer values than characters
 
     def documents(self) -> Iterator[Document]:
         while type(event := self.next()) is not StreamEndEvent:
@@ -262,8 +263,8 @@ class _Composer:
 
     def count(self, nodes: int, event: Any) -> None:
         self.nodes += nodes
-        if self.nodes > MAX_NODES:
-            self.give_up(event, f"more than {MAX_NODES:,} values, counting aliases")
+        if self.nodes > self.most:
+            self.give_up(event, f"more than {self.most:,} values, counting aliases")
 
     def give_up(self, event: Any, problem: str) -> NoReturn:
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)

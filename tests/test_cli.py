@@ -281,3 +281,11 @@ def test_the_same_bytes_in_any_environment(environment: dict[str, str], tmp_path
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, cwd=tmp_path, capture_output=True, check=False,
     )  # fmt: skip
     assert (0, b"") == (plan.returncode, plan.stderr)
+
+
+@pytest.mark.parametrize("verb", ["krm", "post-render", "validate -", "render -f -"])
+def test_a_closed_standard_input_is_said(verb: str) -> None:
+    command = f"exec {sys.executable} -m kubectl_canary {verb} <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (4, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("error: there is no standard input to read\n")

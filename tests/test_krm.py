@@ -239,3 +239,21 @@ def test_json_is_a_resource_list_too(canary: Callable[..., Result]) -> None:
     result, answer = called(canary, json.dumps(call))
     assert 0 == result.code
     assert 7 == len(answer["items"])
+
+
+def test_what_is_in_order_comes_back_to_the_byte(canary: Callable[..., Result]) -> None:
+    """Also where it could not be written back: nothing has to be."""
+    text = ITEMS.replace('"off"        # quoted', "! off") + config()
+    assert "! off" in text
+    assert Result(0, text, "") == canary("krm", "--ignore=unknown-kind", stdin=text.encode())
+
+
+def test_many_items_are_no_bomb(canary: Callable[..., Result]) -> None:
+    item = "- {apiVersion: v1, kind: ConfigMap, metadata: {name: c%s}, data: {a: b}}\n"
+    text = ITEMS.partition("# the")[0] + "".join(item % number for number in range(19_000))
+    assert Result(0, text, "") == canary("krm", "--admission-only", stdin=text.encode())
+    bomb = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+        f"{chr(98 + level)}: &{chr(98 + level)} [{', '.join([f'*{chr(97 + level)}'] * 10)}]\n"
+        for level in range(6)
+    )
+    assert "values, counting aliases" in canary("krm", stdin=bomb.encode()).err

@@ -50,7 +50,7 @@ def is_folder(name: str) -> bool:
 
 def _bytes(name: str, limit: int) -> bytes:
     if name == "-":
-        return sys.stdin.buffer.read(limit + 1)
+        return _standard_input(limit)
     try:
         with Path(name).open("rb") as file:
             return file.read(limit + 1)
@@ -63,6 +63,15 @@ def _bytes(name: str, limit: int) -> bytes:
         ) from None
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
+
+
+def _standard_input(limit: int) -> bytes:
+    if sys.stdin is None:
+        raise WorldError("there is no standard input to read")
+    try:
+        return sys.stdin.buffer.read(limit + 1)
+    except OSError as error:
+        raise WorldError(f"cannot read standard input: {error.strerror}") from None
 
 
 def _finding(file: str, message: str, line: int, column: int) -> Finding:
