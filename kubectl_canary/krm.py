@@ -6,22 +6,26 @@ object is judged; what is wrong becomes `results`. Comments, and objects that we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary import expansion, roundtrip, yamltext
 from kubectl_canary.canaryfile import OWN_LABEL
 from kubectl_canary.errors import Refused
-from kubectl_canary.findings import Finding, Path, Where, path_text
+from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.manifests import Manifest
 from kubectl_canary.objects import Key
 from kubectl_canary.release import Release
-from kubectl_canary.validation import Question, Report, is_canary
+from kubectl_canary.validation import Question, is_canary
 
 API = "config.kubernetes.io/"
 PATHS = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
+CONFIG = ("functionConfig",)
+OWNER, OWNER_AT = "kubectl-canary", ("metadata", "labels", OWN_LABEL)
 INDEXES = ("internal.config.kubernetes.io/index", "config.kubernetes.io/index")
+
+Complaint = tuple[Finding, Manifest | None]
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def read(text: str) -> Call:
     if findings:
         raise Refused("this is not a function's input", findings)
     objects = [Manifest(document, number, item, ("items", number)) for number, item in enumerate(items)]
-    own = Manifest(document, 0, config, ("functionConfig",)) if config is not None else None
+    own = Manifest(document, 0, config, CONFIG) if config is not None else None
     return Call(document, text, tuple(objects), own)
 
 
@@ -95,59 +99,66 @@ def _misshapen(items: Any, config: Any, document: yamltext.Document) -> Iterator
             if not isinstance(item, dict)
         )
     if config is not None and not isinstance(config, dict):
-        yield finding(("functionConfig",), "an object")
+        yield finding(CONFIG, "an object")
     elif config is not None and not is_canary(config) and config.get("kind") != "ConfigMap":
         yield finding(("functionConfig", "kind"), "a Canary or a ConfigMap")
 
 
-def rendered(call: Call, question: Question) -> list[Item]:
-    """The objects with the release in them.
+def rendered(call: Call, question: Question) -> tuple[list[Item], list[Complaint]]:
+    """The objects with the release in them, and what is wrong, each with the object that it is about.
 
     A canary file as configuration adds its documents. Without one, each canary file among the objects is replaced by
     its documents. Documents that are there already, from the last time, are replaced in their place, and those
-    that the phase has not are left out. Raises Refused with every finding.
+    that the phase has not are left out.
     """
     own = [call.config] if call.generates and call.config else []
     files = own or [one for one in call.items if is_canary(one.value)]
+    items = [Item(one) for one in call.items]
+    complaints: list[Complaint] = []
     if not files:
         message = "no canary file: neither functionConfig nor one of the items is a Canary"
-        finding = Finding("schema", "error", (), message, call.document.where(()))
-        raise Refused("there is nothing to render", [finding])
-    items = [Item(one) for one in call.items]
+        complaints.append((Finding("schema", "error", (), message), call.config))
     for file in files:
-        found = expansion.read(file, question)
-        documents = expansion.manifests(found, expansion.documents(found))
-        items = list(_with_release(items, found, file, documents))
-    return items
+        try:
+            found = expansion.read(file, question)
+            documents = expansion.manifests(found, expansion.documents(found))
+        except Refused as refused:
+            complaints += [(finding, file) for finding in in_order(refused.findings)]
+            continue
+        complaints += _losses(items, found, documents)
+        items = list(_with_release(items, expansion.owned(found), file, documents))
+    return items, complaints
 
 
 def _with_release(
-    items: Sequence[Item], found: Release, file: Manifest, documents: Sequence[Manifest]
+    items: Sequence[Item], owned: set[Key], file: Manifest, documents: Sequence[Manifest]
 ) -> Iterator[Item]:
     wanted = {_key(one.value): one for one in documents}
-    owned = expansion.owned(found)
     there = {_key(item.value) for item in items}
+    added = [Item(None, one) for key, one in wanted.items() if key not in there]
     for item in items:
         key = _key(item.value)
-        if item.old is not None and item.old is file:
-            yield from (Item(None, one) for own, one in wanted.items() if own not in there)
-        elif key in owned:
-            _refuse_others(item, found)
-            if key in wanted:
-                yield Item(item.old, wanted[key])
-        else:
+        if item.old is file:
+            yield from added
+        elif key not in owned:
             yield item
-    if file.inside == ("functionConfig",):
-        yield from (Item(None, one) for own, one in wanted.items() if own not in there)
+        elif key in wanted:
+            yield Item(item.old, wanted[key])
+    if file.inside == CONFIG:
+        yield from added
 
 
-def _refuse_others(item: Item, found: Release) -> None:
-    labels = item.value["metadata"].get("labels")
-    if item.new is None and item.old is not None and (labels or {}).get(OWN_LABEL) != "kubectl-canary":
-        message = f"is not ours, and has the name of one of the release {found.plan.canary.name}"
-        finding = Finding("plan", "error", ("metadata", "name"), message, item.old.where(()))
-        hint = "rename it, or the release"
-        raise Refused(f"{item.old.title} would be lost", [replace(finding, hint=hint)])
+def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Complaint]:
+    """Objects with the name of one of the release that are another's: they would be replaced, or left out."""
+    wanted = {_key(one.value): one.value for one in documents}
+    owned = expansion.owned(found)
+    for item in items:
+        key, manifest = _key(item.value), item.new or item.old
+        ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
+        same = item.new is not None and roundtrip.same(item.new.value, wanted.get(key))
+        if key in owned and not ours and not same:
+            message = f"would be lost: the release {found.plan.canary.name} has an object of this name"
+            yield Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them"), manifest
 
 
 def _key(value: dict[str, Any]) -> Key:
@@ -172,9 +183,8 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]])
 
     Raises Refused where the call's YAML cannot be kept as it is.
     """
-    came = yamltext.read(call.text, "standard input")[
-        0
-    ].value  # ours has lost what tools noted on canary files
+    # read anew: the call's own has lost what tools had noted on canary files
+    came = yamltext.read(call.text, "standard input")[0].value
     wanted = {key: value for key, value in came.items() if key != "results"}
     wanted["items"] = [
         came["items"][item.old.index] if item.new is None and item.old is not None else item.value
@@ -182,19 +192,14 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]])
     ]
     if results:
         wanted["results"] = list(results)
-    if wanted == came:
+    if roundtrip.same(wanted, came):
         return call.text
     return roundtrip.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
 
 
-def results(report: Report) -> list[dict[str, Any]]:
-    """The findings of a report as results of the specification."""
-    return [_result(finding, one.manifest) for one in report.judged for finding in one.findings]
-
-
-def complaints(call: Call, findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """What is wrong with the configuration, or with what came of it, as results."""
-    return [_result(finding, call.config) for finding in findings]
+def results(found: Iterable[Complaint]) -> list[dict[str, Any]]:
+    """Findings as results of the specification."""
+    return [_result(finding, manifest) for finding, manifest in found]
 
 
 def lines(results: Sequence[dict[str, Any]]) -> str:

@@ -52,7 +52,7 @@ def rewritten(text: str, new: Any, origins: Sequence[int | None]) -> str:
     old = yamltext.read(text, "standard input")[0].value
     written = io.StringIO()
     yaml.dump(_list_document(yaml.load(text), old, new, origins), written)
-    if not _same(yamltext.read(written.getvalue(), "standard output")[0].value, new):
+    if not same(yamltext.read(written.getvalue(), "standard output")[0].value, new):
         message = "a tag, an anchor or a merge key here cannot be written back with the same meaning"
         hint = "write the value out"
         finding = Finding("yaml", "error", (), message, Where("standard input", 1, 1), hint)
@@ -74,7 +74,7 @@ def _list_document(node: Any, old: Any, new: Any, origins: Sequence[int | None])
 
 def _changed(node: Any, old: Any, new: Any) -> Any:
     """The node, changed where the values differ."""
-    if _same(old, new):
+    if same(old, new):
         return node
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [key for key in old if key not in new]:
@@ -129,10 +129,10 @@ def _fresh(value: Any) -> Any:
     return LiteralScalarString(value) if plain.startswith("|") else DoubleQuotedScalarString(value)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Equal in value and type: 1, 1.0 and true are not the same."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and bool(one == other)

@@ -109,6 +109,27 @@ def test_an_object_that_is_not_ours_is_never_replaced(canary: Callable[..., Resu
     assert "error" == answer["results"][0]["severity"]
 
 
+def test_everything_that_would_be_lost_or_is_wrong_is_said_at_once(canary: Callable[..., Result]) -> None:
+    theirs = "- {apiVersion: v1, kind: Service, metadata: {name: my-app-%s, namespace: production}}\n"
+    items = ITEMS + theirs % "stable" + theirs % "canary"
+    result, _ = called(canary, generator("5%", items))
+    assert 2 == result.err.count("would be lost: the release my-app has an object of this name")
+    wrong = CANARY_ITEM.replace("replicas: 3", "replicas: three")
+    both = ITEMS + wrong + wrong.replace("name: my-app\n", "name: other\n")
+    result, answer = called(canary, both + config(verb="render"))
+    assert ["my-app", "other"] == [one["resourceRef"]["name"] for one in answer["results"]]
+
+
+def test_two_releases_may_share_a_gateway_but_not_a_name(canary: Callable[..., Result]) -> None:
+    other = CANARY_ITEM.replace("name: my-app\n", "name: other\n")
+    result, answer = called(canary, ITEMS + CANARY_ITEM + other + config(verb="render"))
+    assert 1 == result.code  # the labels of the Gateway name the application
+    assert ["Gateway"] == [one["resourceRef"]["kind"] for one in answer["results"]]
+    alone = other.replace("create: {className: istio, tls: my-app-tls}", "sectionName: http")
+    result, answer = called(canary, ITEMS + CANARY_ITEM + alone + config(verb="render"))
+    assert (0, 12) == (result.code, len(answer["items"]))
+
+
 def config(**data: str) -> str:
     return (
         f"functionConfig: {json.dumps({'apiVersion': 'v1', 'kind': 'ConfigMap', 'data': data}, indent=2)}\n"

@@ -9,8 +9,8 @@ from click.core import ParameterSource
 
 from kubectl_canary.commands import judging
 from kubectl_canary.commands.common import verb
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import in_order, nearest
+from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import nearest
 from kubectl_canary.outside.output import say, write
 
 VERBS = ("validate", "render")
@@ -46,16 +46,12 @@ def command(ctx: click.Context, /, **asked: Any) -> int:
     wanted = "render" if call.generates else _wanted(call.options)
     judge = judging.judge_of(**(asked | _flags(ctx, call.options)))
     came = [krm.Item(one) for one in call.items]
-    try:
-        items = krm.rendered(call, judge.question) if wanted == "render" else came
-    except Refused as refused:
-        complaints = krm.complaints(call, in_order(refused.findings))
-        say(f"error: {refused.message}\n{krm.lines(complaints)}")
-        write(krm.answer(call, came, complaints))
-        return 1
-    report = judge.report(krm.manifests(call, items))
-    results = krm.results(report)
-    fails = judge.fails(report)
+    items, complaints = krm.rendered(call, judge.question) if wanted == "render" else (came, [])
+    fails = bool(complaints)
+    if not fails:
+        report = judge.report(krm.manifests(call, items))
+        complaints, fails = [(finding, one) for one, finding in report.findings()], judge.fails(report)
+    results = krm.results(complaints)
     write(krm.answer(call, came if fails else items, results))
     if results:
         say(krm.lines(results))
