@@ -96,8 +96,14 @@ def test_the_oldest_dependencies_that_we_allow_do(distributions: dict[str, Path]
     assert EXPECTED == rendered(scripts / "kubectl-canary", cwd=tmp_path)
 
 
-def test_an_sdist_renders_the_same(distributions: dict[str, Path], tmp_path: Path) -> None:
-    scripts = environment_with(tmp_path / "sdist", Path(sys.executable), distributions["sdist"])
+@pytest.mark.parametrize("version", PYTHONS)
+def test_an_sdist_renders_the_same_on_every_python(
+    version: str, distributions: dict[str, Path], tmp_path: Path
+) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"this machine has no Python {version}")
+    scripts = environment_with(tmp_path / "sdist", python, distributions["sdist"])
     assert EXPECTED == rendered(scripts / "kubectl-canary", cwd=tmp_path)
 
 

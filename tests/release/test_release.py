@@ -215,6 +215,27 @@ def test_the_zipapp_says_which_python_it_needs(everywhere: Path) -> None:
     assert "error: kubectl canary needs Python 3.10 or newer; python3 is 3.9\n" == done.stderr
 
 
+ANYWHERE = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+# root may write whatever the modes are: in a mount namespace, the folder is read-only for it too
+READ_ONLY = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -o remount,bind,ro "$1"
+! touch "$1/written" 2>/dev/null
+shift
+exec "$@"
+"""
+
+
+def read_only(folder: Path, command: list[object]) -> list[object]:
+    """The command, for which a folder cannot be written."""
+    if os.geteuid() == 0:
+        return ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", folder, *command]
+    subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+    return command
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
 def test_the_wheel_brings_its_compiled_modules(version: str, dist: Path, tmp_path: Path) -> None:
     """Installed by uv, which compiles nothing, into a folder that nobody may write."""
@@ -228,10 +249,11 @@ def test_the_wheel_brings_its_compiled_modules(version: str, dist: Path, tmp_pat
         ["pip", "check", "--quiet", "--python", environment / "bin/python"],
     ):
         subprocess.run([find_uv_bin(), *map(str, words)], check=True)
-    subprocess.run(["chmod", "-R", "a-w", environment], check=True)
     before = sorted(environment.rglob("kubectl_canary/**/*.pyc"))
     command = [environment / "bin/python", "-v", "-m", "kubectl_canary", *RENDER]
-    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, check=False)
+    done = subprocess.run(
+        read_only(environment, command), cwd=tmp_path, env=ANYWHERE, capture_output=True, check=False
+    )
     assert (0, EXPECTED) == (done.returncode, done.stdout)
     loaded = re.findall(r"code object from '?([^'\n]*/kubectl_canary/[^'\n]*)", done.stderr.decode())
     assert 30 < len(loaded)

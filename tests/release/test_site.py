@@ -104,6 +104,18 @@ def test_the_commands_of_a_page_run_in_order(
         assert printed.replace(namespace, "production").startswith(shown)
 
 
+def test_the_readme_installs_the_plugin(surroundings: dict[str, str], namespace: str, tmp_path: Path) -> None:
+    """Its block with pip, in an environment of its own; tests/test_docs.py runs the others."""
+    (block,) = [one for one in blocks(ROOT / "README.md", "sh") if "pip install" in one]
+    folder = clone(tmp_path / "clone", namespace)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    path = f"{tmp_path}/environment/bin:{surroundings['PATH'].replace(str(BIN), '')}"
+    done = pasted(f"{block}command -v kubectl-canary", folder, surroundings | {"PATH": path})
+    assert done.returncode == 0, done.stderr
+    assert "kubectl-canary v" in done.stdout
+    assert done.stdout.endswith("/environment/bin/kubectl-canary\n")
+
+
 def test_every_page_with_commands_is_run() -> None:
     with_commands = {page.name for page in DOCS.glob("*.md") if blocks(page, "sh")}
     assert set(PAGES) == with_commands
