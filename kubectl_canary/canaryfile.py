@@ -16,6 +16,15 @@ from kubectl_canary.steps import Step
 
 OWN_LABEL = "app.kubernetes.io/managed-by"
 OWN_PREFIX = "kubectl-canary/"
+# what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
+TOOLS_PREFIXES = (
+    "config.kubernetes.io/",
+    "config.k8s.io/",
+    "internal.config.kubernetes.io/",
+    "kustomize.config.k8s.io/",
+    "internal.kpt.dev/",
+    "postrenderer.helm.sh/",
+)
 TRACK_LABELS = ("app", "version")
 MOST_MATCHES = 64
 LONGEST_NAME = 63 - len("-canary")
@@ -273,7 +282,11 @@ def _build(value: dict[str, Any]) -> Canary:
         name=metadata["name"],
         namespace=metadata.get("namespace"),
         labels=metadata.get("labels", {}),
-        annotations=metadata.get("annotations", {}),
+        annotations={
+            key: text
+            for key, text in metadata.get("annotations", {}).items()
+            if not key.startswith(TOOLS_PREFIXES)
+        },
         stable=_track(spec["stable"], repository),
         canary=_track(spec["canary"], repository) if "canary" in spec else None,
         container=container,

@@ -6,29 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kubectl_canary import release, sources, yamltext
+from kubectl_canary.canaryfile import TOOLS_PREFIXES
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.manifests import Manifest
 from kubectl_canary.objects import Key, planned
 from kubectl_canary.release import Release
 from kubectl_canary.validation import Question
 
-# what tools note on objects on their way; none of it is the user's
-TOOLS_PREFIXES = (
-    "config.kubernetes.io/",
-    "config.k8s.io/",
-    "internal.config.kubernetes.io/",
-    "kustomize.config.k8s.io/",
-    "internal.kpt.dev/",
-    "postrenderer.helm.sh/",
-)
-
 
 def read(manifest: Manifest, question: Question) -> Release:
-    """The release of a canary file among manifests, without what tools noted on it, for the releases asked for.
-
-    Raises Refused with every finding.
-    """
-    drop_notes(manifest.value)
+    """The release of a canary file among manifests, for the releases asked for. Raises Refused with every finding."""
     found = release.read(sources.Sources(manifest.value, [manifest.own]))
     return replace(found, plan=question.for_plan(found.plan))
 
@@ -61,13 +48,3 @@ def notes(value: dict[str, object]) -> dict[str, str]:
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     found = annotations if isinstance(annotations, dict) else {}
     return {key: text for key, text in found.items() if key.startswith(TOOLS_PREFIXES)}
-
-
-def drop_notes(value: dict[str, object]) -> None:
-    """Take the annotations of tools out of an object, in place."""
-    metadata = value.get("metadata")
-    for key in notes(value):
-        if isinstance(metadata, dict):
-            del metadata["annotations"][key]
-    if isinstance(metadata, dict) and metadata.get("annotations") == {}:
-        del metadata["annotations"]

@@ -183,13 +183,9 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]])
 
     Raises Refused where the call's YAML cannot be kept as it is.
     """
-    # read anew: the call's own has lost what tools had noted on canary files
-    came = yamltext.read(call.text, "standard input")[0].value
+    came = call.document.value
     wanted = {key: value for key, value in came.items() if key != "results"}
-    wanted["items"] = [
-        came["items"][item.old.index] if item.new is None and item.old is not None else item.value
-        for item in items
-    ]
+    wanted["items"] = [item.value for item in items]
     if results:
         wanted["results"] = list(results)
     if roundtrip.same(wanted, came):

@@ -452,3 +452,15 @@ def test_a_release_of_what_runs_already_is_a_finding(canary: Canary, canary_yaml
         "canary.yaml:7:3: warning: spec.canary: the canary is registry.example.com/my-app:v1.0.0, as stable is: "
         "this releases nothing\n" == result.err
     )
+
+
+def test_what_tools_note_on_the_file_is_not_rendered(canary: Callable[..., Result], tmp_path: Path) -> None:
+    """As kustomize's generator has it, which `render` and `plan` read as well."""
+    noted = SEED.read_text().replace(
+        "  namespace: production\n",
+        "  namespace: production\n  annotations: {config.kubernetes.io/function: 'exec: {path: a}', mine: b}\n",
+    )
+    (tmp_path / "canary.yaml").write_text(noted)
+    rendered = canary("render", "-f", tmp_path / "canary.yaml").out
+    assert "mine: b" in rendered
+    assert "config.kubernetes.io" not in rendered

@@ -32,6 +32,8 @@ def repository(tmp_path: Path) -> Path:
     )
     shutil.copy(SEED, folder / "canary.yaml")
     (folder / "other.yaml").write_text("no: manifest\n")
+    (folder / "chart/templates").mkdir(parents=True)
+    (folder / "chart/templates/canary.yaml").write_text("kind: {{ .Values.kind }}\n")
     for words in (["init", "--quiet"], ["add", "--all"]):
         subprocess.run([*GIT, *words], cwd=folder, check=True)
     return folder
