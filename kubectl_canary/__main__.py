@@ -1,5 +1,5 @@
 """`python -m kubectl_canary`."""
 
-from kubectl_canary.cli import main
+from kubectl_canary.entry import main
 
 main()

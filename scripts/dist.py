@@ -56,7 +56,7 @@ import kubectl_canary
 
 if archive + "/source/kubectl_canary" not in kubectl_canary.__path__:
     kubectl_canary.__path__.append(archive + "/source/kubectl_canary")
-from kubectl_canary.cli import main
+from kubectl_canary.entry import main
 
 main()
 '''
@@ -233,7 +233,7 @@ def one_folder(python: Path, site: Path, scratch: Path) -> Path:
         ]
     )
     entry = scratch / "entry.py"
-    entry.write_text("from kubectl_canary.cli import main\n\nmain()\n")
+    entry.write_text("from kubectl_canary.entry import main\n\nmain()\n")
     command: list[str | Path] = [
         python, "-m", "PyInstaller", "--onedir", "--name=kubectl-canary", "--contents-directory=lib", "--noconfirm",
         "--noupx", "--log-level=ERROR", "--collect-submodules=kubectl_canary",

@@ -14,6 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # from the roof to the ground; a module imports from its own floor (the heart only) and from those below
 FLOORS = [
     {"__main__"},
+    {"entry"},
     {"cli"},
     {"commands"},
     {"listings", "krm", "stream"},
