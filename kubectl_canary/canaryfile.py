@@ -120,7 +120,7 @@ def parse(sources: Sources, namespace: str | None = None) -> Canary:
 
 
 def _schema_findings(sources: Sources) -> Iterator[Finding]:
-    if quick.accepts(sources.value, catalog.whole(catalog.CANARY)):
+    if quick.accepts(sources.value, catalog.fitting(catalog.CANARY, sources.value)):
         return
     from kubectl_canary.admission import schema
 

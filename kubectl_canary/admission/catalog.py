@@ -135,6 +135,27 @@ def whole(name: str) -> Schema:
     return _Whole().of(load(name), name)
 
 
+def fitting(name: str, value: Any) -> Schema:
+    """As `whole`, for one value: of keys that it has not, nothing is read, and their schemas accept everything."""
+    return _fitting(load(name), name, value)
+
+
+def _fitting(schema: Schema, file: str, value: Any) -> Schema:
+    while "$ref" in schema:
+        schema, file = follow(schema["$ref"], file)
+    made = dict(schema)
+    for keyword, child in schema.items():
+        if keyword == "properties" and isinstance(value, dict):
+            made[keyword] = {
+                key: _fitting(one, file, value[key]) if key in value else {} for key, one in child.items()
+            }
+        elif keyword in ("anyOf", "oneOf", "allOf"):
+            made[keyword] = [_fitting(one, file, value) for one in child]
+        elif keyword in ("items", "additionalProperties", "not") and isinstance(value, dict | list):
+            made[keyword] = _Whole().value(keyword, child, file)
+    return made
+
+
 @functools.cache
 def definitions(kubernetes: str) -> dict[str, Schema]:
     """The definitions of a Kubernetes release, by name, without references."""
