@@ -97,7 +97,12 @@ def run(command: Sequence[str | Path], **options: object) -> str:
         for key in ("PATH", "HOME", "PIP_INDEX_URL", "PIP_CONFIG_FILE")
         if key in os.environ
     }
-    settings = {"SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    settings = {
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+        "PYTHONHASHSEED": "0",
+        "LC_ALL": "C.UTF-8",
+        "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0",  # the archive is compressed whole; its modules, at each start
+    }
     done = subprocess.run(
         list(map(str, command)), env=known | settings, capture_output=True, text=True, check=False, **options
     )  # type: ignore[call-overload]  # options are subprocess's own
@@ -239,7 +244,6 @@ def one_folder(python: Path, site: Path, scratch: Path) -> Path:
         "--noupx", "--log-level=ERROR", "--collect-submodules=kubectl_canary",
         f"--distpath={scratch / 'made'}", f"--workpath={scratch / 'work'}", f"--specpath={scratch}",
     ]  # fmt: skip
-    command += ["--debug=noarchive"]  # modules as files: nothing is unpacked at each start
     command += ["--strip"] if shutil.which("strip") and not WINDOWS else []
     command += [f"--exclude-module={name}" for name in UNUSED]
     for folder in ("templates", "schemas"):
