@@ -274,9 +274,9 @@ def zipapp(site: Path, scratch: Path) -> Path:
         for name, data in compiled(python, site, scratch):
             members[name] = data
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(members):
-            file.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), members[name], zipfile.ZIP_DEFLATED)
+            file.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), members[name])
     app = scratch / "kubectl-canary"
     app.write_bytes(b"#!/usr/bin/env python3\n" + packed.getvalue())
     app.chmod(0o755)
