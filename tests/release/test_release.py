@@ -97,7 +97,7 @@ def test_archives_hold_no_links_and_every_licence(dist: Path) -> None:
             "markupsafe",
             "pyrsistent",
             "pyyaml",
-            "ruamel.yaml",
+            "ruamel_yaml",
         } <= parts
 
 
