@@ -389,7 +389,7 @@ class LanguageServer:
         """The next message; questions of the server for its settings are answered."""
         assert self.process.stdout is not None
         length = 0
-        assert self.process.stdout.peek(1), "the language server has ended"  # type: ignore[attr-defined]
+        assert self.process.stdout.peek(1), "the language server has ended"  # type: ignore[attr-defined]  # buffered
         while line := self.process.stdout.readline().strip():
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
