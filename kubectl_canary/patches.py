@@ -1,21 +1,27 @@
 """The difference between two documents as JSON Patch (RFC 6902), guarded so that it cannot hit the wrong target.
 
-Items of a list are known by their names, so a rule that comes or goes does not rewrite its neighbours. All `test`
+Items of a list are known by what names them, so a rule that comes or goes does not rewrite its neighbours. `test`
 operations come first and speak of the document as it was; then come changes inside items, then removals from the
 back, then additions from the front. An index means something only together with the name that was tested at it.
+
+`{"op": "test", "path": P, "value": null}` passes where P is missing, and is refused where something is there. RFC 6902
+does not say so; the library of kubectl and kube-apiserver does it.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Op = dict[str, Any]
+Location = tuple[str | int, ...]
+Guard = tuple[Location, Any]  # a place, and what is expected there; None where nothing may be there
 
 MISSING = object()
+ANYTHING = "anything"
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,36 @@ class FailedTest:
     found: Any
 
 
-def patch(before: Any, after: Any) -> list[Op]:
-    """The guarded operations that turn `before` into `after`; none where they are equal."""
-    changes = list(_changes(before, after, ()))
-    tests: dict[str, Op] = {}
-    for change in changes:
-        for path, value in change.guards:
-            tests.setdefault(_pointer(path), {"op": "test", "path": _pointer(path), "value": value})
-    return [*tests.values(), *(change.op for change in changes)]
+def patch(before: Any, after: Any, standing_on: Sequence[Guard] = ()) -> list[Op]:
+    """The guarded operations that turn `before` into `after`; none where they are equal.
+
+    They test the names on their way, every value that they overwrite or remove, that what they add is not there, and
+    what else the caller stands on.
+    """
+    changes = list(_Difference(strict=True).changes(before, after, ()))
+    guards = [*standing_on, *(guard for change in changes for guard in change.guards)] if changes else []
+    return [*tests(guards), *(operation for change in changes for operation in change.operations)]
+
+
+def patch_back(before: Any, after: Any) -> list[Op]:
+    """The operations of a way back: they test the names of the items that they change or remove, and nothing else.
+
+    A value that somebody has changed meanwhile is overwritten, and a key that is gone already does not matter, so
+    that no harmless edit stands in the way.
+    """
+    changes = list(_Difference(strict=False).changes(before, after, ()))
+    guards = (guard for change in changes for guard in change.guards)
+    return [*tests(guards), *(operation for change in changes for operation in change.operations)]
+
+
+def tests(guards: Iterable[Guard]) -> list[Op]:
+    """A test for each guard, but for those that lie inside another's value."""
+    wanted = dict(guards)
+    return [
+        {"op": "test", "path": pointer(path), "value": value}
+        for path, value in wanted.items()
+        if not any(path[:length] in wanted for length in range(len(path)))
+    ]
 
 
 def merge_patch(before: Any, after: Any) -> Any:
@@ -61,26 +89,57 @@ def replaced_lists(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 def failed_tests(document: Any, operations: Sequence[Op]) -> list[FailedTest]:
     """The tests of a patch that a document does not pass."""
-    tests = [operation for operation in operations if operation["op"] == "test"]
-    found = [(test, look_up(document, test["path"])) for test in tests]
-    return [
-        FailedTest(test["path"], test["value"], value)
-        for test, value in found
-        if not same(value, test["value"])
-    ]
+    return _run(document, operations)[1]
+
+
+def deepest(failed: FailedTest) -> Iterator[FailedTest]:
+    """The innermost places at which what is there is not what was expected."""
+    expected, found = failed.expected, failed.found
+    if isinstance(expected, dict) and isinstance(found, dict):
+        keys: Iterable[Any] = dict.fromkeys((*expected, *found))
+        pairs = [(key, expected.get(key), found.get(key, MISSING)) for key in keys]
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        pairs = [(index, *pair) for index, pair in enumerate(zip(expected, found, strict=True))]
+    else:
+        yield failed
+        return
+    for key, wanted, there in pairs:
+        if not _passes(there, wanted):
+            yield from deepest(FailedTest(failed.path + pointer((key,)), wanted, there))
 
 
 def applied(document: Any, operations: Sequence[Op]) -> Any:
-    """A copy of the document with our operations applied, in order; `test` operations are not looked at."""
+    """A copy of the document with our operations applied, in order, up to the first test that it does not pass."""
+    return _run(document, operations)[0]
+
+
+def _run(document: Any, operations: Sequence[Op]) -> tuple[Any, list[FailedTest]]:
+    """What a document becomes, and the tests that it does not pass."""
     made = copy.deepcopy(document)
-    for one in operations:
-        parent, _, last = one["path"].rpartition("/")
-        holder, key = look_up(made, parent), last.replace("~1", "/").replace("~0", "~")
-        if one["op"] == "remove":
-            del holder[int(key) if isinstance(holder, list) else key]
-        elif one["op"] in ("add", "replace"):
-            _put(holder, key, copy.deepcopy(one["value"]), one["op"] == "add")
-    return made
+    failed: list[FailedTest] = []
+    for operation in operations:
+        if operation["op"] == "test":
+            found = look_up(made, operation["path"])
+            if not _passes(found, operation["value"]):
+                failed.append(FailedTest(operation["path"], operation["value"], found))
+        elif operation["op"] == "remove" and look_up(made, operation["path"]) is MISSING:
+            failed.append(FailedTest(operation["path"], ANYTHING, MISSING))
+        elif not failed:
+            _apply(made, operation)
+    return made, failed
+
+
+def _passes(found: Any, expected: Any) -> bool:
+    return found is MISSING if expected is None and found is MISSING else same(found, expected)
+
+
+def _apply(document: Any, operation: Op) -> None:
+    parent, _, last = operation["path"].rpartition("/")
+    holder, key = look_up(document, parent), _unescaped(last)
+    if operation["op"] == "remove":
+        del holder[int(key) if isinstance(holder, list) else key]
+    else:
+        _put(holder, key, copy.deepcopy(operation["value"]), operation["op"] == "add")
 
 
 def _put(holder: Any, key: str, value: Any, is_new: bool) -> None:
@@ -96,7 +155,7 @@ def look_up(document: Any, pointer: str) -> Any:
     """The value at a JSON pointer (RFC 6901); MISSING where there is none."""
     node = document
     for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
+        key = _unescaped(part)
         if isinstance(node, list) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
         elif isinstance(node, dict) and key in node:
@@ -104,6 +163,15 @@ def look_up(document: Any, pointer: str) -> Any:
         else:
             return MISSING
     return node
+
+
+def pointer(path: Location) -> str:
+    """A place as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def same(one: Any, other: Any) -> bool:
@@ -119,86 +187,123 @@ def same(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Change:
-    op: Op
-    guards: tuple[tuple[tuple[str | int, ...], Any], ...]
+    operations: tuple[Op, ...]
+    guards: tuple[Guard, ...] = ()
+
+    def inside(self, guard: Guard) -> _Change:
+        """The same change, inside an item that is known by a guard."""
+        return _Change(self.operations, (guard, *self.guards))
 
 
-def _pointer(path: tuple[str | int, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+@dataclass(frozen=True)
+class _Difference:
+    """How two documents are compared: strictly, the old values are guarded too."""
+
+    strict: bool
+
+    def changes(self, before: Any, after: Any, path: Location) -> Iterator[_Change]:
+        if same(before, after):
+            return
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from self._in_mapping(before, after, path)
+        elif _aligned(before, after, path):
+            yield from self._in_list(before, after, path)
+        elif self.strict or _has_items(before):
+            yield _Change((_operation("replace", path, after),), ((path, before),))
+        else:
+            yield _Change((_operation("add", path, after),))
+
+    def _in_mapping(self, before: dict[str, Any], after: dict[str, Any], path: Location) -> Iterator[_Change]:
+        for key in before:
+            if key in after:
+                yield from self.changes(before[key], after[key], (*path, key))
+        for key, value in before.items():
+            if key not in after:
+                yield from self._removal(value, (*path, key))
+        for key, value in after.items():
+            if key not in before:
+                guards = (((*path, key), None),) if self.strict else ()
+                yield _Change((_operation("add", (*path, key), value),), guards)
+
+    def _removal(self, value: Any, path: Location) -> Iterator[_Change]:
+        """A key goes; on a way back whatever it holds, unless that is a list with items of others by then."""
+        if self.strict or (_has_items(value) and _identities(value, path) is None):
+            yield _Change((_operation("remove", path),), ((path, value),))
+        elif _has_items(value):
+            items = list(self._in_list(value, [], path))
+            emptied = (_operation("test", path, []), _operation("remove", path))
+            yield _Change(
+                (*(operation for item in items for operation in item.operations), *emptied),
+                tuple(guard for item in items for guard in item.guards),
+            )
+        else:  # added first, so that it is there to be removed
+            yield _Change((_operation("add", path, None), _operation("remove", path)))
+
+    def _in_list(self, before: list[Any], after: list[Any], path: Location) -> Iterator[_Change]:
+        old, new = _identities(before, path) or [], _identities(after, path) or []
+        for index, name in enumerate(old):
+            if name in new:
+                for change in self.changes(before[index], after[new.index(name)], (*path, index)):
+                    yield change.inside(_identity_guard(before, index, path))
+        for index in reversed(range(len(old))):
+            if old[index] not in new:
+                guard = _identity_guard(before, index, path)
+                yield _Change((_operation("remove", (*path, index)),), (guard,))
+        for index, name in enumerate(new):
+            if name not in old:
+                following = next((old.index(later) for later in new[index + 1 :] if later in old), None)
+                yield _addition(before, following, index, after[index], path)
 
 
-def _changes(before: Any, after: Any, path: tuple[str | int, ...]) -> Iterator[_Change]:
-    if same(before, after):
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        yield from _mapping_changes(before, after, path)
-    elif _aligned(before, after):
-        yield from _list_changes(before, after, path)
-    else:
-        yield _Change({"op": "replace", "path": _pointer(path), "value": after}, ((path, before),))
+def _operation(op: str, path: Location, *value: Any) -> Op:
+    return {"op": op, "path": pointer(path), **({"value": value[0]} if value else {})}
 
 
-def _mapping_changes(
-    before: dict[str, Any], after: dict[str, Any], path: tuple[str | int, ...]
-) -> Iterator[_Change]:
-    for key in before:
-        if key in after:
-            yield from _changes(before[key], after[key], (*path, key))
-    for key, value in before.items():
-        if key not in after:
-            yield _Change({"op": "remove", "path": _pointer((*path, key))}, (((*path, key), value),))
-    for key, value in after.items():
-        if key not in before:
-            yield _Change({"op": "add", "path": _pointer((*path, key)), "value": value}, ())
+def _has_items(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def _identities(items: Any) -> list[str] | None:
-    """What tells a list's items apart: the name, else all of it; None where that does not."""
+def _naming(item: dict[str, Any], path: Location) -> Location:
+    """Where in an item of a list stands what tells it from the others; nowhere where only all of it does."""
+    if "name" in item:
+        return ("name",)
+    if path[-1:] == ("rules",) and "matches" in item:
+        return ("matches",)
+    if path[-1:] == ("filters",) and "requestMirror" in item:
+        return ("requestMirror", "backendRef", "name")
+    return ()
+
+
+def _identities(items: Any, path: Location) -> list[str] | None:
+    """What tells a list's items apart; None where nothing does."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    found = [str(item["name"]) if "name" in item else json.dumps(item, sort_keys=True) for item in items]
+    found = [_identity(item, path) for item in items]
     return found if len(set(found)) == len(found) else None
 
 
-def _identity_guard(
-    items: list[Any], index: int, path: tuple[str | int, ...]
-) -> tuple[tuple[str | int, ...], Any]:
-    if "name" in items[index]:
-        return (*path, index, "name"), items[index]["name"]
-    return (*path, index), items[index]
+def _identity(item: dict[str, Any], path: Location) -> str:
+    naming = _naming(item, path)
+    return json.dumps([naming, look_up(item, pointer(naming))], sort_keys=True, default=str)
 
 
-def _aligned(before: Any, after: Any) -> bool:
+def _identity_guard(items: list[Any], index: int, path: Location) -> Guard:
+    naming = _naming(items[index], path)
+    return (*path, index, *naming), look_up(items[index], pointer(naming))
+
+
+def _aligned(before: Any, after: Any, path: Location) -> bool:
     """Whether what two lists have in common stands in the same order in both."""
-    old, new = _identities(before), _identities(after)
+    old, new = _identities(before, path), _identities(after, path)
     if old is None or new is None:
         return False
     return [one for one in old if one in new] == [one for one in new if one in old]
 
 
-def _list_changes(before: list[Any], after: list[Any], path: tuple[str | int, ...]) -> Iterator[_Change]:
-    old, new = _identities(before) or [], _identities(after) or []
-    for index, one in enumerate(old):
-        if one in new:
-            for change in _changes(before[index], after[new.index(one)], (*path, index)):
-                yield _Change(change.op, (_identity_guard(before, index, path), *change.guards))
-    for index in reversed(range(len(old))):
-        if old[index] not in new:
-            yield _Change(
-                {"op": "remove", "path": _pointer((*path, index))}, (_identity_guard(before, index, path),)
-            )
-    for index, one in enumerate(new):
-        if one not in old:
-            following = next((old.index(later) for later in new[index + 1 :] if later in old), None)
-            yield _addition(before, following, index, after[index], path)
-
-
-def _addition(
-    before: list[Any], following: int | None, index: int, item: Any, path: tuple[str | int, ...]
-) -> _Change:
+def _addition(before: list[Any], following: int | None, index: int, item: Any, path: Location) -> _Change:
     """A new item goes before the next one that was there already, or behind the last."""
     if following is not None:
         guard = _identity_guard(before, following, path)
-        return _Change({"op": "add", "path": _pointer((*path, index)), "value": item}, (guard,))
+        return _Change((_operation("add", (*path, index), item),), (guard,))
     last = _identity_guard(before, len(before) - 1, path) if before else (path, [])
-    return _Change({"op": "add", "path": _pointer((*path, "-")), "value": item}, (last,))
+    return _Change((_operation("add", (*path, "-"), item),), (last,))

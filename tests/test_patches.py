@@ -26,7 +26,15 @@ DOCUMENTS = st.dictionaries(KEYS, st.recursive(
 
 
 def apply(document: Any, operations: list[patches.Op]) -> Any:
-    return jsonpatch.apply_patch(copy.deepcopy(document), operations)
+    """By an independent library, which knows no test for absence: those we look at ourselves."""
+    made = copy.deepcopy(document)
+    for operation in operations:
+        if operation["op"] == "test" and operation["value"] is None:
+            if patches.look_up(made, operation["path"]) not in (patches.MISSING, None):
+                raise jsonpatch.JsonPatchTestFailed(operation)
+        else:
+            made = jsonpatch.apply_patch(made, [operation])
+    return made
 
 
 @given(DOCUMENTS, DOCUMENTS)
@@ -93,6 +101,7 @@ def merge(target: Any, patch: Any) -> Any:
         ({"a": 1}, {"a": True}, ["test /a 1", "replace /a true"]),
         ({"a/b": {"c~d": 1}}, {"a/b": {}}, ["test /a~1b/c~0d 1", "remove /a~1b/c~0d"]),
         ({"l": [{"name": "a", "w": 1}]}, {"l": [{"name": "a", "w": 2}]}, ['test /l/0/name "a"', "test /l/0/w 1", "replace /l/0/w 2"]),
+        ({}, {"a": {"b": 1}}, ["test /a null", 'add /a {"b": 1}']),
         ({"l": [{"name": "a"}]}, {"l": [{"name": "b"}, {"name": "a"}]}, ['test /l/0/name "a"', 'add /l/0 {"name": "b"}']),
         ({"l": [{"name": "a"}]}, {"l": [{"name": "a"}, {"name": "b"}]}, ['test /l/0/name "a"', 'add /l/- {"name": "b"}']),
         ({"l": []}, {"l": [{"name": "b"}]}, ["test /l []", 'add /l/- {"name": "b"}']),
@@ -117,3 +126,47 @@ def test_a_failed_guard_is_explained() -> None:
     assert [("/l/0/name", patches.MISSING), ("/l/0/w", patches.MISSING)] == [
         (one.path, one.found) for one in missing
     ]
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_patch_is_refused_where_what_it_adds_is_there(before: Any, after: Any) -> None:
+    operations = patches.patch(before, after)
+    for key in after.keys() - before.keys():
+        if after[key] is not None:
+            there = {**before, key: "somebody's"}
+            assert key in [
+                one.path.split("/")[1].replace("~1", "/").replace("~0", "~")
+                for one in patches.failed_tests(there, operations)
+            ]
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_way_back_leads_there_and_tests_names_alone(before: Any, after: Any) -> None:
+    operations = patches.patch_back(before, after)
+    assert patches.same(after, apply(before, operations))
+    assert patches.same(after, patches.applied(before, operations))
+
+
+def test_a_way_back_is_not_stopped_by_harmless_edits() -> None:
+    before = {"a": {"phase": "5%"}, "rules": [
+        {"name": "testers"},
+        {"name": "default", "filters": [{"requestMirror": {"backendRef": {"name": "canary"}, "percent": 20}}],
+         "backendRefs": [{"name": "stable", "weight": 95}, {"name": "canary", "weight": 5}]},
+    ]}  # fmt: skip
+    after = {"a": {}, "rules": [{"name": "default", "backendRefs": [{"name": "stable", "weight": 100}]}]}
+    operations = patches.patch_back(before, after)
+    edited = copy.deepcopy(before)
+    rule: Any = edited["rules"][1]
+    rule["backendRefs"][0]["weight"], rule["timeouts"] = 40, {"request": "3s"}
+    rule["filters"][0]["requestMirror"]["percent"] = 1
+    del edited["a"]["phase"]  # type: ignore[attr-defined]  # a mapping
+    wanted = {"a": {}, "rules": [{**after["rules"][0], "timeouts": {"request": "3s"}}]}
+    assert wanted == apply(edited, operations)
+
+
+def test_a_way_back_loses_nobodys_filter() -> None:
+    mirror = {"requestMirror": {"backendRef": {"name": "canary"}}}
+    operations = patches.patch_back({"filters": [mirror]}, {})
+    assert [patches.FailedTest("/filters", [], [{"type": "theirs"}])] == patches.failed_tests(
+        {"filters": [mirror, {"type": "theirs"}]}, operations
+    )
