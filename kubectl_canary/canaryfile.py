@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kubectl_canary import steps
+from kubectl_canary import steps, versions
 from kubectl_canary.admission import catalog, formats, quick
 from kubectl_canary.admission.catalog import Target, newest
 from kubectl_canary.errors import Refused
@@ -28,14 +28,43 @@ TOOLS_PREFIXES = (
 TRACK_LABELS = ("app", "version")
 MOST_MATCHES = 64
 LONGEST_NAME = 63 - len("-canary")
+DRAIN = "30s"
 
 
 @dataclass(frozen=True)
 class Track:
-    """One of the two versions: its image with tag or digest, and the replicas where they are given."""
+    """One of the two versions: its image with tag or digest, its configuration, the replicas where they are given.
+
+    `container` is the application's, `pod` is the rest of the pod's spec.
+    """
 
     image: str
     replicas: int | None
+    container: dict[str, Any] = field(default_factory=dict)
+    pod: dict[str, Any] = field(default_factory=dict)
+    pod_labels: dict[str, str] = field(default_factory=dict)
+    pod_annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Everything of the version but its image."""
+        labels, annotations = self.pod_labels, self.pod_annotations
+        return {
+            "container": self.container,
+            "pod": self.pod,
+            "podMetadata": {"labels": labels, "annotations": annotations},
+        }
+
+    @property
+    def port(self) -> int | None:
+        """The port that the application listens on."""
+        ports: Sequence[dict[str, Any]] = self.container.get("ports") or [{}]
+        return self.container.get("port") or ports[0].get("containerPort")
+
+    @property
+    def container_name(self) -> str:
+        """The name of the application's container."""
+        return str(self.container.get("name", "app"))
 
     @property
     def version(self) -> str:
@@ -65,10 +94,10 @@ class GatewayRef:
 
 @dataclass(frozen=True)
 class Service:
-    """The port of both Services."""
+    """The port of both Services; without a target port it is the one that the version's container listens on."""
 
     port: int
-    target_port: int | str
+    target_port: int | str | None
     port_name: str | None = None
     app_protocol: str | None = None
 
@@ -85,7 +114,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Canary:
-    """A release as its file describes it; without `canary`, the steady state between releases."""
+    """A release as its file describes it; without `canary`, the steady state between releases.
+
+    `drain` is how many seconds requests get to end between a falling share and the pods that go.
+    """
 
     name: str
     namespace: str | None
@@ -93,16 +125,23 @@ class Canary:
     annotations: dict[str, str]
     stable: Track
     canary: Track | None
-    container: dict[str, Any]
-    pod: dict[str, Any]
-    pod_labels: dict[str, str]
-    pod_annotations: dict[str, str]
     service: Service
     route: Route
     testers: Testers | None
     steps: tuple[Step, ...]
     phase: str | None
     target: Target = field(default_factory=Target)
+    drain: int = formats.seconds(DRAIN)
+
+    @property
+    def stable_name(self) -> str:
+        """The name of stable's Deployment and Service."""
+        return f"{self.name}-stable"
+
+    @property
+    def canary_name(self) -> str:
+        """The name of the canary's Deployment and Service."""
+        return f"{self.name}-canary"
 
 
 def parse(sources: Sources, namespace: str | None = None) -> Canary:
@@ -111,6 +150,7 @@ def parse(sources: Sources, namespace: str | None = None) -> Canary:
     Raises Refused with every finding.
     """
     findings = [*_schema_findings(sources), *_own_findings(sources.value)]
+    findings = findings or list(versions.findings(sources.value))
     if findings:
         located = [_located(finding, sources) for finding in findings]
         names = " + ".join(dict.fromkeys(document.file for document in sources.documents))
@@ -159,7 +199,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _image_findings(value)
     yield from _container_findings(value)
     yield from _route_findings(value)
-    for path in (("metadata",), ("spec", "podMetadata")):
+    for path in (("metadata",), ("spec", "podMetadata"), ("spec", "canary", "podMetadata")):
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
     if isinstance(phases, list):
@@ -273,9 +313,7 @@ def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
 
 def _build(value: dict[str, Any]) -> Canary:
     metadata, spec = value["metadata"], value["spec"]
-    container, pod = dict(spec.get("container", {})), dict(spec.get("pod", {}))
-    repository = container.pop("image", spec.get("image"))
-    pod_metadata = spec.get("podMetadata", {})
+    repository = spec.get("container", {}).get("image", spec.get("image"))
     testers = _testers(spec.get("testers", {"header": "x-canary"}))
     phases = spec.get("phases")
     return Canary(
@@ -287,13 +325,9 @@ def _build(value: dict[str, Any]) -> Canary:
             for key, text in metadata.get("annotations", {}).items()
             if not key.startswith(TOOLS_PREFIXES)
         },
-        stable=_track(spec["stable"], repository),
-        canary=_track(spec["canary"], repository) if "canary" in spec else None,
-        container=container,
-        pod=pod,
-        pod_labels=pod_metadata.get("labels", {}),
-        pod_annotations=pod_metadata.get("annotations", {}),
-        service=_service(spec.get("service", {}), container),
+        stable=_track(spec["stable"], repository, spec),
+        canary=_track(spec["canary"], repository, versions.of_canary(spec)) if "canary" in spec else None,
+        service=_service(spec.get("service", {})),
         route=_route(spec["route"], metadata["name"]),
         testers=testers,
         steps=tuple(steps.parse(phases, testers is not None)[0])
@@ -301,6 +335,7 @@ def _build(value: dict[str, Any]) -> Canary:
         else steps.default(testers is not None),
         phase=spec.get("phase"),
         target=_target(spec.get("gatewayAPI", {})),
+        drain=formats.seconds(spec.get("drain", DRAIN)),
     )
 
 
@@ -308,18 +343,25 @@ def _target(own: dict[str, str]) -> Target:
     return Target(own.get("version", newest("gatewayAPI")), own.get("channel", "standard"))
 
 
-def _track(own: dict[str, Any], repository: str | None) -> Track:
-    return Track(own.get("image", f"{repository}:{own.get('tag')}"), own.get("replicas"))
+def _track(own: dict[str, Any], repository: str | None, configuration: dict[str, Any]) -> Track:
+    container = {key: value for key, value in configuration.get("container", {}).items() if key != "image"}
+    metadata = configuration.get("podMetadata", {})
+    return Track(
+        image=own.get("image", f"{repository}:{own.get('tag')}"),
+        replicas=own.get("replicas"),
+        container=container,
+        pod=dict(configuration.get("pod", {})),
+        pod_labels=metadata.get("labels", {}),
+        pod_annotations=metadata.get("annotations", {}),
+    )
 
 
 def _testers(own: Any) -> Testers | None:
     return Testers(own["header"], own.get("value", "true")) if own is not False else None
 
 
-def _service(own: dict[str, Any], container: dict[str, Any]) -> Service:
-    ports: Sequence[dict[str, Any]] = container.get("ports") or [{"containerPort": container.get("port")}]
-    target = own.get("targetPort", container.get("port") or ports[0]["containerPort"])
-    return Service(own.get("port", 80), target, own.get("portName"), own.get("appProtocol"))
+def _service(own: dict[str, Any]) -> Service:
+    return Service(own.get("port", 80), own.get("targetPort"), own.get("portName"), own.get("appProtocol"))
 
 
 def _route(own: dict[str, Any], name: str) -> Route:

@@ -187,6 +187,12 @@ class _Whole:
 
 def at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
     """The schema of one path of a document; None where the schema knows no such path."""
+    found = placed(path, name)
+    return found[0] if found else None
+
+
+def placed(path: tuple[str | int, ...], name: str = CANARY) -> tuple[Schema, str] | None:
+    """The schema of one path of a document, and the file that it stands in."""
     schema: Schema | None = load(name)
     file = name
     for part in path:
@@ -197,7 +203,7 @@ def at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
             schema = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
         if not isinstance(schema, dict):
             return None
-    return _resolved(schema, file)[0]
+    return _resolved(schema, file)
 
 
 def _resolved(schema: Schema | None, file: str) -> tuple[Schema, str]:

@@ -1,0 +1,122 @@
+"""Kubernetes' strategic merge patch, for values that stand in the canary file.
+
+Maps are merged, and null removes a key. Lists with a merge key are merged item by item and new items are appended;
+other lists are replaced. `$patch: delete` and `$patch: replace` work on maps and items, `$retainKeys` on maps.
+
+Source: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/, and the keys
+x-kubernetes-patch-merge-key and x-kubernetes-patch-strategy of Kubernetes' own OpenAPI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.admission import catalog
+from kubectl_canary.findings import Path
+
+DIRECTIVE, RETAIN = "$patch", "$retainKeys"
+DELETE, REPLACE, MERGE = "delete", "replace", "merge"
+MERGE_KEY, STRATEGY = "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the canary file, and what its schema says of merging there."""
+
+    schema: dict[str, Any]
+    file: str
+
+    @classmethod
+    def at(cls, path: Path) -> Place:
+        """The place at a path of the canary file."""
+        return cls(*(catalog.placed(path) or ({}, catalog.CANARY)))
+
+    def below(self, key: str) -> Place:
+        """The place of a key, or of a list's items."""
+        schema, file = self.schema, self.file
+        child = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+        return Place(child if isinstance(child, dict) else {}, file).followed()
+
+    def items(self) -> Place:
+        """The place of a list's items."""
+        return Place(self.schema.get("items") or {}, self.file).followed()
+
+    def followed(self) -> Place:
+        """The same where the schema only refers to another; what stands beside the reference is kept."""
+        schema, file = self.schema, self.file
+        while "$ref" in schema:
+            beside = {key: value for key, value in schema.items() if key != "$ref"}
+            target, file = catalog.follow(schema["$ref"], file)
+            schema = {**target, **beside}
+        return Place(schema, file)
+
+    @property
+    def merge_key(self) -> str | None:
+        """What tells the items of a list apart; None where the list is replaced whole."""
+        strategy = str(self.schema.get(STRATEGY, "")).split(",")
+        return self.schema.get(MERGE_KEY) if MERGE in strategy else None
+
+
+def problems(patch: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """The directives in a patch that we do not follow, with their places."""
+    if isinstance(patch, dict):
+        for key, value in patch.items():
+            if key == DIRECTIVE and value not in (DELETE, REPLACE, MERGE):
+                yield (*path, key), f"`{value}` is no directive; known are {DELETE}, {REPLACE} and {MERGE}"
+            elif key == RETAIN and not _are_texts(value):
+                yield (*path, key), "expected the names of the keys to keep"
+            elif key.startswith("$") and key not in (DIRECTIVE, RETAIN):
+                yield (*path, key), f"`{key}` is not followed here; known are `{DIRECTIVE}` and `{RETAIN}`"
+            yield from problems(value, (*path, key))
+    elif isinstance(patch, list):
+        for index, item in enumerate(patch):
+            yield from problems(item, (*path, index))
+
+
+def merged(value: Any, patch: Any, place: Place) -> Any:
+    """The value with the patch laid over it; neither is changed."""
+    if isinstance(patch, dict):
+        return _merged_maps(value if isinstance(value, dict) else {}, patch, place)
+    if isinstance(patch, list) and place.merge_key and all(isinstance(item, dict) for item in patch):
+        return _merged_lists(value if isinstance(value, list) else [], patch, place)
+    return patch
+
+
+def _merged_maps(value: dict[str, Any], patch: dict[str, Any], place: Place) -> dict[str, Any]:
+    directive, retained = patch.get(DIRECTIVE), patch.get(RETAIN)
+    own = {key: child for key, child in patch.items() if key not in (DIRECTIVE, RETAIN)}
+    if directive == DELETE:
+        return {}
+    kept = {} if directive == REPLACE else value
+    made = {key: child for key, child in kept.items() if retained is None or key in retained}
+    for key, child in own.items():
+        if child is None:
+            made.pop(key, None)
+        else:
+            made[key] = merged(made.get(key), child, place.below(key))
+    return made
+
+
+def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -> list[Any]:
+    if any(set(item) == {DIRECTIVE} and item[DIRECTIVE] == REPLACE for item in patch):
+        return [item for item in patch if set(item) != {DIRECTIVE}]
+    key, items = place.merge_key, place.items()
+    made = list(value)
+    for item in patch:
+        name = item.get(str(key))
+        found = [
+            index for index, one in enumerate(made) if isinstance(one, dict) and one.get(str(key)) == name
+        ]
+        if item.get(DIRECTIVE) == DELETE:
+            made = [one for index, one in enumerate(made) if index not in found]
+        elif found:
+            made[found[0]] = merged(made[found[0]], item, items)
+        else:
+            made.append(merged({}, item, items))
+    return made
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
