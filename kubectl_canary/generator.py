@@ -85,7 +85,7 @@ class Generator:
                 continue
             findings += _differences_from_plan(document, one)
             if self.validating:
-                findings += _refusals(document, one, self.target)
+                findings += _refusals(document.value, one, self.target)
             rendered.append(Rendered(one, text, document.value))
         if findings:
             culprit = (
@@ -95,6 +95,15 @@ class Generator:
             )
             raise Refused(culprit, findings)
         return rendered
+
+    def refuse_invalid(self, documents: Sequence[Rendered]) -> None:
+        """Raises Refused where the API server would refuse one of these."""
+        if self.validating:
+            findings = [
+                finding for one in documents for finding in _refusals(one.value, one.planned, self.target)
+            ]
+            if findings:
+                raise Refused("the API server would refuse", findings)
 
     def _source(self, name: str) -> tuple[str, str, Any] | None:
         own = self.folder / name if self.folder else None
@@ -192,8 +201,8 @@ def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterato
         yield from _unplanned_rules(document.value, one)
 
 
-def _refusals(document: yamltext.Document, one: Planned, target: Target) -> Iterator[Finding]:
-    for finding in verdict.judge(document.value, target) or []:
+def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Finding]:
+    for finding in verdict.judge(document, target) or []:
         where = Where(one.template)
         yield replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
 

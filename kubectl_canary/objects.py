@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary import routes
+from kubectl_canary import overlay, routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
-from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
+from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary, Track
 from kubectl_canary.groups import GROUPS
-from kubectl_canary.plan import Phase
+from kubectl_canary.plan import Phase, Version
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
-PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -58,10 +57,12 @@ def planned(canary: Canary, phase: Phase) -> list[Planned]:
 
     On the ways back the route comes first.
     """
-    tracks = [("stable", phase.stable_image, phase.stable_replicas)]
-    if phase.canary_replicas and canary.canary is not None:
-        tracks.append(("canary", canary.canary.image, phase.canary_replicas))
-    found = [_service(canary, track) for track, _, _ in tracks]
+    new = canary.canary
+    runs = new if phase.stable_version is Version.NEW and new is not None else canary.stable
+    tracks = [("stable", runs, phase.stable_replicas)]
+    if phase.canary_replicas and new is not None:
+        tracks.append(("canary", new, phase.canary_replicas))
+    found = [_service(canary, name, track) for name, track, _ in tracks]
     found += [_deployment(canary, *track) for track in tracks]
     found += _gateway(canary)
     route = _route(canary, phase)
@@ -92,32 +93,32 @@ def _identity(api_version: str, kind: str, names: dict[str, Any]) -> dict[str, A
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 
-def _service(canary: Canary, track: str) -> Planned:
-    selector = {"app": canary.name, "version": track}
+def _service(canary: Canary, name: str, track: Track) -> Planned:
+    selector = {"app": canary.name, "version": name}
     port: dict[str, Any] = {
         "name": canary.service.port_name,
         "protocol": "TCP",
         "appProtocol": canary.service.app_protocol,
         "port": canary.service.port,
-        "targetPort": canary.service.target_port,
+        "targetPort": canary.service.target_port or track.port,
     }
     ports = [{key: value for key, value in port.items() if value is not None}]
-    names = {**_metadata(canary, f"{canary.name}-{track}", selector), "selector": selector, "ports": ports}
+    names = {**_metadata(canary, f"{canary.name}-{name}", selector), "selector": selector, "ports": ports}
     facts = {**_identity("v1", "Service", names), "spec": {"selector": selector, "ports": ports}}
     return Planned("services", "service.yaml.j2", "v1", "Service", names, facts)
 
 
-def _deployment(canary: Canary, track: str, image: str, replicas: int) -> Planned:
-    selector = {"app": canary.name, "version": track}
-    container = _container(canary, image)
+def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Planned:
+    selector = {"app": canary.name, "version": name}
+    container = _container(track)
     names = {
-        **_metadata(canary, f"{canary.name}-{track}", selector),
+        **_metadata(canary, f"{canary.name}-{name}", selector),
         "replicas": replicas,
         "selector": selector,
-        "pod_labels": {**selector, **canary.pod_labels},
-        "pod_annotations": dict(canary.pod_annotations),
-        "containers": [container, *canary.pod.get("containers", [])],
-        "pod": {key: value for key, value in canary.pod.items() if key != "containers"},
+        "pod_labels": {**selector, **track.pod_labels},
+        "pod_annotations": dict(track.pod_annotations),
+        "containers": [container, *track.pod.get("containers", [])],
+        "pod": {key: value for key, value in track.pod.items() if key != "containers"},
     }
     main = {key: container[key] for key in ("name", "image", "ports") if key in container}
     facts = {
@@ -131,14 +132,14 @@ def _deployment(canary: Canary, track: str, image: str, replicas: int) -> Planne
     return Planned("workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts)
 
 
-def _container(canary: Canary, image: str) -> dict[str, Any]:
+def _container(track: Track) -> dict[str, Any]:
     """The application's container: the user's fields, and `port` as the first of `ports`."""
-    own = dict(canary.container)
+    own = dict(track.container)
     port = own.pop("port", None)
     ports = own.pop("ports", [])
     if port is not None and all(one.get("containerPort") != port for one in ports):
         ports = [{"containerPort": port, "protocol": "TCP"}, *ports]
-    container = {"name": own.pop("name", "app"), "image": image, **({"ports": ports} if ports else {})}
+    container = {"name": own.pop("name", "app"), "image": track.image, **({"ports": ports} if ports else {})}
     return {**container, **own}
 
 
@@ -177,45 +178,45 @@ def _route(canary: Canary, phase: Phase) -> Planned:
     names = _metadata(canary, canary.route.name, {"app": canary.name})
     # in every phase, so that a patch that adds the phase finds a map to add it to
     names["annotations"][GOVERNED_ANNOTATION] = GOVERNED_RULE
-    if phase.traffic.phase is not None:
-        names["annotations"][PHASE_ANNOTATION] = phase.traffic.phase
-    spec = _route_spec(canary, phase)
-    names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
+    defaulted = _defaulted(canary.target, "HTTPRoute", _route_spec(canary))
+    metadata = {"name": canary.route.name, "annotations": names["annotations"]}
+    made, _ = overlay.route({"metadata": metadata, "spec": defaulted}, canary, phase)
+    spec = made["spec"]
+    names |= {"annotations": made["metadata"]["annotations"], "hostnames": spec.get("hostnames")}
+    names |= {"parents": spec["parentRefs"], "rules": spec["rules"]}
     facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
-    services = (f"{canary.name}-stable", f"{canary.name}-canary")
+    services = (canary.stable_name, canary.canary_name)
     return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
 
 
-def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
+def _route_spec(canary: Canary) -> dict[str, Any]:
+    """The route as it is before the release."""
     gateway = canary.route.gateway
     parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.name}
     if gateway.namespace not in (None, canary.namespace):
         parent["namespace"] = gateway.namespace
     if gateway.listener is not None:
         parent["sectionName"] = gateway.listener
-    header = (canary.testers.header, canary.testers.value) if canary.testers else None
     spec: dict[str, Any] = {"parentRefs": [parent]}
     if canary.route.hostnames:
         spec["hostnames"] = list(canary.route.hostnames)
-    governed = _governed_rule(canary)
-    rules = routes.rules(governed, phase.traffic, f"{canary.name}-canary", header)
-    if not canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name"):
-        rules = [{key: value for key, value in rule.items() if key != "name"} for rule in rules]
-    return _defaulted(canary.target, "HTTPRoute", {**spec, "rules": rules})
+    return {**spec, "rules": [_governed_rule(canary)]}
 
 
 def _governed_rule(canary: Canary) -> routes.Rule:
     backend = {
         "group": "",
         "kind": "Service",
-        "name": f"{canary.name}-stable",
+        "name": canary.stable_name,
         "port": canary.service.port,
         "weight": routes.ALONE,
     }
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
     rest: dict[str, Any] = {key: own[key] for key in ("filters", "timeouts") if key in own}
-    return {"name": GOVERNED_RULE, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
+    named = canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name")
+    name = {"name": GOVERNED_RULE} if named else {}
+    return {**name, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 
 def _defaulted(target: Target, kind: str, spec: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from enum import Enum
 from fractions import Fraction
 
 from kubectl_canary.admission import formats
-from kubectl_canary.canaryfile import Canary
+from kubectl_canary.canaryfile import Canary, Track
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
 from kubectl_canary.steps import Gate, Step, canonical, percent
@@ -29,6 +29,13 @@ class Kind(Enum):
     ROLLBACK = "rollback"
     ROLLBACK_PROMOTION = "rollback-promotion"
     ROLLED_BACK = "rolled-back"
+
+
+class Version(Enum):
+    """Which of the release's two versions something runs."""
+
+    OLD = "old"
+    NEW = "new"
 
 
 WAYS_BACK = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION, Kind.ROLLED_BACK)
@@ -62,18 +69,19 @@ class Phase:
     """A complete state of the release.
 
     `canary_replicas` is 0 where the canary's objects are gone; `needs` is how many canary pods the traffic of
-    this phase wants. The pause is in seconds.
+    this phase wants. The pause is in seconds. `origin` is the phase that a way back leaves.
     """
 
     name: str
     kind: Kind
-    stable_image: str
+    stable_version: Version
     stable_replicas: int
     canary_replicas: int = 0
     traffic: Traffic = AS_BEFORE
     needs: int = 0
     pause: int = 0
     gates: tuple[Gate, ...] = ()
+    origin: str | None = None
 
     @property
     def slug(self) -> str:
@@ -107,7 +115,19 @@ class Plan:
 
     def way_back(self, phase: Phase) -> Phase | None:
         """The way back that starts in a phase; None where there is no canary to leave."""
-        return next((back for back in self.ways_back() if back.name.endswith(f" from {phase.name}")), None)
+        return next((back for back in self.ways_back() if back.origin == phase.name), None)
+
+    def track(self, version: Version) -> Track:
+        """The image and configuration of a version. Raises ValueError for a release that has no new one."""
+        found = self.canary.stable if version is Version.OLD else self.canary.canary
+        if found is None:
+            raise ValueError("a release without a new version")
+        return found
+
+    @property
+    def full(self) -> Phase:
+        """The phase in which the canary gets everything."""
+        return next(phase for phase in self.phases if phase.traffic.share == 1)
 
     def find(self, name: str, origin: str | None = None) -> Phase:
         """The phase of a name; `origin` is where a way back starts (`rollback`, `--from 5%`).
@@ -137,7 +157,7 @@ class Plan:
         if phase.kind is Kind.ROLLED_BACK:
             return next(way for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)
         if phase.kind in WAYS_BACK:
-            return self.find(phase.name.partition(" from ")[2])
+            return next(one for one in self.phases if one.name == phase.origin)
         return self.phases[self.phases.index(phase) - 1]
 
     def peak(self) -> int:
@@ -164,45 +184,11 @@ class Plan:
                 hint = "leave `replicas` out, and they follow the shares"
                 yield Finding("capacity", "warning", ("spec",), f"{runs}; the share needs {needs}", hint=hint)
 
-    def jump_problem(self, start: Phase, to: Phase) -> str | None:
-        """Why going straight from one phase to another is not safe; None where it is (V4)."""
-        if to.canary_replicas and start.canary_replicas < min(to.needs, to.canary_replicas):
-            return f"`{start.name}` runs {pods_text(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
-        if to.canary_replicas < min(start.needs, start.canary_replicas) and start.traffic.reaches_canary:
-            return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
-        rolls = start.stable_image != to.stable_image
-        if (
-            rolls
-            and to.kind is not Kind.ROLLBACK_PROMOTION
-            and min(start.traffic.share, to.traffic.share) < 1
-        ):
-            return f"`{to.name}` rolls the stable pods while they serve"
-        return None
-
-    def safe_path(self, start: Phase, to: Phase) -> list[Phase]:
-        """The fewest phases to go through, `to` the last, each step of which is safe; none where no way leads there.
-
-        Between two phases of the release itself, the way does not lead through a rollback.
-        """
-        known = self.phases if {start, to} <= set(self.phases) else (*self.phases, *self.ways_back())
-        ways: list[list[Phase]] = [[start]]
-        seen = {start}
-        for way in ways:
-            for phase in known:
-                if phase not in seen and self.jump_problem(way[-1], phase) is None:
-                    if phase == to:
-                        return [*way[1:], phase]
-                    seen.add(phase)
-                    ways.append([*way, phase])
-        return []
-
     def _back_from(self, phase: Phase) -> Phase:
-        if phase.kind in PROMOTION:
-            full = next(other for other in self.phases if other.traffic.share == 1)
-            name = f"rollback-promotion from {phase.name}"
-            return replace(full, name=name, kind=Kind.ROLLBACK_PROMOTION, pause=0, gates=())
-        name = f"rollback from {phase.name}"
-        return replace(phase, name=name, kind=Kind.ROLLBACK, traffic=AS_BEFORE, needs=0, pause=0, gates=())
+        kind = Kind.ROLLBACK_PROMOTION if phase.kind in PROMOTION else Kind.ROLLBACK
+        state = self.full if phase.kind in PROMOTION else replace(phase, traffic=AS_BEFORE, needs=0)
+        name = f"{kind.value} from {phase.name}"
+        return replace(state, name=name, kind=kind, pause=0, gates=(), origin=phase.name)
 
     def _way_back(self, wanted: str, origin: str | None) -> Phase:
         if origin is None:
@@ -212,8 +198,8 @@ class Plan:
         start = self.find(origin)
         if start.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION):
             return start
-        back = next((way for way in self.ways_back() if way.name == f"{wanted} from {start.name}"), None)
-        if back is None:
+        back = self.way_back(start)
+        if back is None or back.kind.value != wanted:
             raise UsageError(f"no {wanted} from `{start.name}`", self._other_way(wanted, start))
         return back
 
@@ -243,49 +229,48 @@ class Plan:
 
 def plan(canary: Canary) -> Plan:
     """All phases of a release; for a file without canary, `before` alone."""
-    replicas = canary.stable.replicas or 1
-    before = Phase("before", Kind.BEFORE, canary.stable.image, replicas)
+    before = Phase("before", Kind.BEFORE, Version.OLD, canary.stable.replicas or 1)
     if canary.canary is None:
         return Plan(canary, (before,))
     middle = list(_middle(canary, before))
     full = middle[-1]
     roll = replace(
-        full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_image=canary.canary.image, pause=0, gates=()
+        full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
     )
     back = replace(roll, name="promote-return", kind=Kind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
-    promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_image=canary.canary.image)
+    promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_version=Version.NEW)
     return Plan(canary, (before, *middle, roll, back, promoted))
 
 
 def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
     """Deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
     steps = (Step("deploy"), *canary.steps)
-    needs = [0, *(_needs(step, before.stable_replicas) for step in canary.steps)]
-    testers = False
+    traffics = [AS_BEFORE, *(_traffic(step, canary.testers is not None) for step in canary.steps)]
+    needed = [needs(traffic, before.stable_replicas) for traffic in traffics]
     for index, step in enumerate(steps):
-        traffic = AS_BEFORE
-        if index:
-            testers = canary.testers is not None and not step.mirror
-            traffic = Traffic(
-                step.name, step.weight, step.mirror, step.methods if step.mirror else (), testers
-            )
-        around = max(1, *needs[max(index - 1, 0) : index + 2])
+        around = max(1, *needed[max(index - 1, 0) : index + 2])
         given = step.replicas or (canary.canary.replicas if canary.canary else None)
         yield replace(
             before,
             name=step.name,
             kind=_kind(step),
             canary_replicas=given or around,
-            traffic=traffic,
-            needs=needs[index],
+            traffic=traffics[index],
+            needs=needed[index],
             pause=step.pause,
             gates=step.gates,
         )
 
 
-def _needs(step: Step, stable_replicas: int) -> int:
-    """The canary pods that a step's traffic needs: its share of what stable has, and at least one."""
-    return max(1, math.ceil((step.weight or step.mirror) * stable_replicas))
+def _traffic(step: Step, has_testers: bool) -> Traffic:
+    methods = step.methods if step.mirror else ()
+    return Traffic(step.name, step.weight, step.mirror, methods, has_testers and not step.mirror)
+
+
+def needs(traffic: Traffic, stable_replicas: int) -> int:
+    """The canary pods that traffic needs: its share of what stable has, and one as soon as any request comes."""
+    share = math.ceil((traffic.share or traffic.mirror) * stable_replicas)
+    return max(int(traffic.reaches_canary), share)
 
 
 def _kind(step: Step) -> Kind:
@@ -311,10 +296,8 @@ def changes(start: Phase | None, phase: Phase, canary: Canary) -> str:
 def _object_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
         yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {canary.name}-canary"
-    if start.stable_image != phase.stable_image and canary.canary is not None:
-        version = (
-            canary.canary.version if phase.stable_image == canary.canary.image else canary.stable.version
-        )
+    if start.stable_version != phase.stable_version and canary.canary is not None:
+        version = canary.canary.version if phase.stable_version is Version.NEW else canary.stable.version
         idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
         yield f"Deployment {canary.name}-stable → {version}{idle}"
 

@@ -19,7 +19,16 @@ class Release:
     plan: Plan
     current: Phase | None
     warnings: tuple[Finding, ...]
-    phase_where: Where
+    sources: sources.Sources
+
+    @property
+    def phase_where(self) -> Where:
+        """Where the file says, or would say, in which phase the release is."""
+        return self.sources.where(("spec", "phase"))
+
+    def placed(self, finding: Finding) -> Finding:
+        """A finding about the canary file, with its place there."""
+        return replace(finding, where=self.sources.value_where(finding.path))
 
     def declared(self, otherwise: str = "") -> Phase:
         """The phase that the file declares. Raises Refused, with what else to do, where it declares none."""
@@ -55,7 +64,7 @@ def read(source: sources.Sources, namespace: str | None = None) -> Release:
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
     warnings = tuple(_located(one, source) for one in (*made.version_findings(), *made.capacity_findings()))
-    return Release(made, _declared(made, source), warnings, source.where(("spec", "phase")))
+    return Release(made, _declared(made, source), warnings, source)
 
 
 def _located(finding: Finding, source: sources.Sources) -> Finding:

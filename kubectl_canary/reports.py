@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from kubectl_canary.steps import Gate, percent
 
 if TYPE_CHECKING:
     from kubectl_canary.generator import Rendered
-    from kubectl_canary.transition import Kind, Stage, Step
+    from kubectl_canary.transition import Stage, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
 
@@ -89,8 +88,8 @@ def gate_text(gate: Gate) -> str:
     return f"{gate.name} {' and '.join(bounds)}{times}"
 
 
-def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> str:
-    """The whole answer of `plan`, for a person."""
+def plan_text(plan: Plan, current: Phase | None, commands: Mapping[str, str], checked: str) -> str:
+    """The whole answer of `plan`, for a person; `commands` are what to go on with: `plan` or `rollback`."""
     canary = plan.canary
     place = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
     if canary.canary is None:
@@ -100,7 +99,7 @@ def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> 
                 "",
                 plan_table(plan, current),
                 "",
-                f"To plan one: {command} plan --canary-tag TAG, or write spec.canary into the file.",
+                f"To plan one: {commands['plan']}, or write spec.canary into the file.",
                 "",
             ]
         )
@@ -111,7 +110,7 @@ def plan_text(plan: Plan, current: Phase | None, command: str, checked: str) -> 
             plan_table(plan, current),
             "",
             f"At most {plan.peak()} pods. Way back at every phase, with kubectl alone once it is printed:",
-            f"  {command} rollback --print | kubectl apply -f -",
+            f"  {commands['rollback']} | kubectl apply -f -",
             *([checked] if checked else []),
             "",
         ]
@@ -131,8 +130,12 @@ def plan_markdown(plan: Plan, current: Phase | None) -> str:
             wait,
             change,
         )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+        lines.append(_markdown_row(cells))
     return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
 def plan_json(
@@ -166,7 +169,7 @@ def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, 
             "share": percent(1 - share),
             "weight": stable_weight,
             "replicas": phase.stable_replicas,
-            "image": phase.stable_image,
+            "image": plan.track(phase.stable_version).image,
         },
         "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
         "mirror": percent(phase.traffic.mirror),
@@ -202,47 +205,37 @@ def as_list(rendered: Sequence[Rendered]) -> str:
     return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
 
 
-def kubectl_lines(found: Sequence[Step], kind: Kind, shell: str = "sh", strict: bool = False) -> str:
-    """The steps as lines to paste, one a step, quoted for a shell."""
-    return "".join(f"{_kubectl_line(step, kind, shell, strict)}\n" for step in found)
-
-
-def stage_lines(stages: Sequence[Stage], kind: Kind, shell: str) -> str:
-    """Several stages as lines to paste, with what to wait for between them."""
-    wait = "# wait until every pod is ready and the route is accepted\n"
-    return wait.join(f"# {stage.phase.name}\n{kubectl_lines(stage.steps, kind, shell)}" for stage in stages)
-
-
-def stages_table(start: Phase, stages: Sequence[Stage]) -> str:
-    """The way from one phase to another, a line a stage, with the objects that each touches."""
+def ways_table(start: Phase, stages: Sequence[Stage]) -> str:
+    """The way from one phase to another, a line a stage: what each touches, then its pause and gates."""
     width = max(len(stage.phase.name) for stage in stages)
     lines = [f"from {start.name}, {len(stages)} {'step' if len(stages) == 1 else 'steps'}:"]
     for stage in stages:
         touched = [f"{step.action} {step.rendered.title}" for step in stage.steps]
-        lines.append(f"  {stage.phase.name:<{width}}  {', '.join(touched) or 'nothing to do'}")
+        words = [", ".join(touched) or "nothing to do", *_before_leaving(stage.phase)]
+        lines.append(f"  {stage.phase.name:<{width}}  {'; '.join(words)}")
     return "\n".join(lines) + "\n"
 
 
-def _kubectl_line(step: Step, kind: Kind, shell: str, strict: bool) -> str:
-    quote = _quoted_for_powershell if shell == "powershell" else shlex.quote
-    one = step.rendered.planned
-    where = f" -n {quote(one.names['namespace'])}" if one.names["namespace"] else ""
-    named = f"{one.kind.lower()} {quote(one.names['name'])}{where}"
-    if step.action == "delete":
-        return f"kubectl delete {named}"
-    text = quote(json.dumps(step.patch(kind, strict), ensure_ascii=False, separators=(",", ":")))
-    if step.action == "patch":
-        return f"kubectl patch {named} --type={kind} -p {text}"
-    return (
-        f"{text} | kubectl create -f -"
-        if shell == "powershell"
-        else f"printf %s {text} | kubectl create -f -"
+def _before_leaving(phase: Phase) -> list[str]:
+    pause = [f"then wait {wait_text(phase.pause)}"] if phase.pause else []
+    return [*pause, *(f"gate: {gate_text(gate)}" for gate in phase.gates)]
+
+
+def ways_markdown(stages: Sequence[Stage]) -> str:
+    """The way from one phase to another as a Markdown table."""
+    lines = ["| phase | changes | wait | gates |", "|---|---|---|---|"]
+    for stage in stages:
+        touched = ", ".join(f"{step.action} {step.rendered.title}" for step in stage.steps)
+        gates = "; ".join(map(gate_text, stage.phase.gates))
+        lines.append(_markdown_row([stage.phase.name, touched, wait_text(stage.phase.pause), gates]))
+    return "\n".join(lines) + "\n"
+
+
+def ways_json(plan: Plan, start: Phase, stages: Sequence[Stage]) -> str:
+    """The way from one phase to another, for programs."""
+    return as_json(
+        {"from": start.name, "steps": [_phase_json(plan, stage.phase, stage.steps) for stage in stages]}
     )
-
-
-def _quoted_for_powershell(text: str) -> str:
-    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is)."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def as_json(value: Any) -> str:

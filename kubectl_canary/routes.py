@@ -1,68 +1,86 @@
-"""Rules of an HTTPRoute: clones for testers and mirrors, weights, mirrors.
+"""Rules of an HTTPRoute: the clones that testers and mirrors get, and the mirror itself.
 
-A governed rule is the user's, with the stable backend alone. What a phase adds is cloned from it and stands
-before it, so that its matches, filters and timeouts hold for the testers too.
+A governed rule is the user's. What a phase adds is cloned from it and stands before it, so that its matches, filters
+and timeouts hold for the testers too.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Any, Literal
 
 from kubectl_canary import shares
 from kubectl_canary.plan import Traffic
 
 Rule = dict[str, Any]
+Purpose = Literal["testers", "mirror"]
 
-TESTERS_RULE = "kubectl-canary-testers"
-MIRROR_RULE = "kubectl-canary-mirror"
 ALONE = 100  # the weight of a backend that has a rule to itself
 ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
+LONGEST_NAME = 253  # of a rule, which is a SectionName
+NAMELESS = "rule"
 
 
-def rules(governed: Rule, traffic: Traffic, canary: str, header: tuple[str, str] | None) -> list[Rule]:
-    """The rules that a governed rule becomes in a phase, in order.
+def testers_clones(governed: Rule, canary: dict[str, Any], header: tuple[str, str]) -> list[Rule]:
+    """The rules that send requests with the testers' header to the canary: each match of the rule, AND the header.
 
-    `governed` has a name, matches and one backendRef, the stable Service; `canary` is the canary's Service with
-    the same port; `header` is the testers' header and its value.
+    `canary` is the canary's backendRef.
     """
-    matches = governed["matches"]
-    backend = {**governed["backendRefs"][0], "name": canary, "weight": ALONE}
-    if traffic.mirror:
-        return _mirrored(governed, traffic, backend)
-    if not traffic.testers and not traffic.share:
-        return [governed]
-    stable_weight, canary_weight = shares.weights(traffic.share)
-    stable = {**governed["backendRefs"][0], "weight": stable_weight}
-    split = {**governed, "backendRefs": [stable, {**backend, "weight": canary_weight}]}
-    if header is None or not traffic.testers:
-        return [split]
-    testers = [_with_header(match, *header) for match in matches]
-    return [*_clones({**governed, "backendRefs": [backend]}, TESTERS_RULE, testers), split]
+    matches = [_with_header(match, *header) for match in matches_of(governed)]
+    return _clones({**governed, "backendRefs": [{**canary, "weight": ALONE}]}, matches)
 
 
-def _mirrored(governed: Rule, traffic: Traffic, backend: dict[str, Any]) -> list[Rule]:
-    target = {key: value for key, value in backend.items() if key != "weight"}
-    mirror = {"backendRef": target, **shares.mirror_amount(traffic.mirror)}
-    filters = [*governed.get("filters", []), {"type": "RequestMirror", "requestMirror": mirror}]
-    mirrored = {**governed, "filters": filters}
-    if not traffic.methods:
-        return [mirrored]
+def mirror_clones(governed: Rule, canary: dict[str, Any], traffic: Traffic) -> list[Rule]:
+    """The rules that mirror some methods only: each match of the rule, AND the method."""
     matches = [
         {**match, "method": method}
-        for match in governed["matches"]
+        for match in matches_of(governed)
         for method in traffic.methods
         if match.get("method", method) == method
     ]
-    return [*_clones(mirrored, MIRROR_RULE, matches), governed]
+    return _clones(mirrored(governed, canary, traffic), matches)
 
 
-def _clones(rule: Rule, name: str, matches: list[dict[str, Any]]) -> list[Rule]:
+def mirrored(rule: Rule, canary: dict[str, Any], traffic: Traffic) -> Rule:
+    """The rule with a mirror to the canary as its last filter."""
+    target = {key: value for key, value in canary.items() if key != "weight"}
+    mirror = {"backendRef": target, **shares.mirror_amount(traffic.mirror)}
+    filters = [*rule.get("filters", []), {"type": "RequestMirror", "requestMirror": mirror}]
+    rest = {key: value for key, value in rule.items() if key not in ("filters", "backendRefs")}
+    return {
+        **rest,
+        "filters": filters,
+        **({"backendRefs": rule["backendRefs"]} if "backendRefs" in rule else {}),
+    }
+
+
+def clone_names(governed: Rule, purpose: Purpose, number: int, release: str) -> list[str]:
+    """The names of so many clones: `default-canary-testers-shop`, or numbered before the release's name.
+
+    The release's name begins with a letter, so that a number cannot be taken for a part of it.
+    """
+    numbers = [""] if number == 1 else [f"{index}-" for index in range(1, number + 1)]
+    name = str(governed.get("name") or NAMELESS)
+    return [_short_enough(name, f"-canary-{purpose}-{index}{release}") for index in numbers]
+
+
+def _short_enough(name: str, ending: str) -> str:
+    if len(name) + len(ending) <= LONGEST_NAME:
+        return name + ending
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{name[: LONGEST_NAME - len(ending) - len(digest) - 1].rstrip('-.')}-{digest}{ending}"
+
+
+def matches_of(rule: Rule) -> list[dict[str, Any]]:
+    """The matches of a rule; without any, it takes every path."""
+    return rule.get("matches") or [ANY_PATH]
+
+
+def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:
     """One rule for all matches, or one each where a filter allows no more: ReplacePrefixMatch."""
     if not _replaces_prefix(rule) or len(matches) < 2:
-        return [{**rule, "name": name, "matches": matches}] if matches else []
-    return [
-        {**rule, "name": f"{name}-{number}", "matches": [match]} for number, match in enumerate(matches, 1)
-    ]
+        return [{**rule, "matches": matches}] if matches else []
+    return [{**rule, "matches": [match]} for match in matches]
 
 
 def _replaces_prefix(rule: Rule) -> bool:

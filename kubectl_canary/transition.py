@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from kubectl_canary import live, patches
+from kubectl_canary import observed, overlay, patches
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import Key, Planned, planned
-from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.patches import Guard, Op
+from kubectl_canary.plan import WAYS_BACK, Phase, Plan, Version
+from kubectl_canary.plan import Kind as PhaseKind
+from kubectl_canary.ways import chosen_way, left_out, omission, step_problem
 
 Kind = Literal["json", "merge"]
 LIVE = "the cluster"
 RESOURCE_VERSION = "/metadata/resourceVersion"
+COPIED = ("timeouts", "retry", "sessionPersistence")  # what a clone takes along beside matches and filters
 
 
 @dataclass(frozen=True)
 class Step:
-    """One object's way: created with `after`, patched from `before` to `after`, or deleted."""
+    """One object's way: created with `after`, patched from `before` to `after`, or deleted.
+
+    A patch on a way back tests names alone; any other tests what the release stands on too: `standing_on`.
+    """
 
     action: Literal["create", "patch", "delete"]
     before: Rendered | None
     after: Rendered | None
+    is_back: bool = False
+    standing_on: tuple[Guard, ...] = ()
 
     @property
     def rendered(self) -> Rendered:
@@ -47,99 +56,218 @@ class Step:
         """The guarded RFC 6902 operations of a patch; strict ones guard the resourceVersion too."""
         if self.before is None or self.after is None:
             return []
-        found = patches.patch(self.before.value, self.after.value)
+        if self.is_back:
+            found = patches.patch_back(self.before.value, self.after.value)
+        else:
+            found = patches.patch(self.before.value, self.after.value, self.standing_on)
         version = patches.look_up(self.before.value, RESOURCE_VERSION)
         guard = {"op": "test", "path": RESOURCE_VERSION, "value": version}
         return [guard, *found] if strict and found and version is not patches.MISSING else found
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One safe step of a release: what leads from a phase to another, in safe order.
+
+    `route_tests` are the JSON patch tests that the route passes once the stage is done: its split is the phase's.
+    """
+
+    start: Phase
+    phase: Phase
+    steps: list[Step]
+    objects: tuple[Planned, ...]
+    route_tests: tuple[Op, ...]
+
+    @property
+    def route(self) -> Planned:
+        """The release's route."""
+        return next(one for one in self.objects if one.group == "route")
+
+    @property
+    def stable(self) -> Planned:
+        """Stable's Deployment."""
+        return self._deployments[0]
+
+    @property
+    def canary(self) -> Planned:
+        """The canary's Deployment."""
+        return self._deployments[-1]
+
+    @property
+    def _deployments(self) -> list[Planned]:
+        return [one for one in self.objects if one.kind == "Deployment"]
+
+    @property
+    def route_first(self) -> bool:
+        """Whether traffic moves before pods do: where it falls, and on the ways back."""
+        start, to = self.start, self.phase
+        return to.route_first or to.needs < start.needs or to.traffic.share < start.traffic.share
+
+
 def steps(plan: Plan, generator: Generator, start: Phase, to: Phase) -> list[Step]:
-    """What differs between two phases, in apply order.
+    """What differs between two phases, in apply order."""
+    return stage(plan, generator, start, to).steps
+
+
+def stage(plan: Plan, generator: Generator, start: Phase, to: Phase) -> Stage:
+    """What leads from one phase to another.
 
     Traffic that falls moves before the pods it leaves; traffic that rises moves after the pods it needs are made.
     What is deleted goes last.
     """
     old = {one.planned.key: one for one in generator.render(planned(plan.canary, start))}
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
-    order = sorted(new.values(), key=lambda one: one.planned.slot)
-    if _route_first(start, to):
-        order.sort(key=lambda one: one.planned.group != "route")
-    found = [
-        Step("patch" if one.planned.key in old else "create", old.get(one.planned.key), one)
-        for one in order
+    changed = [
+        _step(plan, old.get(one.planned.key), one, to)
+        for one in sorted(new.values(), key=lambda one: one.planned.slot)
         if one.planned.key not in old or not patches.same(old[one.planned.key].value, one.value)
     ]
     gone = sorted(
         (one for key, one in old.items() if key not in new), key=lambda one: one.planned.slot, reverse=True
     )
-    return [*found, *(Step("delete", one, None) for one in gone)]
+    return _in_order(plan, (start, to), changed, gone, list(new.values()))
 
 
-def _route_first(start: Phase, to: Phase) -> bool:
-    """Whether traffic moves before pods do: where it falls, and on the ways back."""
-    return to.route_first or to.needs < start.needs or to.traffic.share < start.traffic.share
+def stages(
+    plan: Plan, generator: Generator, start: Phase, to: Phase, *, jump: bool = False, skip: bool = False
+) -> list[Stage]:
+    """What leads from one phase to another: one stage, or every stage on the way.
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One safe step of a release: what leads to a phase. Before the next, pods and route must be ready."""
-
-    phase: Phase
-    steps: list[Step]
-
-
-def stages(plan: Plan, generator: Generator, start: Phase, to: Phase, jump: bool = False) -> list[Stage]:
-    """What leads from one phase to another: one stage, or with `jump` every stage on the safe way.
-
-    Raises Refused where one step is not safe and `jump` is not given.
+    Raises Refused where one step is not safe or leaves phases out, and neither `jump` nor `skip` is given.
     """
-    way = plan.safe_path(start, to)
-    problem = plan.jump_problem(start, to)
-    if problem is not None and not jump:
-        path = " → ".join(f"`{phase.name}`" for phase in (start, *way))
-        finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
-        raise Refused("this jump is not safe", [finding], f"go by {path}; --jump prints all of these steps")
-    pairs = itertools.pairwise([start, *way])
-    return [Stage(goal, steps(plan, generator, here, goal)) for here, goal in pairs]
+    way = chosen_way(plan, start, to, jump=jump, skip=skip)
+    return [stage(plan, generator, here, goal) for here, goal in itertools.pairwise([start, *way])]
 
 
-def live_steps(
-    plan: Plan,
-    generator: Generator,
-    to: Phase,
-    read: Callable[[Sequence[Planned]], Mapping[Key, dict[str, Any]]],
-) -> tuple[list[Step], list[Finding]]:
-    """What leads from the objects as they are now to a phase, in safe order, and what is not exact about it.
+def live_objects(plan: Plan) -> list[Planned]:
+    """Every object that the release has while a canary is there, in apply order."""
+    return planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
 
-    `read` answers with those of the objects that are in the cluster. Raises Refused where the release's part of an
-    object cannot be told, or one step there is not safe.
+
+def live_stage(
+    plan: Plan, generator: Generator, goal: str, found: Mapping[Key, dict[str, Any]], *, skip: bool = False
+) -> tuple[Stage, list[Finding]]:
+    """What leads from the objects as they are now to a phase, in safe order, and what is to be known of it.
+
+    `goal` is the phase's name; `rollback` needs no origin. `found` has those of the objects that are in the cluster.
+    Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
+    a phase that is not there.
     """
-    everything = planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
-    found = read(everything)
+    everything = live_objects(plan)
+    there = {(one.kind, one.names["name"]): found[one.key] for one in everything if one.key in found}
+    here = observed.phase(there, plan)
+    to = _live_goal(plan, goal, here)
+    _refuse_unsafe(plan, here, to, there, skip)
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
-    here = live.phase({(one.kind, one.names["name"]): found.get(one.key) for one in everything}, plan)
-    problem = plan.jump_problem(here, to)
-    if problem is not None:
-        hint = "go by the phases between, and wait for their pods"
-        raise Refused("this jump is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
-    steps_found, findings = [], []
-    for one in sorted(new.values(), key=lambda rendered: rendered.planned.slot):
+    changed: list[Step] = []
+    findings: list[Finding] = []
+    reached = dict(new)
+    for one in sorted(_touched(new.values(), to), key=lambda rendered: rendered.planned.slot):
         now = found.get(one.planned.key)
         after, more = (one, []) if now is None else _laid_over(now, one, plan, to)
         findings += more
+        reached[one.planned.key] = after
         if now is None or not patches.same(now, after.value):
-            before = None if now is None else replace(one, value=now)
-            steps_found.append(Step("patch" if before else "create", before, after))
-    if _route_first(here, to):
-        steps_found.sort(key=lambda step: step.rendered.planned.group != "route")
+            changed.append(_step(plan, None if now is None else replace(one, value=now), after, to))
+    generator.refuse_invalid([step.rendered for step in changed])
     gone = [one for one in reversed(everything) if one.key not in new and one.key in found]
-    deleted = [Step("delete", Rendered(one, "", found[one.key]), None) for one in gone]
-    return [*steps_found, *deleted], findings
+    deleted = [Rendered(one, "", found[one.key]) for one in gone]
+    return _in_order(plan, (here, to), changed, deleted, list(reached.values())), findings
+
+
+def _live_goal(plan: Plan, goal: str, here: Phase) -> Phase:
+    """The phase of a name; every `rollback` is the same to a route, and so is every `rollback-promotion`."""
+    backs = [back for back in plan.ways_back() if back.kind.value == goal.strip()]
+    own = [back for back in backs if back.origin == here.name]
+    return (own or backs)[0] if backs else plan.find(goal)
+
+
+def _touched(rendered: Sequence[Rendered] | Any, to: Phase) -> list[Rendered]:
+    """What a phase touches in a cluster: on a way back the route, and of the pods only what it is about."""
+    if to.kind is PhaseKind.ROLLBACK:
+        return [one for one in rendered if one.planned.group == "route"]
+    return list(rendered)
+
+
+def _refuse_unsafe(
+    plan: Plan, here: Phase, to: Phase, there: Mapping[tuple[str, str], dict[str, Any]], skip: bool
+) -> None:
+    if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
+        _refuse_promoted(here)
+        return
+    if to.kind not in WAYS_BACK and observed.version(there, plan) is None:
+        names = " nor ".join(track.image for track in (plan.canary.stable, plan.canary.canary) if track)
+        message = f"Deployment {plan.canary.stable_name} runs neither {names}"
+        hint = "write what runs into spec.stable, so that no step takes production back to what it has left"
+        raise Refused(
+            "stable is another version", [Finding("stable", "error", (), message, Where(LIVE), hint)]
+        )
+    omitted = left_out(plan, here, to)
+    problem = step_problem(here, to) or (omission(omitted) if omitted and not skip else None)
+    if problem is not None:
+        hint = "go by the phases between, and wait for their pods"
+        raise Refused("this step is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
+
+
+def _refuse_promoted(here: Phase) -> None:
+    """The way back before promotion leads to a stable that is the old version."""
+    if here.stable_version is Version.NEW:
+        message = "stable runs the new version already: the route alone does not lead back"
+        hint = "--to rollback-promotion --live brings the old version back to stable first"
+        raise Refused("promotion has begun", [Finding("jump", "error", (), message, Where(LIVE), hint)])
+
+
+def _step(plan: Plan, before: Rendered | None, after: Rendered, to: Phase) -> Step:
+    if before is None:
+        return Step("create", None, after)
+    if to.kind in WAYS_BACK:
+        return Step("patch", before, after, is_back=True)
+    is_route = after.planned.group == "route"
+    return Step("patch", before, after, standing_on=_standing_on(plan, before, after) if is_route else ())
+
+
+def _standing_on(plan: Plan, before: Rendered, after: Rendered) -> tuple[Guard, ...]:
+    """What a forward patch of a route relies on: the governed rule's name, matches, filters, backends; the hostnames.
+
+    What it copies into new rules is among them; the rest of the rule is not, and the whole rule never is: a newer CRD
+    adds defaults to rules that are there.
+    """
+    old, new = (overlay.ReleaseOnRoute(plan.canary, one.value) for one in (before, after))
+    copied = COPIED if len(new.added()) > len(old.added()) else ()
+    hostnames = (("spec", "hostnames"), before.value["spec"].get("hostnames"))
+    return (*_of_governed(old, ("matches", "filters", "backendRefs", *copied)), hostnames)
+
+
+def _of_governed(release: overlay.ReleaseOnRoute, keys: Sequence[str]) -> list[Guard]:
+    """The governed rule's name, where rules have one, and some of its fields as they are."""
+    governed = release.governed()
+    place = next(index for index, rule in enumerate(release.rules) if rule is governed)
+    named = ("name",) if "name" in governed else ()
+    return [(("spec", "rules", place, key), governed.get(key)) for key in (*named, *keys)]
+
+
+def _in_order(
+    plan: Plan,
+    way: tuple[Phase, Phase],
+    changed: Sequence[Step],
+    gone: Sequence[Rendered],
+    reached: Sequence[Rendered],
+) -> Stage:
+    route = next(one for one in reached if one.planned.group == "route")
+    split = _of_governed(overlay.ReleaseOnRoute(plan.canary, route.value), ("backendRefs",))
+    objects = tuple(one.planned for one in reached)
+    made = Stage(*way, [], objects, tuple(patches.tests(split)))
+    ordered = (
+        sorted(changed, key=lambda step: step.rendered.planned.group != "route")
+        if made.route_first
+        else changed
+    )
+    return replace(made, steps=[*ordered, *(Step("delete", one, None) for one in gone)])
 
 
 def _laid_over(now: dict[str, Any], one: Rendered, plan: Plan, to: Phase) -> tuple[Rendered, list[Finding]]:
-    if one.planned.kind == "HTTPRoute":
-        value, findings = live.route(now, plan, to)
+    if one.planned.group == "route":
+        value, findings = overlay.route(now, plan.canary, to)
         return replace(one, value=value), findings
-    value = live.deployment(now, one.value) if one.planned.kind == "Deployment" else now
+    value = overlay.deployment(now, one.value) if one.planned.kind == "Deployment" else now
     return replace(one, value=value), []

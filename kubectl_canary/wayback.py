@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import planned
 from kubectl_canary.plan import Kind, Phase, Plan
-from kubectl_canary.transition import Step, steps
+from kubectl_canary.transition import Stage, stage
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class WayBack:
             [one for one in planned(self.plan.canary, self.phase) if one.group in wanted]
         )
 
-    def steps(self) -> list[Step]:
-        """Guarded patches from exactly the phase that is left."""
-        return steps(self.plan, self.generator, self.start, self.phase)
+    def stage(self) -> Stage:
+        """Patches from the phase that is left, which test the names of what they change."""
+        return stage(self.plan, self.generator, self.start, self.phase)
 
 
 def way_back(plan: Plan, generator: Generator, start: Phase) -> WayBack | None:

@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import apiserver
 
-from kubectl_canary import live, patches, release
+from kubectl_canary import overlay, patches, release
 from kubectl_canary.plan import Phase, Plan
 
 WRITERS = 8
@@ -175,9 +175,9 @@ def problems(route: dict[str, Any], to: Phase) -> list[str]:
     stable, canary = weights.get("my-app-stable", 0), weights.get("my-app-canary", 0)
     if stable + canary == 0 or Fraction(canary, stable + canary) != to.traffic.share:
         found.append(f"the split is {stable}:{canary}, wanted is {to.traffic.share}")
-    if ("kubectl-canary-testers" in names) is not to.traffic.testers:
+    if ("default-canary-testers-my-app" in names) is not to.traffic.testers:
         found.append(f"testers: {names}")
-    if to.traffic.testers and names.index("kubectl-canary-testers") > names.index("default"):
+    if to.traffic.testers and names.index("default-canary-testers-my-app") > names.index("default"):
         found.append(f"the testers' rule comes too late: {names}")
     if not to.traffic.testers and "my-app-canary" in weights:
         found.append("the canary is still a backend")
@@ -232,7 +232,7 @@ def race(
 def computed(server: Server, plan: Plan, to: Phase) -> list[dict[str, Any]]:
     """Our patch from what is there now."""
     _, now = server.call("GET")
-    wanted, findings = live.route(now, plan, to)
+    wanted, findings = overlay.route(now, plan.canary, to)
     assert not findings
     return patches.patch(now, wanted)
 

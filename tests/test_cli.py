@@ -105,7 +105,8 @@ def test_a_jump_that_outruns_the_pods_is_said(canary: Canary) -> None:
 def test_the_plan_is_a_table_for_people(canary: Canary) -> None:
     result = canary("plan", "-f", SEED, "--set", "spec.phases=[header-only, 5%, 25%, 50%]")
     assert (0, "") == (result.code, result.err)
-    assert result.out == (ROOT / "tests/plan.txt").read_text(encoding="utf-8")
+    printed = result.out.replace(f" -f {SEED} --set 'spec.phases=[header-only, 5%, 25%, 50%]'", "")
+    assert printed == (ROOT / "tests/plan.txt").read_text(encoding="utf-8")
 
 
 def test_the_plan_is_json_for_programs(canary: Canary) -> None:

@@ -61,7 +61,9 @@ def test_moving_on_changes_current_and_removes_what_is_stale(canary: Canary, tmp
     (tmp_path / "current/kustomization.yaml").write_text("resources: []\n")
     (tmp_path / "README.md").write_text("theirs\n")
     (tmp_path / "phases/01-deploy/notes.txt").write_text("theirs\n")
-    render(canary, tmp_path, "--set", "spec.phase=promoted", "--set", "spec.phases=[50%]")
+    render(canary, tmp_path, "--set", "spec.phase=deploy", "--set", "spec.phases=[50%]")
+    for phase in ("50%", "100%", "promote-roll", "promote-return", "promoted"):
+        render(canary, tmp_path, "--set", f"spec.phase={phase}", "--set", "spec.phases=[50%]")
     found = tree(tmp_path)
     assert b"resources: []\n" == found["current/kustomization.yaml"]
     assert b"theirs\n" == found["README.md"] == found["phases/01-deploy/notes.txt"]
@@ -161,22 +163,23 @@ def test_two_at_once_take_turns(tmp_path: Path) -> None:
     running = [subprocess.Popen(command(out, *one), stderr=subprocess.PIPE) for one in flags]
     assert [0] * 8 == [one.wait() for one in running if one.communicate() is not None]
     found = tree(out)
-    assert set(found) == {*found[".kubectl-canary"].decode().splitlines()[1:], ".kubectl-canary"}
+    listed = [line for line in found[".kubectl-canary"].decode().splitlines() if not line.startswith("#")]
+    assert set(found) == {*listed, ".kubectl-canary"}
 
 
 def test_a_killed_run_leaves_whole_files_and_the_next_one_mends_them(tmp_path: Path) -> None:
     reference = tmp_path / "reference"
-    subprocess.run(command(reference, "--set", "spec.phase=50%"), check=True, capture_output=True)
+    subprocess.run(command(reference, "--set", "spec.phase=mirror 20%"), check=True, capture_output=True)
     for delay in range(12):
         out = tmp_path / f"out-{delay}"
         subprocess.run(command(out), check=True, capture_output=True)
-        process = subprocess.Popen(command(out, "--set", "spec.phase=50%"), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command(out, "--set", "spec.phase=mirror 20%"), stderr=subprocess.DEVNULL)
         time.sleep(0.08 + delay * 0.01)
         process.kill()
         process.wait()
         for file in (out / "current").iterdir():
             assert file.read_bytes().endswith(b"\n")
-        subprocess.run(command(out, "--set", "spec.phase=50%"), check=True, capture_output=True)
+        subprocess.run(command(out, "--set", "spec.phase=mirror 20%"), check=True, capture_output=True)
         assert tree(reference) == tree(out)
         shutil.rmtree(out)
 

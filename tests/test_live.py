@@ -7,23 +7,23 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Cluster
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from strategies import canary_files
 from test_apiserver import RELEASE
-from test_plan import GENERATOR, documents
+from test_plan import GENERATOR, documents, planned
 
-from kubectl_canary import live, patches, release, shares
+from kubectl_canary import overlay, patches, release, shares, ways
 from kubectl_canary.errors import Refused
-from kubectl_canary.objects import Key, Planned
-from kubectl_canary.plan import Kind, Phase, Plan
-from kubectl_canary.transition import live_steps, steps
+from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
+from kubectl_canary.transition import Stage, live_objects, live_stage, stage
 
 ROUTE = "HTTPRoute my-app-canary-route"
 FOREIGN = {
@@ -85,7 +85,7 @@ def changed(document: dict[str, Any]) -> dict[str, Any]:
 
 def check(document: dict[str, Any], phase: Phase, planned_route: dict[str, Any], legacy: Fraction) -> None:
     rules = document["spec"]["rules"]
-    own = [rule for rule in rules if str(rule.get("name", "")).startswith(("kubectl-canary", "default"))]
+    own = [rule for rule in rules if str(rule.get("name", "")).startswith("default")]
     assert [rule["name"] for rule in planned_route["spec"]["rules"]] == [rule["name"] for rule in own]
     theirs = [rule for rule in rules if rule not in own]
     assert ["/theirs", "/x"] == [rule["matches"][0]["path"]["value"] for rule in theirs]
@@ -107,12 +107,12 @@ def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: P
     made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     for start, to in itertools.permutations(made.phases, 2):
         now = changed(documents(made, start)[ROUTE])
-        wanted, findings = live.route(now, made, to)
+        wanted, findings = overlay.route(now, made.canary, to)
         assert [] == findings
         weights = [ref["weight"] for ref in now["spec"]["rules"][-2]["backendRefs"]]
         check(wanted, to, documents(made, to)[ROUTE], Fraction(50, sum(weights)))
         operations = patches.patch(now, wanted)
-        back, _ = live.route(wanted, made, start)
+        back, _ = overlay.route(wanted, made.canary, start)
         assert patches.failed_tests(now, operations) == []
         assert [ref["name"] for ref in back["spec"]["rules"][-2]["backendRefs"]] == [
             ref["name"] for ref in now["spec"]["rules"][-2]["backendRefs"]
@@ -122,7 +122,7 @@ def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: P
 def test_without_others_the_live_route_becomes_the_planned_one(tmp_path: Path) -> None:
     made = offline_plan(tmp_path)
     for start, to in itertools.permutations(made.phases, 2):
-        wanted, _ = live.route(documents(made, start)[ROUTE], made, to)
+        wanted, _ = overlay.route(documents(made, start)[ROUTE], made.canary, to)
         assert documents(made, to)[ROUTE] == wanted
 
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_told_apart_is_refused(
     now = documents(made, made.find("5%"))[ROUTE]
     damage(now["spec"]["rules"])
     with pytest.raises(Refused) as refused:
-        live.route(now, made, made.find("25%"))
+        overlay.route(now, made.canary, made.find("25%"))
     assert message in refused.value.findings[0].message
 
 
@@ -153,7 +153,7 @@ def test_sixteen_rules_are_fine_and_a_seventeenth_is_the_servers_to_refuse(tmp_p
     made = offline_plan(tmp_path)
     now = documents(made, made.find("5%"))[ROUTE]
     now["spec"]["rules"] += [{**FOREIGN, "name": f"r{number}"} for number in range(14)]
-    wanted, _ = live.route(now, made, made.find("25%"))
+    wanted, _ = overlay.route(now, made.canary, made.find("25%"))
     assert [rule["name"] for rule in now["spec"]["rules"]] == [
         rule["name"] for rule in wanted["spec"]["rules"]
     ]
@@ -175,6 +175,20 @@ def start_with(cluster: Cluster, plan: Plan, name: str) -> None:
     cluster.kubectl(
         "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     )
+
+
+def send(cluster: Cluster, namespace: str, listed: list[dict[str, Any]]) -> None:
+    """The patches of a list for programs, in its order; there are no controllers here that a script could wait for."""
+    for one in listed:
+        kind, name, action = one["kind"].lower(), one["name"], one["type"]
+        if action == "create":
+            cluster.kubectl("create", "-f", "-", stdin=json.dumps(one["patch"]))
+        elif action == "delete":
+            cluster.kubectl("delete", kind, name, "-n", namespace)
+        else:
+            cluster.kubectl(
+                "patch", kind, name, "-n", namespace, "--type=json", "-p", json.dumps(one["patch"])
+            )
 
 
 def edit_route(cluster: Cluster, namespace: str, operations: list[dict[str, Any]]) -> None:
@@ -212,16 +226,9 @@ def test_a_release_goes_on_where_others_have_worked(
         "rollback from mirror 20%",
         "before",
     ):
-        done = canary(cluster, tmp_path, "patch", "--to", name, "--live", "-o", "kubectl", "-n", namespace)
+        done = canary(cluster, tmp_path, "patch", "--to", name, "--live", "--skip", "-n", namespace)
         assert done.returncode == 0, done.stderr
-        lines = subprocess.run(
-            ["bash", "-eu", "-c", done.stdout],
-            env={**cluster.environment(), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert lines.returncode == 0, lines.stderr
+        send(cluster, namespace, json.loads(done.stdout))
         rules = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]["rules"]
         assert theirs == rules[0]
         weights = {ref["name"]: ref["weight"] for ref in rules[-1]["backendRefs"]}
@@ -240,53 +247,80 @@ def test_a_jump_that_the_live_pods_cannot_take_is_refused(
     start_with(cluster, plan, "5%")
     done = canary(cluster, tmp_path, "patch", "--to", "100%", "--live", "-n", namespace)
     assert (1, "") == (done.returncode, done.stdout)
-    assert (
-        "the cluster: `what is in the cluster` runs 1 pod of the canary, `100%` needs 3; go by" in done.stderr
-    )
+    assert "the cluster: `5%` runs 1 pod of the canary, `100%` needs 3; go by" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("start", "to", "problem"),
     [
-        ("25%", "promoted", "`promoted` takes canary pods away that still serve in `what is in the cluster`"),
+        ("25%", "promoted", "`promoted` takes canary pods away that still serve in `25%`"),
         ("50%", "promote-roll", "`promote-roll` rolls the stable pods while they serve"),
         ("100%", "promote-return", "`promote-return` rolls the stable pods while they serve"),
-        ("header-only", "rolled-back", "`rolled-back` takes canary pods away"),
-        ("mirror 20%", "rolled-back", "`rolled-back` takes canary pods away"),
+        ("promote-roll", "rollback", "stable runs the new version already"),
+        ("promote-return", "rolled-back", "stable runs the new version already"),
+        ("deploy", "25%", "this leaves out "),
     ],
 )
 def test_live_promotion_keeps_its_order(tmp_path: Path, start: str, to: str, problem: str) -> None:
     made = offline_plan(tmp_path)
-    there = {
-        (one["kind"], one["metadata"]["name"]): one for one in documents(made, made.find(start)).values()
-    }
     with pytest.raises(Refused) as refused:
-        live_steps(made, GENERATOR, made.find(to), reader(there))
+        live_from(made, documents(made, made.find(start)), to)
     assert problem in refused.value.findings[0].message
 
 
-def reader(
-    there: dict[tuple[str, str], dict[str, Any]],
-) -> Callable[[Sequence[Planned]], dict[Key, dict[str, Any]]]:
-    """Answers as kubectl would where these objects are in the cluster."""
-    return lambda wanted: {
-        one.key: there[own] for one in wanted if (own := (one.kind, one.names["name"])) in there
-    }
+def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: bool = False) -> Stage:
+    """The stage from a cluster that holds these documents."""
+    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(made)}
+    found = {key: there[name] for key, name in named.items() if name in there}
+    return live_stage(made, GENERATOR, goal, found, skip=skip)[0]
 
 
-def test_live_steps_are_the_planned_ones_where_nobody_else_was(tmp_path: Path) -> None:
-    made = offline_plan(tmp_path)
-    for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
-        there = {(one["kind"], one["metadata"]["name"]): one for one in documents(made, start).values()}
+def refused_by_plan(made: Plan, start: Phase, to: Phase) -> bool:
+    if to.kind is Kind.ROLLBACK_PROMOTION:
+        return ways.step_problem(start, to) is not None
+    if to.kind in (Kind.ROLLBACK, Kind.ROLLED_BACK):
+        return start.stable_version is Version.NEW
+    return ways.step_problem(start, to) is not None or bool(ways.left_out(made, start, to))
+
+
+@settings(max_examples=15)
+@given(canary_files())
+def test_live_refuses_what_the_plan_refuses_and_nothing_else(value: dict[str, Any]) -> None:
+    assume(value["spec"]["stable"]["tag"] != value["spec"]["canary"]["tag"])
+    made = planned(value)
+    everything = (*made.phases, *made.ways_back())
+    for start, to in itertools.permutations(everything, 2):
         try:
-            found, _ = live_steps(made, GENERATOR, to, reader(there))
+            found = live_from(made, documents(made, start), to.name)
         except Refused:
-            assert made.jump_problem(start, to) is not None or to.kind is Kind.ROLLBACK_PROMOTION
+            assert refused_by_plan(made, start, to), f"{start.name} → {to.name}"
             continue
-        planned = steps(made, GENERATOR, start, to)
-        assert [(s.action, s.rendered.title, s.operations()) for s in planned] == [
-            (s.action, s.rendered.title, s.operations()) for s in found
-        ]
+        assert not refused_by_plan(made, start, to), f"{start.name} → {to.name}"
+        if to.kind not in WAYS_BACK:
+            wanted = stage(made, GENERATOR, start, to).steps
+            assert [(s.action, s.rendered.title, s.operations()) for s in wanted] == [
+                (s.action, s.rendered.title, s.operations()) for s in found.steps
+            ]
+
+
+@pytest.mark.parametrize("version", ["v1.0", "v1.3", "v1.4", "v1.7"])
+def test_every_release_of_the_gateway_api_can_be_taken_back_live(tmp_path: Path, version: str) -> None:
+    """Before v1.4 rules have no names: the release's are known by their matches."""
+    text = f"{RELEASE}  gatewayAPI: {{version: {version}}}\n".replace("[mirror 33.33%, ", "[")
+    (tmp_path / "canary.yaml").write_text(text)
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    before = documents(made, made.phases[0])
+    route = next(name for name in before if name.startswith("HTTPRoute"))
+    for phase in made.phases:
+        if phase.stable_version is Version.OLD:
+            found = live_from(made, documents(made, phase), "rollback")
+            titles = [step.rendered.title for step in found.steps]
+            assert titles == ([route] if phase.traffic.reaches_canary else [])
+            for step in found.steps:
+                assert (
+                    before[route]["spec"]
+                    == patches.applied(documents(made, phase)[route], step.operations())["spec"]
+                )
 
 
 def test_a_strict_patch_is_refused_after_any_change(
@@ -328,7 +362,7 @@ def test_a_refusal_names_who_changed_what(
     assert re.search(
         r"refused: httproute/my-app-canary-route is not at 5% any more\n"
         r"  /spec/rules/1/backendRefs/0/weight is 40, expected 95 \(changed by colleague, a moment ago\)\n"
-        r"To start from what is there: kubectl canary patch --to 25% --live\n",
+        rf"To start from what is there: python -m kubectl_canary patch --to 25% --live -f {tmp_path}/canary.yaml -n {namespace}\n",
         done.stderr,
     )
 

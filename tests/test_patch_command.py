@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonpatch
 import pytest
 import races
 import yaml
 from conftest import ROOT, SEED, Cluster, Result
+from controllers import Controllers
 from hypothesis import given, settings
 from strategies import canary_files
 from test_apiserver import RELEASE, difference
+from test_patches import apply
 from test_plan import GENERATOR, documents, planned
 
-from kubectl_canary import patches, release, reports
+from kubectl_canary import actions, patches, release, shells, ways
+from kubectl_canary.errors import UsageError
 from kubectl_canary.plan import Kind, Phase, Plan
 from kubectl_canary.transition import Step, steps
 
@@ -30,7 +33,7 @@ SLOW = settings(max_examples=25)
 
 def applied(step: Step) -> Any:
     assert step.before is not None
-    return jsonpatch.apply_patch(copy.deepcopy(step.before.value), step.operations())
+    return apply(step.before.value, step.operations())
 
 
 @SLOW
@@ -41,7 +44,7 @@ def test_a_patch_between_any_two_phases_leads_there_and_back(value: dict[str, An
         for step in steps(made, GENERATOR, start, to):
             if step.before and step.after:
                 assert step.after.value == applied(step)
-                back = Step("patch", step.after, step.before)
+                back = Step("patch", step.after, step.before, is_back=not step.is_back)
                 assert step.before.value == applied(back)
 
 
@@ -116,14 +119,24 @@ def test_already_there_is_no_error(canary: Canary) -> None:
     )
 
 
+def commands(text: str) -> list[str]:
+    """The lines of a block that call kubectl to change something."""
+    return [
+        line
+        for line in text.splitlines()
+        if re.match(r"( *|printf .* \| )kubectl (patch|create|delete) ", line)
+    ]
+
+
 def test_lines_are_quoted_for_their_shell(canary: Canary, tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").write_text(SEED.read_text())
     way = ["patch", "-f", tmp_path / "canary.yaml", "--from", "before", "--to", "deploy", "-o", "kubectl"]
     setting = ["--set", "spec.container.args[0]=it's $HOME `x`"]
-    sh = canary(*way, *setting).out.splitlines()[1].replace("kubectl create -f -", "cat")
+    sh = commands(canary(*way, *setting).out)[1].replace("kubectl create -f -", "cat")
     shown = subprocess.run(["sh", "-c", sh], capture_output=True, text=True, check=True).stdout
     assert ["it's $HOME `x`"] == json.loads(shown)["spec"]["template"]["spec"]["containers"][0]["args"]
-    powershell = canary(*way, *setting, "--shell", "powershell").out.splitlines()[1]
+    lines = canary(*way, *setting, "--shell", "powershell").out.splitlines()
+    powershell = [line.strip() for line in lines if " | kubectl create" in line][1]
     literal, pipe = powershell.rsplit(" | ", 1)
     assert "kubectl create -f -" == pipe
     assert json.loads(shown) == json.loads(literal[1:-1].replace("''", "'"))
@@ -137,6 +150,9 @@ def test_lines_are_quoted_for_their_shell(canary: Canary, tmp_path: Path) -> Non
         (["--from", "5%", "--to", "100%"], 1, "5% → 100%: `5%` runs 1 pod of the canary, `100%` needs 3"),
         (["--from", "5%", "--to", "7%"], 2, "error: unknown phase `7%`\ndid you mean `5%`?"),
         (["--from", "5%"], 2, "error: Missing option '--to'."),
+        (["--from", "deploy", "--to", "header-only"], 1, "deploy → header-only: this leaves out `mirror 20%`\n--jump prints every step"),
+        (["--from", "5%", "--to", "10%", "--jump", "--skip"], 2, "error: --jump goes by every phase, --skip by none"),
+        (["--from", "50%", "--to", "rollback from 25%"], 2, "error: `rollback from 25%` does not start at `50%`\nfrom `50%` it is `rollback from 50%`"),
         (["--from", "5%", "--to", "10%", "--check", "none.yaml"], 2, "error: none.yaml does not exist\n"),
         (["--from", "5%", "--to", "10%", "--check", str(SEED)], 2, "Canary my-app is not patched on this way\npatched: HTTPRoute my-app-canary-route"),
     ],
@@ -171,43 +187,74 @@ def test_a_refusal_is_explained(canary: Canary) -> None:
     ] == refused.err.splitlines()[:3]
 
 
-def test_a_jump_prints_every_step_on_the_way(canary: Canary) -> None:
+def test_a_jump_prints_every_step_on_the_way_and_sleeps_its_pauses(canary: Canary) -> None:
     refused = canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted")
     path = "`25%` → `50%` → `100%` → `promote-roll` → `promote-return` → `promoted`"
     assert f"go by {path}; --jump prints all of these steps\n" in refused.err
-    lines = canary(
-        "patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump", "-o", "kubectl"
-    ).out.splitlines()
-    comments = [line for line in lines if line.startswith("#")]
-    wait = "# wait until every pod is ready and the route is accepted"
-    assert [
-        "# 50%",
-        wait,
-        "# 100%",
-        wait,
-        "# promote-roll",
-        wait,
-        "# promote-return",
-        wait,
-        "# promoted",
-    ] == comments
-    steps_printed = [line for line in lines if line.startswith("kubectl")]
-    listed = canary("patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump")
+    way = ["patch", "-f", SEED, "--from", "25%", "--to", "promoted", "--jump"]
+    lines = canary(*way, "-o", "kubectl").out.splitlines()
+    assert ["sleep 2", "sleep 1800", "sleep 1800", "sleep 30"] == [
+        line.strip() for line in lines if line.strip().startswith("sleep")
+    ]
+    assert not [line for line in lines if line.startswith("#")]
+    listed = canary(*way)
     programs = json.loads(listed.out)
-    assert len(programs) == len(steps_printed) == 7
     assert ["50%", "50%", "100%", "promote-roll", "promote-return", "promoted", "promoted"] == [
         one["phase"] for one in programs
     ]
-    assert listed.err.startswith("warning: these are several phases; after each, wait")
+    assert listed.err.startswith("these are several phases: after each, wait")
 
 
-def test_every_pair_of_phases_has_a_safe_path() -> None:
+@pytest.mark.parametrize("shell", ["sh", "powershell"])
+def test_a_jump_ends_at_a_gate_and_names_the_command_for_the_rest(
+    canary: Canary, canary_yaml: Callable[[str], Path], shell: str
+) -> None:
+    text = SEED.read_text().replace("pause: 15m}", "pause: 15m, gates: [{query: error_rate, max: 0.01}]}")
+    assert "gates" in text
+    canary_yaml(text)
+    way = ["patch", "--from", "10%", "--to", "100%", "--jump", "-o", "kubectl", "--shell", shell]
+    first = canary(*way)
+    note = "25% has a gate: error_rate ≤ 0.01. When it holds, this prints the rest: kubectl canary patch "
+    assert note in first.out
+    assert first.err.startswith(note)
+    rest = shlex.split(first.err.partition("prints the rest: ")[2])
+    assert ["--from", "25%", "--to", "100%", "--jump"] == rest[3:8]
+    assert "sleep 900" not in first.out
+    assert "Start-Sleep -Seconds 900" not in first.out
+    second = canary(*rest[2:])
+    assert second.code == 0
+    assert "has a gate" not in second.out + second.err
+
+
+def test_the_way_is_the_plans_order() -> None:
+    made = release.load([str(SEED)]).plan
+    find = made.find
+    names = [phase.name for phase in made.phases]
+    assert names[1:] == [phase.name for phase in ways.way(made, find("before"), find("promoted"))]
+    assert ["25%", "10%"] == [phase.name for phase in ways.way(made, find("50%"), find("10%"))]
+    assert ["rollback from 50%", "rolled-back"] == [
+        phase.name for phase in ways.way(made, find("50%"), find("rolled-back"))
+    ]
+    assert ["rollback-promotion from promote-return", "rollback from 100%", "rolled-back"] == [
+        phase.name for phase in ways.way(made, find("promote-return"), find("rolled-back"))
+    ]
+    assert ["rolled-back"] == [
+        phase.name for phase in ways.way(made, find("rollback from 5%"), find("rolled-back"))
+    ]
+    assert [] == ways.way(made, find("5%"), find("5%"))
+
+
+def test_every_way_is_safe_step_by_step() -> None:
     made = release.load([str(SEED)]).plan
     everything = (*made.phases, *made.ways_back())
     for start, to in itertools.permutations(everything, 2):
-        path = [start, *made.safe_path(start, to)]
+        try:
+            path = [start, *ways.way(made, start, to)]
+        except UsageError:
+            assert to.origin != start.name
+            continue
         assert path[-1] == to, f"no way from {start.name} to {to.name}"
-        assert not [here for here, goal in itertools.pairwise(path) if made.jump_problem(here, goal)]
+        assert not [here for here, goal in itertools.pairwise(path) if ways.step_problem(here, goal)]
 
 
 def test_a_rollback_is_one_document(canary: Canary) -> None:
@@ -218,7 +265,8 @@ def test_a_rollback_is_one_document(canary: Canary) -> None:
     listed = json.loads(canary("rollback", "--print", "-f", SEED, "--from", "5%", "-o", "json").out)
     assert ["HTTPRoute"] == [item["kind"] for item in listed["items"]]
     lines = canary("rollback", "--print", "-f", SEED, "--from", "5%", "-o", "kubectl").out
-    assert lines == canary("patch", "-f", SEED, "--from", "5%", "--to", "rollback", "-o", "kubectl").out
+    patched = canary("patch", "-f", SEED, "--from", "5%", "--to", "rollback", "-o", "kubectl").out
+    assert commands(patched) == [line.partition(" || ")[0] for line in commands(lines)]
     promotion = canary("rollback", "--print", "-f", SEED, "--from", "promote-return").out
     kinds = [document["kind"] for document in yaml.safe_load_all(promotion)]
     assert ["HTTPRoute", "Deployment", "Deployment"] == kinds
@@ -227,7 +275,10 @@ def test_a_rollback_is_one_document(canary: Canary) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "error: Missing option '--print'."),
+        (
+            [],
+            "error: rollback prints the way back, and changes no cluster: say --print\nkubectl canary rollback --print",
+        ),
         (
             ["--print", "--from", "before"],
             "error: no way back from `before`\nthere is no canary in that phase",
@@ -252,8 +303,9 @@ def made(cluster: Cluster, namespace: str, tmp_path: Path) -> Plan:
 
 
 def shell(cluster: Cluster, lines: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """With kubectl on PATH, and nothing of ours."""
+    """With kubectl on PATH, and nothing of ours; `sleep` is short."""
     environment = {**cluster.environment(), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin"}
+    lines = "sleep() { /bin/sleep 0.1; }; export -f sleep; " + lines
     done = subprocess.run(
         ["bash", "-eu", "-c", lines], env=environment, capture_output=True, text=True, check=False
     )
@@ -261,8 +313,12 @@ def shell(cluster: Cluster, lines: str, check: bool = True) -> subprocess.Comple
     return done
 
 
-def send(cluster: Cluster, made: Plan, start: Phase, to: Phase) -> None:
-    shell(cluster, reports.kubectl_lines(steps(made, GENERATOR, start, to), "json"))
+def send(
+    cluster: Cluster, made: Plan, start: Phase, to: Phase, *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """What changes something, without the waits: there are no controllers here that would end them."""
+    changes = [actions.Change(step) for step in steps(made, GENERATOR, start, to)]
+    return shell(cluster, shells.block(changes, shells.Style()), check)
 
 
 def assert_live(cluster: Cluster, made: Plan, phase: Phase) -> None:
@@ -274,8 +330,9 @@ def assert_live(cluster: Cluster, made: Plan, phase: Phase) -> None:
         assert [] == difference(document, found, name)
         if kind == "HTTPRoute":
             assert document["spec"] == found["spec"]
-            assert ("kubectl-canary/phase" in document["metadata"]["annotations"]) is (
-                "kubectl-canary/phase" in found["metadata"]["annotations"]
+            noted = "kubectl-canary/phase.my-app"
+            assert (noted in document["metadata"]["annotations"]) is (
+                noted in found["metadata"]["annotations"]
             )
 
 
@@ -286,10 +343,10 @@ def start_with(cluster: Cluster, made: Plan, phase: Phase) -> None:
 
 def test_kubectl_moves_a_release_by_patches_alone_and_back(cluster: Cluster, made: Plan) -> None:
     start_with(cluster, made, made.phases[0])
-    ways = [*itertools.pairwise(made.phases), *itertools.pairwise(reversed(made.phases[:-1]))]
+    pairs = [*itertools.pairwise(made.phases), *itertools.pairwise(reversed(made.phases[:-1]))]
     at = made.phases[0]
-    for start, to in ways:
-        if start is at and made.jump_problem(start, to) is None:
+    for start, to in pairs:
+        if start is at and ways.step_problem(start, to) is None:
             send(cluster, made, start, to)
             assert_live(cluster, made, to)
             at = to
@@ -325,7 +382,8 @@ def test_the_rollback_files_work_with_kubectl_alone(
             ))  # fmt: skip
         for line in lines:
             start_with(cluster, made, phase)
-            shell(cluster, line)
+            with Controllers(cluster, namespace):
+                shell(cluster, line)
             live = cluster.live(namespace)
             wanted = documents(made, back)
             assert (
@@ -335,7 +393,7 @@ def test_the_rollback_files_work_with_kubectl_alone(
             if back.kind is Kind.ROLLBACK:
                 assert before["spec"] == live["HTTPRoute", "my-app-canary-route"]["spec"]
             stable = live["Deployment", "my-app-stable"]["spec"]["template"]["spec"]["containers"][0]["image"]
-            assert back.stable_image == stable
+            assert made.track(back.stable_version).image == stable
     assert (out / "rollback").exists() is (made.canary.phase not in (None, "before"))
 
 
@@ -357,7 +415,7 @@ def test_where_a_backend_was_inserted_ours_is_refused_and_the_unguarded_one_goes
     start_with(cluster, made, start)
     cluster.kubectl("patch", *route, "--type=json", "-p", intruder)
     held = cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]
-    refused = shell(cluster, reports.kubectl_lines(steps(made, GENERATOR, start, to), "json"), check=False)
+    refused = send(cluster, made, start, to, check=False)
     assert refused.returncode == 1
     assert "The request is invalid" in refused.stderr  # kubectl says no more; --check does
     assert held == cluster.live(namespace)["HTTPRoute", "my-app-canary-route"]["spec"]
@@ -424,14 +482,15 @@ def test_kubectl_applies_every_patch_of_every_golden_pair_offline(
 def test_the_plan_shows_the_way_between_two_phases(canary: Canary) -> None:
     one = canary("plan", "-f", SEED, "--from", "10%", "--to", "25%")
     assert (
-        "from 10%, 1 step:\n  25%  patch Deployment my-app-canary, patch HTTPRoute my-app-canary-route\n"
+        "from 10%, 1 step:\n"
+        "  25%  patch Deployment my-app-canary, patch HTTPRoute my-app-canary-route; then wait 15m\n"
         == one.out
     )
     refused = canary("plan", "-f", SEED, "--from", "5%", "--to", "promoted")
     assert (1, "") == (refused.code, refused.out)
     assert "--jump prints all of these steps" in refused.err
     jump = canary("plan", "-f", SEED, "--from", "5%", "--to", "promoted", "--jump").out.splitlines()
-    assert ["25%", "50%", "100%", "promote-roll", "promote-return", "promoted"] == [
+    assert ["10%", "25%", "50%", "100%", "promote-roll", "promote-return", "promoted"] == [
         line.split()[0] for line in jump[1:]
     ]
     assert jump[-1].endswith("delete Deployment my-app-canary, delete Service my-app-canary")

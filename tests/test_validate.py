@@ -99,7 +99,7 @@ def test_a_canary_file_names_its_gateway_api(
         result.out.partition("errors, ")[2],
     )
     rendered = canary("render", "--phase", "5%", "--only", "route").out
-    assert (release == "v1.4") is ("- name: kubectl-canary-testers" in rendered)
+    assert (release == "v1.4") is ("- name: default-canary-testers-my-app" in rendered)
 
 
 def test_what_is_not_validated_is_said(canary: Canary, canary_yaml: Callable[[str], Path]) -> None:

@@ -7,38 +7,46 @@ from typing import Any
 import click
 
 from kubectl_canary.commands import candidates
-from kubectl_canary.commands.common import (
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import (
+    ClusterFlags,
+    ReleaseFlags,
+    cluster_flags,
     goal_flag,
-    no_validate_flag,
+    jump_flag,
     release_flags,
     shell_flag,
+    skip_flag,
     start_flag,
-    templates_flag,
-    verb,
 )
 
 
 @verb(
     "patch",
-    "Print the difference between two phases as patches that cannot hit the wrong target.\n\n"
-    "A patch tests the names on its way and every value that it overwrites: on a route that somebody has changed\n"
-    "meanwhile, the API server refuses it whole. What is new is created, what is gone is deleted, in safe order.",
+    "Print the difference between two phases as guarded patches, or as lines that wait where they have to.\n\n"
+    "A patch tests what the release stands on: the governed rule's name, matches, filters and backends, the\n"
+    "hostnames, every value that it overwrites, and that what it adds is not there. On a route that somebody has\n"
+    "changed there, the API server refuses it whole. A way back tests the names of what it changes, nothing else.",
     """
   # From the phase that the file declares to the next, as lines to paste
-  kubectl canary patch --to 25% -o kubectl
+  kubectl canary patch --to 5% -o kubectl
 
   # The way back, and back again
   kubectl canary patch --from 25% --to rollback -o kubectl
-  kubectl canary patch --from 5% --to 25% --undo -o kubectl
+  kubectl canary patch --from 5% --to 10% --undo -o kubectl
+
+  # Every step to the end: it sleeps the pauses, and ends where a phase has a gate
+  kubectl canary patch --from 25% --to promoted --jump -o kubectl
 
   # For programs: a list in apply order
-  kubectl canary patch --from 5% --to 25%
+  kubectl canary patch --from 5% --to 10%
 
   # From what is in the cluster now: others' rules, backends and order stay
   kubectl canary patch --to 25% --live -o kubectl
+  kubectl canary patch --to rollback --live -o kubectl
 
   # Why was it refused?
-  kubectl canary patch --from 5% --to 25% --check
+  kubectl canary patch --from 5% --to 10% --check
 """,
 )
 @release_flags
@@ -56,7 +64,8 @@ from kubectl_canary.commands.common import (
     help="json (default), yaml or kubectl: lines to paste.",
 )
 @shell_flag
-@click.option("--jump", is_flag=True, help="Go further than one safe step: print every step on the way.")
+@jump_flag
+@skip_flag
 @click.option(
     "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
 )
@@ -72,17 +81,9 @@ from kubectl_canary.commands.common import (
     shell_complete=candidates.files,
     help="Tell which guards the route in the cluster does not pass; with a FILE or -, the object in it.",
 )
-@click.option(
-    "--context",
-    metavar="NAME",
-    shell_complete=candidates.completer(candidates.contexts),
-    help="kubectl's --context.",
-)
-@click.option("--kubeconfig", metavar="FILE", shell_complete=candidates.files, help="kubectl's --kubeconfig.")
-@templates_flag
-@no_validate_flag
-def command(**asked: Any) -> int:
+@cluster_flags
+def command(release_flags: ReleaseFlags, cluster_flags: ClusterFlags, **asked: Any) -> int:
     """Print the patches."""
     from kubectl_canary.commands import patching
 
-    return patching.run(**asked)
+    return patching.run(release_flags, cluster_flags, patching.Asked(**asked))

@@ -3,92 +3,128 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_canary import live as live_objects
-from kubectl_canary import patches, yamltext
-from kubectl_canary.commands.common import finish, generator_of, load
+from kubectl_canary import actions, managed_fields, patches, shells, yamltext
+from kubectl_canary.commands.common import finish
+from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
 from kubectl_canary.errors import UsageError
+from kubectl_canary.generator import Generator
 from kubectl_canary.objects import Key, Planned
 from kubectl_canary.outside import files as inputs
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import Phase
 from kubectl_canary.release import Release
-from kubectl_canary.reports import as_json, kubectl_lines, stage_lines
-from kubectl_canary.transition import Kind, Stage, Step, live_steps, stages
+from kubectl_canary.reports import as_json, gate_text
+from kubectl_canary.transition import Kind, Stage, Step, live_objects, live_stage, stages
 
 LIVE = "the cluster"
 
 
-def run(
-    *,
-    files: tuple[str, ...],
-    settings: tuple[str, ...],
-    canary_tag: str | None,
-    namespace: str | None,
-    goal: str,
-    origin: str | None,
-    undo: bool,
-    jump: bool,
-    kind: Kind,
-    output: str,
-    shell: str,
-    live: bool,
-    strict: bool,
-    checked: str | None,
-    context: str | None,
-    kubeconfig: str | None,
-    templates: str | None,
-    no_validate: bool,
-) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """The flags of `patch` itself."""
+
+    goal: str
+    origin: str | None
+    undo: bool
+    kind: Kind
+    output: str
+    shell: shells.Shell
+    jump: bool
+    skip: bool
+    live: bool
+    strict: bool
+    checked: str | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the verb: the release, and everything that was asked."""
+
+    release: Release
+    generator: Generator
+    asked: Asked
+    release_flags: ReleaseFlags
+    cluster_flags: ClusterFlags
+
+    def command(self, *words: str) -> str:
+        """A `patch` command about the same release and cluster."""
+        return command_line("patch", *words, release=self.release_flags, cluster=self.cluster_flags)
+
+
+def run(release_flags: ReleaseFlags, cluster_flags: ClusterFlags, asked: Asked) -> int:
     """Print the patches."""
-    if live and (origin or undo or jump or checked):
+    if asked.live and (asked.origin or asked.undo or asked.jump or asked.checked):
         raise UsageError("--live starts from what is there", "leave --from, --undo, --jump and --check out")
-    if strict and not live:
+    if asked.strict and not asked.live:
         raise UsageError("--strict goes with --live", "only a live object has a resourceVersion")
-    release = load(files, settings, canary_tag, namespace)
-    generator, kubectl = generator_of(release, templates, no_validate), _kubectl(context, kubeconfig)
-    if live:
-        to = release.plan.find(goal, release.current.name if release.current else None)
-        found, findings = live_steps(release.plan, generator, to, lambda wanted: _read(kubectl, wanted))
-        for finding in findings:
-            say(str(finding))
-        if not found:
-            say(f"the cluster is at `{to.name}` already: nothing to patch")
-    else:
-        start, to = _ends(release, origin, goal)
-        if undo:
-            start, to = to, start
-        way = stages(release.plan, generator, start, to, jump)
-        if len(way) > 1 and output == "kubectl":
-            return finish(stage_lines(way, kind, shell), release)
-        if len(way) > 1:
-            say(
-                "warning: these are several phases; after each, wait until every pod is ready and the route is accepted"
-            )
-            return finish(_as_stages(way, kind, output), release)
-        found = [step for stage in way for step in stage.steps]
-        if not found:
-            say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
-        if checked is not None:
-            return _check(found, _checked_object(found, checked, kubectl), checked, (start, to))
-    if kind == "merge":
-        _say_what_merging_replaces(found)
-    printed = (
-        kubectl_lines(found, kind, shell, strict)
-        if output == "kubectl"
-        else _as_list(found, kind, output, strict)
+    if asked.jump and asked.skip:
+        raise UsageError("--jump goes by every phase, --skip by none", "give one of them")
+    release = release_flags.load()
+    call = Call(release, release_flags.generator(release), asked, release_flags, cluster_flags)
+    return _live(call) if asked.live else _planned(call)
+
+
+def _live(call: Call) -> int:
+    """From what is in the cluster."""
+    found = _read(call.cluster_flags.kubectl(), live_objects(call.release.plan))
+    stage, findings = live_stage(
+        call.release.plan, call.generator, call.asked.goal, found, skip=call.asked.skip
     )
-    return finish(printed, release)
+    for finding in findings:
+        say(str(finding))
+    if not stage.steps:
+        say(f"the cluster is at `{stage.phase.name}` already: nothing to patch")
+    return _print([stage], call)
 
 
-def _kubectl(context: str | None, kubeconfig: str | None) -> Kubectl:
-    given = (("--context", context), ("--kubeconfig", kubeconfig))
-    return Kubectl(tuple(f"{flag}={value}" for flag, value in given if value))
+def _planned(call: Call) -> int:
+    """From one phase of the plan to another."""
+    asked, plan = call.asked, call.release.plan
+    start, to = _ends(call)
+    way = stages(plan, call.generator, start, to, jump=asked.jump, skip=asked.skip)
+    if not [step for stage in way for step in stage.steps]:
+        say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
+    if asked.checked is not None:
+        found = [step for stage in way for step in stage.steps]
+        kubectl = call.cluster_flags.kubectl()
+        return _check(call, found, _checked_object(found, asked.checked, kubectl), (start, to))
+    return _print(way, call)
+
+
+def _print(way: Sequence[Stage], call: Call) -> int:
+    """The stages, up to the first phase with a gate, and then what prints the rest."""
+    asked, printed = call.asked, actions.until_gate(way)
+    notes = _notes(way, printed, call)
+    if asked.kind == "merge":
+        _say_what_merging_replaces([step for stage in printed for step in stage.steps])
+    for note in notes:
+        say(note)
+    if asked.output == "kubectl":
+        drain = call.release.plan.canary.drain
+        done = [*actions.of_stages(printed, drain), *map(actions.Note, notes)]
+        kubectl = shells.Kubectl(call.cluster_flags.words())
+        style = shells.Style(asked.shell, asked.kind, asked.strict, kubectl)
+        return finish(shells.block(done, style), call.release)
+    if len(printed) > 1:
+        say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
+    return finish(_printed(_listed_stages(printed, asked), asked.output), call.release)
+
+
+def _notes(way: Sequence[Stage], printed: Sequence[Stage], call: Call) -> list[str]:
+    """What whoever goes this way has to know: where it stops before the goal, and what follows promotion."""
+    if len(printed) < len(way):
+        here = printed[-1].phase
+        gates = "; ".join(map(gate_text, here.gates))
+        strict = ("-o", "kubectl", *(("--shell", "powershell") if call.asked.shell == "powershell" else ()))
+        rest = call.command("--from", here.name, "--to", way[-1].phase.name, "--jump", *strict)
+        return [f"{here.name} has a gate: {gates}. When it holds, this prints the rest: {rest}"]
+    return []
 
 
 def _read(kubectl: Kubectl, wanted: Sequence[Planned]) -> dict[Key, dict[str, Any]]:
@@ -107,11 +143,13 @@ def _resource(one: Planned) -> str:
     return f"{one.kind.lower()}{f'.{group}' if slash else ''}/{one.names['name']}"
 
 
-def _ends(release: Release, origin: str | None, goal: str) -> tuple[Phase, Phase]:
-    start = release.plan.find(origin) if origin is not None else release.current
+def _ends(call: Call) -> tuple[Phase, Phase]:
+    asked, plan = call.asked, call.release.plan
+    start = plan.find(asked.origin) if asked.origin is not None else call.release.current
     if start is None:
         raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
-    return start, release.plan.find(goal, start.name)
+    to = plan.find(asked.goal, start.name)
+    return (to, start) if asked.undo else (start, to)
 
 
 def _listed(step: Step, kind: Kind, strict: bool = False) -> dict[str, Any]:
@@ -126,15 +164,13 @@ def _listed(step: Step, kind: Kind, strict: bool = False) -> dict[str, Any]:
     }
 
 
-def _as_list(found: list[Step], kind: Kind, output: str, strict: bool) -> str:
-    return _printed([_listed(step, kind, strict) for step in found], output)
-
-
-def _as_stages(way: list[Stage], kind: Kind, output: str) -> str:
-    """As a list, each entry with the phase that it belongs to."""
-    return _printed(
-        [{"phase": stage.phase.name, **_listed(step, kind)} for stage in way for step in stage.steps], output
-    )
+def _listed_stages(way: Sequence[Stage], asked: Asked) -> list[dict[str, Any]]:
+    """As a list; where there are several stages, each entry with the phase that it belongs to."""
+    return [
+        {**({"phase": stage.phase.name} if len(way) > 1 else {}), **_listed(step, asked.kind, asked.strict)}
+        for stage in way
+        for step in stage.steps
+    ]
 
 
 def _printed(listed: list[dict[str, Any]], output: str) -> str:
@@ -166,7 +202,7 @@ def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[s
     return value
 
 
-def _check(found: list[Step], value: dict[str, Any], checked: str, way: tuple[Phase, Phase]) -> int:
+def _check(call: Call, found: list[Step], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:
     """Hold the guards of the object's patch against it; 1 where any fails."""
     own = (value.get("kind"), value["metadata"].get("name"))
     for step in found:
@@ -174,9 +210,9 @@ def _check(found: list[Step], value: dict[str, Any], checked: str, way: tuple[Ph
             step.rendered.planned.kind,
             step.rendered.planned.names["name"],
         ):
-            return _explain(step, value, *way)
+            return _explain(call, step, value, *way)
     raise UsageError(
-        f"--check {checked}: {own[0]} {own[1]} is not patched on this way", _what_is_patched(found)
+        f"--check {call.asked.checked}: {own[0]} {own[1]} is not patched on this way", _what_is_patched(found)
     )
 
 
@@ -185,7 +221,7 @@ def _what_is_patched(found: list[Step]) -> str:
     return "patched: " + (", ".join(f"{one.kind} {one.names['name']}" for one in patched) or "nothing")
 
 
-def _explain(step: Step, value: dict[str, Any], start: Phase, to: Phase) -> int:
+def _explain(call: Call, step: Step, value: dict[str, Any], start: Phase, to: Phase) -> int:
     one = step.rendered.planned
     name = f"{one.kind.lower()}/{one.names['name']}"
     failed = patches.failed_tests(value, step.operations())
@@ -193,18 +229,21 @@ def _explain(step: Step, value: dict[str, Any], start: Phase, to: Phase) -> int:
         say(f"{name} passes every guard: the patch fits")
         return 0
     say(f"refused: {name} is not at {start.name} any more")
-    for test in failed:
-        found = "missing" if test.found is patches.MISSING else json.dumps(test.found, ensure_ascii=False)
-        say(
-            f"  {test.path} is {found}, expected {json.dumps(test.expected, ensure_ascii=False)}{_by(value, test.path)}"
-        )
-    say(f"To start from what is there: kubectl canary patch --to {shlex.quote(to.name)} --live")
+    for test in (innermost for test in failed for innermost in patches.deepest(test)):
+        say(f"  {test.path} is {_said(test.found)}, expected {_said(test.expected)}{_by(value, test.path)}")
+    output = ("-o", call.asked.output) if call.asked.output != "json" else ()
+    say(f"To start from what is there: {call.command('--to', to.name, '--live', *output)}")
     return 1
+
+
+def _said(value: Any) -> str:
+    """A value that a guard expects or finds; none is nothing at all."""
+    return "missing" if value is patches.MISSING or value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _by(value: dict[str, Any], pointer: str) -> str:
     """Who changed it last, and how long ago."""
-    writer = live_objects.who_changed(value, pointer)
+    writer = managed_fields.who_changed(value, pointer)
     if writer is None:
         return ""
     manager, written = writer

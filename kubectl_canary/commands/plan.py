@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
-from kubectl_canary.commands.common import (
-    finish,
-    generator_of,
+from kubectl_canary.commands.common import finish, verb
+from kubectl_canary.commands.flags import (
+    ReleaseFlags,
+    command_line,
     goal_flag,
-    load,
-    no_validate_flag,
+    jump_flag,
     release_flags,
+    skip_flag,
     start_flag,
-    templates_flag,
-    verb,
 )
+
+if TYPE_CHECKING:
+    from kubectl_canary.plan import Phase, Plan
+    from kubectl_canary.transition import Stage
 
 
 @verb(
@@ -37,41 +43,34 @@ from kubectl_canary.commands.common import (
 )
 @release_flags
 @click.option("-o", "--output", type=click.Choice(["json", "markdown"]), help="json or markdown.")
-@goal_flag("--to", "goal", help="Show the way to a phase only; one unsafe step is refused.")
+@goal_flag("--to", "goal", help="Show the way to a phase only; what is not one step is refused.")
 @start_flag("--from", "origin", help="Where that way starts, instead of the file's phase.")
-@click.option("--jump", is_flag=True, help="With --to: go further than one safe step, by every step between.")
-@templates_flag
-@no_validate_flag
-@click.pass_context
+@jump_flag
+@skip_flag
 def command(
-    ctx: click.Context,
-    files: tuple[str, ...],
-    settings: tuple[str, ...],
-    canary_tag: str | None,
-    namespace: str | None,
+    release_flags: ReleaseFlags,
     output: str | None,
     goal: str | None,
     origin: str | None,
     jump: bool,
-    templates: str | None,
-    no_validate: bool,
+    skip: bool,
 ) -> int:
     """Print the plan."""
     from kubectl_canary import objects, reports
     from kubectl_canary.errors import UsageError
     from kubectl_canary.transition import stages, steps
 
-    release = load(files, settings, canary_tag, namespace)
+    release = release_flags.load()
     plan, current = release.plan, release.current
-    generator = generator_of(release, templates, no_validate)
+    generator = release_flags.generator(release)
     if goal is not None:
         start = plan.find(origin) if origin is not None else current
         if start is None:
             raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
-        way = stages(plan, generator, start, plan.find(goal, start.name), jump)
-        return finish(reports.stages_table(start, way) if way else f"`{start.name}` it is\n", release)
-    if origin is not None or jump:
-        raise UsageError("--from and --jump go with --to")
+        way = stages(plan, generator, start, plan.find(goal, start.name), jump=jump, skip=skip)
+        return finish(_way(plan, start, way, output), release)
+    if origin is not None or jump or skip:
+        raise UsageError("--from, --jump and --skip go with --to")
     for phase in (*plan.phases, *plan.ways_back()):
         generator.render(objects.planned(plan.canary, phase))
     if output == "json":
@@ -84,4 +83,23 @@ def command(
     if output == "markdown":
         return finish(reports.plan_markdown(plan, current), release)
     checked = f"The API server would accept every phase ({generator.target})." if generator.validating else ""
-    return finish(reports.plan_text(plan, current, ctx.find_root().command_path, checked), release)
+    return finish(reports.plan_text(plan, current, _commands(release_flags, plan, current), checked), release)
+
+
+def _way(plan: Plan, start: Phase, way: Sequence[Stage], output: str | None) -> str:
+    from kubectl_canary import reports
+
+    if output == "json":
+        return reports.ways_json(plan, start, way)
+    if output == "markdown":
+        return reports.ways_markdown(way)
+    return reports.ways_table(start, way) if way else f"`{start.name}` it is\n"
+
+
+def _commands(release_flags: ReleaseFlags, plan: Plan, current: Phase | None) -> dict[str, str]:
+    """What to go on with, as commands to paste."""
+    if plan.canary.canary is None:
+        return {"plan": command_line("plan", "--canary-tag", "TAG", release=release_flags)}
+    has_way_back = current is not None and plan.way_back(current) is not None
+    origin = () if has_way_back else ("--from", plan.full.name)
+    return {"rollback": command_line("rollback", "--print", *origin, release=release_flags)}

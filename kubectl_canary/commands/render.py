@@ -6,14 +6,8 @@ from typing import Any
 
 import click
 
-from kubectl_canary.commands.common import (
-    goal_flag,
-    no_validate_flag,
-    release_flags,
-    start_flag,
-    templates_flag,
-    verb,
-)
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import ReleaseFlags, goal_flag, release_flags, skip_flag, start_flag
 from kubectl_canary.groups import GROUPS
 
 
@@ -50,10 +44,9 @@ from kubectl_canary.groups import GROUPS
     "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
 )
 @click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
-@templates_flag
-@no_validate_flag
-def command(**asked: Any) -> int:
+@skip_flag
+def command(release_flags: ReleaseFlags, **asked: Any) -> int:
     """Render."""
     from kubectl_canary.commands import rendering
 
-    return rendering.run(**asked)
+    return rendering.run(release_flags, rendering.Asked(**asked))

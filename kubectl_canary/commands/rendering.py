@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from kubectl_canary.commands.common import finish, generator_of, load
-from kubectl_canary.errors import UsageError
+from kubectl_canary import actions, record, shells
+from kubectl_canary.commands.common import finish
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import planned, removed
 from kubectl_canary.outside.output import say
 from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan
 from kubectl_canary.release import Release
-from kubectl_canary.reports import as_json, as_list, as_yaml, kubectl_lines
+from kubectl_canary.reports import as_json, as_list, as_yaml
+from kubectl_canary.ways import left_out, omission, step_problem
 
 OR_GIVE = ", or give --phase"
 
 
-def run(
-    *,
-    files: tuple[str, ...],
-    settings: tuple[str, ...],
-    canary_tag: str | None,
-    namespace: str | None,
-    phase_name: str | None,
-    origin: str | None,
-    all_phases: bool,
-    only: tuple[str, ...],
-    only_removed: bool,
-    output: str,
-    templates: str | None,
-    no_validate: bool,
-) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """The flags of `render` itself."""
+
+    phase_name: str | None
+    origin: str | None
+    all_phases: bool
+    only: tuple[str, ...]
+    only_removed: bool
+    output: str
+    skip: bool
+
+
+def run(release_flags: ReleaseFlags, asked: Asked) -> int:
     """Render."""
-    folder = _folder(output)
-    if folder is None and all_phases:
+    folder = _folder(asked.output)
+    if folder is None and asked.all_phases:
         raise UsageError(
             "--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one"
         )
-    if folder is not None and (phase_name or origin or only or only_removed):
+    if folder is not None and (asked.phase_name or asked.origin or asked.only or asked.only_removed):
         raise UsageError(
             "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
         )
-    release = load(files, settings, canary_tag, namespace)
-    generator = generator_of(release, templates, no_validate)
+    release = release_flags.load()
+    generator = release_flags.generator(release)
     if folder is not None:
-        return _write_folder(release, generator, folder)
-    phase = _asked_phase(release, phase_name, origin)
-    _warn_of_jump(release, phase)
+        return _write_folder(release, generator, folder, asked.skip)
+    return _print(release, generator, asked)
+
+
+def _print(release: Release, generator: Generator, asked: Asked) -> int:
+    phase = _asked_phase(release, asked.phase_name, asked.origin)
+    if not asked.skip:
+        _warn_of_jump(release, phase)
     wanted = planned(release.plan.canary, phase)
-    if only_removed:
-        wanted = removed(release.plan.canary, _start(release.plan, phase, origin), phase)
+    if asked.only_removed:
+        wanted = removed(release.plan.canary, _start(release.plan, phase, asked.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    rendered = generator.render([one for one in wanted if not only or one.group in only])
-    return finish(as_list(rendered) if output == "json" else as_yaml(rendered), release)
+    chosen = [one for one in wanted if not asked.only or one.group in asked.only]
+    if wanted and not chosen:
+        say(f"`{phase.name}` has nothing of {', '.join(asked.only)}")
+    rendered = generator.render(chosen)
+    return finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
 
 
 def _folder(output: str) -> Path | None:
@@ -82,15 +94,17 @@ def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
 
 
 def _warn_of_jump(release: Release, phase: Phase) -> None:
-    """Say so where going from the declared phase straight to this one is not safe."""
-    problem = release.plan.jump_problem(release.current, phase) if release.current else None
+    """Say so where going from the declared phase straight to this one is not safe, or leaves phases out."""
+    start, plan = release.current, release.plan
+    if start is None or start == phase:
+        return
+    omitted = left_out(plan, start, phase)
+    problem = step_problem(start, phase) or (omission(omitted) if omitted else None)
     if problem is not None:
-        say(
-            f"warning: do not apply this straight from `{release.current.name if release.current else ''}`: {problem}"
-        )
+        say(f"warning: do not apply this straight from `{start.name}`: {problem}")
 
 
-def _write_folder(release: Release, generator: Generator, out: Path) -> int:
+def _write_folder(release: Release, generator: Generator, out: Path, skip: bool) -> int:
     from kubectl_canary.outside import folder
 
     canary, plan, current = release.plan.canary, release.plan, release.declared()
@@ -103,9 +117,25 @@ def _write_folder(release: Release, generator: Generator, out: Path) -> int:
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
-    changed = folder.write(out, owner, files)
+
+    def judge_step(notes: Mapping[str, str]) -> None:
+        _judge_step(release, notes, current, skip)
+
+    notes = record.of_plan(plan, current).notes()
+    changed = folder.write(out, owner, files, notes, judge_step)
     say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
     return finish("", release)
+
+
+def _judge_step(release: Release, notes: Mapping[str, str], to: Phase, skip: bool) -> None:
+    """Say what is wrong with the step from what the folder holds. Raises Refused where it is an error."""
+    recorded = record.read(notes)
+    found = list(record.findings(recorded, release.plan, to, skip=skip)) if recorded else []
+    placed = [release.placed(finding) for finding in found]
+    if any(finding.severity == "error" for finding in placed):
+        raise Refused("this is not a safe step from what the folder holds", placed)
+    for finding in placed:
+        say(str(finding))
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
@@ -123,13 +153,14 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     back = way_back(plan, generator, phase)
     if back is None:
         return {}
-    steps = back.steps()
-    lines = kubectl_lines(steps, "json") or "# nothing to do: the route is as before already\n"
+    stage = back.stage()
+    style = shells.Style(refusal=shells.Refusal(file=f"{back.name}.yaml"))
+    lines = shells.script(actions.of_stage(stage, plan.canary.drain), style)
     files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
     if back.phase.kind is Kind.ROLLBACK:  # the route's; empty where it is as before already
-        operations = steps[0].operations() if steps else []
+        operations = stage.steps[0].operations() if stage.steps else []
         return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
-    for step in steps:
+    for step in stage.steps:
         kind = step.rendered.planned.kind.lower()
         files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(step.operations())
     return files

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from kubectl_canary.commands.common import (
-    finish,
-    generator_of,
-    load,
-    no_validate_flag,
-    release_flags,
-    shell_flag,
-    start_flag,
-    templates_flag,
-    verb,
-)
+from kubectl_canary.commands.common import finish, verb
+from kubectl_canary.commands.flags import ReleaseFlags, command_line, release_flags, shell_flag, start_flag
 from kubectl_canary.errors import UsageError
+
+if TYPE_CHECKING:
+    from kubectl_canary.shells import Shell
 
 
 @verb(
@@ -33,7 +29,7 @@ from kubectl_canary.errors import UsageError
 )
 @release_flags
 @click.option(
-    "--print", "printing", is_flag=True, required=True, help="Print it; it is kubectl that applies it."
+    "--print", "printing", is_flag=True, help="Print it (always so): it is kubectl that applies it."
 )
 @start_flag("--from", "origin", help="The phase to leave, instead of the file's.")
 @click.option(
@@ -44,33 +40,33 @@ from kubectl_canary.errors import UsageError
     help="yaml (default) or json: documents; kubectl: guarded patches, lines to paste.",
 )
 @shell_flag
-@templates_flag
-@no_validate_flag
 def command(
-    files: tuple[str, ...],
-    settings: tuple[str, ...],
-    canary_tag: str | None,
-    namespace: str | None,
-    printing: bool,
-    origin: str | None,
-    output: str,
-    shell: str,
-    templates: str | None,
-    no_validate: bool,
+    release_flags: ReleaseFlags, printing: bool, origin: str | None, output: str, shell: Shell
 ) -> int:
     """Print the way back."""
-    from kubectl_canary.reports import as_list, as_yaml, kubectl_lines
+    from kubectl_canary import actions, shells
+    from kubectl_canary.reports import as_list, as_yaml
     from kubectl_canary.wayback import way_back
 
-    release = load(files, settings, canary_tag, namespace)
+    if not printing:
+        hint = command_line(
+            "rollback", "--print", *(("--from", origin) if origin else ()), release=release_flags
+        )
+        raise UsageError(
+            "rollback prints the way back, and changes no cluster: say --print",
+            f"{hint} | kubectl apply -f -",
+        )
+    release = release_flags.load()
     start = release.plan.find(origin) if origin is not None else release.current
     if start is None:
         raise UsageError("rollback from which phase?", "say --from PHASE, or set spec.phase in the file")
-    back = way_back(release.plan, generator_of(release, templates, no_validate), start)
+    back = way_back(release.plan, release_flags.generator(release), start)
     if back is None:
         raise UsageError(f"no way back from `{start.name}`", "there is no canary in that phase")
     if output == "kubectl":
-        return finish(kubectl_lines(back.steps(), "json", shell), release)
+        documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
+        style = shells.Style(shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
+        return finish(shells.block(actions.of_stage(back.stage(), release.plan.canary.drain), style), release)
     if output == "json":
         return finish(as_list(back.documents()), release)
     return finish(as_yaml(back.documents()), release)

@@ -7,17 +7,28 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kubectl_canary.errors import UsageError, WorldError
 
 LIST = ".kubectl-canary"
+SCRIPT = ".sh"
+NOTE = re.compile(r"# ([a-z]+): (.*)\Z")
 OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}\Z")
 
 
-def write(out: Path, owner: str, files: dict[str, str]) -> int:
+def write(
+    out: Path,
+    owner: str,
+    files: dict[str, str],
+    notes: Mapping[str, str],
+    judge: Callable[[Mapping[str, str]], None],
+) -> int:
     """Make `out` hold exactly these files of ours, by relative path; returns how many changed.
+
+    `notes` are kept in the list of our files; `judge` gets those of the last time, and what it raises stops us before
+    anything is written. Scripts are made executable.
 
     Everything is written beside its place first and moved there then, file by file; the list of our files is
     written before, so that a run after an interrupted one knows them all. Raises UsageError where a file of
@@ -26,12 +37,13 @@ def write(out: Path, owner: str, files: dict[str, str]) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _locked(out):
-            return _replace(out, owner, files)
+            judge(_notes(out))
+            return _replace(out, owner, files, notes)
     except OSError as error:
         raise WorldError(f"cannot write to {out}: {error.strerror or error}") from None
 
 
-def _replace(out: Path, owner: str, files: dict[str, str]) -> int:
+def _replace(out: Path, owner: str, files: dict[str, str], notes: Mapping[str, str]) -> int:
     before = _listed(out, owner)
     for interrupted in out.glob(f"{LIST}.*"):
         shutil.rmtree(interrupted, ignore_errors=True)
@@ -42,14 +54,14 @@ def _replace(out: Path, owner: str, files: dict[str, str]) -> int:
     try:
         for name, text in changed.items():
             _write(staging / name, text)
-        _write_list(out, staging, owner, before | set(files))
+        _write_list(out, staging, owner, before | set(files), _notes(out))
         for name in changed:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (staging / name).replace(out / name)
         for name in stale:
             (out / name).unlink(missing_ok=True)
             _remove_empty(out, (out / name).parent)
-        _write_list(out, staging, owner, set(files))
+        _write_list(out, staging, owner, set(files), notes)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return len(changed) + len(stale)
@@ -69,8 +81,15 @@ def _listed(out: Path, owner: str) -> set[str]:
     return {name for name in names if OURS.match(name) and ".." not in name}
 
 
-def _write_list(out: Path, staging: Path, owner: str, names: set[str]) -> None:
-    _write(staging / LIST, "\n".join([f"# {owner}", *sorted(names)]) + "\n")
+def _notes(out: Path) -> dict[str, str]:
+    """What was noted the last time."""
+    found = (NOTE.match(line) for line in (_text(out / LIST) or "").splitlines()[1:])
+    return {match.group(1): match.group(2) for match in found if match}
+
+
+def _write_list(out: Path, staging: Path, owner: str, names: set[str], notes: Mapping[str, str]) -> None:
+    noted = [f"# {key}: {text}" for key, text in notes.items()]
+    _write(staging / LIST, "\n".join([f"# {owner}", *noted, *sorted(names)]) + "\n")
     (staging / LIST).replace(out / LIST)
 
 
@@ -93,6 +112,8 @@ def _text(path: Path) -> str | None:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode("utf-8"))
+    if path.suffix == SCRIPT:
+        path.chmod(0o755)
 
 
 def _remove_empty(out: Path, folder: Path) -> None:

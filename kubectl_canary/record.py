@@ -1,0 +1,166 @@
+"""What an output folder of ours remembers of the release that was rendered into it: its phase and both versions.
+
+With it, rendering into the same folder again is a step from one phase to another, and is judged as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kubectl_canary.canaryfile import Track
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
+from kubectl_canary.ways import left_out, omission, step_problem
+
+PHASE, STABLE, CANARY, RUNS = "phase", "stable", "canary", "runs"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A version as it was rendered: its image, and a digest of its configuration."""
+
+    image: str
+    configuration: str
+
+    def __str__(self) -> str:
+        return f"{self.image} {self.configuration}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The phase that was rendered last, the versions of its release, and which of them stable runs in it."""
+
+    phase: str
+    stable: Rendered
+    canary: Rendered | None
+    runs: Version
+
+    @property
+    def running(self) -> Rendered:
+        """What stable runs."""
+        return self.canary if self.runs is Version.NEW and self.canary else self.stable
+
+    def notes(self) -> dict[str, str]:
+        """The record as lines of the folder's list."""
+        canary = {CANARY: str(self.canary)} if self.canary else {}
+        return {PHASE: self.phase, STABLE: str(self.stable), **canary, RUNS: self.runs.value}
+
+
+def of_plan(plan: Plan, phase: Phase) -> Record:
+    """The record of a phase of a plan."""
+    canary = plan.canary.canary
+    stable = _rendered(plan.canary.stable)
+    return Record(phase.name, stable, _rendered(canary) if canary else None, phase.stable_version)
+
+
+def read(notes: Mapping[str, str]) -> Record | None:
+    """The record that a folder's list has; None where it has none that we can read."""
+    stable, canary = _read(notes.get(STABLE)), _read(notes.get(CANARY))
+    known = [one for one in Version if one.value == notes.get(RUNS)]
+    if stable is None or not known or PHASE not in notes:
+        return None
+    return Record(notes[PHASE], stable, canary, known[0])
+
+
+def findings(recorded: Record, plan: Plan, to: Phase, *, skip: bool = False) -> Iterator[Finding]:
+    """What is wrong, or to be known, about going from what was rendered last to a phase.
+
+    A way back is never an error.
+    """
+    wanted = of_plan(plan, to)
+    if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
+        yield from _of_step(recorded, plan, to, skip)
+    elif to.kind not in WAYS_BACK:
+        yield from _of_other_release(recorded, wanted, plan, to)
+
+
+def _of_step(recorded: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
+    """The same release, perhaps in another phase."""
+    start = next((one for one in (*plan.phases, *plan.ways_back()) if one.name == recorded.phase), None)
+    if start is None or to.name == recorded.phase:
+        return
+    problem = step_problem(start, to)
+    if problem is not None:
+        yield _finding("jump", _severity(to), problem, ("spec", "phase"), _cure(plan, start))
+        return
+    omitted = left_out(plan, start, to)
+    if omitted and not skip:
+        hint = f"write `phase: {omitted[0].name}` first, or say --skip"
+        yield _finding(
+            "jump", "error", f"`{start.name}` is here, and {omission(omitted)}", ("spec", "phase"), hint
+        )
+
+
+def _severity(to: Phase) -> str:
+    return "warning" if to.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION) else "error"
+
+
+def _cure(plan: Plan, start: Phase) -> str:
+    back = plan.way_back(start)
+    where = plan.phases.index(start) if start in plan.phases else None
+    following = plan.phases[where + 1] if where is not None and where + 1 < len(plan.phases) else None
+    ways = [f"forward `phase: {following.name}`"] if following else []
+    ways += [f"back `phase: {back.name}`"] if back else []
+    return f"from `{start.name}`: {', '.join(ways)}" if ways else ""
+
+
+def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -> Iterator[Finding]:
+    """Another release: its stable has to be what runs, and nothing may be half done."""
+    path = ("spec", "stable")
+    if wanted.stable.image != recorded.running.image and wanted.stable.image != recorded.stable.image:
+        message = f"the folder is at {recorded.running.image}, and stable is {wanted.stable.image} here"
+        hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
+        yield _finding("stable", _steady(plan), message, path, hint)
+    elif wanted.stable.image != recorded.running.image:
+        message = (
+            f"{recorded.running.image} was promoted, and this takes stable back to {wanted.stable.image}"
+        )
+        hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
+        yield _finding("stable", _steady(plan), message, path, hint)
+    elif wanted.stable.configuration != recorded.running.configuration and plan.canary.canary is not None:
+        message = (
+            "stable's own configuration is another than what was rendered: this rolls the pods that serve"
+        )
+        hint = "a version's own configuration belongs under spec.canary (container, pod, podMetadata)"
+        yield _finding("stable", "warning", message, path, hint)
+    if _serves(recorded) and wanted.canary != recorded.canary:
+        message = f"`{recorded.phase}` is under way with another canary: this changes pods that serve"
+        yield _finding("canary", "warning", message, ("spec", "canary"), "roll back or promote first")
+
+
+def _steady(plan: Plan) -> str:
+    return "error" if plan.canary.canary is not None else "warning"
+
+
+def _serves(recorded: Record) -> bool:
+    quiet = ("before", "deploy", "promote-return", "promoted", "rolled-back")
+    return (
+        recorded.canary is not None
+        and recorded.phase not in quiet
+        and not recorded.phase.startswith("rollback from ")
+    )
+
+
+def _as_stable(plan: Plan, image: str) -> str:
+    """How a file says that an image is stable: by its tag where the repository is the file's."""
+    repository = plan.canary.stable.image.rpartition(":")[0]
+    if image.startswith(f"{repository}:"):
+        return f"spec.stable.tag: {image.removeprefix(f'{repository}:')}"
+    return f"spec.stable.image: {image}"
+
+
+def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint: str) -> Finding:
+    return Finding(rule, "error" if severity == "error" else "warning", path, message, Where(""), hint)
+
+
+def _rendered(track: Track) -> Rendered:
+    text = json.dumps(track.configuration, sort_keys=True, separators=(",", ":"))
+    return Rendered(track.image, f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+
+
+def _read(text: str | None) -> Rendered | None:
+    image, _, configuration = (text or "").rpartition(" ")
+    return Rendered(image, configuration) if image else None
