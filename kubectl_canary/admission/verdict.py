@@ -104,7 +104,7 @@ def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     given = document.get("metadata")
     if given is None:
         given = {}
-    schema = catalog.definitions(target.kubernetes)[OBJECT_META]
+    schema = catalog.definition(target.kubernetes, OBJECT_META)
     unknown: list[Path] = []
     value = prepare.prepared(given, schema, unknown, ("metadata",))
     for path in unknown:
