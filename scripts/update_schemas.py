@@ -103,8 +103,9 @@ OPTIONAL = {
     "io.k8s.api.storage.v1.CSINodeSpec": {"drivers"},
     "io.k8s.api.storage.v1.TokenRequest": {"audience"},
 }
-# the server does not hold built-in kinds against these, it checks lists in code
-FOR_CLIENTS = ("x-kubernetes-patch-", "x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
+# the server does not hold built-in kinds against these, it checks lists in code; how they
+# merge (x-kubernetes-patch-) stays, for those who merge
+FOR_CLIENTS = ("x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
 
 REFERENCE = re.compile(r'"#/definitions/([^"]+)"')
 

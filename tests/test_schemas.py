@@ -65,6 +65,24 @@ def test_container_and_pod_take_every_field_of_kubernetes(key: str, kind: str) -
     assert set(fields) <= set(CANARY["properties"]["spec"]["properties"][key]["properties"])
 
 
+@pytest.mark.parametrize(
+    ("definition", "field", "keywords"),
+    [
+        ("core.v1.Container", "env", {"patch-merge-key": "name", "patch-strategy": "merge"}),
+        ("core.v1.PodSpec", "volumes", {"patch-merge-key": "name", "patch-strategy": "merge,retainKeys"}),
+        ("core.v1.PodSpec", "tolerations", {}),
+    ],
+)
+def test_kubernetes_schemas_say_how_lists_merge(
+    definition: str, field: str, keywords: dict[str, str]
+) -> None:
+    file = catalog.load("kubernetes/v1.37/definitions.json")
+    schema = file["definitions"][f"io.k8s.api.{definition}"]["properties"][field]
+    prefix = "x-kubernetes-"
+    found = {key: value for key, value in schema.items() if key.startswith(f"{prefix}patch-")}
+    assert {f"{prefix}{key}": value for key, value in keywords.items()} == found
+
+
 @pytest.mark.parametrize("kubernetes", catalog.in_order("kubernetes"))
 def test_every_built_in_kind_can_be_loaded_by_itself(kubernetes: str) -> None:
     for name, scope in catalog.releases()["kubernetes"][kubernetes]["kinds"].items():
