@@ -43,6 +43,7 @@ def text(report: Report) -> str:
         _count(len(report.judged), "document"),
         _count(report.count("error"), "error"),
         _count(report.count("warning"), "warning"),
+        *([f"{report.not_checked} not checked"] if report.not_checked else []),
     ]
     releases = "; ".join(map(_releases, report.targets()))
     last = f"{', '.join(counted)} ({releases})" if releases else ", ".join(counted)

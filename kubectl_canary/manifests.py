@@ -85,13 +85,25 @@ def _files(names: Sequence[str]) -> Iterator[str]:
 
 
 def objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:
-    """The objects of a document: itself, or the items of a List."""
+    """The objects of a document: itself, or the items of a List, or of a DeploymentList and its like."""
     value = document.value
     if value is None:
         return
-    is_list = isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list)
-    if not is_list:
+    if not _is_list(value):
         yield Manifest(document, index, value)
         return
     for number, item in enumerate(value["items"]):
-        yield Manifest(document, index, item, ("items", number))
+        yield Manifest(document, index, _typed(item, value), ("items", number))
+
+
+def _is_list(value: Any) -> bool:
+    is_object = isinstance(value, dict) and isinstance(value.get("kind"), str)
+    return is_object and value["kind"].endswith("List") and isinstance(value.get("items"), list)
+
+
+def _typed(item: Any, parent: dict[str, Any]) -> Any:
+    """An item with the kind that its list says, as kubectl fills it in where the item does not say."""
+    kind = parent["kind"].removesuffix("List")
+    if not kind or not isinstance(item, dict) or item.get("kind"):
+        return item
+    return {**item, "apiVersion": parent.get("apiVersion"), "kind": kind}

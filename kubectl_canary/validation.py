@@ -100,14 +100,17 @@ def _judged(manifest: Manifest, question: Question) -> Judged:
         finding = Finding("unsupported", "error", (), message, manifest.where(()))
         return Judged(manifest, None, (finding,), question.target)
     if found is None:
-        return Judged(manifest, None, (_unknown_kind(manifest),), question.target)
+        return Judged(manifest, None, (_unknown_kind(manifest, question.target),), question.target)
     placed = (replace(one, where=manifest.where(one.path)) for one in found)
     return Judged(manifest, not found, tuple(in_order(placed)), question.target)
 
 
-def _unknown_kind(manifest: Manifest) -> Finding:
-    message = f"not checked: no schema for {manifest.text('kind')} of {manifest.text('apiVersion')}"
-    hint = "--crds FILE names the CustomResourceDefinition"
+def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
+    from kubectl_canary.admission import unserved
+
+    api_version, kind = manifest.text("apiVersion"), manifest.text("kind")
+    message = f"not checked: no schema for {kind} of {api_version}"
+    hint = unserved.not_checked_hint(api_version, kind, target)
     return Finding("unknown-kind", "warning", (), message, manifest.where(("kind",)), hint)
 
 
@@ -186,6 +189,11 @@ class Report:
     def count(self, severity: Severity) -> int:
         """How many findings of a severity there are."""
         return sum(1 for _, finding in self.findings() if finding.severity == severity)
+
+    @property
+    def not_checked(self) -> int:
+        """How many objects we have no verdict on."""
+        return sum(1 for one in self.judged if one.valid is None)
 
     def without(self, ignored: Sequence[Ignored], text: Any) -> Report:
         """The same without what the user does not want to hear; the API server's verdict stays."""
