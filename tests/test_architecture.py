@@ -42,6 +42,7 @@ FLOORS = [
     {"outside", "resources"},
     {"roundtrip"},
     {"yamltext"},
+    {"jsontext"},
     {"findings", "errors", "groups", "", "__version__"},
 ]
 
