@@ -22,6 +22,7 @@ NAMELESS = {
     "patch": "A patch that does not make what it should.",
     "phase": "A phase that is not there.",
     "plan": "A document that does not show the plan.",
+    "same-object-twice": "An object that stands twice among what is applied together.",
     "schema": "A value that the file's schema does not take.",
     "unknown-kind": "A kind whose schema is not known.",
     "unsupported": "A schema that cannot be judged by.",

@@ -37,6 +37,7 @@ FLOORS = [
         "lint",
         "implementations",
         "manifests",
+        "sets",
     },
     {"admission"},
     {"outside", "resources"},

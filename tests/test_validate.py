@@ -582,3 +582,76 @@ def test_an_object_read_from_a_cluster_is_judged_as_one_to_be_updated(canary: Ca
     assert (1, True) == (new.code, "metadata.resourceVersion: should not be set" in new.out)
     read = canary("validate", "-", stdin=(text % ", uid: 0d5a1a3c-1b1b-4c1c-8d1d-1e1e1e1e1e1e").encode())
     assert 0 == read.code
+
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: both, namespace: production}
+spec:
+  maxReplicas: 9
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: my-app-stable}
+"""
+
+
+def test_a_canary_file_is_judged_together_with_the_manifests_beside_it(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpa.yaml").write_text(HPA)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    assert 0 == canary("render", "--all", "-o", "dir=rendered").code
+    assert "0 errors, 0 warnings" in canary("validate", "hpa.yaml").out
+    rendered = canary("validate", "rendered/current", "hpa.yaml").out
+    whole = canary("validate", "canary.yaml", "hpa.yaml").out
+    for out in (rendered, whole):
+        assert "[replicas-and-hpa]" in out
+    assert "(in `before`, `deploy`" in whole
+    budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: production}\n"
+    (tmp_path / "hpa.yaml").write_text(f"{budget}spec: {{selector: {{matchLabels: {{app: my-app}}}}}}\n")
+    (split,) = (tmp_path / "rendered/phases").glob("*-header-only")
+    for name in (split, "canary.yaml"):
+        out = canary("validate", name, "hpa.yaml").out
+        assert "hpa.yaml:4:" in out
+        assert "[pdb-catches-both]" in out
+
+
+def test_the_folders_of_phases_are_sets_of_their_own(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    assert 0 == canary("render", "--all", "-o", "dir=rendered").code
+    result = canary("validate", "rendered", "canary.yaml")
+    assert (0, True) == (result.code, " 0 errors, 0 warnings" in result.out), result.out
+    for file in list((tmp_path / "rendered/current").glob("*deployment*")):
+        (tmp_path / "rendered/current" / f"again-{file.name}").write_text(file.read_text())
+    assert "[same-object-twice]" in canary("validate", "rendered").out
+
+
+def test_the_same_object_twice_is_an_error_at_the_second(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text(GOOD.replace("/a", "/b"))
+    result = canary("validate", tmp_path)
+    assert 1 == result.code
+    assert (
+        f"{tmp_path}/b.yaml:4:3: error HTTPRoute web/shop: metadata.name: the same object as in {tmp_path}/a.yaml:4:3"
+        in result.out
+    )
+    assert 0 == canary("validate", tmp_path, "--ignore", "same-object-twice").code
+    other = GOOD.replace("namespace: web", "namespace: other")
+    (tmp_path / "b.yaml").write_text(other)
+    assert 0 == canary("validate", tmp_path).code
+
+
+def test_a_file_that_is_given_twice_is_judged_once(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    result = canary("validate", tmp_path / "a.yaml", tmp_path)
+    assert (0, True) == (result.code, result.out.startswith("1 document, "))
+
+
+def test_canary_files_are_judged_together(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SEED.read_text())
+    (tmp_path / "b.yaml").write_text(SEED.read_text().replace("name: my-app\n", "name: other\n"))
+    assert "0 errors, 0 warnings" in canary("validate", tmp_path / "a.yaml").out
+    assert "[duplicate-match]" in canary("validate", tmp_path).out
