@@ -33,7 +33,10 @@ def manifests(found: Release, rendered: Sequence[Rendered]) -> list[Manifest]:
     """Documents of a release as manifests, to be judged beside others."""
     file = f"canary file {found.plan.canary.name}"
     documents = [yamltext.read(one.text, file)[0] for one in rendered]
-    return [Manifest(document, number, document.value) for number, document in enumerate(documents)]
+    return [
+        Manifest(document, number, document.value, made_by=f"the {file}")
+        for number, document in enumerate(documents)
+    ]
 
 
 def owned(found: Release) -> set[Key]:

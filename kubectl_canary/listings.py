@@ -22,6 +22,7 @@ NAMELESS = {
     "patch": "A patch that does not make what it should.",
     "phase": "A phase that is not there.",
     "plan": "A document that does not show the plan.",
+    "same-object-twice": "An object that stands twice among what is applied together.",
     "schema": "A value that the file's schema does not take.",
     "unknown-kind": "A kind whose schema is not known.",
     "unsupported": "A schema that cannot be judged by.",
@@ -43,6 +44,7 @@ def text(report: Report) -> str:
         _count(len(report.judged), "document"),
         _count(report.count("error"), "error"),
         _count(report.count("warning"), "warning"),
+        *([f"{report.not_checked} not checked"] if report.not_checked else []),
     ]
     releases = "; ".join(map(_releases, report.targets()))
     last = f"{', '.join(counted)} ({releases})" if releases else ", ".join(counted)

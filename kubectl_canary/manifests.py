@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary import yamltext
@@ -16,12 +16,18 @@ MAX_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object: its document, its number in the file, and where in the document it stands (a List has many)."""
+    """One object: its document, its number in the file, and where in the document it stands (a List has many).
+
+    `phase_folder` is the folder of a phase that it lies in, `made_by` the canary file that it was rendered from; both
+    are empty for most.
+    """
 
     document: yamltext.Document
     index: int
     value: Any
     inside: Path = ()
+    phase_folder: str = ""
+    made_by: str = ""
 
     def where(self, path: Path) -> Where:
         """The place of a path of the object."""
@@ -49,7 +55,8 @@ class Manifest:
 def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
     """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
 
-    JSON patches (RFC 6902) that lie in a folder beside the manifests are passed over.
+    A file that several of the names lead to is read once. JSON patches (RFC 6902) that lie in a folder beside the
+    manifests are passed over.
     Raises UsageError for names that do not exist, WorldError for what cannot be read.
     """
     if list(names).count("-") > 1:
@@ -63,7 +70,12 @@ def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
             findings += refused.findings
             continue
         if name in names or not (len(documents) == 1 and _is_patch(documents[0].value)):
-            found += [one for index, document in enumerate(documents) for one in objects(document, index)]
+            folder = files.phase_folder(name)
+            found += [
+                replace(one, phase_folder=folder)
+                for index, document in enumerate(documents)
+                for one in objects(document, index)
+            ]
     return found, findings
 
 
@@ -74,6 +86,14 @@ def _is_patch(value: Any) -> bool:
 
 
 def _files(names: Sequence[str]) -> Iterator[str]:
+    """Each file once, by its first name."""
+    once: dict[str, str] = {}
+    for name in _named(names):
+        once.setdefault(files.real(name), name)
+    yield from once.values()
+
+
+def _named(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         if not files.is_folder(name):
             yield name
@@ -85,13 +105,25 @@ def _files(names: Sequence[str]) -> Iterator[str]:
 
 
 def objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:
-    """The objects of a document: itself, or the items of a List."""
+    """The objects of a document: itself, or the items of a List, or of a DeploymentList and its like."""
     value = document.value
     if value is None:
         return
-    is_list = isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list)
-    if not is_list:
+    if not _is_list(value):
         yield Manifest(document, index, value)
         return
     for number, item in enumerate(value["items"]):
-        yield Manifest(document, index, item, ("items", number))
+        yield Manifest(document, index, _typed(item, value), ("items", number))
+
+
+def _is_list(value: Any) -> bool:
+    is_object = isinstance(value, dict) and isinstance(value.get("kind"), str)
+    return is_object and value["kind"].endswith("List") and isinstance(value.get("items"), list)
+
+
+def _typed(item: Any, parent: dict[str, Any]) -> Any:
+    """An item with the kind that its list says, as kubectl fills it in where the item does not say."""
+    kind = parent["kind"].removesuffix("List")
+    if not kind or not isinstance(item, dict) or item.get("kind"):
+        return item
+    return {**item, "apiVersion": parent.get("apiVersion"), "kind": kind}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kubectl_canary import implementations, lint, patches, release, sources
+from kubectl_canary import implementations, lint, patches, release, sets, sources
 from kubectl_canary.admission import verdict
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.unsupported import Unsupported
@@ -15,8 +15,9 @@ from kubectl_canary.findings import Finding, Where, in_order
 from kubectl_canary.generator import Generator
 from kubectl_canary.implementations import Claims
 from kubectl_canary.manifests import Manifest
-from kubectl_canary.objects import planned
+from kubectl_canary.objects import Planned, planned
 from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.release import Release
 from kubectl_canary.transition import steps
 
 Severity = Literal["error", "warning"]
@@ -65,20 +66,63 @@ class Ignored:
         return finding.rule == self.rule and (not self.path or below)
 
 
+@dataclass(frozen=True)
+class Company:
+    """What a canary file is judged beside: manifests of no phase, and the documents of the other canary files."""
+
+    manifests: Sequence[Manifest] = ()
+    documents: Sequence[dict[str, Any]] = ()
+
+    def without(self, keys: Container[sets.Identity | None], target: Target) -> Company:
+        """The same without objects that a canary file makes itself."""
+        return Company(
+            [one for one in self.manifests if sets.identity(one.value, target) not in keys],
+            [one for one in self.documents if sets.identity(one, target) not in keys],
+        )
+
+
 def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
-    """Every object judged; a canary file is judged by all its phases, its patches and its ways back."""
-    judged = [_judged(one, question) for one in manifests]
-    if not question.with_lint:
-        return judged
-    accepted = [one for one in judged if one.valid]
-    complaints = _lint([one.manifest.value for one in accepted], question.claims)
+    """Every object judged; a canary file is judged by all its phases, its patches and its ways back.
+
+    What is given is one set: each phase of a canary file is looked at together with the manifests beside it.
+    """
+    judged = {id(one): _judged(one, question) for one in manifests if not is_canary(one.value)}
     more: dict[int, list[Finding]] = {}
-    for number, finding in complaints:
-        manifest = accepted[number].manifest
-        more.setdefault(id(manifest), []).append(replace(finding, where=manifest.where(finding.path)))
-    return [
-        replace(one, findings=(*one.findings, *in_order(more.get(id(one.manifest), ())))) for one in judged
-    ]
+    files = {id(one): _read(one) for one in manifests if is_canary(one.value)}
+    accepted = [one for one in manifests if id(one) in judged and judged[id(one)].valid]
+    beside = [one for one in accepted if not one.phase_folder] if question.with_lint else []
+    for one in manifests:
+        if id(one) in files:
+            others = [made for key, made in files.items() if key != id(one)] if question.with_lint else []
+            documents = [document for made in others for document in _declared(made, question)]
+            judged[id(one)] = _judged_canary(one, files[id(one)], question, Company(beside, documents), more)
+    if question.with_lint:
+        _look_at_sets(manifests, accepted, question, more)
+    return [_with(judged[id(one)], more.get(id(one), ())) for one in manifests]
+
+
+def _look_at_sets(
+    manifests: Sequence[Manifest],
+    accepted: Sequence[Manifest],
+    question: Question,
+    more: dict[int, list[Finding]],
+) -> None:
+    accompanied = set(more)  # what was looked at together with a canary file's phases
+    for together in sets.apart(accepted):
+        if all(id(one) in accompanied for one in together):
+            continue
+        for number, finding in _lint([one.value for one in together], question.claims):
+            manifest = together[number]
+            placed = replace(finding, where=manifest.where(finding.path))
+            if id(manifest) not in accompanied:
+                more.setdefault(id(manifest), []).append(placed)
+    for together in sets.apart(manifests):
+        for manifest, finding in sets.repeated(together, question.target):
+            more.setdefault(id(manifest), []).append(finding)
+
+
+def _with(judged: Judged, more: Sequence[Finding]) -> Judged:
+    return replace(judged, findings=(*judged.findings, *in_order(more)))
 
 
 def is_canary(value: Any) -> bool:
@@ -91,8 +135,6 @@ def _lint(objects: Sequence[dict[str, Any]], claims: Claims | None) -> list[tupl
 
 
 def _judged(manifest: Manifest, question: Question) -> Judged:
-    if is_canary(manifest.value):
-        return _judged_canary(manifest, question)
     try:
         found = verdict.judge(manifest.value, question.target)
     except Unsupported as unsupported:
@@ -100,37 +142,87 @@ def _judged(manifest: Manifest, question: Question) -> Judged:
         finding = Finding("unsupported", "error", (), message, manifest.where(()))
         return Judged(manifest, None, (finding,), question.target)
     if found is None:
-        return Judged(manifest, None, (_unknown_kind(manifest),), question.target)
+        return Judged(manifest, None, (_unknown_kind(manifest, question.target),), question.target)
     placed = (replace(one, where=manifest.where(one.path)) for one in found)
     return Judged(manifest, not found, tuple(in_order(placed)), question.target)
 
 
-def _unknown_kind(manifest: Manifest) -> Finding:
-    message = f"not checked: no schema for {manifest.text('kind')} of {manifest.text('apiVersion')}"
-    hint = "--crds FILE names the CustomResourceDefinition"
+def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
+    from kubectl_canary.admission import unserved
+
+    api_version, kind = manifest.text("apiVersion"), manifest.text("kind")
+    message = f"not checked: no schema for {kind} of {api_version}"
+    hint = unserved.not_checked_hint(api_version, kind, target)
     return Finding("unknown-kind", "warning", (), message, manifest.where(("kind",)), hint)
 
 
-def _judged_canary(manifest: Manifest, question: Question) -> Judged:
+def _read(manifest: Manifest) -> Release | Refused:
     try:
-        made = release.read(sources.Sources(manifest.value, [manifest.own]))
+        return release.read(sources.Sources(manifest.value, [manifest.own]))
     except Refused as refused:
-        return Judged(manifest, False, refused.findings, question.target)
+        return refused
+
+
+def _declared(made: Release | Refused, question: Question) -> list[dict[str, Any]]:
+    """The documents of the phase that a canary file declares, else of its first; none where it is refused."""
+    if isinstance(made, Refused):
+        return []
     plan = question.for_plan(made.plan)
-    findings = (*made.warnings, *_of_plan(manifest, plan, question))
+    try:
+        rendered = Generator(target=plan.canary.target).render(
+            planned(plan.canary, made.current or plan.phases[0])
+        )
+    except Refused:
+        return []
+    return [one.value for one in rendered]
+
+
+def _judged_canary(
+    manifest: Manifest,
+    made: Release | Refused,
+    question: Question,
+    company: Company,
+    more: dict[int, list[Finding]],
+) -> Judged:
+    if isinstance(made, Refused):
+        return Judged(manifest, False, made.findings, question.target)
+    plan = question.for_plan(made.plan)
+    findings = list(made.warnings)
+    company = company.without(_owned(plan), plan.canary.target)
+    more.update({id(one): more.get(id(one), []) for one in company.manifests})
+    for about, finding in _of_plan(manifest, plan, question, company):
+        if about is manifest:
+            findings.append(finding)
+        else:
+            more.setdefault(id(about), []).append(finding)
     valid = not any(one.severity == "error" for one in findings)
-    return Judged(manifest, valid, findings, plan.canary.target)
+    return Judged(manifest, valid, tuple(findings), plan.canary.target)
 
 
-def _of_plan(manifest: Manifest, plan: Plan, question: Question) -> Iterator[Finding]:
+def _of_plan(
+    manifest: Manifest, plan: Plan, question: Question, company: Company
+) -> Iterator[tuple[Manifest, Finding]]:
+    """What is wrong with phases, each finding once, with the manifest that it is about."""
     generator = Generator(target=plan.canary.target)
-    phases: dict[Finding, list[str]] = {}
+    phases: dict[tuple[int, Finding], list[str]] = {}
     for phase in (*plan.phases, *plan.ways_back()):
-        for finding in _of_phase(plan, generator, phase, question):
-            phases.setdefault(finding, []).append(phase.name)
-    for finding, names in phases.items():
+        for number, finding in _of_phase(plan, generator, phase, question, company):
+            phases.setdefault((number, finding), []).append(phase.name)
+    for (number, finding), names in phases.items():
+        about = company.manifests[number] if number >= 0 else manifest
         message = f"{finding.message} (in {_listed(names)})"
-        yield replace(finding, message=message, where=manifest.where(()))
+        yield about, replace(finding, message=message, where=about.where(finding.path if number >= 0 else ()))
+
+
+def _owned(plan: Plan) -> set[sets.Identity]:
+    """What tells each object that a plan has in any phase from all others."""
+    every = (*plan.phases, *plan.ways_back())
+    return {_identity(one) for phase in every for one in planned(plan.canary, phase)}
+
+
+def _identity(one: Planned) -> sets.Identity:
+    api_version, kind, namespace, name = one.key
+    return api_version.rpartition("/")[0], kind, namespace or "", name
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -138,17 +230,32 @@ def _listed(names: Sequence[str]) -> str:
     return f"{first} and {len(names) - 3} more phases" if len(names) > 3 else first
 
 
-def _of_phase(plan: Plan, generator: Generator, phase: Phase, question: Question) -> Iterator[Finding]:
+def _of_phase(
+    plan: Plan, generator: Generator, phase: Phase, question: Question, company: Company
+) -> Iterator[tuple[int, Finding]]:
+    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for its own."""
     try:
         rendered = generator.render(planned(plan.canary, phase))
     except Refused as refused:
-        yield from (replace(one, where=NOWHERE) for one in refused.findings)
+        yield from ((-1, replace(one, where=NOWHERE)) for one in refused.findings)
         return
-    yield from _of_patches(plan, generator, phase)
-    for number, finding in (
-        _lint([one.value for one in rendered], question.claims) if question.with_lint else ()
-    ):
-        yield replace(finding, message=f"{rendered[number].title}: {finding.message}")
+    yield from ((-1, one) for one in _of_patches(plan, generator, phase))
+    if not question.with_lint:
+        return
+    first = len(
+        company.documents
+    )  # rules name the later of two objects: here it is the one that is asked about
+    objects = [
+        *company.documents,
+        *(one.value for one in rendered),
+        *(one.value for one in company.manifests),
+    ]
+    for number, finding in _lint(objects, question.claims):
+        own, beside = number - first, number - first - len(rendered)
+        if beside >= 0:
+            yield beside, finding
+        elif own >= 0:
+            yield -1, replace(finding, message=f"{rendered[own].title}: {finding.message}")
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:
@@ -186,6 +293,11 @@ class Report:
     def count(self, severity: Severity) -> int:
         """How many findings of a severity there are."""
         return sum(1 for _, finding in self.findings() if finding.severity == severity)
+
+    @property
+    def not_checked(self) -> int:
+        """How many objects we have no verdict on."""
+        return sum(1 for one in self.judged if one.valid is None)
 
     def without(self, ignored: Sequence[Ignored], text: Any) -> Report:
         """The same without what the user does not want to hear; the API server's verdict stays."""

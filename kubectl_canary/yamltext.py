@@ -24,6 +24,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from kubectl_canary import jsontext
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where
 
@@ -101,7 +102,7 @@ class Document:
 
 
 def read(text: str, file: str) -> list[Document]:
-    """All documents of a text.
+    """All documents of a text; what kubectl reads as JSON is read as JSON.
 
     Raises Refused with every duplicate key, or with the first place that is not YAML.
     """
@@ -164,7 +165,7 @@ class _Composer:
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
-        self.next = Parser(text).get_event
+        self.next = jsontext.next_event(text) if jsontext.is_json(text, file) else Parser(text).get_event
         self.complaints: list[Finding] = []
         self.most = max(MAX_NODES, len(text))  # what has no aliases has fewer values than characters
 

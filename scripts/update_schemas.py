@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ KUBERNETES = {
     "v1.32": "v1.32.13",
     "v1.31": "v1.31.14",
 }
-BUILT_IN_KINDS = (
+# what a canary renders or touches: the server's code for these is written anew in admission/builtin/
+CHECKED_KINDS = (
     "io.k8s.api.apps.v1.DaemonSet",
     "io.k8s.api.apps.v1.Deployment",
     "io.k8s.api.apps.v1.StatefulSet",
@@ -63,15 +65,49 @@ BUILT_IN_KINDS = (
     "io.k8s.api.rbac.v1.Role",
     "io.k8s.api.rbac.v1.RoleBinding",
 )
-CLUSTER_SCOPED = {"Namespace"}
-# published as required, and not required by the server's code
-OPTIONAL = (
-    "io.k8s.api.core.v1.HTTPHeader",
-    "io.k8s.api.discovery.v1.ForNode",
-    "io.k8s.api.discovery.v1.ForZone",
+# every kind of these groups has a schema, in the versions that servers have without being asked for them
+GROUPS = (
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
 )
-# the server does not hold built-in kinds against these, it checks lists in code
-FOR_CLIENTS = ("x-kubernetes-patch-", "x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
+GENERALLY_AVAILABLE = re.compile(r"v[0-9]+\Z")
+# kinds that also stand inside others, where apiVersion and kind may be left out, and where no server drops the status
+EMBEDDED = {"io.k8s.api.core.v1.PersistentVolumeClaim"}
+# published as required, and not required by the server's code
+OPTIONAL = {
+    "io.k8s.api.apps.v1.ControllerRevision": {"data", "revision"},
+    "io.k8s.api.batch.v1.PodFailurePolicy": {"rules"},
+    "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status"},
+    "io.k8s.api.core.v1.ConfigMapNodeConfigSource": {"kubeletConfigKey", "name", "namespace"},
+    "io.k8s.api.core.v1.Event": {"involvedObject", "metadata"},
+    "io.k8s.api.core.v1.HTTPHeader": {"name", "value"},
+    "io.k8s.api.core.v1.ISCSIPersistentVolumeSource": {"lun"},
+    "io.k8s.api.core.v1.ISCSIVolumeSource": {"lun"},
+    "io.k8s.api.core.v1.LimitRangeSpec": {"limits"},
+    "io.k8s.api.core.v1.ScaleIOPersistentVolumeSource": {"secretRef"},
+    "io.k8s.api.core.v1.ScaleIOVolumeSource": {"secretRef"},
+    "io.k8s.api.discovery.v1.ForNode": {"name"},
+    "io.k8s.api.discovery.v1.ForZone": {"name"},
+    "io.k8s.api.scheduling.v1.PriorityClass": {"value"},
+    "io.k8s.api.storage.v1.CSIDriver": {"spec"},
+    "io.k8s.api.storage.v1.CSINode": {"spec"},
+    "io.k8s.api.storage.v1.CSINodeSpec": {"drivers"},
+    "io.k8s.api.storage.v1.TokenRequest": {"audience"},
+}
+# the server does not hold built-in kinds against these, it checks lists in code; how they
+# merge (x-kubernetes-patch-) stays, for those who merge
+FOR_CLIENTS = ("x-kubernetes-list-", "x-kubernetes-map-", "x-kubernetes-unions")
+
+REFERENCE = re.compile(r'"#/definitions/([^"]+)"')
 
 
 def main() -> None:
@@ -193,47 +229,128 @@ def one_report(report: dict[str, Any], known: dict[str, set[str]]) -> dict[str, 
 # --- built-in kinds -------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Created:
+    """A kind that is created at a path of its own, and whether it lives in namespaces."""
+
+    group: str
+    version: str
+    kind: str
+    scope: str
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`."""
+        return f"{self.group}/{self.version}".lstrip("/")
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether its schema is one of ours."""
+        return self.group in GROUPS and bool(GENERALLY_AVAILABLE.match(self.version))
+
+
 def kubernetes_releases() -> dict[str, Any]:
-    """Write every release; answers with its kinds."""
+    """Write every release; answers with the kinds that have a schema."""
     written: dict[str, str] = {}
     releases: dict[str, Any] = {}
+    served: dict[str, dict[str, list[str]]] = {}
     for release, version in KUBERNETES.items():
         source = module_folder(f"k8s.io/kubernetes@{version}")
         swagger = json.loads((source / "api/openapi-spec/swagger.json").read_text(encoding="utf-8"))
-        definitions = {name: built_in(name, one) for name, one in swagger["definitions"].items()}
-        shared = {}
-        for name in sorted(closure(definitions, BUILT_IN_KINDS)):
-            whole = json.dumps({one: definitions[one] for one in sorted(closure(definitions, [name]))})
-            first = written.setdefault(f"{name} {whole}", release)
-            reference = f"../{first}/definitions.json#/definitions/{name}"
-            shared[name] = definitions[name] if first == release else {"$ref": reference}
-        write(f"kubernetes/{release}/definitions.json", {"definitions": shared})
-        kinds = {}
-        for name in BUILT_IN_KINDS:
-            (gvk,) = swagger["definitions"][name]["x-kubernetes-group-version-kind"]
-            key = gvk["group"], gvk["version"], gvk["kind"]
-            kinds[key] = "Cluster" if gvk["kind"] in CLUSTER_SCOPED else "Namespaced"
-            write(
-                f"kubernetes/{release}/{file_name(*key)}", {"$ref": f"definitions.json#/definitions/{name}"}
-            )
+        found = created(swagger)
+        roots = {one: definition_of(swagger, one) for one in found if one.has_schema}
+        files = write_definitions(release, swagger, set(roots.values()), written)
+        for one, name in roots.items():
+            place = f"kubernetes/{release}/{file_name(one.group, one.version, one.kind)}"
+            write(place, {"$ref": f"{files[name]}#/definitions/{name}"})
+        kinds = {(one.group, one.version, one.kind): one.scope for one in roots}
         releases[release] = {"version": version, "kinds": scopes(kinds)}
+        served[release] = {}
+        for one in found:
+            served[release].setdefault(one.api_version, []).append(one.kind)
+    write("kubernetes/kinds.json", served)
     return releases
 
 
-def built_in(name: str, definition: Schema) -> Schema:
+def created(swagger: Schema) -> list[Created]:
+    """Every kind that can be created by its manifest; what is created below an object has a name in its path."""
+    found = {}
+    for path, operations in swagger["paths"].items():
+        post = operations.get("post", {})
+        if post.get("x-kubernetes-action") == "post" and "{name}" not in path:
+            gvk = post["x-kubernetes-group-version-kind"]
+            scope = "Namespaced" if "{namespace}" in path else "Cluster"
+            found[tuple(gvk.values())] = Created(gvk["group"], gvk["version"], gvk["kind"], scope)
+    return sorted(found.values(), key=lambda one: (one.api_version, one.kind))
+
+
+def definition_of(swagger: Schema, wanted: Created) -> str:
+    """The name of a kind's definition."""
+    gvk = {"group": wanted.group, "version": wanted.version, "kind": wanted.kind}
+    (name,) = (
+        name
+        for name, definition in swagger["definitions"].items()
+        if gvk in definition.get("x-kubernetes-group-version-kind", ())
+    )
+    return str(name)
+
+
+def write_definitions(
+    release: str, swagger: Schema, roots: set[str], written: dict[str, str]
+) -> dict[str, str]:
+    """Write what the kinds of a release are made of; answers with the file of each definition.
+
+    What every render reads is a file of its own, so that the other kinds cost nothing there.
+    """
+    definitions = {name: built_in(name, one, roots) for name, one in swagger["definitions"].items()}
+    checked = closure(definitions, CHECKED_KINDS)
+    used = sorted(closure(definitions, roots))
+    files = {name: "definitions.json" if name in checked else "more-definitions.json" for name in used}
+    contents: dict[str, Schema] = {}
+    for name, file in files.items():
+        whole = json.dumps({one: definitions[one] for one in sorted(closure(definitions, [name]))})
+        place = f"{release}/{file}"
+        first = written.setdefault(f"{name} {whole}", place)
+        own = across_files(definitions[name], files, file)
+        contents.setdefault(file, {})[name] = (
+            own if first == place else {"$ref": f"../{first}#/definitions/{name}"}
+        )
+    for file, content in contents.items():
+        write(f"kubernetes/{release}/{file}", {"definitions": content})
+    return files
+
+
+def across_files(definition: Schema, files: dict[str, str], own: str) -> Schema:
+    """A definition whose references name the file that they lead to, where it is another."""
+
+    def named(match: re.Match[str]) -> str:
+        file = files[match[1]]
+        return f'"{"" if file == own else file}#/definitions/{match[1]}"'
+
+    made: Schema = json.loads(REFERENCE.sub(named, json.dumps(definition)))
+    return made
+
+
+def built_in(name: str, definition: Schema, roots: set[str]) -> Schema:
     if name.endswith(".Quantity"):
         return {"type": ["string", "number"], "format": "quantity"}
     if name.endswith(".FieldsV1"):
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    if name.endswith(".RawExtension"):
+        return {"x-kubernetes-preserve-unknown-fields": True}
     schema = openapi.strict(definition)
     if name.endswith(".IntOrString"):
         schema |= {"minimum": -(2**31), "maximum": 2**31 - 1}
-    if name in BUILT_IN_KINDS:
-        schema["required"] = sorted({"apiVersion", "kind", *schema.get("required", [])})
-    if name in OPTIONAL:
-        schema.pop("required")
+    required = [one for one in schema.pop("required", ()) if one not in OPTIONAL.get(name, ())]
+    if name in roots and name not in EMBEDDED:
+        required = sorted({"apiVersion", "kind", *required})
+    if required:
+        schema["required"] = required
     schema.pop("x-kubernetes-group-version-kind", None)
-    schema.get("properties", {}).pop("status", None)
+    if name in EMBEDDED:
+        schema["properties"]["status"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    elif name in roots:
+        schema["properties"].pop("status", None)
     return bytes_as_numbers_too(without_client_keywords(schema))
 
 
@@ -267,7 +384,7 @@ def closure(definitions: Schema, roots: Any) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += re.findall(r'"#/definitions/([^"]+)"', json.dumps(definitions[name]))
+            waiting += REFERENCE.findall(json.dumps(definitions[name]))
     return found
 
 

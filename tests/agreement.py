@@ -39,6 +39,7 @@ Document = dict[str, Any]
 MUTANTS = 3000
 WORKERS = 8
 BUILT_IN = Path(__file__).parent / "manifests/builtin.yaml"
+SCHEMA_ONLY = Path(__file__).parent / "manifests/schema-only.yaml"
 NEAR_RULES = Path(__file__).parent / "cel_cases.json"
 KUBERNETES = "kubernetes"
 PROJECTS = "others"
@@ -213,6 +214,12 @@ def built_in_sample(count: int, seed: str = "") -> list[Document]:
     deployments = [one for one in documents if one["kind"] == "Deployment"]
     weighted = [*documents, *deployments * 9]
     return [*documents, *map(plain, mutants.Mutator(weighted, f"kubernetes{seed}").mutants(count))]
+
+
+def schema_only_sample(count: int) -> list[Document]:
+    """A document of each built-in kind that is judged by its schema alone, and that many mutants."""
+    documents = list(map(plain, yaml.safe_load_all(SCHEMA_ONLY.read_text(encoding="utf-8"))))
+    return [*documents, *map(plain, mutants.Mutator(documents, SCHEMA_ONLY.name).mutants(count))]
 
 
 @functools.cache

@@ -59,8 +59,23 @@ def test_what_judges_once_disagreed_on(server: agreement.Server, case: dict[str,
     assert case["accepted"] is (verdict.judge(case["document"], TARGET) == [])
 
 
-def test_every_built_in_kind_is_in_the_sample() -> None:
-    kinds = {f"{one['apiVersion']} {one['kind']}" for one in agreement.built_in_sample(0)}
+def test_what_is_judged_by_schema_alone_is_not_refused_where_the_server_accepts(
+    server: agreement.Server,
+) -> None:
+    documents = agreement.schema_only_sample(2500)
+    found = agreement.compared(server, TARGET, documents)
+    assert [] == [one for one in found.disagreements if one[1] == "accepted"]
+    assert 500 < found.accepted
+
+
+def test_every_document_that_is_judged_by_schema_alone_is_valid() -> None:
+    for document in agreement.schema_only_sample(0):
+        assert [] == verdict.judge(document, TARGET)
+
+
+def test_every_built_in_kind_is_in_a_sample() -> None:
+    sample = [*agreement.built_in_sample(0), *agreement.schema_only_sample(0)]
+    kinds = {f"{one['apiVersion']} {one['kind']}" for one in sample}
     assert kinds == catalog.releases()["kubernetes"][TARGET.kubernetes]["kinds"].keys()
 
 

@@ -44,11 +44,13 @@ FLOORS = [
         "lint",
         "implementations",
         "manifests",
+        "sets",
     },
     {"admission"},
     {"outside", "resources"},
     {"roundtrip"},
     {"yamltext"},
+    {"jsontext"},
     {"findings", "errors", "groups", "", "__version__"},
 ]
 

@@ -278,3 +278,17 @@ def test_many_items_are_no_bomb(canary: Callable[..., Result]) -> None:
         for level in range(6)
     )
     assert "values, counting aliases" in canary("krm", stdin=bomb.encode()).err
+
+
+def test_the_same_object_twice_is_a_result(canary: Callable[..., Result]) -> None:
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    text = yaml.safe_dump(
+        {
+            "apiVersion": "config.kubernetes.io/v1",
+            "kind": "ResourceList",
+            "items": [item, item | {"data": {}}],
+        }
+    )
+    result, answer = called(canary, text)
+    assert 1 == result.code
+    assert ["same-object-twice"] == [one["tags"]["rule"] for one in answer["results"]]

@@ -23,7 +23,7 @@ from kubectl_canary.admission import catalog, explain, formats, prepare, quick, 
 SCHEMA_FILES = [
     file
     for file in sorted((ROOT / "schemas").rglob("*.json"))
-    if file.name not in ("releases.json", "implementations.json")
+    if file.name not in ("releases.json", "kinds.json", "implementations.json")
 ]
 CANARY: dict[str, Any] = json.loads((ROOT / "schemas/canary.schema.json").read_text())
 
@@ -63,6 +63,59 @@ def test_container_and_pod_take_every_field_of_kubernetes(key: str, kind: str) -
         "properties"
     ]
     assert set(fields) <= set(CANARY["properties"]["spec"]["properties"][key]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("definition", "field", "keywords"),
+    [
+        ("core.v1.Container", "env", {"patch-merge-key": "name", "patch-strategy": "merge"}),
+        ("core.v1.PodSpec", "volumes", {"patch-merge-key": "name", "patch-strategy": "merge,retainKeys"}),
+        ("core.v1.PodSpec", "tolerations", {}),
+    ],
+)
+def test_kubernetes_schemas_say_how_lists_merge(
+    definition: str, field: str, keywords: dict[str, str]
+) -> None:
+    file = catalog.load("kubernetes/v1.37/definitions.json")
+    schema = file["definitions"][f"io.k8s.api.{definition}"]["properties"][field]
+    prefix = "x-kubernetes-"
+    found = {key: value for key, value in schema.items() if key.startswith(f"{prefix}patch-")}
+    assert {f"{prefix}{key}": value for key, value in keywords.items()} == found
+
+
+@pytest.mark.parametrize("kubernetes", catalog.in_order("kubernetes"))
+def test_every_built_in_kind_can_be_loaded_by_itself(kubernetes: str) -> None:
+    for name, scope in catalog.releases()["kubernetes"][kubernetes]["kinds"].items():
+        kind = catalog.Target(kubernetes=kubernetes).find(*name.split())
+        assert kind is not None
+        assert "properties" in kind.schema
+        assert kind.namespaced is (scope == "Namespaced")
+
+
+def test_cluster_scoped_kinds_are_known_to_be() -> None:
+    kinds = catalog.releases()["kubernetes"]["v1.37"]["kinds"]
+    assert {
+        "CSIDriver", "CSINode", "ClusterRole", "ClusterRoleBinding", "IPAddress", "IngressClass", "Namespace",
+        "Node", "PersistentVolume", "PriorityClass", "ServiceCIDR", "StorageClass", "VolumeAttachment",
+        "VolumeAttributesClass",
+    } == {name.split()[1] for name, scope in kinds.items() if scope == "Cluster"}  # fmt: skip
+
+
+def test_a_canary_reads_none_of_the_schemas_of_kinds_that_it_does_not_render(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are as large as the others together, and the start would wait for them."""
+    read: list[str] = []
+    monkeypatch.setattr(
+        catalog.resources, "read", lambda *name: read.append(name[-1]) or (ROOT.joinpath(*name)).read_text()
+    )
+    for cached in (catalog.load, catalog.whole, catalog.definition, catalog._vendored):
+        cached.cache_clear()
+    for document in DOCUMENTS:
+        assert catalog.Target().find(document["apiVersion"], document["kind"])
+    catalog.definition("v1.37", "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+    assert read
+    assert [] == [name for name in read if "more-definitions" in name or "kinds" in name]
 
 
 @pytest.mark.parametrize("file", SCHEMA_FILES, ids=lambda path: path.name)

@@ -88,3 +88,17 @@ def test_findings_that_do_not_fail_go_to_standard_error(canary: Callable[..., Re
     result = rendered(canary, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n")
     assert (0, True) == (result.code, result.out.startswith("apiVersion: example.com/v1"))
     assert "not checked: no schema for Thing" in result.err
+
+
+def test_the_same_object_twice_is_refused_where_the_user_can_take_it_out(
+    canary: Callable[..., Result],
+) -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: my-app}\nspec: {ports: [{port: 80}]}\n"
+    twice = rendered(canary, f"{service}---\n{service}")
+    assert (1, "") == (twice.code, twice.out)
+    assert "standard input:8:12: metadata.name: the same object as in standard input:3:12" in twice.err
+    own = rendered(canary, CANARY.replace("phase: x", "phase: deploy")).out
+    route = own[own.rindex("---") :].replace("---", "", 1)
+    beside = rendered(canary, f"{CANARY}\n---\n{route}")
+    assert (1, "") == (beside.code, beside.out)
+    assert "makes it" in beside.err

@@ -370,6 +370,107 @@ def test_an_unknown_kind_is_said_and_not_called_valid(canary: Canary) -> None:
     assert "v1.5 (standard) to v1.7 (experimental) serve it" in old.out
 
 
+@pytest.mark.parametrize(
+    ("identity", "hint"),
+    [
+        ("apps/v1 Deploymnet", "did you mean Deployment?"),
+        ("v1 service", "did you mean Service?"),
+        ("v1 Deployment", "apps/v1 serves Deployment"),
+        ("apps/v2 Deployment", "apps/v1 serves Deployment"),
+        ("v2 Pod", "v1 serves Pod"),
+        ("v1 Deploymnet", "did you mean Deployment of apps/v1?"),
+        ("v1 Quux", "Kubernetes v1.37 has no such kind"),
+        ("gateway.networking.k8s.io/v1 HttpRoute", "did you mean HTTPRoute?"),
+        ("extensions/v1beta1 Ingress", "Kubernetes v1.22 removed it; write networking.k8s.io/v1"),
+        ("extensions/v1beta1 Deployment", "Kubernetes v1.16 removed it; write apps/v1"),
+        ("extensions/v1beta1 NetworkPolicy", "Kubernetes v1.16 removed it; write networking.k8s.io/v1"),
+        (
+            "extensions/v1beta1 PodSecurityPolicy",
+            "Kubernetes v1.16 removed it; Pod Security Admission takes its place",
+        ),
+        ("apps/v1beta1 StatefulSet", "Kubernetes v1.16 removed it; write apps/v1"),
+        ("apps/v1beta2 DaemonSet", "Kubernetes v1.16 removed it; write apps/v1"),
+        ("policy/v1beta1 PodDisruptionBudget", "Kubernetes v1.25 removed it; write policy/v1"),
+        ("networking.k8s.io/v1beta1 Ingress", "Kubernetes v1.22 removed it; write networking.k8s.io/v1"),
+        ("batch/v1beta1 CronJob", "Kubernetes v1.25 removed it; write batch/v1"),
+        ("autoscaling/v2beta1 HorizontalPodAutoscaler", "Kubernetes v1.25 removed it; write autoscaling/v2"),
+        ("autoscaling/v2beta2 HorizontalPodAutoscaler", "Kubernetes v1.26 removed it; write autoscaling/v2"),
+        (
+            "rbac.authorization.k8s.io/v1beta1 Role",
+            "Kubernetes v1.22 removed it; write rbac.authorization.k8s.io/v1",
+        ),
+        (
+            "apiextensions.k8s.io/v1beta1 CustomResourceDefinition",
+            "Kubernetes v1.22 removed it; write apiextensions.k8s.io/v1",
+        ),
+        ("storage.k8s.io/v1beta1 CSIStorageCapacity", "Kubernetes v1.27 removed it; write storage.k8s.io/v1"),
+        (
+            "flowcontrol.apiserver.k8s.io/v1beta3 FlowSchema",
+            "Kubernetes v1.32 removed it; write flowcontrol.apiserver.k8s.io/v1",
+        ),
+    ],
+)
+def test_a_kind_that_a_known_group_does_not_have_is_refused(canary: Canary, identity: str, hint: str) -> None:
+    api_version, kind = identity.split()
+    text = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+    result = canary("validate", "-", "-o", "json", stdin=text.encode())
+    (document,) = json.loads(result.out)["documents"]
+    (finding,) = document["findings"]
+    assert (1, False, "admission") == (result.code, document["valid"], finding["rule"])
+    assert (f'no matches for kind "{kind}" in version "{api_version}"', hint) == (
+        finding["message"],
+        finding["hint"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("identity", "release", "code", "says"),
+    [
+        ("storage.k8s.io/v1 VolumeAttributesClass", "1.33", 1, "Kubernetes v1.34 has it"),
+        ("apiextensions.k8s.io/v1 CustomResourceDefinition", "1.37", 0, "Kubernetes v1.37 has it"),
+        ("resource.k8s.io/v1beta1 ResourceClaim", "1.37", 0, "Kubernetes v1.37 has it"),
+        ("flowcontrol.apiserver.k8s.io/v1beta3 FlowSchema", "1.31", 0, "Kubernetes v1.31 has it"),
+        ("metrics.k8s.io/v1 PodMetrics", "1.37", 0, "--crds FILE names"),
+    ],
+)
+def test_what_a_release_has_is_that_releases(
+    canary: Canary, identity: str, release: str, code: int, says: str
+) -> None:
+    api_version, kind = identity.split()
+    text = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+    result = canary("validate", "-", "--kubernetes", release, stdin=text.encode())
+    assert code == result.code
+    assert says in result.out
+    assert (", 1 not checked (" in result.out) is (code == 0)
+
+
+def test_a_list_of_a_kind_is_its_items(canary: Canary) -> None:
+    text = """\
+apiVersion: v1
+kind: ConfigMapList
+items:
+- metadata: {name: a}
+- metadata: {name: A}
+"""
+    result = canary("validate", "-", stdin=text.encode())
+    assert 1 == result.code
+    assert "standard input:5:14: error ConfigMap A: metadata.name: Invalid value" in result.out
+    assert "2 documents, 1 error" in result.out
+
+
+def test_the_versions_of_the_crds_that_were_given_are_named(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "crd.yaml").write_text(CRD.replace("RULE", "true"))
+    newer = WIDGET.replace("example.com/v1\n", "example.com/v2\n").encode()
+    result = canary("validate", "-", "--crds", tmp_path / "crd.yaml", stdin=newer)
+    assert 1 == result.code
+    assert 'no matches for kind "Widget" in version "example.com/v2"' in result.out
+    assert "the CustomResourceDefinition of --crds serves example.com/v1\n" in result.out
+    typo = WIDGET.replace("kind: Widget", "kind: Wigdet").encode()
+    result = canary("validate", "-", "--crds", tmp_path / "crd.yaml", stdin=typo)
+    assert 0 == result.code
+    assert "--crds has no CustomResourceDefinition of it; did you mean Widget?" in result.out
+
+
 def test_from_cluster_reads_the_crds_own_annotations(
     canary: Canary, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -481,3 +582,76 @@ def test_an_object_read_from_a_cluster_is_judged_as_one_to_be_updated(canary: Ca
     assert (1, True) == (new.code, "metadata.resourceVersion: should not be set" in new.out)
     read = canary("validate", "-", stdin=(text % ", uid: 0d5a1a3c-1b1b-4c1c-8d1d-1e1e1e1e1e1e").encode())
     assert 0 == read.code
+
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: both, namespace: production}
+spec:
+  maxReplicas: 9
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: my-app-stable}
+"""
+
+
+def test_a_canary_file_is_judged_together_with_the_manifests_beside_it(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpa.yaml").write_text(HPA)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    assert 0 == canary("render", "--all", "-o", "dir=rendered").code
+    assert "0 errors, 0 warnings" in canary("validate", "hpa.yaml").out
+    rendered = canary("validate", "rendered/current", "hpa.yaml").out
+    whole = canary("validate", "canary.yaml", "hpa.yaml").out
+    for out in (rendered, whole):
+        assert "[replicas-and-hpa]" in out
+    assert "(in `before`, `deploy`" in whole
+    budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: production}\n"
+    (tmp_path / "hpa.yaml").write_text(f"{budget}spec: {{selector: {{matchLabels: {{app: my-app}}}}}}\n")
+    (split,) = (tmp_path / "rendered/phases").glob("*-header-only")
+    for name in (split, "canary.yaml"):
+        out = canary("validate", name, "hpa.yaml").out
+        assert "hpa.yaml:4:" in out
+        assert "[pdb-catches-both]" in out
+
+
+def test_the_folders_of_phases_are_sets_of_their_own(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    assert 0 == canary("render", "--all", "-o", "dir=rendered").code
+    result = canary("validate", "rendered", "canary.yaml")
+    assert (0, True) == (result.code, " 0 errors, 0 warnings" in result.out), result.out
+    for file in list((tmp_path / "rendered/current").glob("*deployment*")):
+        (tmp_path / "rendered/current" / f"again-{file.name}").write_text(file.read_text())
+    assert "[same-object-twice]" in canary("validate", "rendered").out
+
+
+def test_the_same_object_twice_is_an_error_at_the_second(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text(GOOD.replace("/a", "/b"))
+    result = canary("validate", tmp_path)
+    assert 1 == result.code
+    assert (
+        f"{tmp_path}/b.yaml:4:3: error HTTPRoute web/shop: metadata.name: the same object as in {tmp_path}/a.yaml:4:3"
+        in result.out
+    )
+    assert 0 == canary("validate", tmp_path, "--ignore", "same-object-twice").code
+    other = GOOD.replace("namespace: web", "namespace: other")
+    (tmp_path / "b.yaml").write_text(other)
+    assert 0 == canary("validate", tmp_path).code
+
+
+def test_a_file_that_is_given_twice_is_judged_once(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    result = canary("validate", tmp_path / "a.yaml", tmp_path)
+    assert (0, True) == (result.code, result.out.startswith("1 document, "))
+
+
+def test_canary_files_are_judged_together(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SEED.read_text())
+    (tmp_path / "b.yaml").write_text(SEED.read_text().replace("name: my-app\n", "name: other\n"))
+    assert "0 errors, 0 warnings" in canary("validate", tmp_path / "a.yaml").out
+    assert "[duplicate-match]" in canary("validate", tmp_path).out

@@ -106,3 +106,51 @@ def test_no_input_breaks_the_reader(data: bytes) -> None:
         yamltext.read(data.decode("utf-8", "replace"), "f.yaml")
     except Refused as refused:
         assert refused.findings
+
+
+LONG = "k" * 2000
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.yaml", "standard input"])
+def test_json_may_have_keys_that_no_yaml_parser_takes(name: str) -> None:
+    text = f'\n{{"kind": "ConfigMap",\n "data": {{"{LONG}": "1"}}}}'
+    (document,) = yamltext.read(text, name)
+    assert {"kind": "ConfigMap", "data": {LONG: "1"}} == document.value
+    assert (3, 11) == (document.where(("data", LONG)).line, document.where(("data", LONG)).column)
+
+
+def test_json_is_what_json_says() -> None:
+    text = r'{"a": "\ud83d\ude00\/", "b": [1, 1.0, -2.5, 1e3, true, null], "c": "on", "<<": {"d": "1"}}'
+    (document,) = yamltext.read(text, "a.json")
+    assert {**json.loads(text), "b": [1, 1, -2.5, 1000, True, None]} == document.value
+
+
+def test_a_key_that_json_repeats_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        yamltext.read('{"a": 1,\n "a": 2}', "a.json")
+    (finding,) = refused.value.findings
+    assert ("`a` stands here again; it was already given in line 1", 2, 2) == (
+        finding.message,
+        finding.where.line,
+        finding.where.column,
+    )
+
+
+def test_what_only_begins_like_json_is_yaml() -> None:
+    assert {"a": "b"} == yamltext.read("{a: b}", "a.json")[0].value
+    assert [{"a": 1}, {"b": 2}] == [one.value for one in yamltext.read('{"a": 1}\n---\n{"b": 2}\n', "-")]
+    with pytest.raises(Refused, match="not YAML"):
+        yamltext.read('{"a": ' * 500 + "1" + "}" * 500, "a.json")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
+        lambda one: st.lists(one) | st.dictionaries(st.text(), one),
+        max_leaves=8,
+    )
+)
+def test_every_json_value_is_read_as_it_is(value: object) -> None:
+    for indent in (None, 2):
+        text = json.dumps({"a": value}, indent=indent)
+        assert {"a": value} == yamltext.read(text, "a.json")[0].value

@@ -157,11 +157,10 @@ def _fitting(schema: Schema, file: str, value: Any) -> Schema:
 
 
 @functools.cache
-def definitions(kubernetes: str) -> dict[str, Schema]:
-    """The definitions of a Kubernetes release, by name, without references."""
-    name = f"kubernetes/{kubernetes}/definitions.json"
-    made = _Whole()
-    return {key: made.of(one, name) for key, one in load(name)["definitions"].items()}
+def definition(kubernetes: str, name: str) -> Schema:
+    """A definition of a Kubernetes release that a canary may need, without references."""
+    file = f"kubernetes/{kubernetes}/definitions.json"
+    return _Whole().of(load(file)["definitions"][name], file)
 
 
 class _Whole:

@@ -53,7 +53,10 @@ PATH_SEGMENT_WORDS = "may not be '.' or '..', and may not contain '/' or '%'"
 def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Complaint]:
     """Everything that the server holds against `document["metadata"]`, whose types are right already."""
     metadata: dict[str, Any] = document.get("metadata") or {}
-    yield from _name(metadata, _check_of(document.get("kind", ""), target))
+    if kind.custom:
+        yield from _name(metadata, subdomain)
+    elif document["kind"] not in NAMED_BY_SERVER or metadata.get("name") or metadata.get("generateName"):
+        yield from _name(metadata, _check_of(document["kind"], target))
     yield from _namespace(metadata, kind)
     yield from _labels(metadata.get("labels") or {})
     yield from annotation_complaints(("metadata", "annotations"), metadata.get("annotations") or {})
@@ -152,10 +155,18 @@ def shown(value: Any) -> str:
 NAMES: dict[str, Check] = {
     "Service": label_1035,
     "Namespace": label,
+    "Binding": path_segment,
+    "CSIDriver": lambda text: subdomain(text.lower()),
+    "ClusterRole": path_segment,
+    "ClusterRoleBinding": path_segment,
+    "Event": path_segment,
+    "IPAddress": path_segment,
     "PodDisruptionBudget": path_segment,
     "Role": path_segment,
     "RoleBinding": path_segment,
 }
+# pkg/registry/core/limitrange/strategy.go gives one without a name a UUID
+NAMED_BY_SERVER = ("LimitRange",)
 
 
 def _too_long(text: str, limit: int) -> str | None:

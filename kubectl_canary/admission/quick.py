@@ -16,7 +16,8 @@ from kubectl_canary.admission.catalog import Schema
 SILENT = frozenset({
     "$schema", "$id", "title", "description", "examples", "default", "definitions",
     "x-kubernetes-group-version-kind", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
-    "x-kubernetes-map-type", "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-map-type", "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy",
+    "x-kubernetes-preserve-unknown-fields",
 })  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def judge(document: Any, target: Target) -> list[Finding] | None:
         return [Finding(ADMISSION, "error", (), problem)]
     kind = target.find(document["apiVersion"], document["kind"])
     if kind is None:
-        return _unknown_kind(document)
+        return _unknown_kind(document, target)
     return [
         Finding(ADMISSION, "error", path, message, hint=_hint(document, path, message, target))
         for path, message in _complaints(document, kind, target)
@@ -71,13 +71,13 @@ def identity_problem(document: Any) -> str | None:
     return None
 
 
-def _unknown_kind(document: dict[str, Any]) -> list[Finding] | None:
-    api_version, kind = document["apiVersion"], document["kind"]
-    if api_version.rpartition("/")[0] not in catalog.GATEWAY_GROUPS:
+def _unknown_kind(document: dict[str, Any], target: Target) -> list[Finding] | None:
+    from kubectl_canary.admission import unserved
+
+    problem = unserved.problem(document["apiVersion"], document["kind"], target)
+    if problem is None:
         return None
-    served = catalog.since(api_version, kind)
-    message = f'no matches for kind "{kind}" in version "{api_version}"'
-    hint = f"{served[0]} to {served[-1]} serve it" if served else "no release of the Gateway API serves it"
+    message, hint = problem
     return [Finding(ADMISSION, "error", ("kind",), message, hint=hint)]
 
 
@@ -104,7 +104,7 @@ def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     given = document.get("metadata")
     if given is None:
         given = {}
-    schema = catalog.definitions(target.kubernetes)[OBJECT_META]
+    schema = catalog.definition(target.kubernetes, OBJECT_META)
     unknown: list[Path] = []
     value = prepare.prepared(given, schema, unknown, ("metadata",))
     for path in unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
 
 MAX_BYTES = 3_000_000
+PHASES = ("current", "phases", "rollback", "ways-back")
 MANIFESTS = (".yaml", ".yml", ".json")
 
 
@@ -31,16 +33,34 @@ def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
 
 
-def manifests_below(folder: str) -> list[str]:
+def manifests_below(name: str) -> list[str]:
     """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
-    root = Path(folder)
+    root = Path(name)
     try:
         found = sorted(path for path in root.rglob("*") if path.suffix in MANIFESTS and path.is_file())
     except OSError as error:
-        raise WorldError(f"cannot read {folder}: {error.strerror}") from None
+        raise WorldError(f"cannot read {name}: {error.strerror}") from None
     return [
         str(path) for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)
     ]
+
+
+def real(name: str) -> str:
+    """What is the same for all names of a file."""
+    return name if name == "-" else os.path.realpath(name)
+
+
+def phase_folder(name: str) -> str:
+    """The folder of a phase or way back that a file lies in, below an output folder of ours; empty where in none."""
+    if name == "-":
+        return ""
+    from kubectl_canary.outside import folder  # it imports what only writing needs
+
+    file = Path.cwd() / name
+    for out in file.parents[1:]:
+        if (out / folder.LIST).is_file() and file.relative_to(out).parts[0] in PHASES:
+            return str(file.parent)
+    return ""
 
 
 def is_folder(name: str) -> bool:

@@ -14,25 +14,26 @@ from typing import Any
 from kubectl_canary.admission.builtin.words import Complaint
 
 MODULES = {
-    "ConfigMap": "data",
-    "Namespace": "data",
-    "Secret": "data",
-    "DaemonSet": "workloads",
-    "Deployment": "workloads",
-    "StatefulSet": "workloads",
-    "EndpointSlice": "network",
-    "NetworkPolicy": "network",
-    "Service": "services",
-    "HorizontalPodAutoscaler": "scaling",
-    "PodDisruptionBudget": "scaling",
-    "Role": "access",
-    "RoleBinding": "access",
+    "v1 ConfigMap": "data",
+    "v1 Namespace": "data",
+    "v1 Secret": "data",
+    "apps/v1 DaemonSet": "workloads",
+    "apps/v1 Deployment": "workloads",
+    "apps/v1 StatefulSet": "workloads",
+    "discovery.k8s.io/v1 EndpointSlice": "network",
+    "networking.k8s.io/v1 NetworkPolicy": "network",
+    "v1 Service": "services",
+    "autoscaling/v2 HorizontalPodAutoscaler": "scaling",
+    "policy/v1 PodDisruptionBudget": "scaling",
+    "rbac.authorization.k8s.io/v1 Role": "access",
+    "rbac.authorization.k8s.io/v1 RoleBinding": "access",
 }
 
 
 def complaints(document: dict[str, Any]) -> Iterator[Complaint]:
     """The path and the message of everything that the server's code holds against a document of a built-in kind."""
     kind = document["kind"]
-    if kind in MODULES:
-        module = importlib.import_module(f"{__name__}.{MODULES[kind]}")
+    name = MODULES.get(f"{document['apiVersion']} {kind}")
+    if name is not None:
+        module = importlib.import_module(f"{__name__}.{name}")
         yield from module.CHECKS[kind](document)
