@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_canary import steps
-from kubectl_canary.admission import catalog, formats, quick
+from kubectl_canary.admission import builtin, catalog, formats, quick
 from kubectl_canary.admission.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
@@ -85,7 +85,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Canary:
-    """A release as its file describes it; without `canary`, the steady state between releases."""
+    """A release as its file describes it; without `canary`, the steady state between releases.
+
+    `deployment` holds what both Deployments have beside pods and replicas, such as `strategy`.
+    """
 
     name: str
     namespace: str | None
@@ -103,6 +106,7 @@ class Canary:
     steps: tuple[Step, ...]
     phase: str | None
     target: Target = field(default_factory=Target)
+    deployment: dict[str, Any] = field(default_factory=dict)
 
 
 def parse(sources: Sources, namespace: str | None = None) -> Canary:
@@ -158,6 +162,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _name_findings(value)
     yield from _image_findings(value)
     yield from _container_findings(value)
+    yield from _deployment_findings(_get(value, "spec", "deployment"))
     yield from _route_findings(value)
     for path in (("metadata",), ("spec", "podMetadata")):
         yield from _label_findings(_get(value, *path), path)
@@ -219,6 +224,23 @@ def _container_findings(value: Any) -> Iterator[Finding]:
         and not _get(value, "spec", "service", "targetPort")
     ):
         yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
+
+
+def _deployment_findings(own: Any) -> Iterator[Finding]:
+    """What the server's code holds against the fields, at their place in this file."""
+    if not isinstance(own, dict) or not own or not _fits({"spec": {"deployment": own}}):
+        return
+    template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}}
+    spec = {**own, "selector": {"matchLabels": {"app": "app"}}, "template": template}
+    for path, message in builtin.complaints({"kind": "Deployment", "spec": spec}):
+        if path[1] in own:
+            yield _error(("spec", "deployment", *path[1:]), message)
+
+
+def _fits(part: dict[str, Any]) -> bool:
+    """Whether a part of `spec` has the shape that its schema asks for."""
+    schema = catalog.fitting(catalog.CANARY, part)["properties"]["spec"]
+    return quick.accepts(part["spec"], {**schema, "required": []})
 
 
 def _route_findings(value: Any) -> Iterator[Finding]:
@@ -301,6 +323,7 @@ def _build(value: dict[str, Any]) -> Canary:
         else steps.default(testers is not None),
         phase=spec.get("phase"),
         target=_target(spec.get("gatewayAPI", {})),
+        deployment=spec.get("deployment", {}),
     )
 
 

@@ -118,11 +118,13 @@ def _deployment(canary: Canary, track: str, image: str, replicas: int) -> Planne
         "pod_annotations": dict(canary.pod_annotations),
         "containers": [container, *canary.pod.get("containers", [])],
         "pod": {key: value for key, value in canary.pod.items() if key != "containers"},
+        "deployment": canary.deployment,
     }
     main = {key: container[key] for key in ("name", "image", "ports") if key in container}
     facts = {
         **_identity("apps/v1", "Deployment", names),
         "spec": {
+            **canary.deployment,
             "replicas": replicas,
             "selector": {"matchLabels": selector},
             "template": {"metadata": {"labels": selector}, "spec": {"containers": [main]}},

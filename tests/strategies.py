@@ -81,6 +81,7 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "canary": {"tag": draw(TAG)},
         "container": draw(containers()),
         "service": draw(st.fixed_dictionaries({}, optional={"port": PORT})),
+        "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
         "route": draw(route),
         "testers": {"header": "x-tester", "value": "yes"} if testers else False,
         "phases": draw(phases(testers)),

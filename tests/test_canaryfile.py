@@ -219,6 +219,26 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "add spec.canary.tag or --canary-tag, the version to release"
         ],
     ),
+    "how pods are changed": (
+        [
+            (
+                "  route:",
+                "  deployment: {strategy: {type: OnDelete}, minReadySeconds: -1, maxSurge: 1}\n  route:",
+            )
+        ],
+        [
+            "canary.yaml:9:65: spec.deployment.maxSurge: unknown key; known are `minReadySeconds`, "
+            "`progressDeadlineSeconds`, `revisionHistoryLimit`, `strategy`",
+        ],
+    ),
+    "how pods cannot be changed": (
+        [("  route:", "  deployment: {strategy: {type: OnDelete}, minReadySeconds: -1}\n  route:")],
+        [
+            'canary.yaml:9:33: spec.deployment.strategy.type: Unsupported value: "OnDelete": supported values: '
+            '"Recreate", "RollingUpdate"',
+            "canary.yaml:9:61: spec.deployment.minReadySeconds: Invalid value: -1: must be greater than or equal to 0",
+        ],
+    ),
     "not YAML": ([("  image:", "   image:")], ["canary.yaml:6:3: did not find expected key"]),
     "a tab": ([("  image:", "\timage:")], ["canary.yaml:5:1: found character that cannot start any token"]),
     "a list": ([(VALID, "- a\n")], ["canary.yaml:1:1: expected a mapping"]),

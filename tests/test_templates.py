@@ -82,6 +82,16 @@ CHANGES = {
 }  # fmt: skip
 
 
+def test_a_template_cannot_leave_out_how_pods_are_changed(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    override(tmp_path, "deployment.yaml.j2", "  {{ deployment | yaml }}\n", "")
+    setting = ("--set", "spec.deployment.minReadySeconds=5")
+    result = canary("render", "-f", SEED, *setting, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert "spec.minReadySeconds: Deployment my-app-stable: missing, planned is 5" in result.err
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_template_cannot_change_the_plan(canary: Callable[..., Result], tmp_path: Path, name: str) -> None:
     template, old, new, message = CHANGES[name]
