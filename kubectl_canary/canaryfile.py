@@ -26,6 +26,12 @@ TOOLS_PREFIXES = (
     "postrenderer.helm.sh/",
 )
 TRACK_LABELS = ("app", "version")
+LABELLED: tuple[Path, ...] = (
+    ("metadata",),
+    ("spec", "podMetadata"),
+    ("spec", "route"),
+    ("spec", "service"),
+)
 MOST_MATCHES = 64
 LONGEST_NAME = 63 - len("-canary")
 
@@ -71,6 +77,8 @@ class Service:
     target_port: int | str
     port_name: str | None = None
     app_protocol: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class Route:
     gateway: GatewayRef
     hostnames: tuple[str, ...] = ()
     rule: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def _located(finding: Finding, sources: Sources) -> Finding:
 # --- what a schema cannot say ---------------------------------------------------
 
 
-def _get(value: Any, *path: str) -> Any:
+def _get(value: Any, *path: str | int) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
@@ -164,7 +174,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _container_findings(value)
     yield from _deployment_findings(_get(value, "spec", "deployment"))
     yield from _route_findings(value)
-    for path in (("metadata",), ("spec", "podMetadata")):
+    for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
     if isinstance(phases, list):
@@ -342,7 +352,14 @@ def _testers(own: Any) -> Testers | None:
 def _service(own: dict[str, Any], container: dict[str, Any]) -> Service:
     ports: Sequence[dict[str, Any]] = container.get("ports") or [{"containerPort": container.get("port")}]
     target = own.get("targetPort", container.get("port") or ports[0]["containerPort"])
-    return Service(own.get("port", 80), target, own.get("portName"), own.get("appProtocol"))
+    return Service(
+        port=own.get("port", 80),
+        target_port=target,
+        port_name=own.get("portName"),
+        app_protocol=own.get("appProtocol"),
+        labels=own.get("labels", {}),
+        annotations=own.get("annotations", {}),
+    )
 
 
 def _route(own: dict[str, Any], name: str) -> Route:
@@ -358,4 +375,6 @@ def _route(own: dict[str, Any], name: str) -> Route:
         ),
         hostnames=tuple(own.get("hostnames", ())),
         rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},
+        labels=own.get("labels", {}),
+        annotations=own.get("annotations", {}),
     )

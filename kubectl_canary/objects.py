@@ -12,7 +12,7 @@ from typing import Any
 from kubectl_canary import routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
-from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary
+from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary, Route, Service
 from kubectl_canary.groups import GROUPS
 from kubectl_canary.plan import Phase
 
@@ -76,12 +76,15 @@ def removed(canary: Canary, start: Phase | None, phase: Phase) -> list[Planned]:
     return [one for one in reversed(planned(canary, start)) if one.key not in kept]
 
 
-def _metadata(canary: Canary, name: str, labels: dict[str, str]) -> dict[str, Any]:
+def _metadata(
+    canary: Canary, name: str, labels: dict[str, str], own: Service | Route | None = None
+) -> dict[str, Any]:
+    """Metadata for the templates; `own` has the labels and annotations of this kind of object alone."""
     return {
         "name": name,
         "namespace": canary.namespace,
-        "labels": {**labels, OWN_LABEL: "kubectl-canary", **canary.labels},
-        "annotations": dict(canary.annotations),
+        "labels": {**labels, OWN_LABEL: "kubectl-canary", **canary.labels, **(own.labels if own else {})},
+        "annotations": {**canary.annotations, **(own.annotations if own else {})},
     }
 
 
@@ -102,7 +105,8 @@ def _service(canary: Canary, track: str) -> Planned:
         "targetPort": canary.service.target_port,
     }
     ports = [{key: value for key, value in port.items() if value is not None}]
-    names = {**_metadata(canary, f"{canary.name}-{track}", selector), "selector": selector, "ports": ports}
+    metadata = _metadata(canary, f"{canary.name}-{track}", selector, canary.service)
+    names = {**metadata, "selector": selector, "ports": ports}
     facts = {**_identity("v1", "Service", names), "spec": {"selector": selector, "ports": ports}}
     return Planned("services", "service.yaml.j2", "v1", "Service", names, facts)
 
@@ -176,7 +180,7 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
 
 
 def _route(canary: Canary, phase: Phase) -> Planned:
-    names = _metadata(canary, canary.route.name, {"app": canary.name})
+    names = _metadata(canary, canary.route.name, {"app": canary.name}, canary.route)
     # in every phase, so that a patch that adds the phase finds a map to add it to
     names["annotations"][GOVERNED_ANNOTATION] = GOVERNED_RULE
     if phase.traffic.phase is not None:

@@ -196,6 +196,26 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "at most 63 letters, digits, `-`, `_` and `.`",
         ],
     ),
+    "labels and annotations of the route and the Services": (
+        [
+            (
+                "{gateway:",
+                "{labels: {version: x, a: 'b c'}, annotations: {kubectl-canary/phase: 5%, d: 1}, gateway:",
+            ),
+            ("  phase:", "  service: {labels: {app: x}, annotations: {'é': e}}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:29: spec.route.labels.version: `version` is set by kubectl canary; leave it out",
+            "canary.yaml:9:35: spec.route.labels.a: `b c` is not a label's value: "
+            "at most 63 letters, digits, `-`, `_` and `.`",
+            "canary.yaml:9:79: spec.route.annotations.kubectl-canary/phase: `kubectl-canary/phase` is set by "
+            "kubectl canary; leave it out",
+            'canary.yaml:9:86: spec.route.annotations.d: `1` is an integer in YAML, and a string is expected; write "1"',
+            "canary.yaml:10:27: spec.service.labels.app: `app` is set by kubectl canary; leave it out",
+            "canary.yaml:10:50: spec.service.annotations.é: `é` is not a key's name: "
+            "1 to 63 letters, digits, `-`, `_` and `.`",
+        ],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
