@@ -33,6 +33,8 @@ LABELLED: tuple[Path, ...] = (
     ("spec", "service"),
 )
 MOST_MATCHES = 64
+MAIN_PORT = 80
+MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
 LONGEST_NAME = 63 - len("-canary")
 
 
@@ -71,7 +73,7 @@ class GatewayRef:
 
 @dataclass(frozen=True)
 class Service:
-    """The port of both Services."""
+    """The main port of both Services, which the route sends to; `more` are further ones, as in a ServiceSpec."""
 
     port: int
     target_port: int | str
@@ -79,6 +81,7 @@ class Service:
     app_protocol: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
+    more: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _name_findings(value)
     yield from _image_findings(value)
     yield from _container_findings(value)
+    yield from _port_findings(_get(value, "spec", "service"))
     yield from _deployment_findings(_get(value, "spec", "deployment"))
     yield from _route_findings(value)
     for path in LABELLED:
@@ -234,6 +238,32 @@ def _container_findings(value: Any) -> Iterator[Finding]:
         and not _get(value, "spec", "service", "targetPort")
     ):
         yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
+
+
+def _port_findings(service: Any) -> Iterator[Finding]:
+    """Names and numbers that stand twice among the ports of a Service."""
+    ports = _get(service, "ports")
+    main = {
+        "name": _get(service, "portName") or MAIN_PORT_NAME,
+        "port": _get(service, "port") or MAIN_PORT,
+    }
+    holders = dict.fromkeys(_port_keys(main), "the main port")
+    for index, port in enumerate(ports if isinstance(ports, list) else ()):
+        for key in _port_keys(port):
+            field_name, text = key
+            if key in holders:
+                message = f"`{text}` is the {field_name} of {holders[key]} already; give this one another"
+                cure = ", or the main port by `portName`" if text == MAIN_PORT_NAME else ""
+                yield _error(("spec", "service", "ports", index, field_name), message + cure)
+            holders.setdefault(key, f"ports[{index}]")
+
+
+def _port_keys(port: Any) -> list[tuple[str, str]]:
+    """What no other port of the Service may have: the name, and the number with the protocol."""
+    protocol = _get(port, "protocol") or "TCP"
+    keys = {"name": _get(port, "name"), "port": _get(port, "port")}
+    suffix = {"name": "", "port": f"/{protocol}"}
+    return [(key, f"{text}{suffix[key]}") for key, text in keys.items() if isinstance(text, str | int)]
 
 
 def _deployment_findings(own: Any) -> Iterator[Finding]:
@@ -353,12 +383,13 @@ def _service(own: dict[str, Any], container: dict[str, Any]) -> Service:
     ports: Sequence[dict[str, Any]] = container.get("ports") or [{"containerPort": container.get("port")}]
     target = own.get("targetPort", container.get("port") or ports[0]["containerPort"])
     return Service(
-        port=own.get("port", 80),
+        port=own.get("port", MAIN_PORT),
         target_port=target,
-        port_name=own.get("portName"),
+        port_name=own.get("portName", MAIN_PORT_NAME if "ports" in own else None),
         app_protocol=own.get("appProtocol"),
         labels=own.get("labels", {}),
         annotations=own.get("annotations", {}),
+        more=tuple(own.get("ports", ())),
     )
 
 

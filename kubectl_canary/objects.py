@@ -97,18 +97,26 @@ def _identity(api_version: str, kind: str, names: dict[str, Any]) -> dict[str, A
 
 def _service(canary: Canary, track: str) -> Planned:
     selector = {"app": canary.name, "version": track}
-    port: dict[str, Any] = {
-        "name": canary.service.port_name,
-        "protocol": "TCP",
-        "appProtocol": canary.service.app_protocol,
-        "port": canary.service.port,
-        "targetPort": canary.service.target_port,
-    }
-    ports = [{key: value for key, value in port.items() if value is not None}]
+    ports = _ports(canary.service)
     metadata = _metadata(canary, f"{canary.name}-{track}", selector, canary.service)
     names = {**metadata, "selector": selector, "ports": ports}
     facts = {**_identity("v1", "Service", names), "spec": {"selector": selector, "ports": ports}}
     return Planned("services", "service.yaml.j2", "v1", "Service", names, facts)
+
+
+def _ports(service: Service) -> list[dict[str, Any]]:
+    main: dict[str, Any] = {
+        "name": service.port_name,
+        "protocol": "TCP",
+        "appProtocol": service.app_protocol,
+        "port": service.port,
+        "targetPort": service.target_port,
+    }
+    more = [
+        {key: {"protocol": "TCP", "targetPort": port["port"], **port}.get(key) for key in main}
+        for port in service.more
+    ]
+    return [{key: value for key, value in port.items() if value is not None} for port in (main, *more)]
 
 
 def _deployment(canary: Canary, track: str, image: str, replicas: int) -> Planned:

@@ -62,6 +62,17 @@ MATCHES = st.lists(
 )
 
 
+PORTS = st.lists(
+    st.fixed_dictionaries(
+        {"name": LABEL, "port": st.integers(1, 8000)},
+        optional={"protocol": st.sampled_from(["TCP", "UDP"]), "targetPort": PORT},
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=(lambda port: port["name"], lambda port: port["port"]),
+).filter(lambda ports: all(port["name"] != "http" and port["port"] != 80 for port in ports))
+
+
 @st.composite
 def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     """A release in the middle of anything."""
@@ -80,7 +91,7 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "stable": {"tag": draw(TAG), "replicas": draw(st.integers(1, 1000))},
         "canary": {"tag": draw(TAG)},
         "container": draw(containers()),
-        "service": draw(st.fixed_dictionaries({}, optional={"port": PORT})),
+        "service": draw(st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})),
         "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
         "route": draw(route),
         "testers": {"header": "x-tester", "value": "yes"} if testers else False,

@@ -216,6 +216,33 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "1 to 63 letters, digits, `-`, `_` and `.`",
         ],
     ),
+    "further ports of the Services": (
+        [
+            (
+                "  phase:",
+                "  service:\n    ports:\n      - {port: 9090}\n      - {name: http, port: 80}\n"
+                "      - {name: m, port: 81, protocol: UPD}\n      - {name: M, port: 0, targetPort: 70000}\n"
+                "      - {name: q, port: 80, protocol: UDP}\n      - {name: q, port: 80, protocol: UDP}\n  phase:",
+            ),
+        ],
+        [
+            "canary.yaml:12:9: spec.service.ports[0].name: missing",
+            "canary.yaml:13:16: spec.service.ports[1].name: `http` is the name of the main port alrea"
+            "dy; give this one another, or the main port by `portName`",
+            "canary.yaml:13:28: spec.service.ports[1].port: `80/TCP` is the port of the main port alr"
+            "eady; give this one another",
+            "canary.yaml:14:39: spec.service.ports[2].protocol: found `UPD` (a string), expected `TCP"
+            "` or `UDP` or `SCTP`; did you mean `UDP`?",
+            "canary.yaml:15:16: spec.service.ports[3].name: `M` is not a DNS label: `M` is not allowe"
+            "d; write it in lower case",
+            "canary.yaml:15:25: spec.service.ports[3].port: `0` is out of range; allowed is 1 to 65535",
+            "canary.yaml:15:40: spec.service.ports[3].targetPort: 70000 is not a port; allowed are 1 to 65535",
+            "canary.yaml:17:16: spec.service.ports[5].name: `q` is the name of ports[4] already; give"
+            " this one another",
+            "canary.yaml:17:25: spec.service.ports[5].port: `80/UDP` is the port of ports[4] already;"
+            " give this one another",
+        ],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
