@@ -32,6 +32,8 @@ LABELLED: tuple[Path, ...] = (
     ("spec", "route"),
     ("spec", "service"),
 )
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+CHANNEL = ("spec", "gatewayAPI", "channel")
 MOST_MATCHES = 64
 MAIN_PORT = 80
 MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
@@ -86,7 +88,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Route:
-    """The HTTPRoute; `rule` holds the user's matches, filters and timeouts."""
+    """The HTTPRoute; `rule` holds the user's matches, filters and timeouts, `parents` parentRefs beside the Gateway."""
 
     name: str
     gateway: GatewayRef
@@ -94,6 +96,7 @@ class Route:
     rule: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
+    parents: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _port_findings(_get(value, "spec", "service"))
     yield from _deployment_findings(_get(value, "spec", "deployment"))
     yield from _route_findings(value)
+    yield from _parent_findings(value)
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
@@ -300,6 +304,38 @@ def _route_findings(value: Any) -> Iterator[Finding]:
         yield _error(("metadata", "namespace"), message)
 
 
+def _parent_findings(value: Any) -> Iterator[Finding]:
+    """Parents that stand twice, or of which not both say which listener, which the API server refuses."""
+    route, own_namespace = _get(value, "spec", "route"), _get(value, "metadata", "namespace")
+    parents = _get(route, "parents")
+    # the standard channel's rule knows no ports
+    marks = ("sectionName", "port") if _get(value, *CHANNEL) == "experimental" else ("sectionName",)
+    seen: list[tuple[Any, list[Any], str]] = []
+    for index, parent in enumerate([_get(route, "gateway"), *(parents if isinstance(parents, list) else ())]):
+        path: Path = ("spec", "route", "parents", index - 1)
+        key, section = _parent_key(parent, own_namespace), [_get(parent, mark) for mark in marks]
+        others = [(other, place) for name, other, place in seen if name == key]
+        same = next((place for other, place in others if other == section), None)
+        if same is not None and any(section):
+            yield _error(path, f"the same parent and listener as `{same}`; leave it out")
+        elif others and not all(any(known) for known in (section, *(other for other, _ in others))):
+            message = f"the same parent as `{others[0][1]}`, and not both say which listener"
+            yield _error(path, f"{message}; give both a `sectionName`, or leave this one out")
+        if _get(parent, "kind") == "Service" and _get(parent, "group") != "":
+            yield _error((*path, "kind"), 'a Service is of the core group; write `group: ""` beside it')
+        seen.append((key, section, f"parents[{index - 1}]" if index else "gateway"))
+
+
+def _parent_key(parent: Any, own_namespace: Any) -> tuple[Any, ...]:
+    group = _get(parent, "group")
+    return (
+        GATEWAY_GROUP if group is None else group,
+        _get(parent, "kind") or "Gateway",
+        _get(parent, "namespace") or own_namespace,
+        _get(parent, "name"),
+    )
+
+
 def _copy_findings(matches: Any, phases: Sequence[steps.Step]) -> Iterator[Finding]:
     """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
     known = [one for one in matches if isinstance(one, dict)] if isinstance(matches, list) else [{}]
@@ -408,4 +444,5 @@ def _route(own: dict[str, Any], name: str) -> Route:
         rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},
         labels=own.get("labels", {}),
         annotations=own.get("annotations", {}),
+        parents=tuple(own.get("parents", ())),
     )

@@ -12,12 +12,11 @@ from typing import Any
 from kubectl_canary import routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
-from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary, Route, Service
+from kubectl_canary.canaryfile import GATEWAY_GROUP, OWN_LABEL, OWN_PREFIX, Canary, Route, Service
 from kubectl_canary.groups import GROUPS
 from kubectl_canary.plan import Phase
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
-GATEWAY_GROUP = "gateway.networking.k8s.io"
 PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
@@ -201,14 +200,8 @@ def _route(canary: Canary, phase: Phase) -> Planned:
 
 
 def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
-    gateway = canary.route.gateway
-    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.name}
-    if gateway.namespace not in (None, canary.namespace):
-        parent["namespace"] = gateway.namespace
-    if gateway.listener is not None:
-        parent["sectionName"] = gateway.listener
     header = (canary.testers.header, canary.testers.value) if canary.testers else None
-    spec: dict[str, Any] = {"parentRefs": [parent]}
+    spec: dict[str, Any] = {"parentRefs": _parents(canary)}
     if canary.route.hostnames:
         spec["hostnames"] = list(canary.route.hostnames)
     governed = _governed_rule(canary)
@@ -216,6 +209,20 @@ def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:
     if not canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name"):
         rules = [{key: value for key, value in rule.items() if key != "name"} for rule in rules]
     return _defaulted(canary.target, "HTTPRoute", {**spec, "rules": rules})
+
+
+def _parents(canary: Canary) -> list[dict[str, Any]]:
+    gateway = canary.route.gateway
+    own = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": gateway.listener}
+    return [_parent(canary, parent) for parent in (own, *canary.route.parents)]
+
+
+def _parent(canary: Canary, given: dict[str, Any]) -> dict[str, Any]:
+    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", **given}
+    if parent.get("namespace") == canary.namespace:
+        parent["namespace"] = None
+    order = ("group", "kind", "name", "namespace", "sectionName", "port")
+    return {key: parent[key] for key in order if parent.get(key) is not None}
 
 
 def _governed_rule(canary: Canary) -> routes.Rule:

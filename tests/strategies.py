@@ -84,6 +84,9 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
             "matches": MATCHES,
+            "parents": st.just(
+                [{"name": "b.b", "sectionName": "b"}, {"name": "b.b", "port": 81, "sectionName": "c"}]
+            ),
         },
     )
     spec: dict[str, Any] = {

@@ -227,20 +227,46 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         ],
         [
             "canary.yaml:12:9: spec.service.ports[0].name: missing",
-            "canary.yaml:13:16: spec.service.ports[1].name: `http` is the name of the main port alrea"
-            "dy; give this one another, or the main port by `portName`",
-            "canary.yaml:13:28: spec.service.ports[1].port: `80/TCP` is the port of the main port alr"
-            "eady; give this one another",
-            "canary.yaml:14:39: spec.service.ports[2].protocol: found `UPD` (a string), expected `TCP"
-            "` or `UDP` or `SCTP`; did you mean `UDP`?",
-            "canary.yaml:15:16: spec.service.ports[3].name: `M` is not a DNS label: `M` is not allowe"
-            "d; write it in lower case",
+            "canary.yaml:13:16: spec.service.ports[1].name: `http` is the name of the main port "
+            "already; give this one another, or the main port by `portName`",
+            "canary.yaml:13:28: spec.service.ports[1].port: `80/TCP` is the port of the main port "
+            "already; give this one another",
+            "canary.yaml:14:39: spec.service.ports[2].protocol: found `UPD` (a string), expected `TCP` "
+            "or `UDP` or `SCTP`; did you mean `UDP`?",
+            "canary.yaml:15:16: spec.service.ports[3].name: `M` is not a DNS label: `M` is not allowed;"
+            " write it in lower case",
             "canary.yaml:15:25: spec.service.ports[3].port: `0` is out of range; allowed is 1 to 65535",
-            "canary.yaml:15:40: spec.service.ports[3].targetPort: 70000 is not a port; allowed are 1 to 65535",
-            "canary.yaml:17:16: spec.service.ports[5].name: `q` is the name of ports[4] already; give"
-            " this one another",
-            "canary.yaml:17:25: spec.service.ports[5].port: `80/UDP` is the port of ports[4] already;"
-            " give this one another",
+            "canary.yaml:15:40: spec.service.ports[3].targetPort: 70000 is not a port; allowed are 1 to"
+            " 65535",
+            "canary.yaml:17:16: spec.service.ports[5].name: `q` is the name of ports[4] already; give "
+            "this one another",
+            "canary.yaml:17:25: spec.service.ports[5].port: `80/UDP` is the port of ports[4] already; "
+            "give this one another",
+        ],
+    ),
+    "parents": (
+        [
+            (
+                "{gateway: {name: gw}}",
+                "\n    gateway: {name: gw}\n    parents:\n      - {name: gw, namespace: production}\n"
+                "      - {name: gw, sectionName: https}\n      - {name: b, port: 80}\n      - {name: b, port: 80}\n"
+                "      - {name: c, sectionName: x}\n      - {name: c, sectionName: x}\n      - {name: my-app, kind: Service}\n      - {nam: c, port: 0}\n",
+            ),
+        ],
+        [
+            "canary.yaml:12:9: spec.route.parents[0]: the same parent as `gateway`, and not both say "
+            "which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:13:9: spec.route.parents[1]: the same parent as `gateway`, and not both say "
+            "which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:15:9: spec.route.parents[3]: the same parent as `parents[2]`, and not both say"
+            " which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:17:9: spec.route.parents[5]: the same parent and listener as `parents[4]`; "
+            "leave it out",
+            "canary.yaml:18:30: spec.route.parents[6].kind: a Service is of the core group; write "
+            '`group: ""` beside it',
+            "canary.yaml:19:9: spec.route.parents[7].name: missing",
+            "canary.yaml:19:10: spec.route.parents[7].nam: unknown key; did you mean `name`?",
+            "canary.yaml:19:24: spec.route.parents[7].port: `0` is out of range; allowed is 1 to 65535",
         ],
     ),
     "testers": (
