@@ -34,6 +34,7 @@ LABELLED: tuple[Path, ...] = (
 )
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 CHANNEL = ("spec", "gatewayAPI", "channel")
+HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
 MOST_MATCHES = 64
 MAIN_PORT = 80
 MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
@@ -64,13 +65,26 @@ class Testers:
 
 @dataclass(frozen=True)
 class GatewayRef:
-    """The Gateway that the route attaches to; with `class_name` it is rendered too."""
+    """The Gateway that the route attaches to, by `listener` or by all; with `class_name` it is rendered too.
+
+    `tls` is the Secret of the https listener. `https_only` is None where the file does not say whether http serves the
+    application as well; with `redirect`, http leads to https.
+    """
 
     name: str
     namespace: str | None = None
     listener: str | None = None
     class_name: str | None = None
     tls: str | None = None
+    https_only: bool | None = None
+    redirect: bool = False
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """The names of the listeners that a rendered Gateway has."""
+        if not self.tls:
+            return (HTTP,)
+        return (HTTPS,) if self.https_only and not self.redirect else (HTTP, HTTPS)
 
 
 @dataclass(frozen=True)
@@ -181,6 +195,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _port_findings(_get(value, "spec", "service"))
     yield from _deployment_findings(_get(value, "spec", "deployment"))
     yield from _route_findings(value)
+    yield from _listener_findings(_get(value, "spec", "route", "gateway"))
     yield from _parent_findings(value)
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
@@ -302,6 +317,37 @@ def _route_findings(value: Any) -> Iterator[Finding]:
     if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
         message = "missing: a Gateway in another namespace must know from where it lets routes attach"
         yield _error(("metadata", "namespace"), message)
+
+
+def _listener_findings(own: Any) -> Iterator[Finding]:
+    """A listener that the rendered Gateway has not, or that has something else to do."""
+    if not isinstance(_get(own, "create"), dict):
+        return
+    path: Path = ("spec", "route", "gateway")
+    gateway, section = _gateway({"name": "", **own}), _get(own, "sectionName")
+    if _get(own, "create", "tls") is not None and not gateway.tls:
+        return  # the schema has said so
+    if gateway.redirect and not gateway.tls:
+        message = "redirects to https, and there is no https listener; name its certificate by `tls`"
+        yield _error((*path, "create", "redirect"), message)
+    elif section is not None and section not in gateway.listeners:
+        names = " and ".join(f"`{name}`" for name in gateway.listeners)
+        message = f"the Gateway that `create` renders has no listener `{section}`; it has {names}"
+        yield _error((*path, "sectionName"), message)
+    elif section == HTTP and gateway.redirect:
+        message = f"`{HTTP}` redirects to https; leave `sectionName` out, and the route attaches to `{HTTPS}`"
+        yield _error((*path, "sectionName"), message)
+
+
+def warnings(canary: Canary) -> Iterator[Finding]:
+    """What a release may have and is probably not meant."""
+    gateway = canary.route.gateway
+    is_said = gateway.https_only is not None or gateway.redirect or gateway.listener is not None
+    if gateway.class_name and gateway.tls and not is_said:
+        message = "plain http serves the application too"
+        hint = f"say `tls: {{secret: {gateway.tls}, only: true}}`, or `redirect: true` beside it"
+        path: Path = ("spec", "route", "gateway", "create", "tls")
+        yield Finding("plain-http", "warning", path, message, hint=hint)
 
 
 def _parent_findings(value: Any) -> Iterator[Finding]:
@@ -429,17 +475,23 @@ def _service(own: dict[str, Any], container: dict[str, Any]) -> Service:
     )
 
 
+def _gateway(own: dict[str, Any]) -> GatewayRef:
+    tls, redirect = _get(own, "create", "tls"), _get(own, "create", "redirect") is True
+    return GatewayRef(
+        name=own["name"],
+        namespace=own.get("namespace"),
+        listener=own.get("sectionName", HTTPS if redirect else None),
+        class_name=_get(own, "create", "className"),
+        tls=tls if isinstance(tls, str) else _get(tls, "secret"),
+        https_only=_get(tls, "only"),
+        redirect=redirect,
+    )
+
+
 def _route(own: dict[str, Any], name: str) -> Route:
-    gateway, create = own["gateway"], own["gateway"].get("create", {})
     return Route(
         name=own.get("name", f"{name}-canary-route"),
-        gateway=GatewayRef(
-            gateway["name"],
-            gateway.get("namespace"),
-            gateway.get("sectionName"),
-            create.get("className"),
-            create.get("tls"),
-        ),
+        gateway=_gateway(own["gateway"]),
         hostnames=tuple(own.get("hostnames", ())),
         rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},
         labels=own.get("labels", {}),

@@ -12,7 +12,16 @@ from typing import Any
 from kubectl_canary import routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
-from kubectl_canary.canaryfile import GATEWAY_GROUP, OWN_LABEL, OWN_PREFIX, Canary, Route, Service
+from kubectl_canary.canaryfile import (
+    GATEWAY_GROUP,
+    HTTP,
+    HTTPS,
+    OWN_LABEL,
+    OWN_PREFIX,
+    Canary,
+    Route,
+    Service,
+)
 from kubectl_canary.groups import GROUPS
 from kubectl_canary.plan import Phase
 
@@ -20,6 +29,7 @@ GATEWAY_API = "gateway.networking.k8s.io/v1"
 PHASE_ANNOTATION = f"{OWN_PREFIX}phase"
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
+REDIRECT_RULE = "redirect"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
@@ -63,6 +73,7 @@ def planned(canary: Canary, phase: Phase) -> list[Planned]:
     found = [_service(canary, track) for track, _, _ in tracks]
     found += [_deployment(canary, *track) for track in tracks]
     found += _gateway(canary)
+    found += _redirect(canary)
     route = _route(canary, phase)
     return [route, *found] if phase.route_first else [*found, route]
 
@@ -172,10 +183,12 @@ def _gateway(canary: Canary) -> Iterator[Planned]:
 
 def _listeners(canary: Canary) -> list[dict[str, Any]]:
     gateway = canary.route.gateway
-    listeners: list[dict[str, Any]] = [{"name": "http", "protocol": "HTTP", "port": 80}]
-    if gateway.tls:
-        tls = {"mode": "Terminate", "certificateRefs": [{"name": gateway.tls}]}
-        listeners.append({"name": "https", "protocol": "HTTPS", "port": 443, "tls": tls})
+    tls = {"mode": "Terminate", "certificateRefs": [{"name": gateway.tls}]}
+    known: dict[str, dict[str, Any]] = {
+        HTTP: {"name": HTTP, "protocol": "HTTP", "port": 80},
+        HTTPS: {"name": HTTPS, "protocol": "HTTPS", "port": 443, "tls": tls},
+    }
+    listeners = [known[name] for name in gateway.listeners]
     if gateway.namespace not in (None, canary.namespace):
         selector = {"matchLabels": {NAMESPACE_LABEL: canary.namespace}}
         listeners = [
@@ -186,6 +199,31 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
     return spec
 
 
+def _redirect(canary: Canary) -> Iterator[Planned]:
+    """The route that leads from http to https: of the Gateway's group, the same in every phase, without backends."""
+    gateway = canary.route.gateway
+    if not gateway.redirect:
+        return
+    parent = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": HTTP}
+    to_https = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    rule = {"name": REDIRECT_RULE, "matches": [routes.ANY_PATH], "filters": [to_https]}
+    if not canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name"):
+        del rule["name"]
+    hostnames = {"hostnames": list(canary.route.hostnames)} if canary.route.hostnames else {}
+    spec = _defaulted(
+        canary.target, "HTTPRoute", {"parentRefs": [_parent(canary, parent)], **hostnames, "rules": [rule]}
+    )
+    names = _metadata(canary, f"{canary.route.name}-redirect", {"app": canary.name})
+    yield _http_route("gateway", canary, names, spec)
+
+
+def _http_route(group: str, canary: Canary, names: dict[str, Any], spec: dict[str, Any]) -> Planned:
+    names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
+    facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
+    services = (f"{canary.name}-stable", f"{canary.name}-canary")
+    return Planned(group, "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
+
+
 def _route(canary: Canary, phase: Phase) -> Planned:
     names = _metadata(canary, canary.route.name, {"app": canary.name}, canary.route)
     # in every phase, so that a patch that adds the phase finds a map to add it to
@@ -193,10 +231,7 @@ def _route(canary: Canary, phase: Phase) -> Planned:
     if phase.traffic.phase is not None:
         names["annotations"][PHASE_ANNOTATION] = phase.traffic.phase
     spec = _route_spec(canary, phase)
-    names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
-    facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
-    services = (f"{canary.name}-stable", f"{canary.name}-canary")
-    return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
+    return _http_route("route", canary, names, spec)
 
 
 def _route_spec(canary: Canary, phase: Phase) -> dict[str, Any]:

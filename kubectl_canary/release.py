@@ -54,7 +54,8 @@ def read(source: sources.Sources, namespace: str | None = None) -> Release:
     """Plan a release from what was read. Raises Refused with every finding."""
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
-    warnings = tuple(_located(one, source) for one in (*made.version_findings(), *made.capacity_findings()))
+    findings = (*canaryfile.warnings(canary), *made.version_findings(), *made.capacity_findings())
+    warnings = tuple(_located(finding, source) for finding in findings)
     return Release(made, _declared(made, source), warnings, source.where(("spec", "phase")))
 
 

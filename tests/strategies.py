@@ -77,8 +77,13 @@ PORTS = st.lists(
 def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     """A release in the middle of anything."""
     testers = draw(st.booleans())
-    create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": LABEL})
-    gateway = st.fixed_dictionaries({"name": LABEL}, optional={"create": create, "sectionName": LABEL})
+    tls = LABEL | st.fixed_dictionaries({"secret": LABEL}, optional={"only": st.booleans()})
+    create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": tls}) | st.fixed_dictionaries(
+        {"className": LABEL, "tls": tls, "redirect": st.booleans()}
+    )
+    gateway = st.fixed_dictionaries(
+        {"name": LABEL}, optional={"create": create, "namespace": LABEL}
+    ) | st.fixed_dictionaries({"name": LABEL, "sectionName": LABEL})
     route = st.fixed_dictionaries(
         {"gateway": gateway},
         optional={

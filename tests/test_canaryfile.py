@@ -269,6 +269,69 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "canary.yaml:19:24: spec.route.parents[7].port: `0` is out of range; allowed is 1 to 65535",
         ],
     ),
+    "a listener that the rendered Gateway has not": (
+        [("{name: gw}", "{name: gw, sectionName: https, create: {className: istio}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `https`; it has `http`"
+        ],
+    ),
+    "a listener of two that is called otherwise": (
+        [("{name: gw}", "{name: gw, sectionName: web, create: {className: istio, tls: a}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `web`; it has `http` and `https`"
+        ],
+    ),
+    "a listener beside https alone": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, sectionName: http, create: {className: istio, tls: {secret: a, only: true}}}",
+            )
+        ],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `http`; it has `https`"
+        ],
+    ),
+    "the listener that redirects": (
+        [("{name: gw}", "{name: gw, sectionName: http, create: {className: istio, tls: a, redirect: true}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: `http` redirects to https; leave "
+            "`sectionName` out, and the route attaches to `https`"
+        ],
+    ),
+    "a redirect to https without a certificate": (
+        [("{name: gw}", "{name: gw, create: {className: istio, redirect: true}}")],
+        [
+            "canary.yaml:9:68: spec.route.gateway.create.redirect: redirects to https, and there is no "
+            "https listener; name its certificate by `tls`"
+        ],
+    ),
+    "certificates": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, create: {className: istio, tls: {name: A, only: 1}, redirect: on, port: 80}}",
+            )
+        ],
+        [
+            "canary.yaml:9:58: spec.route.gateway.create.tls.secret: missing",
+            "canary.yaml:9:64: spec.route.gateway.create.tls.name: unknown key; known are `secret`, `only`",
+            "canary.yaml:9:79: spec.route.gateway.create.tls.only: found `1` (an integer), expected "
+            "true or false",
+            "canary.yaml:9:97: spec.route.gateway.create.port: unknown key; known are `className`, "
+            "`tls`, `redirect`",
+        ],
+    ),
+    "a certificate's name": (
+        [("{name: gw}", "{name: gw, create: {className: istio, tls: A}}")],
+        [
+            "canary.yaml:9:63: spec.route.gateway.create.tls: `A` is not a DNS name: `A` is not "
+            "allowed; write it in lower case"
+        ],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
@@ -545,6 +608,48 @@ def test_a_release_of_what_runs_already_is_a_finding(canary: Canary, canary_yaml
         "canary.yaml:7:3: warning: spec.canary: the canary is registry.example.com/my-app:v1.0.0, as stable is: "
         "this releases nothing\n" == result.err
     )
+
+
+@pytest.mark.parametrize(
+    ("gateway", "warned"),
+    [
+        ("create: {className: istio}", False),
+        ("create: {className: istio, tls: my-tls}", True),
+        ("create: {className: istio, tls: {secret: my-tls}}", True),
+        ("create: {className: istio, tls: {secret: my-tls, only: false}}", False),
+        ("create: {className: istio, tls: {secret: my-tls, only: true}}", False),
+        ("create: {className: istio, tls: my-tls, redirect: true}", False),
+        ("create: {className: istio, tls: my-tls}, sectionName: https", False),
+    ],
+)
+def test_http_beside_https_is_a_finding_where_the_file_does_not_say_it(
+    canary: Canary, canary_yaml: Write, gateway: str, warned: bool
+) -> None:
+    canary_yaml(VALID.replace("{name: gw}", f"{{name: gw, {gateway}}}"))
+    result = canary("render")
+    assert result.code == 0
+    warning = (
+        "warning: spec.route.gateway.create.tls: plain http serves the application too; "
+        "say `tls: {secret: my-tls, only: true}`, or `redirect: true` beside it\n"
+    )
+    assert warned is (warning in result.err) is bool(result.err)
+
+
+def test_the_redirect_is_the_gateways_and_the_same_in_every_phase(canary: Canary, canary_yaml: Write) -> None:
+    gateway = "{name: gw, create: {className: istio, tls: {secret: my-tls, only: true}, redirect: true}}"
+    canary_yaml(VALID.replace("{name: gw}", gateway))
+    printed = {
+        canary("render", "--only", "gateway", "--phase", phase).out for phase in ("before", "5%", "100%")
+    }
+    assert len(printed) == 1
+    assert ["Gateway", "HTTPRoute"] == [
+        line.removeprefix("kind: ") for line in printed.pop().splitlines() if line.startswith("kind: ")
+    ]
+    assert canary("render", "--only", "route").out.count("\nkind: HTTPRoute\n") == 1
+    assert "redirect" not in canary("rollback", "--print", "--from", "5%").out
+    patched = canary("patch", "--from", "deploy", "--to", "header-only").out
+    assert '"name": "my-app-canary-route"' in patched
+    assert "redirect" not in patched
 
 
 def test_what_tools_note_on_the_file_is_not_rendered(canary: Callable[..., Result], tmp_path: Path) -> None:

@@ -82,6 +82,17 @@ CHANGES = {
 }  # fmt: skip
 
 
+def test_a_template_cannot_send_from_the_redirect_to_the_canary(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    rule = "\n    - name: more\n      backendRefs: [{name: my-app-canary, port: 80}]"
+    override(tmp_path, "httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}" + rule)
+    flags = ("--set", "spec.route.gateway.create.redirect=true", "--only", "gateway")
+    result = canary("render", "-f", SEED, *flags, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert "HTTPRoute my-app-canary-route-redirect: sends to my-app-canary" in result.err
+
+
 def test_a_template_cannot_leave_out_how_pods_are_changed(
     canary: Callable[..., Result], tmp_path: Path
 ) -> None:
