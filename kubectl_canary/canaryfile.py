@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_canary import steps
-from kubectl_canary.admission import builtin, catalog, formats, quick
+from kubectl_canary.admission import builtin, catalog, formats, prepare, quick
 from kubectl_canary.admission.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
@@ -35,6 +35,9 @@ LABELLED: tuple[Path, ...] = (
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 CHANNEL = ("spec", "gatewayAPI", "channel")
 HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
+ROUTES_API = f"{GATEWAY_GROUP}/v1"
+NEW_RULE_KEYS = ("retry", "sessionPersistence")
+RULE_KEYS = ("matches", "filters", "timeouts", *NEW_RULE_KEYS)
 MOST_MATCHES = 64
 MAIN_PORT = 80
 MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
@@ -102,7 +105,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Route:
-    """The HTTPRoute; `rule` holds the user's matches, filters and timeouts, `parents` parentRefs beside the Gateway."""
+    """The HTTPRoute; `rule` holds what the user says of the governed rule, `parents` parentRefs beside the Gateway."""
 
     name: str
     gateway: GatewayRef
@@ -197,6 +200,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _route_findings(value)
     yield from _listener_findings(_get(value, "spec", "route", "gateway"))
     yield from _parent_findings(value)
+    yield from _new_field_findings(_get(value, "spec"))
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
     phases = _get(value, "spec", "phases")
@@ -299,7 +303,11 @@ def _deployment_findings(own: Any) -> Iterator[Finding]:
 def _fits(part: dict[str, Any]) -> bool:
     """Whether a part of `spec` has the shape that its schema asks for."""
     schema = catalog.fitting(catalog.CANARY, part)["properties"]["spec"]
-    return quick.accepts(part["spec"], {**schema, "required": []})
+    if quick.accepts(part["spec"], {**schema, "required": []}):
+        return True
+    from kubectl_canary.admission.schema import validator_of
+
+    return not any(validator_of({**schema, "required": []}).iter_errors(part["spec"]))
 
 
 def _route_findings(value: Any) -> Iterator[Finding]:
@@ -380,6 +388,38 @@ def _parent_key(parent: Any, own_namespace: Any) -> tuple[Any, ...]:
         _get(parent, "namespace") or own_namespace,
         _get(parent, "name"),
     )
+
+
+def _new_field_findings(spec: Any) -> Iterator[Finding]:
+    """Fields of the governed rule that not every release of the Gateway API has, held against the target."""
+    if not isinstance(spec, dict) or not _fits({"spec": {"gatewayAPI": spec.get("gatewayAPI", {})}}):
+        return
+    target = _target(spec.get("gatewayAPI", {}))
+    for key in NEW_RULE_KEYS:
+        given = _get(spec, "route", key)
+        if not isinstance(given, dict) or not _fits(
+            {"spec": {"route": {"gateway": {"name": "a"}, key: given}}}
+        ):
+            continue
+        kind = target.find(ROUTES_API, "HTTPRoute")
+        schema = kind.schema["properties"]["spec"]["properties"]["rules"]["items"] if kind else {}
+        fields = {name: field for name, field in schema.get("properties", {}).items() if name == key}
+        rule = {"properties": fields, "additionalProperties": False}
+        unknown: list[Path] = []
+        ready = prepare.prepared({key: given}, rule, unknown)
+        for path in unknown:
+            yield _error(("spec", "route", *path), _lacking(target, path))
+        if not unknown and not quick.accepts(ready, rule):
+            from kubectl_canary.admission import explain
+
+            for path, message in explain.complaints(ready, rule):
+                yield _error(("spec", "route", *path), message)
+
+
+def _lacking(target: Target, path: Path) -> str:
+    having = catalog.having(ROUTES_API, "HTTPRoute", "spec", "rules", *map(str, path))
+    have = f"{having} have it; say by `spec.gatewayAPI` which the cluster has" if having else "leave it out"
+    return f"Gateway API {target.gateway_api} ({target.channel}) has no `{path[-1]}` here; {have}"
 
 
 def _copy_findings(matches: Any, phases: Sequence[steps.Step]) -> Iterator[Finding]:
@@ -493,7 +533,7 @@ def _route(own: dict[str, Any], name: str) -> Route:
         name=own.get("name", f"{name}-canary-route"),
         gateway=_gateway(own["gateway"]),
         hostnames=tuple(own.get("hostnames", ())),
-        rule={key: own[key] for key in ("matches", "filters", "timeouts") if key in own},
+        rule={key: own[key] for key in RULE_KEYS if key in own},
         labels=own.get("labels", {}),
         annotations=own.get("annotations", {}),
         parents=tuple(own.get("parents", ())),

@@ -270,7 +270,7 @@ def _governed_rule(canary: Canary) -> routes.Rule:
     }
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
-    rest: dict[str, Any] = {key: own[key] for key in ("filters", "timeouts") if key in own}
+    rest: dict[str, Any] = {key: field for key, field in own.items() if key != "matches"}
     return {"name": GOVERNED_RULE, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 

@@ -89,6 +89,9 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
             "matches": MATCHES,
+            "retry": st.fixed_dictionaries(
+                {}, optional={"attempts": st.integers(0, 3), "codes": st.just([503])}
+            ),
             "parents": st.just(
                 [{"name": "b.b", "sectionName": "b"}, {"name": "b.b", "port": 81, "sectionName": "c"}]
             ),

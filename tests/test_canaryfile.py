@@ -9,6 +9,7 @@ import pytest
 from conftest import SEED, Result
 
 from kubectl_canary import release
+from kubectl_canary.admission import catalog
 
 VALID = """\
 apiVersion: kubectl-canary/v1alpha1
@@ -332,6 +333,61 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "allowed; write it in lower case"
         ],
     ),
+    "session persistence in the standard channel": (
+        [("{gateway:", "{sessionPersistence: {cookie: {name: a}}, gateway:")],
+        [
+            "canary.yaml:9:31: spec.route.sessionPersistence: Gateway API v1.7 (standard) has no "
+            "`sessionPersistence` here; v1.1 to v1.7 (experimental) have it; say by `spec.gatewayAPI` "
+            "which the cluster has"
+        ],
+    ),
+    "session persistence as it was called before": (
+        [
+            ("{gateway:", "{sessionPersistence: {sessionName: a, cookieConfig: {}}, gateway:"),
+            ("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:45: spec.route.sessionPersistence.sessionName: Gateway API v1.7 "
+            "(experimental) has no `sessionName` here; v1.1 to v1.6 (experimental) have it; say by "
+            "`spec.gatewayAPI` which the cluster has",
+            "canary.yaml:9:62: spec.route.sessionPersistence.cookieConfig: Gateway API v1.7 "
+            "(experimental) has no `cookieConfig` here; v1.1 to v1.6 (experimental) have it; say by "
+            "`spec.gatewayAPI` which the cluster has",
+        ],
+    ),
+    "session persistence without what it needs": (
+        [
+            ("{gateway:", "{sessionPersistence: {cookie: {lifetimeType: Permanent}}, gateway:"),
+            ("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:31: spec.route.sessionPersistence: Invalid value: AbsoluteTimeout must be "
+            "specified when cookie lifetimeType is Permanent"
+        ],
+    ),
+    "retries that the release has not": (
+        [
+            ("{gateway:", "{retry: {attempts: 2}, gateway:"),
+            ("  phase:", "  gatewayAPI: {version: v1.6}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:18: spec.route.retry: Gateway API v1.6 (standard) has no `retry` here; v1.7 "
+            "(standard) and v1.2 to v1.7 (experimental) have it; say by `spec.gatewayAPI` which the "
+            "cluster has"
+        ],
+    ),
+    "retries": (
+        [("{gateway:", "{retry: {attempts: x, codes: [200], backof: 1s}, gateway:")],
+        [
+            "canary.yaml:9:29: spec.route.retry.attempts: found `x` (a string), expected an integer",
+            "canary.yaml:9:40: spec.route.retry.codes[0]: `200` is out of range; allowed is 400 to 599",
+            "canary.yaml:9:46: spec.route.retry.backof: unknown key; did you mean `backoff`?",
+        ],
+    ),
+    "retries of one code twice": (
+        [("{gateway:", "{retry: {codes: [503, 503]}, gateway:")],
+        ["canary.yaml:9:32: spec.route.retry.codes[1]: Duplicate value: 503"],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
@@ -607,6 +663,25 @@ def test_a_release_of_what_runs_already_is_a_finding(canary: Canary, canary_yaml
     assert (
         "canary.yaml:7:3: warning: spec.canary: the canary is registry.example.com/my-app:v1.0.0, as stable is: "
         "this releases nothing\n" == result.err
+    )
+
+
+def test_retries_and_sessions_are_the_testers_too(canary: Canary, canary_yaml: Write) -> None:
+    fields = "retry: {attempts: 2}, sessionPersistence: {cookie: {name: a}}, "
+    text = VALID.replace("{gateway:", f"{{{fields}gateway:")
+    canary_yaml(text.replace("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"))
+    rendered = canary("render", "--phase", "5%", "--only", "route").out
+    sticky = (
+        "      sessionPersistence:\n        cookie:\n          name: a\n          lifetimeType: Session\n"
+    )
+    assert rendered.count("      retry:\n        attempts: 2\n") == rendered.count(sticky) == 2
+
+
+def test_a_field_that_no_release_has_is_not_said_to_be_in_any() -> None:
+    kind = ("gateway.networking.k8s.io/v1", "HTTPRoute", "spec")
+    assert catalog.having(*kind, "rules", "nothing") == ""
+    assert (
+        catalog.having(*kind, "rules", "sessionPersistence", "sessionName") == "v1.1 to v1.6 (experimental)"
     )
 
 
