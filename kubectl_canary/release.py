@@ -46,8 +46,7 @@ def load(
             formats.dns_label(namespace)
         except ValueError as error:
             raise UsageError(f"--namespace: {error}") from None
-    tag = [f"spec.canary.tag={canary_tag}"] if canary_tag is not None else []
-    return read(sources.load(files, [*settings, *tag]), namespace)
+    return read(sources.load(files, settings, canary_tag), namespace)
 
 
 def read(source: sources.Sources, namespace: str | None = None) -> Release:
