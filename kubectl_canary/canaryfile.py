@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from kubectl_canary.findings import Finding, Path, in_order
 from kubectl_canary.sources import Sources
 from kubectl_canary.steps import Step
 
+SPELLED = re.compile(r"\((an integer|a number|true|false)\), expected ")
 OWN_LABEL = "app.kubernetes.io/managed-by"
 OWN_PREFIX = "kubectl-canary/"
 # what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
@@ -166,14 +168,41 @@ def _schema_findings(sources: Sources) -> Iterator[Finding]:
 
 
 def _with_spelling(finding: Finding, sources: Sources) -> Finding:
-    """An unquoted scalar that YAML made a number or a boolean wants quotes."""
+    """An unquoted scalar that YAML made a number or a boolean wants quotes, or the unit that is missing."""
     spelling = sources.spelling(finding.path)
-    if spelling is None or not finding.message.endswith("expected a string") or "(" not in finding.message:
+    kind = SPELLED.search(finding.message)
+    if spelling is None or kind is None:
         return finding
-    kind = finding.message.partition("(")[2].partition(")")[0]
-    return replace(
-        finding, message=f'`{spelling}` is {kind} in YAML, and a string is expected; write "{spelling}"'
+    wanted = _with_unit(finding.path, spelling)
+    if wanted is None and finding.message.endswith("expected a string"):
+        wanted = f'a string is expected; write "{spelling}"'
+    return (
+        replace(finding, message=f"`{spelling}` is {kind.group(1)} in YAML, and {wanted}")
+        if wanted
+        else finding
     )
+
+
+def _with_unit(path: Path, spelling: str) -> str | None:
+    """What to write for a number where a time or a share is expected; None for every other place."""
+    if path[:2] != ("spec", "phases") or len(path) not in (3, 4):
+        return None
+    if path[3:] == ("pause",):
+        is_whole = spelling.isascii() and spelling.isdigit()
+        cure = f"`{spelling}s` or `{spelling}m`" if is_whole else "`90s` or `10m`"
+        return f"a time is expected; write {cure}"
+    if path[3:] in ((), ("weight",), ("mirror",)):
+        return f"a share is expected; write `{_as_share(spelling)}`"
+    return None
+
+
+def _as_share(spelling: str) -> str:
+    """The number as a percentage, or one for example where it is none."""
+    try:
+        formats.percentage(f"{spelling}%")
+    except ValueError:
+        return "5%"
+    return f"{spelling}%"
 
 
 def _located(finding: Finding, sources: Sources) -> Finding:
@@ -256,7 +285,7 @@ def _container_findings(value: Any) -> Iterator[Finding]:
                 message = f"`{name}` is the application's container already; give this one another name"
                 yield _error(("spec", "pod", group, index, "name"), message)
     if (
-        not _get(container, "port")
+        _get(container, "port") is None
         and not _get(container, "ports")
         and not _get(value, "spec", "service", "targetPort")
     ):
@@ -472,7 +501,7 @@ def _build(value: dict[str, Any]) -> Canary:
             if not key.startswith(TOOLS_PREFIXES)
         },
         stable=_track(spec["stable"], repository),
-        canary=_track(spec["canary"], repository) if "canary" in spec else None,
+        canary=_track(spec["canary"], repository) if spec.get("canary") is not None else None,
         container=container,
         pod=pod,
         pod_labels=pod_metadata.get("labels", {}),

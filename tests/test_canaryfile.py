@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "canary.yaml:10:40: spec.phases[3]: `deploy` is always there; leave it out",
             "canary.yaml:10:48: spec.phases[4]: unknown phase `heder-only`; did you mean `header-only`?",
             "canary.yaml:10:60: spec.phases[5]: unknown phase `foo`; write `mirror 20%`, `header-only` or `5%`",
-            "canary.yaml:10:65: spec.phases[6]: found `7` (an integer), expected a string or a mapping",
+            "canary.yaml:10:65: spec.phases[6]: `7` is an integer in YAML, and a share is expected; write `7%`",
         ],
     ),
     "a long form that contradicts itself": (
@@ -161,7 +161,8 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [
             "canary.yaml:5:10: spec.image: `registry.example.com/my-app:v1` has a tag or digest; "
             "leave it out here, it belongs to `stable` and `canary`",
-            "canary.yaml:7:19: spec.canary.image: `My-app` is not an image name such as `registry.example.com/my-app`",
+            "canary.yaml:7:19: spec.canary.image: `My-app` is not an image name: `M` is not allowed; "
+            "write it in lower case",
             "canary.yaml:8:31: spec.container.image: given here and in `spec.image`; leave one of them out",
         ],
     ),
@@ -388,6 +389,41 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [("{gateway:", "{retry: {codes: [503, 503]}, gateway:")],
         ["canary.yaml:9:32: spec.route.retry.codes[1]: Duplicate value: 503"],
     ),
+    "numbers without their unit": (
+        [
+            phases(
+                "[{name: a, weight: 5, pause: 10}, 20, {weight: 30%, pause: 0}, {weight: 0, pause: 1.5}, 500, true]"
+            )
+        ],
+        [
+            "canary.yaml:10:30: spec.phases[0].weight: `5` is an integer in YAML, and a share is "
+            "expected; write `5%`",
+            "canary.yaml:10:40: spec.phases[0].pause: `10` is an integer in YAML, and a time is "
+            "expected; write `10s` or `10m`",
+            "canary.yaml:10:45: spec.phases[1]: `20` is an integer in YAML, and a share is expected; "
+            "write `20%`",
+            "canary.yaml:10:70: spec.phases[2].pause: `0` is an integer in YAML, and a time is "
+            "expected; write `0s` or `0m`",
+            "canary.yaml:10:83: spec.phases[3].weight: `0` is an integer in YAML, and a share is "
+            "expected; write `5%`",
+            "canary.yaml:10:93: spec.phases[3].pause: `1.5` is a number in YAML, and a time is "
+            "expected; write `90s` or `10m`",
+            "canary.yaml:10:99: spec.phases[4]: `500` is an integer in YAML, and a share is expected; "
+            "write `5%`",
+            "canary.yaml:10:104: spec.phases[5]: `true` is true in YAML, and a share is expected; write `5%`",
+        ],
+    ),
+    "a gate that nothing passes": (
+        [phases("[{name: 5%, gates: [{query: up, min: 2, max: 1.5}, {query: up, min: 1, max: 1}]}]")],
+        [
+            "canary.yaml:10:48: spec.phases[0].gates[0].min: at least 2 and at most 1.5: no value is "
+            "both; exchange the two"
+        ],
+    ),
+    "a port that is 0": (
+        [("port: 8080", "port: 0")],
+        ["canary.yaml:8:21: spec.container.port: `0` is out of range; allowed is 1 to 65535"],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
@@ -579,6 +615,10 @@ def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, can
         ("spec.stable.replicas=x", 1,
          "--set spec.stable.replicas=x: spec.stable.replicas: found `x` (a string), expected an integer"),
         ("spec.canary.tag=", 1, "--set spec.canary.tag=: spec.canary.tag: `` is not an image tag"),
+        ("metadata.labels.a.b=c", 2, "no such path in a canary file\na dot in a key is written `\\.`: metadata.labels.a\\.b\n"),
+        ("spec.phases.x=5%", 2, "no such path in a canary file\nthis is a list; its first item is spec.phases[0]\n"),
+        ("spec.phase.x=5%", 2, "no such path in a canary file\n\nSee"),
+        ("spec.service.x=5", 2, "known here: annotations, appProtocol, labels, port, portName, ports, targetPort\n"),
         ("spec.phases=[", 2, "error: --set spec.phases=[: did not find expected node content"),
     ],
 )  # fmt: skip
@@ -589,6 +629,28 @@ def test_settings_that_cannot_be(
     result = canary("render", "--set", setting)
     assert (code, "") == (result.code, result.out)
     assert message in result.err
+
+
+def test_an_empty_canary_tag_is_the_flags_fault(canary: Canary, canary_yaml: Write) -> None:
+    canary_yaml(VALID)
+    result = canary("render", "--canary-tag", "")
+    assert (1, "") == (result.code, result.out)
+    assert "--canary-tag '': spec.canary.tag: `` is not an image tag" in result.err
+    assert "--set" not in result.err
+
+
+def test_an_empty_canary_is_no_canary(canary: Canary, canary_yaml: Write) -> None:
+    between = VALID.replace("  phase: deploy\n", "")
+    canary_yaml(between.replace("  canary: {tag: v1.1.0}\n", ""))
+    steady = canary("render")
+    assert steady.code == 0
+    canary_yaml(between.replace("canary: {tag: v1.1.0}", "canary:"))
+    assert steady == canary("render")
+    assert canary("render", "--phase", "5%", "--canary-tag", "v1.1.0").code == 0
+    canary_yaml(between)
+    assert (
+        steady == canary("render", "--set", "spec.canary=null") == canary("render", "--set", "spec.canary=")
+    )
 
 
 def test_the_namespace_flag_has_the_last_word(canary: Canary, canary_yaml: Write) -> None:
