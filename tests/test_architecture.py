@@ -26,6 +26,7 @@ FLOORS = [
         "transition",
         "live",
         "generator",
+        "overrides",
         "objects",
         "patches",
         "routes",
