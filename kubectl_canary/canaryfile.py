@@ -394,7 +394,9 @@ def _parent_findings(value: Any) -> Iterator[Finding]:
     # the standard channel's rule knows no ports
     marks = ("sectionName", "port") if _get(value, *CHANNEL) == "experimental" else ("sectionName",)
     seen: list[tuple[Any, list[Any], str]] = []
-    for index, parent in enumerate([_get(route, "gateway"), *(parents if isinstance(parents, list) else ())]):
+    for index, parent in enumerate(
+        [_bound(_get(route, "gateway")), *(parents if isinstance(parents, list) else ())]
+    ):
         path: Path = ("spec", "route", "parents", index - 1)
         key, section = _parent_key(parent, own_namespace), [_get(parent, mark) for mark in marks]
         others = [(other, place) for name, other, place in seen if name == key]
@@ -407,6 +409,12 @@ def _parent_findings(value: Any) -> Iterator[Finding]:
         if _get(parent, "kind") == "Service" and _get(parent, "group") != "":
             yield _error((*path, "kind"), 'a Service is of the core group; write `group: ""` beside it')
         seen.append((key, section, f"parents[{index - 1}]" if index else "gateway"))
+
+
+def _bound(gateway: Any) -> Any:
+    """The Gateway with the listener that a redirect binds the route to."""
+    redirects = _get(gateway, "create", "redirect") is True
+    return {"sectionName": HTTPS, **gateway} if redirects else gateway
 
 
 def _parent_key(parent: Any, own_namespace: Any) -> tuple[Any, ...]:

@@ -304,6 +304,15 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "`sectionName` out, and the route attaches to `https`"
         ],
     ),
+    "the listener that a redirect binds the route to, again": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, create: {className: istio, tls: a, redirect: true}}, parents: [{name: gw, sectionName: https}]",
+            )
+        ],
+        ["canary.yaml:9:94: spec.route.parents[0]: the same parent and listener as `gateway`; leave it out"],
+    ),
     "a redirect to https without a certificate": (
         [("{name: gw}", "{name: gw, create: {className: istio, redirect: true}}")],
         [
