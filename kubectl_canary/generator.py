@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from jinja2.ext import Extension
 
-from kubectl_canary import resources, yamltext
+from kubectl_canary import overrides, resources, yamltext
 from kubectl_canary.admission import verdict
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
@@ -68,6 +68,9 @@ class Generator:
             "yaml_after_key": yamltext.after_key,
         }
         self.environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
+        self.environment.globals.clear()  # `range` and `lipsum` make as much as they are asked for
+        if self.folder is not None:
+            overrides.check_names(self.folder, self.environment)
 
     def render(self, planned: Sequence[Planned]) -> list[Rendered]:
         """The documents of the objects, in their order.
@@ -109,7 +112,9 @@ class Generator:
         own = self.folder / name if self.folder else None
         if own is not None:
             try:
-                return own.read_text(encoding="utf-8"), str(own), None
+                text = own.read_text(encoding="utf-8")
+                overrides.check(text, own, self.environment)
+                return text, str(own), None
             except FileNotFoundError:
                 pass
             except (OSError, UnicodeDecodeError) as error:
@@ -123,20 +128,20 @@ class Generator:
         try:
             return self.environment.get_template(one.template).render(one.names)
         except jinja2.TemplateSyntaxError as error:
-            raise _template_error(
+            raise overrides.template_error(
                 error.filename or error.name or one.template, error.lineno, error.message
             ) from None
         except jinja2.UndefinedError as error:
             hint = "the names are listed in templates/README.md"
-            raise _template_error(*self._failing_line(one, error), error.message, hint) from None
+            raise overrides.template_error(*self._failing_line(one, error), error.message, hint) from None
         except jinja2.TemplateNotFound as error:
-            raise _template_error(
+            raise overrides.template_error(
                 *self._failing_line(one, error), f"no template `{error.name}` to include"
             ) from None
         except CanaryError:
             raise
         except Exception as error:
-            raise _template_error(*self._failing_line(one, error), str(error)) from None
+            raise overrides.template_error(*self._failing_line(one, error), str(error)) from None
 
     def _failing_line(self, one: Planned, error: Exception) -> tuple[str, int | None]:
         """The innermost template and line that an error came through."""
@@ -177,13 +182,6 @@ def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
         return write(value, *arguments)
 
     return strict
-
-
-def _template_error(file: str, line: int | None, message: str | None, hint: str = "") -> Refused:
-    finding = Finding(
-        "template", "error", (), message or "it cannot be rendered", Where(file, line or 1, 1), hint
-    )
-    return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
 
 
 def _only_document(text: str, template: str) -> yamltext.Document:

@@ -12,14 +12,24 @@ from typing import Any
 from kubectl_canary import overlay, routes
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.prepare import with_defaults
-from kubectl_canary.canaryfile import OWN_LABEL, OWN_PREFIX, Canary, Track
+from kubectl_canary.canaryfile import (
+    GATEWAY_GROUP,
+    HTTP,
+    HTTPS,
+    OWN_LABEL,
+    OWN_PREFIX,
+    Canary,
+    Route,
+    Service,
+    Track,
+)
 from kubectl_canary.groups import GROUPS
 from kubectl_canary.plan import Phase, Version
 
 GATEWAY_API = "gateway.networking.k8s.io/v1"
-GATEWAY_GROUP = "gateway.networking.k8s.io"
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
+REDIRECT_RULE = "redirect"
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
@@ -65,6 +75,7 @@ def planned(canary: Canary, phase: Phase) -> list[Planned]:
     found = [_service(canary, name, track) for name, track, _ in tracks]
     found += [_deployment(canary, *track) for track in tracks]
     found += _gateway(canary)
+    found += _redirect(canary)
     route = _route(canary, phase)
     return [route, *found] if phase.route_first else [*found, route]
 
@@ -77,12 +88,15 @@ def removed(canary: Canary, start: Phase | None, phase: Phase) -> list[Planned]:
     return [one for one in reversed(planned(canary, start)) if one.key not in kept]
 
 
-def _metadata(canary: Canary, name: str, labels: dict[str, str]) -> dict[str, Any]:
+def _metadata(
+    canary: Canary, name: str, labels: dict[str, str], own: Service | Route | None = None
+) -> dict[str, Any]:
+    """Metadata for the templates; `own` has the labels and annotations of this kind of object alone."""
     return {
         "name": name,
         "namespace": canary.namespace,
-        "labels": {**labels, OWN_LABEL: "kubectl-canary", **canary.labels},
-        "annotations": dict(canary.annotations),
+        "labels": {**labels, OWN_LABEL: "kubectl-canary", **canary.labels, **(own.labels if own else {})},
+        "annotations": {**canary.annotations, **(own.annotations if own else {})},
     }
 
 
@@ -95,17 +109,26 @@ def _identity(api_version: str, kind: str, names: dict[str, Any]) -> dict[str, A
 
 def _service(canary: Canary, name: str, track: Track) -> Planned:
     selector = {"app": canary.name, "version": name}
-    port: dict[str, Any] = {
-        "name": canary.service.port_name,
-        "protocol": "TCP",
-        "appProtocol": canary.service.app_protocol,
-        "port": canary.service.port,
-        "targetPort": canary.service.target_port or track.port,
-    }
-    ports = [{key: value for key, value in port.items() if value is not None}]
-    names = {**_metadata(canary, f"{canary.name}-{name}", selector), "selector": selector, "ports": ports}
+    ports = _ports(canary.service, track)
+    metadata = _metadata(canary, f"{canary.name}-{name}", selector, canary.service)
+    names = {**metadata, "selector": selector, "ports": ports}
     facts = {**_identity("v1", "Service", names), "spec": {"selector": selector, "ports": ports}}
     return Planned("services", "service.yaml.j2", "v1", "Service", names, facts)
+
+
+def _ports(service: Service, track: Track) -> list[dict[str, Any]]:
+    main: dict[str, Any] = {
+        "name": service.port_name,
+        "protocol": "TCP",
+        "appProtocol": service.app_protocol,
+        "port": service.port,
+        "targetPort": service.target_port or track.port,
+    }
+    more = [
+        {key: {"protocol": "TCP", "targetPort": port["port"], **port}.get(key) for key in main}
+        for port in service.more
+    ]
+    return [{key: value for key, value in port.items() if value is not None} for port in (main, *more)]
 
 
 def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Planned:
@@ -119,11 +142,13 @@ def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Plann
         "pod_annotations": dict(track.pod_annotations),
         "containers": [container, *track.pod.get("containers", [])],
         "pod": {key: value for key, value in track.pod.items() if key != "containers"},
+        "deployment": canary.deployment,
     }
     main = {key: container[key] for key in ("name", "image", "ports") if key in container}
     facts = {
         **_identity("apps/v1", "Deployment", names),
         "spec": {
+            **canary.deployment,
             "replicas": replicas,
             "selector": {"matchLabels": selector},
             "template": {"metadata": {"labels": selector}, "spec": {"containers": [main]}},
@@ -160,10 +185,12 @@ def _gateway(canary: Canary) -> Iterator[Planned]:
 
 def _listeners(canary: Canary) -> list[dict[str, Any]]:
     gateway = canary.route.gateway
-    listeners: list[dict[str, Any]] = [{"name": "http", "protocol": "HTTP", "port": 80}]
-    if gateway.tls:
-        tls = {"mode": "Terminate", "certificateRefs": [{"name": gateway.tls}]}
-        listeners.append({"name": "https", "protocol": "HTTPS", "port": 443, "tls": tls})
+    tls = {"mode": "Terminate", "certificateRefs": [{"name": gateway.tls}]}
+    known: dict[str, dict[str, Any]] = {
+        HTTP: {"name": HTTP, "protocol": "HTTP", "port": 80},
+        HTTPS: {"name": HTTPS, "protocol": "HTTPS", "port": 443, "tls": tls},
+    }
+    listeners = [known[name] for name in gateway.listeners]
     if gateway.namespace not in (None, canary.namespace):
         selector = {"matchLabels": {NAMESPACE_LABEL: canary.namespace}}
         listeners = [
@@ -174,33 +201,62 @@ def _listeners(canary: Canary) -> list[dict[str, Any]]:
     return spec
 
 
+def _redirect(canary: Canary) -> Iterator[Planned]:
+    """The route that leads from http to https: of the Gateway's group, the same in every phase, without backends."""
+    gateway = canary.route.gateway
+    if not gateway.redirect:
+        return
+    parent = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": HTTP}
+    to_https = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    rule = {"name": REDIRECT_RULE, "matches": [routes.ANY_PATH], "filters": [to_https]}
+    if not canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name"):
+        del rule["name"]
+    hostnames = {"hostnames": list(canary.route.hostnames)} if canary.route.hostnames else {}
+    spec = _defaulted(
+        canary.target, "HTTPRoute", {"parentRefs": [_parent(canary, parent)], **hostnames, "rules": [rule]}
+    )
+    names = _metadata(canary, f"{canary.route.name}-redirect", {"app": canary.name})
+    yield _http_route("gateway", canary, names, spec)
+
+
+def _http_route(group: str, canary: Canary, names: dict[str, Any], spec: dict[str, Any]) -> Planned:
+    names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
+    facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
+    services = (canary.stable_name, canary.canary_name)
+    return Planned(group, "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
+
+
 def _route(canary: Canary, phase: Phase) -> Planned:
-    names = _metadata(canary, canary.route.name, {"app": canary.name})
+    names = _metadata(canary, canary.route.name, {"app": canary.name}, canary.route)
     # in every phase, so that a patch that adds the phase finds a map to add it to
     names["annotations"][GOVERNED_ANNOTATION] = GOVERNED_RULE
     defaulted = _defaulted(canary.target, "HTTPRoute", _route_spec(canary))
     metadata = {"name": canary.route.name, "annotations": names["annotations"]}
     made, _ = overlay.route({"metadata": metadata, "spec": defaulted}, canary, phase)
-    spec = made["spec"]
-    names |= {"annotations": made["metadata"]["annotations"], "hostnames": spec.get("hostnames")}
-    names |= {"parents": spec["parentRefs"], "rules": spec["rules"]}
-    facts = {**_identity(GATEWAY_API, "HTTPRoute", names), "spec": spec}
-    services = (canary.stable_name, canary.canary_name)
-    return Planned("route", "httproute.yaml.j2", GATEWAY_API, "HTTPRoute", names, facts, services)
+    names["annotations"] = made["metadata"]["annotations"]
+    return _http_route("route", canary, names, made["spec"])
 
 
 def _route_spec(canary: Canary) -> dict[str, Any]:
     """The route as it is before the release."""
-    gateway = canary.route.gateway
-    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway.name}
-    if gateway.namespace not in (None, canary.namespace):
-        parent["namespace"] = gateway.namespace
-    if gateway.listener is not None:
-        parent["sectionName"] = gateway.listener
-    spec: dict[str, Any] = {"parentRefs": [parent]}
+    spec: dict[str, Any] = {"parentRefs": _parents(canary)}
     if canary.route.hostnames:
         spec["hostnames"] = list(canary.route.hostnames)
     return {**spec, "rules": [_governed_rule(canary)]}
+
+
+def _parents(canary: Canary) -> list[dict[str, Any]]:
+    gateway = canary.route.gateway
+    own = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": gateway.listener}
+    return [_parent(canary, parent) for parent in (own, *canary.route.parents)]
+
+
+def _parent(canary: Canary, given: dict[str, Any]) -> dict[str, Any]:
+    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", **given}
+    if parent.get("namespace") == canary.namespace:
+        parent["namespace"] = None
+    order = ("group", "kind", "name", "namespace", "sectionName", "port")
+    return {key: parent[key] for key in order if parent.get(key) is not None}
 
 
 def _governed_rule(canary: Canary) -> routes.Rule:
@@ -213,7 +269,7 @@ def _governed_rule(canary: Canary) -> routes.Rule:
     }
     own = canary.route.rule
     matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
-    rest: dict[str, Any] = {key: own[key] for key in ("filters", "timeouts") if key in own}
+    rest: dict[str, Any] = {key: field for key, field in own.items() if key != "matches"}
     named = canary.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name")
     name = {"name": GOVERNED_RULE} if named else {}
     return {**name, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}

@@ -55,15 +55,15 @@ def load(
             formats.dns_label(namespace)
         except ValueError as error:
             raise UsageError(f"--namespace: {error}") from None
-    tag = [f"spec.canary.tag={canary_tag}"] if canary_tag is not None else []
-    return read(sources.load(files, [*settings, *tag]), namespace)
+    return read(sources.load(files, settings, canary_tag), namespace)
 
 
 def read(source: sources.Sources, namespace: str | None = None) -> Release:
     """Plan a release from what was read. Raises Refused with every finding."""
     canary = canaryfile.parse(source, namespace)
     made = plan(canary)
-    warnings = tuple(_located(one, source) for one in (*made.version_findings(), *made.capacity_findings()))
+    findings = (*canaryfile.warnings(canary), *made.version_findings(), *made.capacity_findings())
+    warnings = tuple(_located(finding, source) for finding in findings)
     return Release(made, _declared(made, source), warnings, source)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from kubectl_canary import yamltext
 from kubectl_canary.admission import catalog
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding, Path, Where, nearest
+from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
 from kubectl_canary.outside import files
 
+CANARY_TAG: Path = ("spec", "canary", "tag")
 STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
 
 
@@ -56,8 +58,10 @@ class Sources:
         return None
 
 
-def load(names: Sequence[str], settings: Sequence[str] = ()) -> Sources:
+def load(names: Sequence[str], settings: Sequence[str] = (), canary_tag: str | None = None) -> Sources:
     """Read files (`-` is standard input), merge them in order as JSON merge patches (RFC 7386), then set values.
+
+    `canary_tag` is set last.
 
     Raises Refused for what is not one YAML document each, UsageError for settings that cannot be.
     """
@@ -80,6 +84,8 @@ def load(names: Sequence[str], settings: Sequence[str] = ()) -> Sources:
     sources = Sources(value, documents)
     for setting in settings:
         _apply(sources, setting)
+    if canary_tag is not None:
+        _set(sources, CANARY_TAG, canary_tag, f"--canary-tag {shlex.quote(canary_tag)}")
     return sources
 
 
@@ -123,9 +129,13 @@ def _apply(sources: Sources, setting: str) -> None:
     schema = catalog.at(path)
     if schema is None:
         raise UsageError(f"--set {setting}: no such path in a canary file", _known_below(path))
-    sources.value = _with(sources.value, path, _typed(raw, schema, setting), setting)
+    _set(sources, path, _typed(raw, schema, setting), f"--set {setting}")
+
+
+def _set(sources: Sources, path: Path, value: Any, flag: str) -> None:
+    sources.value = _with(sources.value, path, value, flag)
     sources.settings = {p: t for p, t in sources.settings.items() if p[: len(path)] != path}
-    sources.settings[path] = f"--set {setting}"
+    sources.settings[path] = flag
 
 
 def _path(text: str) -> Path:
@@ -142,11 +152,20 @@ def _path(text: str) -> Path:
 
 
 def _known_below(path: Path) -> str:
-    for length in range(len(path)):
-        if catalog.at(path[: length + 1]) is None:
-            known = (catalog.at(path[:length]) or {}).get("properties", {})
-            close = nearest(str(path[length]), known)
-            return f"did you mean `{close}`?" if close else "known here: " + ", ".join(sorted(known))
+    """What could stand where the path leaves the schema."""
+    length = next(length for length in range(len(path)) if catalog.at(path[: length + 1]) is None)
+    above = catalog.at(path[:length]) or {}
+    known = above.get("properties", {})
+    if close := nearest(str(path[length]), known):
+        return f"did you mean `{close}`?"
+    if known:
+        return "known here: " + ", ".join(sorted(known))
+    if isinstance(above.get("items"), dict):
+        return f"this is a list; its first item is {path_text((*path[:length], 0))}"
+    map_of = (catalog.at(path[: length - 1]) or {}).get("additionalProperties") if length > 1 else None
+    if isinstance(map_of, dict):
+        key = r"\.".join(map(str, path[length - 1 :]))
+        return rf"a dot in a key is written `\.`: {path_text(path[: length - 1])}.{key}"
     return ""
 
 
@@ -160,7 +179,7 @@ def _typed(raw: str, schema: dict[str, Any], setting: str) -> Any:
     return documents[0].value if documents else None
 
 
-def _with(node: Any, path: Path, value: Any, setting: str) -> Any:
+def _with(node: Any, path: Path, value: Any, flag: str) -> Any:
     """A copy of `node` with one value set; mappings on the way are made, list items must be there."""
     if not path:
         return value
@@ -168,13 +187,11 @@ def _with(node: Any, path: Path, value: Any, setting: str) -> Any:
     if isinstance(step, int):
         items = list(node) if isinstance(node, list) else []
         if step > len(items):
-            raise UsageError(
-                f"--set {setting}: the list has {len(items)} items, so [{step}] would leave a gap"
-            )
+            raise UsageError(f"{flag}: the list has {len(items)} items, so [{step}] would leave a gap")
         return [
             *items[:step],
-            _with(items[step] if step < len(items) else None, rest, value, setting),
+            _with(items[step] if step < len(items) else None, rest, value, flag),
             *items[step + 1 :],
         ]
     mapping = node if isinstance(node, dict) else {}
-    return {**mapping, step: _with(mapping.get(step), rest, value, setting)}
+    return {**mapping, step: _with(mapping.get(step), rest, value, flag)}

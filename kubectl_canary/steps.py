@@ -90,6 +90,10 @@ def parse(items: list[Any], has_testers: bool) -> tuple[list[Step], list[Finding
         findings += [
             Finding("phases", "error", path, message) for message in _misplaced(step, steps, has_testers)
         ]
+        findings += [
+            Finding("phases", "error", (*path, "gates", number, "min"), message)
+            for number, message in _empty_gates(item)
+        ]
         steps.append(step)
     if steps and steps[-1].weight != 1:
         steps.append(FULL)
@@ -194,6 +198,15 @@ def _gates(items: Any) -> Iterator[Gate]:
             yield Gate(
                 **{"name": item["query"], **{k: v for k, v in item.items() if k in Gate.__annotations__}}
             )
+
+
+def _empty_gates(item: Any) -> Iterator[tuple[int, str]]:
+    """Gates that no value passes: their number, and why."""
+    gates = item.get("gates") if isinstance(item, dict) else None
+    for number, gate in enumerate(gates if isinstance(gates, list) else ()):
+        low, high = (gate.get("min"), gate.get("max")) if isinstance(gate, dict) else (None, None)
+        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            yield number, f"at least {low} and at most {high}: no value is both; exchange the two"
 
 
 def _misplaced(step: Step, before: list[Step], has_testers: bool) -> Iterator[str]:

@@ -62,17 +62,39 @@ MATCHES = st.lists(
 )
 
 
+PORTS = st.lists(
+    st.fixed_dictionaries(
+        {"name": LABEL, "port": st.integers(1, 8000)},
+        optional={"protocol": st.sampled_from(["TCP", "UDP"]), "targetPort": PORT},
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=(lambda port: port["name"], lambda port: port["port"]),
+).filter(lambda ports: all(port["name"] != "http" and port["port"] != 80 for port in ports))
+
+
 @st.composite
 def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     """A release in the middle of anything."""
     testers = draw(st.booleans())
-    create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": LABEL})
-    gateway = st.fixed_dictionaries({"name": LABEL}, optional={"create": create, "sectionName": LABEL})
+    tls = LABEL | st.fixed_dictionaries({"secret": LABEL}, optional={"only": st.booleans()})
+    create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": tls}) | st.fixed_dictionaries(
+        {"className": LABEL, "tls": tls, "redirect": st.booleans()}
+    )
+    gateway = st.fixed_dictionaries(
+        {"name": LABEL}, optional={"create": create, "namespace": LABEL}
+    ) | st.fixed_dictionaries({"name": LABEL, "sectionName": LABEL})
     route = st.fixed_dictionaries(
         {"gateway": gateway},
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
             "matches": MATCHES,
+            "retry": st.fixed_dictionaries(
+                {}, optional={"attempts": st.integers(0, 3), "codes": st.just([503])}
+            ),
+            "parents": st.just(
+                [{"name": "b.b", "sectionName": "b"}, {"name": "b.b", "port": 81, "sectionName": "c"}]
+            ),
         },
     )
     spec: dict[str, Any] = {
@@ -80,7 +102,8 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "stable": {"tag": draw(TAG), "replicas": draw(st.integers(1, 1000))},
         "canary": {"tag": draw(TAG)},
         "container": draw(containers()),
-        "service": draw(st.fixed_dictionaries({}, optional={"port": PORT})),
+        "service": draw(st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})),
+        "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
         "route": draw(route),
         "testers": {"header": "x-tester", "value": "yes"} if testers else False,
         "phases": draw(phases(testers)),

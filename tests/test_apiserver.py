@@ -33,7 +33,7 @@ spec:
     hostnames: [app.example.com]
     matches: [{path: {value: /}}, {path: {type: Exact, value: /status}, method: GET}]
     timeouts: {request: 10s}
-    gateway: {name: production-gw, create: {className: istio, tls: my-app-tls}}
+    gateway: {name: production-gw, create: {className: istio, tls: {secret: my-app-tls, only: true}}}
   phases: [mirror 20%, mirror 33.33%, header-only, 0.01%, 5%, 25%, 50%, 100%]
   phase: before
 """

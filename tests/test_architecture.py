@@ -31,6 +31,7 @@ FLOORS = [
         "overlay",
         "managed_fields",
         "generator",
+        "overrides",
         "objects",
         "patches",
         "routes",

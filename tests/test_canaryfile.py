@@ -9,6 +9,7 @@ import pytest
 from conftest import SEED, Result
 
 from kubectl_canary import release
+from kubectl_canary.admission import catalog
 
 VALID = """\
 apiVersion: kubectl-canary/v1alpha1
@@ -79,7 +80,7 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "canary.yaml:10:40: spec.phases[3]: `deploy` is always there; leave it out",
             "canary.yaml:10:48: spec.phases[4]: unknown phase `heder-only`; did you mean `header-only`?",
             "canary.yaml:10:60: spec.phases[5]: unknown phase `foo`; write `mirror 20%`, `header-only` or `5%`",
-            "canary.yaml:10:65: spec.phases[6]: found `7` (an integer), expected a string or a mapping",
+            "canary.yaml:10:65: spec.phases[6]: `7` is an integer in YAML, and a share is expected; write `7%`",
         ],
     ),
     "a long form that contradicts itself": (
@@ -160,7 +161,8 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [
             "canary.yaml:5:10: spec.image: `registry.example.com/my-app:v1` has a tag or digest; "
             "leave it out here, it belongs to `stable` and `canary`",
-            "canary.yaml:7:19: spec.canary.image: `My-app` is not an image name such as `registry.example.com/my-app`",
+            "canary.yaml:7:19: spec.canary.image: `My-app` is not an image name: `M` is not allowed; "
+            "write it in lower case",
             "canary.yaml:8:31: spec.container.image: given here and in `spec.image`; leave one of them out",
         ],
     ),
@@ -196,6 +198,241 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "at most 63 letters, digits, `-`, `_` and `.`",
         ],
     ),
+    "labels and annotations of the route and the Services": (
+        [
+            (
+                "{gateway:",
+                "{labels: {version: x, a: 'b c'}, annotations: {kubectl-canary/phase: 5%, d: 1}, gateway:",
+            ),
+            ("  phase:", "  service: {labels: {app: x}, annotations: {'é': e}}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:29: spec.route.labels.version: `version` is set by kubectl canary; leave it out",
+            "canary.yaml:9:35: spec.route.labels.a: `b c` is not a label's value: "
+            "at most 63 letters, digits, `-`, `_` and `.`",
+            "canary.yaml:9:79: spec.route.annotations.kubectl-canary/phase: `kubectl-canary/phase` is set by "
+            "kubectl canary; leave it out",
+            'canary.yaml:9:86: spec.route.annotations.d: `1` is an integer in YAML, and a string is expected; write "1"',
+            "canary.yaml:10:27: spec.service.labels.app: `app` is set by kubectl canary; leave it out",
+            "canary.yaml:10:50: spec.service.annotations.é: `é` is not a key's name: "
+            "1 to 63 letters, digits, `-`, `_` and `.`",
+        ],
+    ),
+    "further ports of the Services": (
+        [
+            (
+                "  phase:",
+                "  service:\n    ports:\n      - {port: 9090}\n      - {name: http, port: 80}\n"
+                "      - {name: m, port: 81, protocol: UPD}\n      - {name: M, port: 0, targetPort: 70000}\n"
+                "      - {name: q, port: 80, protocol: UDP}\n      - {name: q, port: 80, protocol: UDP}\n  phase:",
+            ),
+        ],
+        [
+            "canary.yaml:12:9: spec.service.ports[0].name: missing",
+            "canary.yaml:13:16: spec.service.ports[1].name: `http` is the name of the main port "
+            "already; give this one another, or the main port by `portName`",
+            "canary.yaml:13:28: spec.service.ports[1].port: `80/TCP` is the port of the main port "
+            "already; give this one another",
+            "canary.yaml:14:39: spec.service.ports[2].protocol: found `UPD` (a string), expected `TCP` "
+            "or `UDP` or `SCTP`; did you mean `UDP`?",
+            "canary.yaml:15:16: spec.service.ports[3].name: `M` is not a DNS label: `M` is not allowed;"
+            " write it in lower case",
+            "canary.yaml:15:25: spec.service.ports[3].port: `0` is out of range; allowed is 1 to 65535",
+            "canary.yaml:15:40: spec.service.ports[3].targetPort: 70000 is not a port; allowed are 1 to"
+            " 65535",
+            "canary.yaml:17:16: spec.service.ports[5].name: `q` is the name of ports[4] already; give "
+            "this one another",
+            "canary.yaml:17:25: spec.service.ports[5].port: `80/UDP` is the port of ports[4] already; "
+            "give this one another",
+        ],
+    ),
+    "parents": (
+        [
+            (
+                "{gateway: {name: gw}}",
+                "\n    gateway: {name: gw}\n    parents:\n      - {name: gw, namespace: production}\n"
+                "      - {name: gw, sectionName: https}\n      - {name: b, port: 80}\n      - {name: b, port: 80}\n"
+                "      - {name: c, sectionName: x}\n      - {name: c, sectionName: x}\n      - {name: my-app, kind: Service}\n      - {nam: c, port: 0}\n",
+            ),
+        ],
+        [
+            "canary.yaml:12:9: spec.route.parents[0]: the same parent as `gateway`, and not both say "
+            "which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:13:9: spec.route.parents[1]: the same parent as `gateway`, and not both say "
+            "which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:15:9: spec.route.parents[3]: the same parent as `parents[2]`, and not both say"
+            " which listener; give both a `sectionName`, or leave this one out",
+            "canary.yaml:17:9: spec.route.parents[5]: the same parent and listener as `parents[4]`; "
+            "leave it out",
+            "canary.yaml:18:30: spec.route.parents[6].kind: a Service is of the core group; write "
+            '`group: ""` beside it',
+            "canary.yaml:19:9: spec.route.parents[7].name: missing",
+            "canary.yaml:19:10: spec.route.parents[7].nam: unknown key; did you mean `name`?",
+            "canary.yaml:19:24: spec.route.parents[7].port: `0` is out of range; allowed is 1 to 65535",
+        ],
+    ),
+    "a listener that the rendered Gateway has not": (
+        [("{name: gw}", "{name: gw, sectionName: https, create: {className: istio}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `https`; it has `http`"
+        ],
+    ),
+    "a listener of two that is called otherwise": (
+        [("{name: gw}", "{name: gw, sectionName: web, create: {className: istio, tls: a}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `web`; it has `http` and `https`"
+        ],
+    ),
+    "a listener beside https alone": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, sectionName: http, create: {className: istio, tls: {secret: a, only: true}}}",
+            )
+        ],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: the Gateway that `create` renders has no"
+            " listener `http`; it has `https`"
+        ],
+    ),
+    "the listener that redirects": (
+        [("{name: gw}", "{name: gw, sectionName: http, create: {className: istio, tls: a, redirect: true}}")],
+        [
+            "canary.yaml:9:44: spec.route.gateway.sectionName: `http` redirects to https; leave "
+            "`sectionName` out, and the route attaches to `https`"
+        ],
+    ),
+    "the listener that a redirect binds the route to, again": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, create: {className: istio, tls: a, redirect: true}}, parents: [{name: gw, sectionName: https}]",
+            )
+        ],
+        ["canary.yaml:9:94: spec.route.parents[0]: the same parent and listener as `gateway`; leave it out"],
+    ),
+    "a redirect to https without a certificate": (
+        [("{name: gw}", "{name: gw, create: {className: istio, redirect: true}}")],
+        [
+            "canary.yaml:9:68: spec.route.gateway.create.redirect: redirects to https, and there is no "
+            "https listener; name its certificate by `tls`"
+        ],
+    ),
+    "certificates": (
+        [
+            (
+                "{name: gw}",
+                "{name: gw, create: {className: istio, tls: {name: A, only: 1}, redirect: on, port: 80}}",
+            )
+        ],
+        [
+            "canary.yaml:9:58: spec.route.gateway.create.tls.secret: missing",
+            "canary.yaml:9:64: spec.route.gateway.create.tls.name: unknown key; known are `secret`, `only`",
+            "canary.yaml:9:79: spec.route.gateway.create.tls.only: found `1` (an integer), expected "
+            "true or false",
+            "canary.yaml:9:97: spec.route.gateway.create.port: unknown key; known are `className`, "
+            "`tls`, `redirect`",
+        ],
+    ),
+    "a certificate's name": (
+        [("{name: gw}", "{name: gw, create: {className: istio, tls: A}}")],
+        [
+            "canary.yaml:9:63: spec.route.gateway.create.tls: `A` is not a DNS name: `A` is not "
+            "allowed; write it in lower case"
+        ],
+    ),
+    "session persistence in the standard channel": (
+        [("{gateway:", "{sessionPersistence: {cookie: {name: a}}, gateway:")],
+        [
+            "canary.yaml:9:31: spec.route.sessionPersistence: Gateway API v1.7 (standard) has no "
+            "`sessionPersistence` here; v1.1 to v1.7 (experimental) have it; say by `spec.gatewayAPI` "
+            "which the cluster has"
+        ],
+    ),
+    "session persistence as it was called before": (
+        [
+            ("{gateway:", "{sessionPersistence: {sessionName: a, cookieConfig: {}}, gateway:"),
+            ("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:45: spec.route.sessionPersistence.sessionName: Gateway API v1.7 "
+            "(experimental) has no `sessionName` here; v1.1 to v1.6 (experimental) have it; say by "
+            "`spec.gatewayAPI` which the cluster has",
+            "canary.yaml:9:62: spec.route.sessionPersistence.cookieConfig: Gateway API v1.7 "
+            "(experimental) has no `cookieConfig` here; v1.1 to v1.6 (experimental) have it; say by "
+            "`spec.gatewayAPI` which the cluster has",
+        ],
+    ),
+    "session persistence without what it needs": (
+        [
+            ("{gateway:", "{sessionPersistence: {cookie: {lifetimeType: Permanent}}, gateway:"),
+            ("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:31: spec.route.sessionPersistence: Invalid value: AbsoluteTimeout must be "
+            "specified when cookie lifetimeType is Permanent"
+        ],
+    ),
+    "retries that the release has not": (
+        [
+            ("{gateway:", "{retry: {attempts: 2}, gateway:"),
+            ("  phase:", "  gatewayAPI: {version: v1.6}\n  phase:"),
+        ],
+        [
+            "canary.yaml:9:18: spec.route.retry: Gateway API v1.6 (standard) has no `retry` here; v1.7 "
+            "(standard) and v1.2 to v1.7 (experimental) have it; say by `spec.gatewayAPI` which the "
+            "cluster has"
+        ],
+    ),
+    "retries": (
+        [("{gateway:", "{retry: {attempts: x, codes: [200], backof: 1s}, gateway:")],
+        [
+            "canary.yaml:9:29: spec.route.retry.attempts: found `x` (a string), expected an integer",
+            "canary.yaml:9:40: spec.route.retry.codes[0]: `200` is out of range; allowed is 400 to 599",
+            "canary.yaml:9:46: spec.route.retry.backof: unknown key; did you mean `backoff`?",
+        ],
+    ),
+    "retries of one code twice": (
+        [("{gateway:", "{retry: {codes: [503, 503]}, gateway:")],
+        ["canary.yaml:9:32: spec.route.retry.codes[1]: Duplicate value: 503"],
+    ),
+    "numbers without their unit": (
+        [
+            phases(
+                "[{name: a, weight: 5, pause: 10}, 20, {weight: 30%, pause: 0}, {weight: 0, pause: 1.5}, 500, true]"
+            )
+        ],
+        [
+            "canary.yaml:10:30: spec.phases[0].weight: `5` is an integer in YAML, and a share is "
+            "expected; write `5%`",
+            "canary.yaml:10:40: spec.phases[0].pause: `10` is an integer in YAML, and a time is "
+            "expected; write `10s` or `10m`",
+            "canary.yaml:10:45: spec.phases[1]: `20` is an integer in YAML, and a share is expected; "
+            "write `20%`",
+            "canary.yaml:10:70: spec.phases[2].pause: `0` is an integer in YAML, and a time is "
+            "expected; write `0s` or `0m`",
+            "canary.yaml:10:83: spec.phases[3].weight: `0` is an integer in YAML, and a share is "
+            "expected; write `5%`",
+            "canary.yaml:10:93: spec.phases[3].pause: `1.5` is a number in YAML, and a time is "
+            "expected; write `90s` or `10m`",
+            "canary.yaml:10:99: spec.phases[4]: `500` is an integer in YAML, and a share is expected; "
+            "write `5%`",
+            "canary.yaml:10:104: spec.phases[5]: `true` is true in YAML, and a share is expected; write `5%`",
+        ],
+    ),
+    "a gate that nothing passes": (
+        [phases("[{name: 5%, gates: [{query: up, min: 2, max: 1.5}, {query: up, min: 1, max: 1}]}]")],
+        [
+            "canary.yaml:10:48: spec.phases[0].gates[0].min: at least 2 and at most 1.5: no value is "
+            "both; exchange the two"
+        ],
+    ),
+    "a port that is 0": (
+        [("port: 8080", "port: 0")],
+        ["canary.yaml:8:21: spec.container.port: `0` is out of range; allowed is 1 to 65535"],
+    ),
     "testers": (
         [("  phase: deploy", "  testers: true\n  phase: deploy")],
         ["canary.yaml:10:12: spec.testers: found `true`, expected `false` or a mapping"],
@@ -217,6 +454,26 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [
             "canary.yaml:9:10: spec.phase: without spec.canary there is only the phase `before`, not `deploy`; "
             "add spec.canary.tag or --canary-tag, the version to release"
+        ],
+    ),
+    "how pods are changed": (
+        [
+            (
+                "  route:",
+                "  deployment: {strategy: {type: OnDelete}, minReadySeconds: -1, maxSurge: 1}\n  route:",
+            )
+        ],
+        [
+            "canary.yaml:9:65: spec.deployment.maxSurge: unknown key; known are `minReadySeconds`, "
+            "`progressDeadlineSeconds`, `revisionHistoryLimit`, `strategy`",
+        ],
+    ),
+    "how pods cannot be changed": (
+        [("  route:", "  deployment: {strategy: {type: OnDelete}, minReadySeconds: -1}\n  route:")],
+        [
+            'canary.yaml:9:33: spec.deployment.strategy.type: Unsupported value: "OnDelete": supported values: '
+            '"Recreate", "RollingUpdate"',
+            "canary.yaml:9:61: spec.deployment.minReadySeconds: Invalid value: -1: must be greater than or equal to 0",
         ],
     ),
     "not YAML": ([("  image:", "   image:")], ["canary.yaml:6:3: did not find expected key"]),
@@ -367,6 +624,10 @@ def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, can
         ("spec.stable.replicas=x", 1,
          "--set spec.stable.replicas=x: spec.stable.replicas: found `x` (a string), expected an integer"),
         ("spec.canary.tag=", 1, "--set spec.canary.tag=: spec.canary.tag: `` is not an image tag"),
+        ("metadata.labels.a.b=c", 2, "no such path in a canary file\na dot in a key is written `\\.`: metadata.labels.a\\.b\n"),
+        ("spec.phases.x=5%", 2, "no such path in a canary file\nthis is a list; its first item is spec.phases[0]\n"),
+        ("spec.phase.x=5%", 2, "no such path in a canary file\n\nSee"),
+        ("spec.service.x=5", 2, "known here: annotations, appProtocol, labels, port, portName, ports, targetPort\n"),
         ("spec.phases=[", 2, "error: --set spec.phases=[: did not find expected node content"),
     ],
 )  # fmt: skip
@@ -377,6 +638,28 @@ def test_settings_that_cannot_be(
     result = canary("render", "--set", setting)
     assert (code, "") == (result.code, result.out)
     assert message in result.err
+
+
+def test_an_empty_canary_tag_is_the_flags_fault(canary: Canary, canary_yaml: Write) -> None:
+    canary_yaml(VALID)
+    result = canary("render", "--canary-tag", "")
+    assert (1, "") == (result.code, result.out)
+    assert "--canary-tag '': spec.canary.tag: `` is not an image tag" in result.err
+    assert "--set" not in result.err
+
+
+def test_an_empty_canary_is_no_canary(canary: Canary, canary_yaml: Write) -> None:
+    between = VALID.replace("  phase: deploy\n", "")
+    canary_yaml(between.replace("  canary: {tag: v1.1.0}\n", ""))
+    steady = canary("render")
+    assert steady.code == 0
+    canary_yaml(between.replace("canary: {tag: v1.1.0}", "canary:"))
+    assert steady == canary("render")
+    assert canary("render", "--phase", "5%", "--canary-tag", "v1.1.0").code == 0
+    canary_yaml(between)
+    assert (
+        steady == canary("render", "--set", "spec.canary=null") == canary("render", "--set", "spec.canary=")
+    )
 
 
 def test_the_namespace_flag_has_the_last_word(canary: Canary, canary_yaml: Write) -> None:
@@ -452,6 +735,67 @@ def test_a_release_of_what_runs_already_is_a_finding(canary: Canary, canary_yaml
         "canary.yaml:7:3: warning: spec.canary: the canary is registry.example.com/my-app:v1.0.0, as stable is: "
         "this releases nothing\n" == result.err
     )
+
+
+def test_retries_and_sessions_are_the_testers_too(canary: Canary, canary_yaml: Write) -> None:
+    fields = "retry: {attempts: 2}, sessionPersistence: {cookie: {name: a}}, "
+    text = VALID.replace("{gateway:", f"{{{fields}gateway:")
+    canary_yaml(text.replace("  phase:", "  gatewayAPI: {channel: experimental}\n  phase:"))
+    rendered = canary("render", "--phase", "5%", "--only", "route").out
+    sticky = (
+        "      sessionPersistence:\n        cookie:\n          name: a\n          lifetimeType: Session\n"
+    )
+    assert rendered.count("      retry:\n        attempts: 2\n") == rendered.count(sticky) == 2
+
+
+def test_a_field_that_no_release_has_is_not_said_to_be_in_any() -> None:
+    kind = ("gateway.networking.k8s.io/v1", "HTTPRoute", "spec")
+    assert catalog.having(*kind, "rules", "nothing") == ""
+    assert (
+        catalog.having(*kind, "rules", "sessionPersistence", "sessionName") == "v1.1 to v1.6 (experimental)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gateway", "warned"),
+    [
+        ("create: {className: istio}", False),
+        ("create: {className: istio, tls: my-tls}", True),
+        ("create: {className: istio, tls: {secret: my-tls}}", True),
+        ("create: {className: istio, tls: {secret: my-tls, only: false}}", False),
+        ("create: {className: istio, tls: {secret: my-tls, only: true}}", False),
+        ("create: {className: istio, tls: my-tls, redirect: true}", False),
+        ("create: {className: istio, tls: my-tls}, sectionName: https", False),
+    ],
+)
+def test_http_beside_https_is_a_finding_where_the_file_does_not_say_it(
+    canary: Canary, canary_yaml: Write, gateway: str, warned: bool
+) -> None:
+    canary_yaml(VALID.replace("{name: gw}", f"{{name: gw, {gateway}}}"))
+    result = canary("render")
+    assert result.code == 0
+    warning = (
+        "warning: spec.route.gateway.create.tls: plain http serves the application too; "
+        "say `tls: {secret: my-tls, only: true}`, or `redirect: true` beside it\n"
+    )
+    assert warned is (warning in result.err) is bool(result.err)
+
+
+def test_the_redirect_is_the_gateways_and_the_same_in_every_phase(canary: Canary, canary_yaml: Write) -> None:
+    gateway = "{name: gw, create: {className: istio, tls: {secret: my-tls, only: true}, redirect: true}}"
+    canary_yaml(VALID.replace("{name: gw}", gateway))
+    printed = {
+        canary("render", "--only", "gateway", "--phase", phase).out for phase in ("before", "5%", "100%")
+    }
+    assert len(printed) == 1
+    assert ["Gateway", "HTTPRoute"] == [
+        line.removeprefix("kind: ") for line in printed.pop().splitlines() if line.startswith("kind: ")
+    ]
+    assert canary("render", "--only", "route").out.count("\nkind: HTTPRoute\n") == 1
+    assert "redirect" not in canary("rollback", "--print", "--from", "5%").out
+    patched = canary("patch", "--from", "deploy", "--to", "header-only").out
+    assert '"name": "my-app-canary-route"' in patched
+    assert "redirect" not in patched
 
 
 def test_what_tools_note_on_the_file_is_not_rendered(canary: Callable[..., Result], tmp_path: Path) -> None:

@@ -125,7 +125,9 @@ def test_two_releases_may_share_a_gateway_but_not_a_name(canary: Callable[..., R
     result, answer = called(canary, ITEMS + CANARY_ITEM + other + config(verb="render"))
     assert 1 == result.code  # the labels of the Gateway name the application
     assert ["Gateway"] == [one["resourceRef"]["kind"] for one in answer["results"]]
-    alone = other.replace("create: {className: istio, tls: my-app-tls}", "sectionName: http")
+    alone = other.replace(
+        "create: {className: istio, tls: {secret: my-app-tls, only: true}}", "sectionName: http"
+    )
     result, answer = called(canary, ITEMS + CANARY_ITEM + alone + config(verb="render"))
     assert (0, 12) == (result.code, len(answer["items"]))
 

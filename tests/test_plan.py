@@ -169,7 +169,7 @@ def test_every_plan_keeps_the_invariants(value: dict[str, Any]) -> None:
     for start, to in zip(made.phases, made.phases[1:], strict=False):
         check_step(start, to)
     assert rendered["before"] == rendered["rolled-back"]  # V8
-    route = next(key for key in rendered["before"] if key.startswith("HTTPRoute"))
+    route = f"HTTPRoute {made.canary.route.name}"
     assert rendered["before"][route] == rendered["promoted"][route] == rendered["promote-return"][route]
     assert rendered["before"].keys() == rendered["promoted"].keys()
 
@@ -177,7 +177,7 @@ def test_every_plan_keeps_the_invariants(value: dict[str, Any]) -> None:
 def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) -> None:
     services = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Service"}
     pods = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Deployment"}
-    route = next(one for one in found.values() if one["kind"] == "HTTPRoute")
+    route = found[f"HTTPRoute {made.canary.route.name}"]
     for document in found.values():
         assert [] == verdict.judge(document, catalog.Target())
     for name, service in services.items():  # V6: one track each

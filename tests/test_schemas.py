@@ -52,6 +52,15 @@ def test_every_property_is_described_for_editors(path: str, node: dict[str, Any]
         assert [] == list(schema.validator_of(catalog._Whole().of(node, catalog.CANARY)).iter_errors(example))
 
 
+def test_deployment_takes_what_kubernetes_takes_besides_pods_and_replicas() -> None:
+    """`paused` would stop the release halfway."""
+    fields = set(CANARY["properties"]["spec"]["properties"]["deployment"]["properties"])
+    definition = catalog.load("kubernetes/v1.37/definitions.json")["definitions"][
+        "io.k8s.api.apps.v1.DeploymentSpec"
+    ]
+    assert set(definition["properties"]) - fields == {"paused", "replicas", "selector", "template"}
+
+
 def test_the_schema_is_draft_2020_12() -> None:
     Draft202012Validator.check_schema(CANARY)
     assert "https://json-schema.org/draft/2020-12/schema" == CANARY["$schema"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import jinja2
 import pytest
 from conftest import ROOT, SEED, Result
 from jinja2 import nodes
+
+from kubectl_canary import overrides
 
 TEMPLATES = sorted((ROOT / "templates").glob("*.j2"))
 ALLOWED = (
@@ -82,6 +85,27 @@ CHANGES = {
 }  # fmt: skip
 
 
+def test_a_template_cannot_send_from_the_redirect_to_the_canary(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    rule = "\n    - name: more\n      backendRefs: [{name: my-app-canary, port: 80}]"
+    override(tmp_path, "httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}" + rule)
+    flags = ("--set", "spec.route.gateway.create.redirect=true", "--only", "gateway")
+    result = canary("render", "-f", SEED, *flags, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert "HTTPRoute my-app-canary-route-redirect: sends to my-app-canary" in result.err
+
+
+def test_a_template_cannot_leave_out_how_pods_are_changed(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    override(tmp_path, "deployment.yaml.j2", "  {{ deployment | yaml }}\n", "")
+    setting = ("--set", "spec.deployment.minReadySeconds=5")
+    result = canary("render", "-f", SEED, *setting, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert "spec.minReadySeconds: Deployment my-app-stable: missing, planned is 5" in result.err
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_template_cannot_change_the_plan(canary: Callable[..., Result], tmp_path: Path, name: str) -> None:
     template, old, new, message = CHANGES[name]
@@ -114,6 +138,80 @@ def test_a_broken_template_is_named_with_its_line(
     assert (1, "") == (result.code, result.out)
     assert f"{tmp_path}/service.yaml.j2:{line}:1: " in result.err
     assert message in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a: b\n{% for i in range(10 ** 12) %}x{% endfor %}\n", 2, "`range` is not allowed"),
+        ("a: {{ lipsum(10000000) }}\n", 1, "`lipsum` is not allowed"),
+        ("{% set n = namespace(a=1) %}\n", 1, "`namespace` is not allowed"),
+        ("{% set n = cycler('a') %}\n", 1, "`cycler` is not allowed"),
+        ("{% set n = joiner() %}\n", 1, "`joiner` is not allowed"),
+        ("{% macro a() %}{{ a() }}{{ a() }}{% endmacro %}\n{{ a() }}\n", 1, "macros, `call`, `import`"),
+        ("\n{% block a %}{{ self.a() }}{% endblock %}\n", 2, "macros, `call`, `import`"),
+        (
+            "{% for i in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}\n",
+            1,
+            "a `recursive` loop is not allowed",
+        ),
+        ("{{ 9 ** 9 ** 9 }}\n", 1, "`**` is not allowed"),
+        ("{% for i in name * 1000000000 %}{% endfor %}\n", 1, "`*` is not allowed"),
+        ('\n{% include "service.yaml.j2" %}\n', 2, "includes `service.yaml.j2` again"),
+        ('{% include "more.j2" %}{% include "more.j2" %}\n', 1, "`more.j2` includes `service.yaml.j2` again"),
+        ("{% include name %}\n", 1, "an `include` names its template"),
+    ],
+)
+def test_a_template_that_might_never_end_is_refused_at_once(
+    canary: Callable[..., Result], tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    (tmp_path / "service.yaml.j2").write_text(text)
+    if "more.j2" in text:
+        (tmp_path / "more.j2").write_text('{% include "last.j2" %}')
+        (tmp_path / "last.j2").write_text('{% include "service.yaml.j2" %}')
+    start = time.monotonic()
+    result = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert time.monotonic() - start < 5
+    assert (1, "") == (result.code, result.out)
+    assert f"{tmp_path}/service.yaml.j2:{line}:1: " in result.err
+    assert message in result.err
+
+
+def test_a_long_loop_over_what_is_given_is_fine(canary: Callable[..., Result], tmp_path: Path) -> None:
+    loop = "{% for number in [" + "1, " * 5000 + "1] %}\n# {{ number }}\n{% endfor %}\n"
+    text = (ROOT / "templates/service.yaml.j2").read_text()
+    (tmp_path / "service.yaml.j2").write_text(loop + text)
+    assert canary("render", "-f", SEED, "--templates", tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("deploymnt.yaml.j2", "did you mean `deployment.yaml.j2`?"),
+        ("service.yaml", "did you mean `service.yaml.j2`?"),
+        ("x", "templates are deployment.yaml.j2, gateway.yaml.j2, httproute.yaml.j2, metadata.yaml.j2"),
+    ],
+)
+def test_a_file_that_is_no_template_is_said(
+    canary: Callable[..., Result], tmp_path: Path, name: str, hint: str
+) -> None:
+    (tmp_path / name).write_text("a: b\n")
+    result = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (2, "") == (result.code, result.out)
+    assert f"error: --templates {tmp_path}: `{name}` is none of the templates\n{hint}" in result.err
+
+
+def test_a_file_that_a_template_includes_may_be_called_anything(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    override(tmp_path, "service.yaml.j2", "spec:", '{% include "more.j2" %}\nspec:')
+    (tmp_path / "more.j2").write_text("# ours\n")
+    (tmp_path / ".gitkeep").touch()
+    assert "# ours\n" in canary("render", "-f", SEED, "--templates", tmp_path).out
+
+
+def test_every_template_has_a_name_that_may_be_overridden() -> None:
+    assert [template.name for template in TEMPLATES] == sorted(overrides.TEMPLATES)
 
 
 def test_template_folders_that_are_not_there_or_not_readable(

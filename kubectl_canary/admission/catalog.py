@@ -102,6 +102,19 @@ def gateway_targets(kubernetes: str) -> list[Target]:
     ]
 
 
+def having(api_version: str, kind: str, *path: str) -> str:
+    """The releases of the Gateway API that have a field: `v1.7 (standard) and v1.2 to v1.7 (experimental)`."""
+    targets = [
+        target for target in gateway_targets(newest("kubernetes")) if target.has(api_version, kind, *path)
+    ]
+    spans = []
+    for channel in CHANNELS:
+        releases = [target.gateway_api for target in targets if target.channel == channel]
+        span = " to ".join(dict.fromkeys((releases[0], releases[-1]))) if releases else ""
+        spans += [f"{span} ({channel})"] if span else []
+    return " and ".join(spans)
+
+
 def since(api_version: str, kind: str) -> list[str]:
     """The releases and channels of the Gateway API that serve a kind, oldest first: `v1.5 (standard)`."""
     return [

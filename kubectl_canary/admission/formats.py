@@ -107,6 +107,11 @@ def _repository(name: str, text: str) -> None:
     ):
         parts = path.split("/")
     if not all(COMPONENT.match(part) for part in parts):
+        odd = re.search("[A-Z]", "/".join(parts))
+        if odd and all(COMPONENT.match(part.lower()) for part in parts):
+            raise ValueError(
+                f"`{text}` is not an image name: `{odd.group()}` is not allowed; write it in lower case"
+            )
         raise ValueError(f"`{text}` is not an image name such as `registry.example.com/my-app`")
 
 

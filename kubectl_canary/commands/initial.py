@@ -87,7 +87,7 @@ def _release_lines(canary_tag: object) -> list[str]:
 def _create_lines(gateway_class: object, tls: object) -> list[str]:
     if not gateway_class:
         return []
-    certificate = f", tls: {yamltext.scalar(tls)}" if tls else ""
+    certificate = f", tls: {{secret: {yamltext.scalar(tls)}, only: true}}" if tls else ""
     return [f"      create: {{className: {yamltext.scalar(gateway_class)}{certificate}}}"]
 
 

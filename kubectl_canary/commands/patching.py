@@ -229,7 +229,7 @@ def _explain(call: Call, step: Step, value: dict[str, Any], start: Phase, to: Ph
         say(f"{name} passes every guard: the patch fits")
         return 0
     say(f"refused: {name} is not at {start.name} any more")
-    for test in (innermost for test in failed for innermost in patches.deepest(test)):
+    for test in (innermost for one in failed for innermost in patches.deepest(one)):
         say(f"  {test.path} is {_said(test.found)}, expected {_said(test.expected)}{_by(value, test.path)}")
     output = ("-o", call.asked.output) if call.asked.output != "json" else ()
     say(f"To start from what is there: {call.command('--to', to.name, '--live', *output)}")

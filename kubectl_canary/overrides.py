@@ -1,0 +1,120 @@
+"""Templates of the user's: which files count, and what none of them may do, so that each ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+import jinja2
+from jinja2 import meta, nodes
+
+from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.findings import Finding, Where, nearest
+
+TEMPLATES = (
+    "deployment.yaml.j2",
+    "gateway.yaml.j2",
+    "httproute.yaml.j2",
+    "metadata.yaml.j2",
+    "service.yaml.j2",
+)
+BESIDE = ("README.md", "__init__.py")  # what else is in the folder that people copy
+ENDLESS = ("range", "lipsum", "cycler", "joiner", "namespace")
+MACROS = (nodes.Macro, nodes.CallBlock, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
+SUMS = (nodes.Pow, nodes.Mul)
+
+
+def check_names(folder: FilePath, environment: jinja2.Environment) -> None:
+    """Raise UsageError for a file that replaces none of our templates and that no template of the folder includes."""
+    try:
+        names = sorted(file.name for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
+    except OSError as error:
+        raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
+    used = {*TEMPLATES, *BESIDE}
+    waiting = [name for name in names if name in TEMPLATES]
+    while waiting:
+        included = set(_includes(folder / waiting.pop(), environment)) - used
+        used |= included
+        waiting += [name for name in included if name in names]
+    for name in names:
+        if name not in used:
+            close = nearest(name, TEMPLATES)
+            hint = f"did you mean `{close}`?" if close else f"templates are {', '.join(TEMPLATES)}"
+            raise UsageError(f"--templates {folder}: `{name}` is none of the templates", hint)
+
+
+def check(text: str, file: FilePath, environment: jinja2.Environment) -> None:
+    """Raise Refused for what may run for ever: a template loops over what it is given, and includes no circle.
+
+    Raises jinja2.TemplateSyntaxError where the text is no template.
+    """
+    tree = environment.parse(text, file.name, str(file))
+    for line, message in _endless(tree):
+        raise template_error(str(file), line, message, "templates/README.md says what a template may use")
+    for name in _includes(file, environment):
+        if file.name in _reached(file.with_name(name), environment):
+            message = f"`{name}` includes `{file.name}` again, which would never end"
+            raise template_error(str(file), _include_line(tree, name), message)
+
+
+def template_error(file: str, line: int | None, message: str | None, hint: str = "") -> Refused:
+    """A template that cannot be rendered, with its place."""
+    finding = Finding(
+        "template", "error", (), message or "it cannot be rendered", Where(file, line or 1, 1), hint
+    )
+    return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
+
+
+def _endless(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    for node in tree.find_all(nodes.Node):
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name in ENDLESS:
+            message = "is not allowed: a template loops over the names that it is given"
+            yield node.lineno, f"`{node.node.name}` {message}"
+        elif isinstance(node, MACROS):
+            yield (
+                node.lineno,
+                "macros, `call`, `import`, `extends` and `block` are not allowed; use `include`",
+            )
+        elif isinstance(node, nodes.For) and node.recursive:
+            yield node.lineno, "a `recursive` loop is not allowed"
+        elif isinstance(node, SUMS):
+            yield (
+                node.lineno,
+                f"`{node.operator}` is not allowed: everything is computed before a template is reached",
+            )
+        elif isinstance(node, nodes.Include) and None in meta.find_referenced_templates(_alone(node)):
+            yield node.lineno, "an `include` names its template, so that it is known to end"
+
+
+def _alone(node: nodes.Include) -> nodes.Template:
+    return nodes.Template([node], lineno=node.lineno)
+
+
+def _include_line(tree: nodes.Template, name: str) -> int:
+    lines = [
+        node.lineno
+        for node in tree.find_all(nodes.Include)
+        if name in meta.find_referenced_templates(_alone(node))
+    ]
+    return lines[0] if lines else 1
+
+
+def _includes(file: FilePath, environment: jinja2.Environment) -> list[str]:
+    """The templates that a file includes; none where it is not there or no template."""
+    try:
+        tree = environment.parse(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, jinja2.TemplateSyntaxError):
+        return []
+    return [name for name in meta.find_referenced_templates(tree) if name is not None]
+
+
+def _reached(file: FilePath, environment: jinja2.Environment) -> set[str]:
+    """The names of everything that a file includes, at any depth, itself among them."""
+    reached: set[str] = set()
+    waiting = [file.name]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _includes(file.with_name(name), environment)
+    return reached
