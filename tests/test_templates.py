@@ -75,11 +75,11 @@ CHANGES = {
     "replicas as text": ("deployment.yaml.j2", "{{ replicas | yaml }}", '"3"', 'spec.replicas: Deployment my-app-stable: "3", planned is 3'),
     "no containers": ("deployment.yaml.j2", "containers: {{ containers | yaml }}", "containers: []", "spec.template.spec.containers: Deployment my-app-stable: planned are ['app'] in this order, found []"),
     "another class": ("gateway.yaml.j2", "{{ class_name | yaml }}", "nginx", "spec.gatewayClassName: Gateway production-gw: nginx, planned is istio"),
-    "no rules": ("httproute.yaml.j2", "{{ rules | yaml }}", "[]", "planned are ['kubectl-canary-testers', 'default'] in this order, found []"),
+    "no rules": ("httproute.yaml.j2", "{{ rules | yaml }}", "[]", "planned are ['default-canary-testers-my-app', 'default'] in this order, found []"),
     "a rule of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      backendRefs: [{name: my-app-canary, port: 80}]", "spec.rules[2]: HTTPRoute my-app-canary-route: sends to my-app-canary, which the plan does not know"),
     "a mirror of its own to the canary": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules | yaml }}\n    - name: more\n      filters: [{type: RequestMirror, requestMirror: {backendRef: {name: my-app-canary, port: 80}}}]", "sends to my-app-canary, which the plan does not know"),
     "a field that nobody knows": ("httproute.yaml.j2", "  rules:", "  rule: []\n  rules:", "unknown field \"spec.rule\"; did you mean `rules`?"),
-    "a condition on the split": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules[1:] | yaml }}", "planned are ['kubectl-canary-testers', 'default']"),
+    "a condition on the split": ("httproute.yaml.j2", "{{ rules | yaml }}", "{{ rules[1:] | yaml }}", "planned are ['default-canary-testers-my-app', 'default']"),
     "two documents": ("service.yaml.j2", "apiVersion", "a: b\n---\napiVersion", "service.yaml.j2:1:1: a template prints one object, this one prints 2 documents"),
     "broken YAML": ("service.yaml.j2", "spec:", "spec: [", "service.yaml.j2:1"),
 }  # fmt: skip

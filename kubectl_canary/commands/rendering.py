@@ -54,8 +54,6 @@ def run(release_flags: ReleaseFlags, asked: Asked) -> int:
 
 def _print(release: Release, generator: Generator, asked: Asked) -> int:
     phase = _asked_phase(release, asked.phase_name, asked.origin)
-    if not asked.skip:
-        _warn_of_jump(release, phase)
     wanted = planned(release.plan.canary, phase)
     if asked.only_removed:
         wanted = removed(release.plan.canary, _start(release.plan, phase, asked.origin), phase)
@@ -65,6 +63,8 @@ def _print(release: Release, generator: Generator, asked: Asked) -> int:
     if wanted and not chosen:
         say(f"`{phase.name}` has nothing of {', '.join(asked.only)}")
     rendered = generator.render(chosen)
+    if not asked.skip:
+        _warn_of_jump(release, phase)
     return finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
 
 
