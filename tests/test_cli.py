@@ -89,7 +89,7 @@ def test_removed_is_what_the_phase_before_had(canary: Canary) -> None:
     assert (0, "", "`5%` removes nothing\n") == (
         nothing.code,
         nothing.out,
-        nothing.err.splitlines(keepends=True)[-1],
+        nothing.err.splitlines(keepends=True)[0],
     )
 
 
