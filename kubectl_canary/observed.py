@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary import overlay, patches
+from kubectl_canary import overlay, patches, strategic
 from kubectl_canary.overlay import ReleaseOnRoute, phase_annotation
 from kubectl_canary.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, Version, needs
 
@@ -47,9 +47,13 @@ def version(found: Objects, plan: Plan) -> Version | None:
     deployment = found.get(("Deployment", plan.canary.stable_name))
     if deployment is None:
         return Version.OLD
-    image = _image(deployment, plan.canary.stable.container_name)
-    versions = (Version.OLD, Version.NEW) if plan.canary.canary else (Version.OLD,)
-    return next((one for one in versions if plan.track(one).image == image), None)
+    container = _container(deployment, plan.canary.stable.container_name)
+    versions = [Version.OLD, Version.NEW] if plan.canary.canary else [Version.OLD]
+    alike = [one for one in versions if plan.track(one).image == container.get("image")]
+    if len(alike) > 1:  # a release of configuration alone
+        fields = {key: value for key, value in plan.track(Version.NEW).container.items() if key != "port"}
+        return Version.NEW if strategic.shows(container, fields) else Version.OLD
+    return alike[0] if alike else None
 
 
 def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | None:
@@ -89,9 +93,9 @@ def _replicas(deployment: dict[str, Any]) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
-def _image(deployment: dict[str, Any], container: str) -> str | None:
-    containers = deployment["spec"]["template"]["spec"]["containers"]
-    return next((one.get("image") for one in containers if one["name"] == container), None)
+def _container(deployment: dict[str, Any], name: str) -> dict[str, Any]:
+    containers: list[dict[str, Any]] = deployment["spec"]["template"]["spec"]["containers"]
+    return next((one for one in containers if one["name"] == name), {})
 
 
 def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:

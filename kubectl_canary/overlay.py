@@ -242,18 +242,6 @@ def _annotate(metadata: dict[str, Any], key: str, value: str | None) -> None:
         metadata["annotations"] = {name: text for name, text in annotations.items() if name != key}
 
 
-def deployment(document: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
-    """The Deployment with the planned replicas and image of the application's container."""
-    wanted = copy.deepcopy(document)
-    main = planned["spec"]["template"]["spec"]["containers"][0]
-    wanted["spec"]["replicas"] = planned["spec"]["replicas"]
-    for container in wanted["spec"]["template"]["spec"]["containers"]:
-        if container["name"] == main["name"]:
-            container["image"] = main["image"]
-            return wanted
-    raise _refused(f"Deployment {document['metadata']['name']}", f"it has no container `{main['name']}`")
-
-
 def _refused(title: str, message: str) -> Refused:
     return Refused(
         "the live objects are not those of the release", [Finding("live", "error", (), message, Where(title))]

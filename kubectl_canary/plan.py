@@ -166,7 +166,8 @@ class Plan:
 
     def version_findings(self) -> Iterator[Finding]:
         """A release of what runs already."""
-        if self.canary.canary is not None and self.canary.canary.image == self.canary.stable.image:
+        new, old = self.canary.canary, self.canary.stable
+        if new is not None and (new.image, new.configuration) == (old.image, old.configuration):
             message = f"the canary is {self.canary.stable.image}, as stable is: this releases nothing"
             yield Finding("version", "warning", ("spec", "canary"), message)
 

@@ -126,7 +126,11 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
         )
         hint = "a version's own configuration belongs under spec.canary (container, pod, podMetadata)"
         yield _finding("stable", "warning", message, path, hint)
-    if _serves(recorded) and wanted.canary != recorded.canary:
+    if _serves(recorded) and wanted.canary is None:
+        message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
+        hint = f"write `phase: rollback from {recorded.phase}` first, with spec.canary as it was"
+        yield _finding("canary", "error", message, ("spec",), hint)
+    elif _serves(recorded) and wanted.canary != recorded.canary:
         message = f"`{recorded.phase}` is under way with another canary: this changes pods that serve"
         yield _finding("canary", "warning", message, ("spec", "canary"), "roll back or promote first")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kubectl_canary import canaryfile, sources
 from kubectl_canary.admission import formats
@@ -29,6 +30,12 @@ class Release:
     def placed(self, finding: Finding) -> Finding:
         """A finding about the canary file, with its place there."""
         return replace(finding, where=self.sources.value_where(finding.path))
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The file's `spec`, as it was merged."""
+        found: dict[str, Any] = self.sources.value["spec"]
+        return found
 
     def declared(self, otherwise: str = "") -> Phase:
         """The phase that the file declares. Raises Refused, with what else to do, where it declares none."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kubectl_canary import shares
+from kubectl_canary import promotion, shares, versions
 from kubectl_canary.findings import Finding
 from kubectl_canary.plan import Phase, Plan, changes, pods_text
 from kubectl_canary.steps import Gate, percent
@@ -88,8 +88,13 @@ def gate_text(gate: Gate) -> str:
     return f"{gate.name} {' and '.join(bounds)}{times}"
 
 
-def plan_text(plan: Plan, current: Phase | None, commands: Mapping[str, str], checked: str) -> str:
-    """The whole answer of `plan`, for a person; `commands` are what to go on with: `plan` or `rollback`."""
+def plan_text(
+    plan: Plan, current: Phase | None, spec: dict[str, Any], commands: Mapping[str, str], checked: str
+) -> str:
+    """The whole answer of `plan`, for a person.
+
+    `spec` is the file's; `commands` are what to go on with: `plan` or `rollback`.
+    """
     canary = plan.canary
     place = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
     if canary.canary is None:
@@ -109,12 +114,21 @@ def plan_text(plan: Plan, current: Phase | None, commands: Mapping[str, str], ch
             "",
             plan_table(plan, current),
             "",
+            *_differences_text(spec),
             f"At most {plan.peak()} pods. Way back at every phase, with kubectl alone once it is printed:",
             f"  {commands['rollback']} | kubectl apply -f -",
             *([checked] if checked else []),
             "",
+            promotion.advice(spec, commands["file"]),
+            "",
         ]
     )
+
+
+def _differences_text(spec: dict[str, Any]) -> list[str]:
+    """What the canary has otherwise than stable, besides its image."""
+    found = versions.differences(spec)
+    return [f"Besides its image the canary differs in {', '.join(found)}."] if found else []
 
 
 def plan_markdown(plan: Plan, current: Phase | None) -> str:
@@ -139,7 +153,11 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def plan_json(
-    plan: Plan, current: Phase | None, findings: Sequence[Finding], touched: Mapping[str, Sequence[Step]]
+    plan: Plan,
+    current: Phase | None,
+    spec: dict[str, Any],
+    findings: Sequence[Finding],
+    touched: Mapping[str, Sequence[Step]],
 ) -> str:
     """The release as JSON, for programs: shares as percentages, pauses in seconds."""
     canary = plan.canary
@@ -154,6 +172,8 @@ def plan_json(
             "phases": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.phases],
             "waysBack": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.ways_back()],
             "peakPods": plan.peak(),
+            "differences": versions.differences(spec),
+            "afterPromotion": promotion.stable_after(spec) if canary.canary else None,
             "findings": [finding_json(finding) for finding in findings],
         }
     )

@@ -15,9 +15,11 @@ from typing import Any
 
 from kubectl_canary.admission import catalog
 from kubectl_canary.findings import Path
+from kubectl_canary.patches import MISSING, same
 
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
 DELETE, REPLACE, MERGE = "delete", "replace", "merge"
+FILES = {"Deployment": "deployment-apps-v1.json", "Service": "service-v1.json"}
 MERGE_KEY, STRATEGY = "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy"
 
 
@@ -27,6 +29,11 @@ class Place:
 
     schema: dict[str, Any]
     file: str
+
+    @classmethod
+    def of_kind(cls, kind: str, kubernetes: str) -> Place:
+        """The place of an object of one of Kubernetes' own kinds that a release has."""
+        return cls({"$ref": FILES[kind]}, f"kubernetes/{kubernetes}/").followed()
 
     @classmethod
     def at(cls, path: Path) -> Place:
@@ -116,6 +123,52 @@ def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -
         else:
             made.append(merged({}, item, items))
     return made
+
+
+def carried(live: Any, before: Any, after: Any, place: Place) -> Any:
+    """The live value with what differs between two planned ones, `before` and `after`; the rest stays as it is.
+
+    MISSING stands for nothing. What both plans agree on is the cluster's: a default, or an edit of somebody.
+    """
+    if after is MISSING or same(before, after) or shows(live, after):
+        return live
+    if isinstance(after, dict):
+        return _carried_maps(live, before if isinstance(before, dict) else {}, after, place)
+    if isinstance(after, list) and place.merge_key and isinstance(live, list):
+        return _carried_lists(live, before if isinstance(before, list) else [], after, place)
+    return after
+
+
+def shows(live: Any, planned: Any) -> bool:
+    """Whether a live value has everything that is planned; it may have more, such as defaults."""
+    if isinstance(planned, dict):
+        return isinstance(live, dict) and all(
+            shows(live.get(key, MISSING), one) for key, one in planned.items()
+        )
+    if isinstance(planned, list):
+        return isinstance(live, list) and len(live) == len(planned) and all(map(shows, live, planned))
+    return same(live, planned)
+
+
+def _carried_maps(live: Any, before: dict[str, Any], after: dict[str, Any], place: Place) -> dict[str, Any]:
+    own = live if isinstance(live, dict) else {}
+    made = {key: value for key, value in own.items() if key in after or key not in before}
+    for key, value in after.items():
+        made[key] = carried(own.get(key, MISSING), before.get(key, MISSING), value, place.below(key))
+    return {key: value for key, value in made.items() if value is not MISSING}
+
+
+def _carried_lists(live: list[Any], before: list[Any], after: list[Any], place: Place) -> list[Any]:
+    key, items = str(place.merge_key), place.items()
+    wanted = {item[key]: item for item in after}
+    known = {item[key]: item for item in before}
+    made = [
+        carried(item, known.get(item.get(key), MISSING), wanted.get(item.get(key), MISSING), items)
+        for item in live
+        if item.get(key) in wanted or item.get(key) not in known
+    ]
+    there = {item.get(key) for item in live}
+    return [*made, *(item for name, item in wanted.items() if name not in there)]
 
 
 def _are_texts(value: Any) -> bool:

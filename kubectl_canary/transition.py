@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from kubectl_canary import observed, overlay, patches
+from kubectl_canary import observed, overlay, patches, strategic
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.objects import Key, Planned, planned
 from kubectl_canary.patches import Guard, Op
-from kubectl_canary.plan import WAYS_BACK, Phase, Plan, Version
+from kubectl_canary.plan import AS_BEFORE, WAYS_BACK, Phase, Plan, Version
 from kubectl_canary.plan import Kind as PhaseKind
 from kubectl_canary.ways import chosen_way, left_out, omission, step_problem
 
@@ -159,12 +159,13 @@ def live_stage(
     to = _live_goal(plan, goal, here)
     _refuse_unsafe(plan, here, to, there, skip)
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
+    old = _as_planned(plan, generator, here, to)
     changed: list[Step] = []
     findings: list[Finding] = []
     reached = dict(new)
     for one in sorted(_touched(new.values(), to), key=lambda rendered: rendered.planned.slot):
         now = found.get(one.planned.key)
-        after, more = (one, []) if now is None else _laid_over(now, one, plan, to)
+        after, more = (one, []) if now is None else _laid_over(now, old.get(one.planned.key), one, plan, to)
         findings += more
         reached[one.planned.key] = after
         if now is None or not patches.same(now, after.value):
@@ -265,9 +266,37 @@ def _in_order(
     return replace(made, steps=[*ordered, *(Step("delete", one, None) for one in gone)])
 
 
-def _laid_over(now: dict[str, Any], one: Rendered, plan: Plan, to: Phase) -> tuple[Rendered, list[Finding]]:
+def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dict[Key, dict[str, Any]]:
+    """Stable's objects as they are planned for the version that runs; of the canary's nothing is taken as given."""
+    assumed = replace(here, stable_replicas=to.stable_replicas, traffic=AS_BEFORE)
+    stable = [one for one in planned(plan.canary, assumed) if one.names["labels"].get("version") == "stable"]
+    return {one.planned.key: one.value for one in generator.render(stable)}
+
+
+def _laid_over(
+    now: dict[str, Any], before: dict[str, Any] | None, one: Rendered, plan: Plan, to: Phase
+) -> tuple[Rendered, list[Finding]]:
+    """An object of the cluster in the phase, and what is to be known of it."""
     if one.planned.group == "route":
         value, findings = overlay.route(now, plan.canary, to)
         return replace(one, value=value), findings
-    value = overlay.deployment(now, one.value) if one.planned.kind == "Deployment" else now
-    return replace(one, value=value), []
+    if one.planned.kind not in strategic.FILES:
+        return replace(one, value=now), []
+    place = strategic.Place.of_kind(one.planned.kind, plan.canary.target.kubernetes).below("spec")
+    given = (before or {}).get("spec", {})
+    spec = strategic.carried(now["spec"], given, one.value["spec"], place)
+    return replace(one, value={**now, "spec": spec}), list(_drift(now, before, one, to))
+
+
+def _drift(now: dict[str, Any], before: dict[str, Any] | None, one: Rendered, to: Phase) -> Iterator[Finding]:
+    """Stable's own part of the file is another than what runs, while a release is under way."""
+    if before is None or one.planned.kind != "Deployment" or to.kind in WAYS_BACK:
+        return
+    if not strategic.shows(now["spec"]["template"], before["spec"]["template"]):
+        message = (
+            "stable's pods in the cluster are not as the file describes them; this leaves them as they are"
+        )
+        hint = (
+            "applied as a document, the file rolls the pods that serve; a version's own part is spec.canary's"
+        )
+        yield Finding("stable", "warning", (), message, Where(one.title), hint)

@@ -10,6 +10,7 @@ import click
 from kubectl_canary.outside.output import say, write
 
 if TYPE_CHECKING:
+    from kubectl_canary.plan import Phase
     from kubectl_canary.release import Release
 
 Function = Callable[..., Any]
@@ -56,3 +57,12 @@ def finish(text: str, release: Release) -> int:
     for warning in release.warnings:
         say(str(warning))
     return 0
+
+
+def say_what_follows(release: Release, phase: Phase) -> None:
+    """After promotion the file has to follow, or the next release brings the old version back."""
+    from kubectl_canary import promotion
+    from kubectl_canary.plan import Kind
+
+    if phase.kind is Kind.PROMOTED:
+        say(promotion.advice(release.spec, release.phase_where.file))

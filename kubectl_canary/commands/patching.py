@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_canary import actions, managed_fields, patches, shells, yamltext
-from kubectl_canary.commands.common import finish
+from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
 from kubectl_canary.errors import UsageError
 from kubectl_canary.generator import Generator
@@ -105,6 +105,8 @@ def _print(way: Sequence[Stage], call: Call) -> int:
         _say_what_merging_replaces([step for stage in printed for step in stage.steps])
     for note in notes:
         say(note)
+    for stage in printed[-1:]:
+        say_what_follows(call.release, stage.phase)
     if asked.output == "kubectl":
         drain = call.release.plan.canary.drain
         done = [*actions.of_stages(printed, drain), *map(actions.Note, notes)]

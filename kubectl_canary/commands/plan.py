@@ -79,11 +79,12 @@ def command(
             for phase in (*plan.phases[1:], *plan.ways_back())
             if (start := plan.previous(phase)) is not None
         }
-        return finish(reports.plan_json(plan, current, release.warnings, touched), release)
+        return finish(reports.plan_json(plan, current, release.spec, release.warnings, touched), release)
     if output == "markdown":
         return finish(reports.plan_markdown(plan, current), release)
     checked = f"The API server would accept every phase ({generator.target})." if generator.validating else ""
-    return finish(reports.plan_text(plan, current, _commands(release_flags, plan, current), checked), release)
+    commands = {**_commands(release_flags, plan, current), "file": release.phase_where.file}
+    return finish(reports.plan_text(plan, current, release.spec, commands, checked), release)
 
 
 def _way(plan: Plan, start: Phase, way: Sequence[Stage], output: str | None) -> str:

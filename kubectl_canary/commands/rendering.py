@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary import actions, record, shells
-from kubectl_canary.commands.common import finish
+from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
@@ -65,7 +65,10 @@ def _print(release: Release, generator: Generator, asked: Asked) -> int:
     rendered = generator.render(chosen)
     if not asked.skip:
         _warn_of_jump(release, phase)
-    return finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
+    done = finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
+    if not asked.only_removed:
+        say_what_follows(release, phase)
+    return done
 
 
 def _folder(output: str) -> Path | None:
@@ -124,7 +127,9 @@ def _write_folder(release: Release, generator: Generator, out: Path, skip: bool)
     notes = record.of_plan(plan, current).notes()
     changed = folder.write(out, owner, files, notes, judge_step)
     say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
-    return finish("", release)
+    done = finish("", release)
+    say_what_follows(release, current)
+    return done
 
 
 def _judge_step(release: Release, notes: Mapping[str, str], to: Phase, skip: bool) -> None:
