@@ -129,8 +129,7 @@ def _ready(stage: Stage, changed: Sequence[Step]) -> Iterator[Action]:
     rising = stage.canary if stage.phase.traffic.reaches_canary else stage.stable
     if rising.key not in [one.key for one in _deployments(changed)]:
         yield RolledOut(rising)
-    is_canary = rising is stage.canary
-    yield Ready(rising, stage.phase.canary_replicas if is_canary else stage.phase.stable_replicas)
+    yield Ready(rising, rising.ready)
 
 
 def _deployments(steps: Sequence[Step]) -> list[Planned]:

@@ -28,6 +28,7 @@ TOOLS_PREFIXES = (
     "postrenderer.helm.sh/",
 )
 TRACK_LABELS = ("app", "version")
+EXTERNAL = "external"  # a number of replicas that a scaler of others decides
 LABELLED: tuple[Path, ...] = (
     ("metadata",),
     ("spec", "podMetadata"),
@@ -156,7 +157,8 @@ class Canary:
     """A release as its file describes it; without `canary`, the steady state between releases.
 
     `drain` is how many seconds requests get to end between a falling share and the pods that go; `deployment` holds
-    what both Deployments have beside pods and replicas, such as `strategy`.
+    what both Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are
+    parts of their specs; `is_scaled_by_others` says that stable's replicas are nobody's here.
     """
 
     name: str
@@ -173,6 +175,19 @@ class Canary:
     target: Target = field(default_factory=Target)
     drain: int = formats.seconds(DRAIN)
     deployment: dict[str, Any] = field(default_factory=dict)
+    autoscaling: dict[str, Any] | None = None
+    disruption_budget: dict[str, Any] | None = None
+    is_scaled_by_others: bool = False
+
+    @property
+    def stable_pods(self) -> int:
+        """How many pods of stable the shares are planned for.
+
+        Where others scale it, that is what the canary's own pods can take over.
+        """
+        minimum = (self.autoscaling or {}).get("minReplicas")
+        given = self.canary.replicas if self.is_scaled_by_others and self.canary else None
+        return self.stable.replicas or given or minimum or 1
 
     @property
     def stable_name(self) -> str:
@@ -268,6 +283,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _container_findings(value)
     yield from _port_findings(_get(value, "spec", "service"))
     yield from _deployment_findings(_get(value, "spec", "deployment"))
+    yield from _scaling_findings(_get(value, "spec"))
     yield from _route_findings(value)
     yield from _listener_findings(_get(value, "spec", "route", "gateway"))
     yield from _parent_findings(value)
@@ -369,6 +385,26 @@ def _deployment_findings(own: Any) -> Iterator[Finding]:
     for path, message in builtin.complaints({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
         if path[1] in own:
             yield _error(("spec", "deployment", *path[1:]), message)
+
+
+def _scaling_findings(spec: Any) -> Iterator[Finding]:
+    """Two owners of replicas, or none that we know a number of."""
+    scaling, canary = _get(spec, "autoscaling"), _get(spec, "canary")
+    if _get(spec, "stable", "replicas") == EXTERNAL:
+        if scaling is not None:
+            message = (
+                "`external` and `spec.autoscaling`: two would scale the same pods; leave one of them out"
+            )
+            yield _error(("spec", "stable", "replicas"), message)
+        if isinstance(canary, dict) and not isinstance(canary.get("replicas"), int):
+            message = "missing: where others scale stable, say how many pods the canary has, as many as stable may need"
+            yield _error(("spec", "canary", "replicas"), message)
+    least, most = _get(scaling, "minReplicas"), _get(scaling, "maxReplicas")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
+    budget = _get(spec, "disruptionBudget")
+    if isinstance(budget, dict) and len({"minAvailable", "maxUnavailable"} & budget.keys()) != 1:
+        yield _error(("spec", "disruptionBudget"), "say either `minAvailable` or `maxUnavailable`")
 
 
 def _fits(part: dict[str, Any]) -> bool:
@@ -560,6 +596,9 @@ def _build(value: dict[str, Any]) -> Canary:
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
         deployment=spec.get("deployment", {}),
+        autoscaling=spec.get("autoscaling"),
+        disruption_budget=spec.get("disruptionBudget"),
+        is_scaled_by_others=spec["stable"].get("replicas") == EXTERNAL,
     )
 
 
@@ -572,7 +611,7 @@ def _track(own: dict[str, Any], repository: str | None, configuration: dict[str,
     metadata = configuration.get("podMetadata", {})
     return Track(
         image=own.get("image", f"{repository}:{own.get('tag')}"),
-        replicas=own.get("replicas"),
+        replicas=own["replicas"] if own.get("replicas", EXTERNAL) != EXTERNAL else None,
         container=container,
         pod=dict(configuration.get("pod", {})),
         pod_labels=metadata.get("labels", {}),

@@ -40,7 +40,8 @@ Key = tuple[str, str, str | None, str]
 class Planned:
     """An object to be rendered: its group (`--only`), its template and the template's names, and its facts.
 
-    A route names the release's two Services, which only its planned rules may send to.
+    A route names the release's two Services, which only its planned rules may send to. A Deployment has at least
+    `ready` pods.
     """
 
     group: str
@@ -50,6 +51,7 @@ class Planned:
     names: dict[str, Any]
     facts: dict[str, Any]
     services: tuple[str, ...] = ()
+    ready: int = 0
 
     @property
     def slot(self) -> str:
@@ -74,6 +76,8 @@ def planned(canary: Canary, phase: Phase) -> list[Planned]:
         tracks.append(("canary", new, phase.canary_replicas))
     found = [_service(canary, name, track) for name, track, _ in tracks]
     found += [_deployment(canary, *track) for track in tracks]
+    found += [scaler for name, _, replicas in tracks for scaler in _scaler(canary, phase, name, replicas)]
+    found += [budget for name, _, replicas in tracks for budget in _budget(canary, name, replicas)]
     found += _gateway(canary)
     found += _redirect(canary)
     route = _route(canary, phase)
@@ -134,9 +138,11 @@ def _ports(service: Service, track: Track) -> list[dict[str, Any]]:
 def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Planned:
     selector = {"app": canary.name, "version": name}
     container = _container(track)
+    is_external = canary.is_scaled_by_others and name == "stable"
+    printed = None if canary.autoscaling is not None or is_external else replicas
     names = {
         **_metadata(canary, f"{canary.name}-{name}", selector),
-        "replicas": replicas,
+        "replicas": printed,
         "selector": selector,
         "pod_labels": {**selector, **track.pod_labels},
         "pod_annotations": dict(track.pod_annotations),
@@ -149,12 +155,60 @@ def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Plann
         **_identity("apps/v1", "Deployment", names),
         "spec": {
             **canary.deployment,
-            "replicas": replicas,
+            **({"replicas": printed} if printed is not None else {}),
             "selector": {"matchLabels": selector},
             "template": {"metadata": {"labels": selector}, "spec": {"containers": [main]}},
         },
     }
-    return Planned("workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts)
+    ready = 1 if is_external else _minimum(canary, name, replicas)
+    return Planned("workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts, ready=ready)
+
+
+def _minimum(canary: Canary, name: str, replicas: int) -> int:
+    """The fewest pods that a track has: of stable what its autoscaler keeps, of the canary what the phase needs."""
+    if canary.autoscaling is None or name == "canary":
+        return replicas
+    return int(canary.autoscaling.get("minReplicas", 1))
+
+
+def _scaler(canary: Canary, phase: Phase, name: str, replicas: int) -> Iterator[Planned]:
+    """The track's own autoscaler; stable's takes no pods away while a way back needs them."""
+    own = canary.autoscaling
+    if own is None:
+        return
+    least = _minimum(canary, name, replicas)
+    behavior = dict(own.get("behavior") or {})
+    if name == "stable" and phase.holds_stable:
+        behavior["scaleDown"] = {**(behavior.get("scaleDown") or {}), "selectPolicy": "Disabled"}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{canary.name}-{name}"}
+    spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": max(least, own["maxReplicas"])}
+    spec |= {"metrics": own["metrics"]} if "metrics" in own else {}
+    spec |= {"behavior": behavior} if behavior else {}
+    yield _of_track(
+        canary, name, "horizontalpodautoscaler", ("autoscaling/v2", "HorizontalPodAutoscaler"), spec
+    )
+
+
+def _budget(canary: Canary, name: str, replicas: int) -> Iterator[Planned]:
+    """The track's own disruption budget; the canary's is one that its pods can keep."""
+    own = canary.disruption_budget
+    if own is None:
+        return
+    least = own.get("minAvailable")
+    kept = {"minAvailable": min(least, replicas - 1)} if name == "canary" and isinstance(least, int) else {}
+    selector = {"matchLabels": {"app": canary.name, "version": name}}
+    spec = {**own, **kept, "selector": selector}
+    yield _of_track(canary, name, "poddisruptionbudget", ("policy/v1", "PodDisruptionBudget"), spec)
+
+
+def _of_track(
+    canary: Canary, name: str, template: str, api: tuple[str, str], spec: dict[str, Any]
+) -> Planned:
+    """An object that belongs to a track's Deployment and is its spec alone."""
+    labels = {"app": canary.name, "version": name}
+    names = {**_metadata(canary, f"{canary.name}-{name}", labels), "spec": spec}
+    facts = {**_identity(*api, names), "spec": spec}
+    return Planned("workloads", f"{template}.yaml.j2", *api, names, facts)
 
 
 def _container(track: Track) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from kubectl_canary.findings import Finding, Where, nearest
 TEMPLATES = (
     "deployment.yaml.j2",
     "gateway.yaml.j2",
+    "horizontalpodautoscaler.yaml.j2",
     "httproute.yaml.j2",
     "metadata.yaml.j2",
+    "poddisruptionbudget.yaml.j2",
     "service.yaml.j2",
 )
 BESIDE = ("README.md", "__init__.py")  # what else is in the folder that people copy

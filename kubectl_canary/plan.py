@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from typing import Any
 
 from kubectl_canary.admission import formats
 from kubectl_canary.canaryfile import Canary, Track
@@ -69,7 +70,8 @@ class Phase:
     """A complete state of the release.
 
     `canary_replicas` is 0 where the canary's objects are gone; `needs` is how many canary pods the traffic of
-    this phase wants. The pause is in seconds. `origin` is the phase that a way back leaves.
+    this phase wants. The pause is in seconds. `origin` is the phase that a way back leaves. `holds_stable` says that
+    an autoscaler must not take stable pods away: the way back needs them all.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Phase:
     pause: int = 0
     gates: tuple[Gate, ...] = ()
     origin: str | None = None
+    holds_stable: bool = False
 
     @property
     def slug(self) -> str:
@@ -160,9 +163,18 @@ class Plan:
             return next(one for one in self.phases if one.name == phase.origin)
         return self.phases[self.phases.index(phase) - 1]
 
-    def peak(self) -> int:
-        """The most pods that the release asks for at one time."""
-        return max(phase.stable_replicas + phase.canary_replicas for phase in self.phases)
+    def peak(self) -> int | None:
+        """The most pods at one time, with the surge of pods that roll; None where others scale stable."""
+        if self.canary.is_scaled_by_others:
+            return None
+        return max(self._pods(phase) for phase in (*self.phases, *self.ways_back()))
+
+    def _pods(self, phase: Phase) -> int:
+        most = int((self.canary.autoscaling or {}).get("maxReplicas", 0))
+        stable = max(phase.stable_replicas, most)
+        canary = max(phase.canary_replicas, most) if phase.canary_replicas else 0
+        rolls = phase.kind in (Kind.PROMOTE_ROLL, Kind.ROLLBACK_PROMOTION)
+        return stable + canary + (surge(self.canary.deployment, stable) if rolls else 0)
 
     def version_findings(self) -> Iterator[Finding]:
         """A release of what runs already."""
@@ -230,7 +242,7 @@ class Plan:
 
 def plan(canary: Canary) -> Plan:
     """All phases of a release; for a file without canary, `before` alone."""
-    before = Phase("before", Kind.BEFORE, Version.OLD, canary.stable.replicas or 1)
+    before = Phase("before", Kind.BEFORE, Version.OLD, canary.stable_pods)
     if canary.canary is None:
         return Plan(canary, (before,))
     middle = list(_middle(canary, before))
@@ -260,7 +272,20 @@ def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
             needs=needed[index],
             pause=step.pause,
             gates=step.gates,
+            holds_stable=bool(step.weight),
         )
+
+
+def surge(deployment: dict[str, Any], replicas: int) -> int:
+    """How many pods a Deployment may have on top while its pods roll; a quarter where it says nothing.
+
+    Source: apps/v1 RollingUpdateDeployment, maxSurge; percentages are rounded up.
+    """
+    strategy = deployment.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return 0
+    most = (strategy.get("rollingUpdate") or {}).get("maxSurge", "25%")
+    return math.ceil(Fraction(most.rstrip("%")) * replicas / 100) if isinstance(most, str) else int(most)
 
 
 def _traffic(step: Step, has_testers: bool) -> Traffic:

@@ -15,7 +15,10 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
 from kubectl_canary.ways import left_out, omission, step_problem
 
-PHASE, STABLE, CANARY, RUNS = "phase", "stable", "canary", "runs"
+PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
+RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
+HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
+PRINTED, LEFT_OUT = "printed", "left out"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Record:
     stable: Rendered
     canary: Rendered | None
     runs: Version
+    prints_replicas: bool
 
     @property
     def running(self) -> Rendered:
@@ -46,14 +50,16 @@ class Record:
     def notes(self) -> dict[str, str]:
         """The record as lines of the folder's list."""
         canary = {CANARY: str(self.canary)} if self.canary else {}
-        return {PHASE: self.phase, STABLE: str(self.stable), **canary, RUNS: self.runs.value}
+        replicas = {REPLICAS: PRINTED if self.prints_replicas else LEFT_OUT}
+        return {PHASE: self.phase, STABLE: str(self.stable), **canary, RUNS: self.runs.value, **replicas}
 
 
 def of_plan(plan: Plan, phase: Phase) -> Record:
     """The record of a phase of a plan."""
     canary = plan.canary.canary
     stable = _rendered(plan.canary.stable)
-    return Record(phase.name, stable, _rendered(canary) if canary else None, phase.stable_version)
+    printed = plan.canary.autoscaling is None and not plan.canary.is_scaled_by_others
+    return Record(phase.name, stable, _rendered(canary) if canary else None, phase.stable_version, printed)
 
 
 def read(notes: Mapping[str, str]) -> Record | None:
@@ -62,15 +68,19 @@ def read(notes: Mapping[str, str]) -> Record | None:
     known = [one for one in Version if one.value == notes.get(RUNS)]
     if stable is None or not known or PHASE not in notes:
         return None
-    return Record(notes[PHASE], stable, canary, known[0])
+    return Record(notes[PHASE], stable, canary, known[0], notes.get(REPLICAS) == PRINTED)
 
 
-def findings(recorded: Record, plan: Plan, to: Phase, *, skip: bool = False) -> Iterator[Finding]:
+def findings(
+    recorded: Record, plan: Plan, to: Phase, *, skip: bool = False, handed_over: bool = False
+) -> Iterator[Finding]:
     """What is wrong, or to be known, about going from what was rendered last to a phase.
 
-    A way back is never an error.
+    A way back is never an error. `handed_over`: no applier owns the Deployments' replicas any more.
     """
     wanted = of_plan(plan, to)
+    if recorded.prints_replicas and not wanted.prints_replicas and not handed_over:
+        yield _finding("replicas", "error", RESET, _scaled_at(plan), HAND_OVER)
     if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
         yield from _of_step(recorded, plan, to, skip)
     elif to.kind not in WAYS_BACK:
@@ -137,6 +147,10 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
 
 def _steady(plan: Plan) -> str:
     return "error" if plan.canary.canary is not None else "warning"
+
+
+def _scaled_at(plan: Plan) -> tuple[str, ...]:
+    return ("spec", "stable", "replicas") if plan.canary.is_scaled_by_others else ("spec", "autoscaling")
 
 
 def _serves(recorded: Record) -> bool:

@@ -115,7 +115,8 @@ def plan_text(
             plan_table(plan, current),
             "",
             *_differences_text(spec),
-            f"At most {plan.peak()} pods. Way back at every phase, with kubectl alone once it is printed:",
+            *_capacity_text(plan),
+            "Way back at every phase, with kubectl alone once it is printed:",
             f"  {commands['rollback']} | kubectl apply -f -",
             *([checked] if checked else []),
             "",
@@ -123,6 +124,19 @@ def plan_text(
             "",
         ]
     )
+
+
+def _capacity_text(plan: Plan) -> list[str]:
+    """The most pods, and for how many pods of stable the shares are proved where those may change."""
+    canary, peak = plan.canary, plan.peak()
+    most = (
+        [f"At most {peak} pods, with those that come on top while stable rolls."] if peak is not None else []
+    )
+    if canary.autoscaling is None and not canary.is_scaled_by_others:
+        return most
+    whose = "by others" if canary.is_scaled_by_others else "by its autoscaler"
+    proved = f"Stable is scaled {whose}: no share outruns its pods up to {pods_text(canary.stable_pods)} of stable."
+    return [*most, proved]
 
 
 def _differences_text(spec: dict[str, Any]) -> list[str]:

@@ -19,7 +19,12 @@ from kubectl_canary.patches import MISSING, same
 
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
 DELETE, REPLACE, MERGE = "delete", "replace", "merge"
-FILES = {"Deployment": "deployment-apps-v1.json", "Service": "service-v1.json"}
+FILES = {
+    "Deployment": "deployment-apps-v1.json",
+    "HorizontalPodAutoscaler": "horizontalpodautoscaler-autoscaling-v2.json",
+    "PodDisruptionBudget": "poddisruptionbudget-policy-v1.json",
+    "Service": "service-v1.json",
+}
 MERGE_KEY, STRATEGY = "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy"
 
 

@@ -45,6 +45,12 @@ from kubectl_canary.groups import GROUPS
 )
 @click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
 @skip_flag
+@click.option(
+    "--replicas-handed-over",
+    "handed_over",
+    is_flag=True,
+    help="With -o dir: nothing that applies the folder owns the Deployments' replicas any more.",
+)
 def command(release_flags: ReleaseFlags, **asked: Any) -> int:
     """Render."""
     from kubectl_canary.commands import rendering

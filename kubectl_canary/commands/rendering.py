@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary import actions, record, shells
 from kubectl_canary.commands.common import finish, say_what_follows
-from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import planned, removed
@@ -32,6 +33,7 @@ class Asked:
     only_removed: bool
     output: str
     skip: bool
+    handed_over: bool
 
 
 def run(release_flags: ReleaseFlags, asked: Asked) -> int:
@@ -48,7 +50,7 @@ def run(release_flags: ReleaseFlags, asked: Asked) -> int:
     release = release_flags.load()
     generator = release_flags.generator(release)
     if folder is not None:
-        return _write_folder(release, generator, folder, asked.skip)
+        return _write_folder(release_flags, release, generator, folder, asked)
     return _print(release, generator, asked)
 
 
@@ -107,7 +109,9 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
         say(f"warning: do not apply this straight from `{start.name}`: {problem}")
 
 
-def _write_folder(release: Release, generator: Generator, out: Path, skip: bool) -> int:
+def _write_folder(
+    release_flags: ReleaseFlags, release: Release, generator: Generator, out: Path, asked: Asked
+) -> int:
     from kubectl_canary.outside import folder
 
     canary, plan, current = release.plan.canary, release.plan, release.declared()
@@ -122,7 +126,7 @@ def _write_folder(release: Release, generator: Generator, out: Path, skip: bool)
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
 
     def judge_step(notes: Mapping[str, str]) -> None:
-        _judge_step(release, notes, current, skip)
+        _judge_step(release_flags, release, notes, current, asked)
 
     notes = record.of_plan(plan, current).notes()
     changed = folder.write(out, owner, files, notes, judge_step)
@@ -132,15 +136,44 @@ def _write_folder(release: Release, generator: Generator, out: Path, skip: bool)
     return done
 
 
-def _judge_step(release: Release, notes: Mapping[str, str], to: Phase, skip: bool) -> None:
+def _judge_step(
+    release_flags: ReleaseFlags, release: Release, notes: Mapping[str, str], to: Phase, asked: Asked
+) -> None:
     """Say what is wrong with the step from what the folder holds. Raises Refused where it is an error."""
     recorded = record.read(notes)
-    found = list(record.findings(recorded, release.plan, to, skip=skip)) if recorded else []
+    flags = {"skip": asked.skip, "handed_over": asked.handed_over}
+    found = list(record.findings(recorded, release.plan, to, **flags)) if recorded else []
     placed = [release.placed(finding) for finding in found]
     if any(finding.severity == "error" for finding in placed):
-        raise Refused("this is not a safe step from what the folder holds", placed)
+        resets = any(finding.rule == "replicas" for finding in placed)
+        hint = _hand_over(release_flags, release.plan) if resets else ""
+        raise Refused("this is not a safe step from what the folder holds", placed, hint)
     for finding in placed:
         say(str(finding))
+
+
+def _hand_over(release_flags: ReleaseFlags, plan: Plan) -> str:
+    """The commands after which nothing that applies the Deployments sets their replicas back."""
+    name, namespace = plan.canary.stable_name, plan.canary.namespace
+    place = f" -n {namespace}" if namespace else ""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    document = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {"replicas": "N"},
+    }
+    template = json.dumps(document, separators=(",", ":")).replace('"N"', "{{.spec.replicas}}")
+    render = command_line("render", "--only", "workloads", "--phase", "before", release=release_flags)
+    return "\n".join(
+        [
+            "Where `kubectl apply` applies it:",
+            f"  {render} | kubectl apply set-last-applied --create-annotation -f -",
+            "Where Argo CD or Flux apply it, server-side:",
+            f"  kubectl get deployment {name}{place} -o go-template='{template}' \\",
+            "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
+        ]
+    )
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
