@@ -58,10 +58,7 @@ def lint_page() -> str:
         lines.append(f"| [{rule.id}](#{rule.id}) | {rule.severity} | {first} |")
     for rule in rules:
         parts = [f"## {rule.id}", rule.reason, f"Source: <{rule.source}>"]
-        parts += [
-            f"{verb}:\n\n```yaml\n{example.rstrip()}\n```"
-            for verb, example in (("Passes", rule.passing), ("Fails", rule.failing))
-        ]
+        parts += [f"{verb}:\n\n```yaml\n{example.rstrip()}\n```" for verb, example in rule.examples()]
         lines += ["", "\n\n".join(parts)]
     return "\n".join(lines) + "\n"
 

@@ -33,6 +33,7 @@ spec:
           port: 80
           weight: 2000000
         - {name: shop-canary, port: 80}
+  parentRefs: [{name: gw}]
 """
 GOOD = ROUTE.replace("2000000", "9")
 
@@ -389,9 +390,7 @@ kind: Gateway
 metadata: {name: gw, namespace: web}
 spec: {gatewayClassName: CLASS, listeners: [{name: http, port: 80, protocol: HTTP}]}
 """
-METHOD = GOOD.replace("  rules:", "  parentRefs: [{name: gw}]\n  rules:").replace(
-    "{value: /a}}", "{value: /a}, method: GET}"
-)
+METHOD = GOOD.replace("{value: /a}}", "{value: /a}, method: GET}")
 
 
 @pytest.mark.parametrize(
@@ -412,6 +411,11 @@ def test_claims_of_a_version_are_that_versions(canary: Canary) -> None:
     table = canary("validate", "--list-implementations").out
     assert "envoy-gateway" in table
     assert "traefik" in table
+
+
+def test_every_example_of_a_rule_is_explained(canary: Canary) -> None:
+    said = canary("validate", "--explain", "hostname-not-served").out
+    assert (1, 2) == (said.count("Passes:\n"), said.count("Fails:\n"))
 
 
 CHANCE = random.Random(7)

@@ -97,10 +97,8 @@ def _explanation(name: str) -> str:
     if rule is None:
         raise UsageError(f"--explain {name}: no such rule", judging.meant(name, list(rules)))
     parts = [f"{rule.id} ({rule.severity})", rule.reason, f"Source: {rule.source}"]
-    return (
-        "\n\n".join([*parts, f"Passes:\n\n{_indented(rule.passing)}", f"Fails:\n\n{_indented(rule.failing)}"])
-        + "\n"
-    )
+    parts += [f"{verb}:\n\n{_indented(example)}" for verb, example in rule.examples()]
+    return "\n\n".join(parts) + "\n"
 
 
 def _indented(text: str) -> str:

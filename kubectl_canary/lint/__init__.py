@@ -1,7 +1,8 @@
 """What the API server accepts and is still wrong: one rule a file.
 
-A rule's file is its documentation: the docstring gives the reason, SEVERITY, SOURCE, PASSING and FAILING the rest,
-and `check` answers with complaints about the objects of a set. The rule's id is the file's name with dashes.
+A rule's file is its documentation: the docstring gives the reason, SEVERITY, SOURCE, PASSING and FAILING the rest
+(an example each, or several), and `check` answers with complaints about the objects of a set. The rule's id is the
+file's name with dashes.
 """
 
 from __future__ import annotations
@@ -44,15 +45,20 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its id, why it is there and where that is written, and an example each that passes and fails."""
+    """A rule: its id, why it is there and where that is written, and examples that pass and that fail."""
 
     id: str
     severity: Literal["error", "warning"]
     reason: str
     source: str
-    passing: str
-    failing: str
+    passing: tuple[str, ...]
+    failing: tuple[str, ...]
     check: Callable[[World], Iterator[Complaint]]
+
+    def examples(self) -> Iterator[tuple[str, str]]:
+        """Every example, after what it does: `Passes` or `Fails`."""
+        yield from (("Passes", text) for text in self.passing)
+        yield from (("Fails", text) for text in self.failing)
 
 
 @functools.cache
@@ -69,15 +75,24 @@ def _rule(name: str) -> Rule:
         module.SEVERITY,
         reason,
         module.SOURCE,
-        module.PASSING,
-        module.FAILING,
+        _examples(module.PASSING),
+        _examples(module.FAILING),
         module.check,
     )
 
 
-def complaints(objects: Sequence[dict[str, Any]]) -> list[tuple[int, Finding]]:
-    """Every complaint about a set of objects that the API server accepts: the object's number, and the finding."""
-    world = World(objects)
+def _examples(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
+
+
+def complaints(
+    objects: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()
+) -> list[tuple[int, Finding]]:
+    """Every complaint about a set of objects that the API server accepts: the object's number, and the finding.
+
+    `unjudged` are mappings of kinds without a schema, numbered after the others; a few rules look at them.
+    """
+    world = World(objects, unjudged)
     return [
         (one.number, Finding(rule.id, rule.severity, one.path, one.message, hint=one.hint))
         for rule in rules()

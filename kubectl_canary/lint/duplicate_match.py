@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
     - matches: [{path: {value: /b}}]
@@ -27,6 +28,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
     - matches: [{path: {type: PathPrefix, value: /a}}]

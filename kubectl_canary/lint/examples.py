@@ -6,6 +6,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, port: 80}, {name: shop-canary, port: 80}]
 ---
@@ -24,12 +25,16 @@ kind: Deployment
 metadata: {name: shop}
 spec:
   selector: {matchLabels: {app: shop, version: stable}}
-  template: {metadata: {labels: {app: shop, version: stable}}, spec: {containers: [{name: a, image: a}]}}
+  template:
+    metadata: {labels: {app: shop, version: stable}}
+    spec: {containers: [{name: a, image: "a:1", readinessProbe: {httpGet: {port: 80}}}]}
 ---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop-canary}
 spec:
   selector: {matchLabels: {app: shop, version: canary}}
-  template: {metadata: {labels: {app: shop, version: canary}}, spec: {containers: [{name: a, image: a}]}}
+  template:
+    metadata: {labels: {app: shop, version: canary}}
+    spec: {containers: [{name: a, image: "a:1", readinessProbe: {httpGet: {port: 80}}}]}
 """

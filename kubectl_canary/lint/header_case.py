@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: x-user, value: "1"}]}]
 """
@@ -26,6 +27,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: X-Canary, value: "1"}]}]
 """

@@ -20,6 +20,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches:
         - {path: {value: /}, headers: [{name: x-canary, value: "true"}]}
@@ -34,6 +35,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}]}]
       backendRefs: [{name: shop-canary, port: 80}]

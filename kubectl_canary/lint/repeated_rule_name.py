@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - {name: a, matches: [{path: {value: /a}}]}
     - {name: b, matches: [{path: {value: /b}}]}
@@ -27,6 +28,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - {name: a, matches: [{path: {value: /a}}]}
     - {name: a, matches: [{path: {value: /b}}]}

@@ -6,15 +6,17 @@ import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_canary.findings import Path
 
 GATEWAY = "gateway.networking.k8s.io"
 ROUTES = ("HTTPRoute", "GRPCRoute")
+STREAMS = ("TLSRoute", "TCPRoute", "UDPRoute")
 Identity = tuple[str, str, str]
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+POD_GROUPS = ("", "apps", "batch")
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,56 @@ class Backend:
         )
 
 
-class World:
-    """The objects of a set, by what rules ask for."""
+class Parent(NamedTuple):
+    """A parent of a route: what it names, with defaults, and which of its listeners."""
 
-    def __init__(self, objects: Sequence[dict[str, Any]]) -> None:
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    section: str | None
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods that an object makes, or is: their template, and where that stands."""
+
+    owner: Object
+    path: Path
+    template: dict[str, Any]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Their labels."""
+        labels: dict[str, str] = (self.template.get("metadata") or {}).get("labels") or {}
+        return labels
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Their spec."""
+        return self.template.get("spec") or {}
+
+    def containers(self, *keys: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Their containers, each with its place; of `containers` unless told."""
+        for key in keys or ("containers",):
+            for index, container in enumerate(self.spec.get(key) or []):
+                yield (*self.path, "spec", key, index), container
+
+
+class World:
+    """The objects of a set, by what rules ask for.
+
+    `unjudged` are objects of kinds without a schema: nothing is known of their shape. They are numbered after the
+    others.
+    """
+
+    def __init__(self, objects: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()) -> None:
+        self.unjudged = [
+            Object(number, one)
+            for number, one in enumerate(unjudged, len(objects))
+            if isinstance(one.get("metadata"), dict)
+        ]
         self.kinds: dict[str, list[Object]] = {}
         self.places: dict[tuple[str, str], list[Object]] = {}
         self.names: dict[Identity, Object] = {}
@@ -160,12 +208,92 @@ class World:
 
     def _owners(self, backend: Backend) -> Iterator[Object]:
         """The workloads whose pods a backend's Service selects."""
-        name = str(backend.value["name"])
-        service = self.find("Service", backend.namespace, name) if backend.is_service else None
+        service = self.service(backend)
         if service is not None:
-            for workload in self.there(service.namespace, *WORKLOADS):
-                if selects(service.spec.get("selector"), pod_labels(workload)):
-                    yield workload
+            yield from (pods.owner for pods in self.selected(service) if pods.owner.kind in WORKLOADS)
+
+    def service(self, backend: Backend) -> Object | None:
+        """The Service of the set that a backend names."""
+        name = str(backend.value["name"])
+        return self.find("Service", backend.namespace, name) if backend.is_service else None
+
+    @functools.cached_property
+    def attached(self) -> list[Object]:
+        """Routes of every kind of the Gateway API."""
+        return [one for one in self.of(*ROUTES, *STREAMS) if one.group == GATEWAY]
+
+    def gateway(self, parent: Parent) -> Object | None:
+        """The Gateway of the set that a route's parent is."""
+        if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
+            return None
+        found = self.find("Gateway", parent.namespace, parent.name)
+        return found if found is not None and found.group == GATEWAY else None
+
+    @functools.cached_property
+    def pods(self) -> list[Pods]:
+        """The pods of the set's objects of Kubernetes' own kinds."""
+        objects = (one for found in self.kinds.values() for one in found)
+        return [made for one in objects if one.group in POD_GROUPS and (made := _pods(one)) is not None]
+
+    @functools.cached_property
+    def _labelled(self) -> dict[tuple[str, str, str], list[Pods]]:
+        """Pods by namespace, label and its value."""
+        found: dict[tuple[str, str, str], list[Pods]] = {}
+        for pods in self.pods:
+            for key, value in pods.labels.items():
+                found.setdefault((pods.owner.namespace, key, str(value)), []).append(pods)
+        return found
+
+    def selected(self, service: Object) -> list[Pods]:
+        """The pods that a Service selects."""
+        selector: dict[str, str] = service.spec.get("selector") or {}
+        keys = [(service.namespace, key, value) for key, value in selector.items()]
+        fewest = min((self._labelled.get(key, []) for key in keys), key=len, default=[])
+        return [pods for pods in fewest if selects(selector, pods.labels)]
+
+    @functools.cached_property
+    def served(self) -> list[tuple[Object, Pods]]:
+        """The Services that routes send to, each with pods that it selects."""
+        found: dict[int, Object] = {}
+        for route in self.routes:
+            for group in backends(route):
+                services = (self.service(one) for one in group)
+                found.update((one.number, one) for one in services if one is not None)
+        return [(service, pods) for service in found.values() for pods in self.selected(service)]
+
+    @functools.cached_property
+    def namespaces(self) -> set[str]:
+        """The namespaces that the set shows: of its objects, and as objects."""
+        return {namespace for _, namespace in self.places} | {one.name for one in self.of("Namespace")}
+
+    @functools.cached_property
+    def _grants(self) -> dict[tuple[str, ...], set[str | None]]:
+        """The names that may be referred to, None for all: by who (group, kind, namespace) and what."""
+        found: dict[tuple[str, ...], set[str | None]] = {}
+        for grant in self.of("ReferenceGrant"):
+            for who, to in itertools.product(grant.spec.get("from") or [], grant.spec.get("to") or []):
+                key = (who["group"], who["kind"], who["namespace"])
+                what = (to.get("group", ""), to["kind"], grant.namespace)
+                found.setdefault((*key, *what), set()).add(to.get("name"))
+        return found
+
+    def is_granted(self, who: Object, group: str, kind: str, namespace: str, name: str) -> bool:
+        """Whether a ReferenceGrant of the set lets an object refer to something in another namespace."""
+        names = self._grants.get((who.group, who.kind, who.namespace, group, kind, namespace), set())
+        return bool(names & {None, name})
+
+
+def _pods(one: Object) -> Pods | None:
+    if one.kind == "Pod":
+        return Pods(one, (), one.value)
+    path: Path = (
+        ("spec", "jobTemplate", "spec", "template") if one.kind == "CronJob" else ("spec", "template")
+    )
+    template: Any = one.value
+    for part in path:
+        template = template.get(part) if isinstance(template, dict) else None
+    has_pods = isinstance(template, dict) and isinstance(template.get("spec"), dict)
+    return Pods(one, path, template) if has_pods and "containers" in template["spec"] else None
 
 
 def rules(route: Object) -> list[dict[str, Any]]:
@@ -185,18 +313,47 @@ def hostnames(route: Object) -> list[str]:
     return route.spec.get("hostnames") or ["*"]
 
 
-def parents(route: Object) -> list[tuple[str, str, str, str, Any]]:
-    """The parents of a route: group, kind, namespace, name, section."""
+def parents(route: Object) -> list[Parent]:
+    """The parents of a route."""
     return [
-        (
+        Parent(
             one.get("group", GATEWAY),
             one.get("kind", "Gateway"),
             one.get("namespace") or route.namespace,
             one["name"],
             one.get("sectionName"),
+            one.get("port"),
         )
         for one in route.spec.get("parentRefs") or []
     ]
+
+
+def listeners(gateway: Object, parent: Parent) -> list[dict[str, Any]]:
+    """The listeners of a Gateway that a route's parent means: all of them, or those of its section and port."""
+    return [
+        one
+        for one in gateway.spec.get("listeners") or []
+        if parent.section in (None, one["name"]) and parent.port in (None, one["port"])
+    ]
+
+
+def regular_expressions(route: Object) -> Iterator[tuple[Path, str]]:
+    """The regular expressions in a route's matches, each with its place."""
+    for number, rule in enumerate(rules(route)):
+        for index, match in enumerate(rule.get("matches") or []):
+            for place, one in _conditions(match):
+                for key in ("value", "service", "method"):
+                    if one.get("type") == "RegularExpression" and one.get(key):
+                        yield ("spec", "rules", number, "matches", index, *place, key), one[key]
+
+
+def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What a match compares: its path, a GRPCRoute's method, headers and query parameters."""
+    for key in ("path", "method"):
+        if isinstance(match.get(key), dict):
+            yield (key,), match[key]
+    for key in ("headers", "queryParams"):
+        yield from (((key, index), one) for index, one in enumerate(match.get(key) or []))
 
 
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
