@@ -27,8 +27,9 @@ LINT = """\
 # Lint rules
 
 What the API server accepts and is still wrong. `kubectl canary validate` says it after the server's own verdict;
-`--admission-only` leaves it out, `--ignore RULE` or `--ignore RULE=PATH` leaves out one rule, and `--explain RULE`
-prints what stands here. An error makes `validate` exit with 1, a warning with `--fail-on warning` only.
+`--admission-only` leaves it out, `--ignore RULE` or `--ignore RULE=PATH` leaves out one rule, `--list-rules` prints
+the table, and `--explain RULE` prints what stands here. An error makes `validate` exit with 1, a warning with
+`--fail-on warning` only.
 """
 FILE = """\
 # The canary file

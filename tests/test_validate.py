@@ -17,6 +17,8 @@ import jsonschema
 import pytest
 from conftest import SEED, Cluster, Result
 
+from kubectl_canary import lint
+
 Canary = Callable[..., Result]
 
 ROUTE = """\
@@ -411,6 +413,14 @@ def test_claims_of_a_version_are_that_versions(canary: Canary) -> None:
     table = canary("validate", "--list-implementations").out
     assert "envoy-gateway" in table
     assert "traefik" in table
+
+
+def test_the_rules_are_listed_with_their_severity_and_why(canary: Canary) -> None:
+    result = canary("validate", "--list-rules")
+    lines = [line.split(maxsplit=2) for line in result.out.splitlines()]
+    assert 0 == result.code
+    assert sorted(rule.id for rule in lint.rules()) == [line[0] for line in lines]
+    assert ["no-weight", "error", "A rule whose weights are all 0 sends its requests nowhere."] in lines
 
 
 def test_every_example_of_a_rule_is_explained(canary: Canary) -> None:
