@@ -13,8 +13,8 @@ from kubectl_canary.admission import catalog, verdict
 
 RULES = lint.rules()
 # what a rule's examples cannot be without
-ALSO: dict[str, set[str]] = {}
-OF_ANY_KIND: set[str] = set()
+ALSO = {"bad-regex": {"regular-expression"}}
+OF_ANY_KIND = {"policy-misses-clone", "policy-misses-canary"}
 BY_ID = {rule.id: rule for rule in RULES}
 
 
@@ -63,6 +63,7 @@ def test_every_file_of_a_rule_is_listed() -> None:
     files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {
         "__init__",
         "examples",
+        "targets",
         "world",
     }
     assert files == set(lint.MODULES)
@@ -143,6 +144,7 @@ def test_two_routes_with_one_match(first: dict[str, Any], second: dict[str, Any]
 def test_a_grant_must_be_for_the_route(spec: dict[str, Any], message: str | None) -> None:
     document = route(rules=[{"backendRefs": [{"name": "shop", "namespace": "data", "port": 80}]}])
     document["metadata"]["namespace"] = "web"
+    document["spec"]["parentRefs"] = [{"name": "gw"}]
     grant = {
         "apiVersion": "gateway.networking.k8s.io/v1beta1",
         "kind": "ReferenceGrant",
@@ -151,3 +153,66 @@ def test_a_grant_must_be_for_the_route(spec: dict[str, Any], message: str | None
     }
     said = [one.message for _, one in lint.complaints([document, grant])]
     assert ([] if message is None else [message]) == [one[: len("no ReferenceGrant")] for one in said]
+
+
+def gateway(**allowed: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "gw", "namespace": "infra"},
+        "spec": {
+            "gatewayClassName": "a",
+            "listeners": [{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": allowed}],
+        },
+    }
+
+
+def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"selector": {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}}
+
+
+BY_NAME = "kubernetes.io/metadata.name"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "labels", "is_refused"),
+    [
+        ({}, None, True),
+        ({"from": "Same"}, None, True),
+        ({"from": "All"}, None, False),
+        ({"from": "None"}, None, True),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}, None, False),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}, {}, True),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}, {"team": "a"}, False),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}, {"team": "b"}, True),
+        ({"from": "Selector", "selector": {"matchLabels": {BY_NAME: "web"}}}, None, False),
+        ({"from": "Selector", "selector": {"matchLabels": {BY_NAME: "blog"}}}, None, True),
+        ({"from": "Selector", **expression(BY_NAME, "In", "web", "blog")}, None, False),
+        ({"from": "Selector", **expression(BY_NAME, "NotIn", "web")}, None, True),
+        ({"from": "Selector", **expression("team", "NotIn", "a")}, {}, False),
+        ({"from": "Selector", **expression("team", "Exists")}, {}, True),
+        ({"from": "Selector", **expression("team", "Exists")}, {"team": "a"}, False),
+        ({"from": "Selector", **expression("team", "DoesNotExist")}, {"team": "a"}, True),
+        ({"from": "Selector", **expression("team", "DoesNotExist")}, {}, False),
+    ],
+)  # fmt: skip
+def test_a_listener_takes_routes_by_their_namespace(
+    allowed: dict[str, Any], labels: dict[str, str] | None, is_refused: bool
+) -> None:
+    document = route(parentRefs=[{"name": "gw", "namespace": "infra"}])
+    document["metadata"]["namespace"] = "web"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "web", "labels": labels}}
+    objects = [document, gateway(namespaces=allowed), *([namespace] if labels is not None else [])]
+    assert is_refused is ("listener-refuses-route" in {one.rule for _, one in lint.complaints(objects)})
+
+
+def test_one_listener_that_takes_the_route_is_enough() -> None:
+    document = route(parentRefs=[{"name": "gw", "namespace": "infra"}])
+    document["metadata"]["namespace"] = "web"
+    both = gateway()
+    both["spec"]["listeners"].append(
+        gateway(namespaces={"from": "All"})["spec"]["listeners"][0] | {"name": "open"}
+    )
+    assert [] == lint.complaints([document, both])
+    document["spec"]["parentRefs"][0]["sectionName"] = "http"
+    assert ["listener-refuses-route"] == [one.rule for _, one in lint.complaints([document, both])]

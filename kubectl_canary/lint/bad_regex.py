@@ -24,6 +24,7 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {type: RegularExpression, value: "/v[0-9]+/.*"}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -34,6 +35,7 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {type: RegularExpression, value: "/(?!admin).*"}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 

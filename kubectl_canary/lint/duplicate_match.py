@@ -20,7 +20,9 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
     - matches: [{path: {value: /b}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -31,7 +33,9 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
     - matches: [{path: {type: PathPrefix, value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 

@@ -20,6 +20,7 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: x-user, value: "1"}]}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -30,6 +31,7 @@ spec:
   parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: X-Canary, value: "1"}]}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 

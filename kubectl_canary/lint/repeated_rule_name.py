@@ -19,8 +19,8 @@ metadata:
 spec:
   parentRefs: [{name: gw}]
   rules:
-    - {name: a, matches: [{path: {value: /a}}]}
-    - {name: b, matches: [{path: {value: /b}}]}
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: b, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -30,8 +30,8 @@ metadata:
 spec:
   parentRefs: [{name: gw}]
   rules:
-    - {name: a, matches: [{path: {value: /a}}]}
-    - {name: a, matches: [{path: {value: /b}}]}
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: a, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ STREAMS = ("TLSRoute", "TCPRoute", "UDPRoute")
 Identity = tuple[str, str, str]
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
-POD_GROUPS = ("", "apps", "batch")
+TEMPLATE = ("spec", "template")
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,10 @@ class Pods:
                 yield (*self.path, "spec", key, index), container
 
 
+# pods by namespace, label and its value
+Labelled = dict[tuple[str, str, str], list[Pods]]
+
+
 class World:
     """The objects of a set, by what rules ask for.
 
@@ -231,25 +235,36 @@ class World:
 
     @functools.cached_property
     def pods(self) -> list[Pods]:
-        """The pods of the set's objects of Kubernetes' own kinds."""
-        objects = (one for found in self.kinds.values() for one in found)
-        return [made for one in objects if one.group in POD_GROUPS and (made := _pods(one)) is not None]
+        """The pods of the set's workloads."""
+        return [
+            Pods(one, TEMPLATE, one.spec["template"]) for one in self.of(*WORKLOADS) if one.group == "apps"
+        ]
 
     @functools.cached_property
-    def _labelled(self) -> dict[tuple[str, str, str], list[Pods]]:
-        """Pods by namespace, label and its value."""
-        found: dict[tuple[str, str, str], list[Pods]] = {}
-        for pods in self.pods:
-            for key, value in pods.labels.items():
-                found.setdefault((pods.owner.namespace, key, str(value)), []).append(pods)
-        return found
+    def inhabited(self) -> set[str]:
+        """The namespaces that the set has pods of."""
+        return {pods.owner.namespace for pods in self.pods}
+
+    @functools.cached_property
+    def _labelled(self) -> Labelled:
+        return _by_label(self.pods)
+
+    @functools.cached_property
+    def _foreign(self) -> Labelled:
+        """Pods that something else makes, or that stand alone: no more is known of them than their labels."""
+        own = {pods.owner.number for pods in self.pods}
+        others = [one for found in self.kinds.values() for one in found if one.number not in own]
+        return _by_label(
+            made for one in (*others, *self.unjudged) if (made := _foreign_pods(one)) is not None
+        )
+
+    def is_foreign(self, service: Object) -> bool:
+        """Whether a Service selects pods that no workload of the set makes."""
+        return bool(_selected(service, self._foreign))
 
     def selected(self, service: Object) -> list[Pods]:
         """The pods that a Service selects."""
-        selector: dict[str, str] = service.spec.get("selector") or {}
-        keys = [(service.namespace, key, value) for key, value in selector.items()]
-        fewest = min((self._labelled.get(key, []) for key in keys), key=len, default=[])
-        return [pods for pods in fewest if selects(selector, pods.labels)]
+        return _selected(service, self._labelled)
 
     @functools.cached_property
     def served(self) -> list[tuple[Object, Pods]]:
@@ -283,17 +298,33 @@ class World:
         return bool(names & {None, name})
 
 
-def _pods(one: Object) -> Pods | None:
-    if one.kind == "Pod":
-        return Pods(one, (), one.value)
-    path: Path = (
-        ("spec", "jobTemplate", "spec", "template") if one.kind == "CronJob" else ("spec", "template")
-    )
-    template: Any = one.value
-    for part in path:
-        template = template.get(part) if isinstance(template, dict) else None
-    has_pods = isinstance(template, dict) and isinstance(template.get("spec"), dict)
-    return Pods(one, path, template) if has_pods and "containers" in template["spec"] else None
+def _by_label(found: Iterable[Pods]) -> Labelled:
+    index: Labelled = {}
+    for pods in found:
+        for key, value in pods.labels.items():
+            index.setdefault((pods.owner.namespace, key, value), []).append(pods)
+    return index
+
+
+def _selected(service: Object, index: Labelled) -> list[Pods]:
+    """What a Service selects: looked for among those that have the rarest of its labels."""
+    selector: dict[str, str] = service.spec.get("selector") or {}
+    found = [index.get((service.namespace, key, value), []) for key, value in selector.items()]
+    return [pods for pods in min(found, key=len, default=[]) if selects(selector, pods.labels)]
+
+
+def _foreign_pods(one: Object) -> Pods | None:
+    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(one.kind, TEMPLATE)
+    labels = _inside(one.value, *path, "metadata", "labels")
+    known = {str(key): str(value) for key, value in labels.items()}
+    return Pods(one, path, {"metadata": {"labels": known}}) if known else None
+
+
+def _inside(value: Any, *keys: str) -> dict[str, Any]:
+    """A mapping inside of something whose shape is not known; empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def rules(route: Object) -> list[dict[str, Any]]:
