@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -216,3 +218,37 @@ def test_one_listener_that_takes_the_route_is_enough() -> None:
     assert [] == lint.complaints([document, both])
     document["spec"]["parentRefs"][0]["sectionName"] = "http"
     assert ["listener-refuses-route"] == [one.rule for _, one in lint.complaints([document, both])]
+
+
+def test_a_port_needs_its_protocol_and_a_probe_its_own_container() -> None:
+    app = BY_ID["unknown-port-name"].passing[0]
+    other = '        - {name: b, image: "b:1", readinessProbe: {tcpSocket: {port: http}}}\n'
+    assert ["unknown-port-name"] == [name for name, _ in found(app + other)]
+    udp = app.replace("{port: 80, targetPort: http}", "{port: 80, targetPort: http, protocol: UDP}")
+    assert ["unknown-port-name"] == [name for name, _ in found(udp)]
+
+
+def test_pods_of_kinds_without_a_schema_are_pods() -> None:
+    app, lonely = BY_ID["service-without-pods"].passing[0], BY_ID["service-without-pods"].failing[0]
+    rollout = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "other", "namespace": "web"},
+               "spec": {"template": {"metadata": {"labels": {"app": "other"}}}}}  # fmt: skip
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "web", "labels": {"app": "other"}},
+    }
+    assert [] == lint.complaints(list(yaml.safe_load_all(app)))
+    for one in (rollout, pod):
+        assert [] == lint.complaints(list(yaml.safe_load_all(lonely)), [one])
+
+
+def test_ten_thousand_objects_take_seconds() -> None:
+    """Each name, label and reference is looked up, so that twice the objects take about twice the time."""
+    app = list(yaml.safe_load_all(BY_ID["unknown-port-name"].passing[0]))
+    objects = []
+    for number in range(3333):
+        text = json.dumps(app).replace('"shop"', f'"shop-{number}"')
+        objects += json.loads(text)
+    started = time.process_time()
+    assert [] == [one for _, one in lint.complaints(objects) if one.rule != "duplicate-match"]
+    assert time.process_time() - started < 10

@@ -42,9 +42,11 @@ MODULES = (
     "repeated_rule_name",
     "replicas_and_hpa",
     "selector_catches_both",
+    "service_without_pods",
     "split_and_mirror",
     "sticky_sessions",
     "unknown_listener",
+    "unknown_port_name",
     "unknown_service",
 )
 
