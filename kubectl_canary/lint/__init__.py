@@ -40,6 +40,7 @@ MODULES = (
     "pdb_catches_both",
     "policy_catches_both",
     "policy_misses_one",
+    "regular_expression",
     "repeated_parent",
     "repeated_rule_name",
     "replicas_and_hpa",
@@ -50,6 +51,7 @@ MODULES = (
     "unknown_listener",
     "unknown_port_name",
     "unknown_service",
+    "weights_of_other_kinds",
 )
 
 
