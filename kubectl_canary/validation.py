@@ -70,11 +70,13 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     judged = [_judged(one, question) for one in manifests]
     if not question.with_lint:
         return judged
-    accepted = [one for one in judged if one.valid]
-    complaints = _lint([one.manifest.value for one in accepted], question.claims)
+    accepted = [one.manifest for one in judged if one.valid]
+    unjudged = [one.manifest for one in judged if one.valid is None]
+    complaints = _lint([one.value for one in accepted], question.claims, [one.value for one in unjudged])
+    linted = [*accepted, *unjudged]
     more: dict[int, list[Finding]] = {}
     for number, finding in complaints:
-        manifest = accepted[number].manifest
+        manifest = linted[number]
         more.setdefault(id(manifest), []).append(replace(finding, where=manifest.where(finding.path)))
     return [
         replace(one, findings=(*one.findings, *in_order(more.get(id(one.manifest), ())))) for one in judged
@@ -86,8 +88,10 @@ def is_canary(value: Any) -> bool:
     return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")
 
 
-def _lint(objects: Sequence[dict[str, Any]], claims: Claims | None) -> list[tuple[int, Finding]]:
-    return [*lint.complaints(objects), *implementations.complaints(objects, claims)]
+def _lint(
+    objects: Sequence[dict[str, Any]], claims: Claims | None, unjudged: Sequence[dict[str, Any]] = ()
+) -> list[tuple[int, Finding]]:
+    return [*lint.complaints(objects, unjudged), *implementations.complaints(objects, claims)]
 
 
 def _judged(manifest: Manifest, question: Question) -> Judged:

@@ -252,3 +252,45 @@ def test_ten_thousand_objects_take_seconds() -> None:
     started = time.process_time()
     assert [] == [one for _, one in lint.complaints(objects) if one.rule != "duplicate-match"]
     assert time.process_time() - started < 10
+
+
+CLONE = "main-canary-testers-shop"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((CLONE, CLONE), "`main-canary-testers-shop`"),
+        ((CLONE, "main-canary-mirror-shop"), "`main-canary-mirror-shop`"),
+        ((CLONE, "main-canary-testers-2-shop"), "`main-canary-testers-2-shop`"),
+        ((f"name: {CLONE}\n      matches", "matches"), "rules[0], which has no name"),
+        (("{path: {value: /}, headers", "{path: {value: /beta}, headers"), "`main-canary-testers-shop`"),
+    ],
+)
+def test_a_clone_is_known_by_its_name_or_its_shape(change: tuple[str, str], said: str) -> None:
+    (message,) = (text for _, text in found(BY_ID["policy-misses-clone"].failing[0].replace(*change)))
+    assert f"its clone {said}: requests get past it" in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("{path: {value: /}, headers", "{path: {value: /beta}, headers"),
+        (', headers: [{name: x-canary, value: "true"}]', ""),
+        ("[{name: shop-canary, port: 80}]", "[{name: beta, port: 80}]"),
+    ],
+)
+def test_a_rule_of_its_own_is_no_clone(change: tuple[str, str]) -> None:
+    text = BY_ID["policy-misses-clone"].failing[1]
+    assert change[0] in text
+    assert "policy-misses-clone" not in {name for name, _ in found(text.replace(*change))}
+
+
+@pytest.mark.parametrize(
+    "spec", [None, 3, [1], {"targetRef": 3}, {"targetRefs": 3}, {"targetRefs": [3, {"kind": [1], "name": {}}]},
+             {"targetSelectors": [3, {"kind": 3}]}, {"template": {"metadata": 3}}, {"template": {"metadata": {"labels": {1: [2]}}}}],
+)  # fmt: skip
+def test_objects_of_unknown_shape_break_nothing(spec: Any) -> None:
+    odd = {"apiVersion": "example.com/v1", "kind": "Odd", "metadata": {"name": ["a"]}, "spec": spec}
+    whole = list(yaml.safe_load_all(BY_ID["service-without-pods"].failing[0]))
+    assert ["service-without-pods"] == [one.rule for _, one in lint.complaints(whole, [odd, {"metadata": 3}])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -371,6 +372,31 @@ def test_an_unknown_kind_is_said_and_not_called_valid(canary: Canary) -> None:
     assert 1 == old.code
     assert 'no matches for kind "TLSRoute" in version "gateway.networking.k8s.io/v1"' in old.out
     assert "v1.5 (standard) to v1.7 (experimental) serve it" in old.out
+
+
+LOGIN = """\
+---
+apiVersion: gateway.example.com/v1
+kind: LoginPolicy
+metadata: {name: login, namespace: production}
+spec:
+  targetRefs:
+    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: my-app-canary-route, sectionName: RULE}
+"""
+
+
+def test_a_policy_of_a_kind_without_a_schema_is_held_against_our_own_route(canary: Canary) -> None:
+    rendered = canary("render", "-f", SEED, "--phase", "5%").out
+    governed = re.search("kubectl-canary/governs: (.+)", rendered)
+    assert governed is not None
+    stream = (rendered + LOGIN.replace("RULE", governed[1])).encode()
+    result = canary("validate", "-", stdin=stream)
+    assert 1 == result.code
+    said = f"holds for the rule `{governed[1]}` and not for its clone `"
+    assert f"error LoginPolicy production/login: spec.targetRefs[0].sectionName: {said}" in result.out
+    assert 0 == canary("validate", "-", "--ignore", "policy-misses-clone", stdin=stream).code
+    whole = (rendered + LOGIN.replace(", sectionName: RULE", "")).encode()
+    assert 0 == canary("validate", "-", stdin=whole).code
 
 
 def test_from_cluster_reads_the_crds_own_annotations(

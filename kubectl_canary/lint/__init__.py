@@ -39,6 +39,8 @@ MODULES = (
     "no_weight",
     "pdb_catches_both",
     "policy_catches_both",
+    "policy_misses_canary",
+    "policy_misses_clone",
     "policy_misses_one",
     "regular_expression",
     "repeated_parent",
