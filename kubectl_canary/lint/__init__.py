@@ -50,9 +50,11 @@ MODULES = (
     "service_without_pods",
     "split_and_mirror",
     "sticky_sessions",
+    "unknown_config_map",
     "unknown_listener",
     "unknown_port_name",
     "unknown_service",
+    "unknown_service_account",
     "weights_of_other_kinds",
 )
 
