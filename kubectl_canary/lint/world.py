@@ -210,6 +210,13 @@ class World:
             pairs.setdefault(pair[0].namespace, []).append(pair)
         return pairs
 
+    def both_sides(self, namespace: str, selector: dict[str, str] | None) -> tuple[Object, Object] | None:
+        """The first split of a namespace both of whose sides a selector takes."""
+        for first, other in self.tracks.get(namespace, ()):
+            if selects(selector, pod_labels(first)) and selects(selector, pod_labels(other)):
+                return first, other
+        return None
+
     def _owners(self, backend: Backend) -> Iterator[Object]:
         """The workloads whose pods a backend's Service selects."""
         service = self.service(backend)
