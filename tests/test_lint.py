@@ -294,3 +294,28 @@ def test_objects_of_unknown_shape_break_nothing(spec: Any) -> None:
     odd = {"apiVersion": "example.com/v1", "kind": "Odd", "metadata": {"name": ["a"]}, "spec": spec}
     whole = list(yaml.safe_load_all(BY_ID["service-without-pods"].failing[0]))
     assert ["service-without-pods"] == [one.rule for _, one in lint.complaints(whole, [odd, {"metadata": 3}])]
+
+
+def test_a_grant_may_be_for_the_namespace_that_kubectl_decides() -> None:
+    text = BY_ID["missing-certificate-grant"].passing[0].replace("{name: gw, namespace: infra}", "{name: gw}")
+    assert [] == found(text)
+    assert ["missing-certificate-grant"] == [
+        name
+        for name, _ in found(
+            text.replace(
+                "metadata: {name: certificates, namespace: web}",
+                "metadata: {name: certificates, namespace: blog}",
+            )
+        )
+    ]
+
+
+def test_a_service_over_pods_of_another_kind_too_may_mean_their_ports() -> None:
+    whole = list(yaml.safe_load_all(BY_ID["unknown-port-name"].failing[0]))
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "web", "labels": {"app": "shop"}},
+    }
+    assert ["unknown-port-name"] == [one.rule for _, one in lint.complaints(whole)]
+    assert [] == lint.complaints(whole, [pod])

@@ -52,7 +52,7 @@ from kubectl_canary.outside.output import write
     "--explain",
     metavar="RULE",
     shell_complete=candidates.completer(candidates.rules),
-    help="Print a rule: why, since when, an example of each kind.",
+    help="Print a rule: why, where that is written, what passes and what fails.",
 )
 @click.option(
     "-o",

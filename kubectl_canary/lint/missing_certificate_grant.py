@@ -50,8 +50,8 @@ def check(world: World) -> Iterator[Complaint]:
     for gateway in world.of("Gateway", "ListenerSet"):
         for path, ref in _certificates(gateway) if gateway.group == GATEWAY else ():
             namespace = ref.get("namespace") or gateway.namespace
-            is_shown = namespace in world.namespaces or world.of("ReferenceGrant")
-            if namespace != gateway.namespace and is_shown and not _is_granted(world, gateway, ref):
+            is_elsewhere = namespace != gateway.namespace and _is_shown(world, gateway, namespace)
+            if is_elsewhere and not _is_granted(world, gateway, ref):
                 message = f"no ReferenceGrant in {namespace} lets this {gateway.kind} have the certificate"
                 hint = f"add one in {namespace}, from {gateway.kind}s of this namespace to this Secret"
                 yield gateway.complaint((*path, "namespace"), message, hint)
@@ -61,6 +61,13 @@ def _certificates(gateway: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
     for index, listener in enumerate(gateway.spec.get("listeners") or []):
         for number, ref in enumerate((listener.get("tls") or {}).get("certificateRefs") or []):
             yield ("spec", "listeners", index, "tls", "certificateRefs", number), ref
+
+
+def _is_shown(world: World, gateway: Object, namespace: str) -> bool:
+    """Whether a missing grant would be in the set. A grant may be for the namespace that kubectl will decide."""
+    if not gateway.namespace and world.there(namespace, "ReferenceGrant"):
+        return False
+    return namespace in world.namespaces or bool(world.of("ReferenceGrant"))
 
 
 def _is_granted(world: World, gateway: Object, ref: dict[str, Any]) -> bool:

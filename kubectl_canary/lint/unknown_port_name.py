@@ -34,7 +34,7 @@ FAILING = (
 def check(world: World) -> Iterator[Complaint]:
     """Ports of Services and of probes by a name that no container has."""
     for service in world.of("Service"):
-        if service.spec.get("selector") and service.spec.get("type") != "ExternalName":
+        if service.spec.get("type") != "ExternalName" and not world.is_foreign(service):
             yield from _of_service(service, world.selected(service))
     for pods in world.pods:
         yield from _of_probes(pods)
