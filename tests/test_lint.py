@@ -111,6 +111,7 @@ def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: 
     [
         ({"value": "/a"}, {"value": "/a/"}, True),
         ({}, {"type": "PathPrefix", "value": "/"}, True),
+        ({"value": None}, {"type": None, "value": "/"}, True),
         ({"type": "Exact", "value": "/a"}, {"type": "Exact", "value": "/a/"}, False),
         ({"value": "/a"}, {"value": "/ab"}, False),
     ],
@@ -319,3 +320,53 @@ def test_a_service_over_pods_of_another_kind_too_may_mean_their_ports() -> None:
     }
     assert ["unknown-port-name"] == [one.rule for _, one in lint.complaints(whole)]
     assert [] == lint.complaints(whole, [pod])
+
+
+@pytest.mark.parametrize(("namespace", "is_meant"), [("web", True), ("blog", False)])
+def test_a_policy_may_name_the_namespace_of_what_it_hangs_on(namespace: str, is_meant: bool) -> None:
+    text = BY_ID["policy-misses-clone"].failing[0].replace("{name: shop}", "{name: shop, namespace: web}")
+    policy = text.replace("name: shop, sectionName", f"namespace: {namespace}, name: shop, sectionName")
+    assert is_meant is ("policy-misses-clone" in {name for name, _ in found(policy)})
+
+
+def test_a_namespace_that_kubectl_decides_may_be_the_listeners() -> None:
+    text = BY_ID["listener-refuses-route"].failing[0]
+    assert [] == found(text.replace("{name: shop, namespace: web}", "{name: shop}"))
+
+
+def test_a_kind_of_another_group_is_not_the_routes() -> None:
+    text = BY_ID["listener-refuses-route"].failing[2]
+    own = text.replace("{kind: GRPCRoute}", "{kind: GRPCRoute}, {kind: HTTPRoute}")
+    assert [] == found(own)
+    foreign = text.replace("{kind: GRPCRoute}", "{group: example.com, kind: HTTPRoute}")
+    ((_, message),) = found(foreign)
+    assert "takes other kinds only" in message
+
+
+@pytest.mark.parametrize(
+    ("governs", "name", "is_missed"),
+    [
+        ("main", "kubectl-canary-testers", True),
+        ("main", "kubectl-canary-mirror-2", True),
+        ("main", "kubectl-canary-of-others", False),
+        ("other", "kubectl-canary-testers", False),
+    ],
+)
+def test_a_clone_without_the_rules_name_is_of_the_rule_that_the_route_governs(
+    governs: str, name: str, is_missed: bool
+) -> None:
+    text = (
+        BY_ID["policy-misses-clone"]
+        .failing[1]
+        .replace("beta", name)
+        .replace("{path: {value: /}, h", "{path: {value: /a}, h")
+    )
+    text = text.replace("{name: shop}", f"{{name: shop, annotations: {{kubectl-canary/governs: {governs}}}}}")
+    assert is_missed is ("policy-misses-clone" in {name for name, _ in found(text)})
+
+
+def test_a_rule_without_matches_has_clones_too() -> None:
+    text = BY_ID["policy-misses-clone"].failing[1]
+    bare = text.replace("      matches: [{path: {value: /}}]\n", "")
+    assert bare != text
+    assert ["policy-misses-clone"] == [name for name, _ in found(bare)]

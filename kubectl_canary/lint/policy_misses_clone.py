@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.lint.targets import Target, Targets
-from kubectl_canary.lint.world import GATEWAY, ROUTES, Complaint, Object, World, rules
+from kubectl_canary.lint.world import GATEWAY, ROUTES, Complaint, Object, World, path_of, rules
 
 GOVERNS = "kubectl-canary/governs"
 UNNAMED = r"kubectl-canary-(testers|mirror)(-[0-9]+)?"
@@ -110,6 +110,5 @@ def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
 def _parted(match: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A match without its headers, with defaults, and its headers."""
     rest = {key: value for key, value in match.items() if key not in ("headers", "path")}
-    path = {"type": "PathPrefix", "value": "/", **(match.get("path") or {})}
     headers = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get("headers") or []]
-    return {**rest, "path": path}, headers
+    return {**rest, "path": path_of(match)}, headers

@@ -375,6 +375,12 @@ def listeners(gateway: Object, parent: Parent) -> list[dict[str, Any]]:
     ]
 
 
+def path_of(match: dict[str, Any]) -> tuple[str, str]:
+    """The type and the value of a match's path, with the API's defaults."""
+    given = match.get("path") or {}
+    return given.get("type") or "PathPrefix", given.get("value") or "/"
+
+
 def regular_expressions(route: Object) -> Iterator[tuple[Path, str]]:
     """The regular expressions in a route's matches, each with its place."""
     for number, rule in enumerate(rules(route)):
