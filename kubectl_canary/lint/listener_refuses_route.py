@@ -48,9 +48,10 @@ def check(world: World) -> Iterator[Complaint]:
         for index, parent in enumerate(parents(route)):
             gateway = world.gateway(parent)
             named = listeners(gateway, parent) if gateway is not None else []
-            reasons = [_refusal(world, route, gateway, one) for one in named if gateway is not None]
-            if reasons and all(reasons):
-                name, (why, hint) = named[0]["name"], reasons[0] or ("", "")
+            found = [_refusal(world, route, gateway, one) for one in named if gateway is not None]
+            reasons = [one for one in found if one is not None]
+            if found and len(reasons) == len(found):
+                name, (why, hint) = named[0]["name"], reasons[0]
                 message = f"listener `{name}` of Gateway {parent.name} {why}: no request comes here"
                 yield route.complaint(("spec", "parentRefs", index), message, hint)
 
@@ -81,8 +82,7 @@ def _of_namespace(
     source = allowed.get("from", "Same")
     if source == "None":
         return "takes no routes", "set its allowedRoutes.namespaces.from"
-    is_known = route.namespace and gateway.namespace
-    if source == "Same" and is_known and route.namespace != gateway.namespace:
+    if source == "Same" and route.namespace and route.namespace != gateway.namespace:
         why = f"takes routes of its own namespace {gateway.namespace} only, and this is {route.namespace}"
         return why, "set its allowedRoutes.namespaces: `from: All`, or `from: Selector` with a selector"
     if source == "Selector" and not _may_select(world, allowed.get("selector") or {}, route.namespace):
