@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kubectl_canary import resources
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.lint.world import Object, World, rules
+from kubectl_canary.lint.world import Object, World, parents, rules
 
 ALIASES = {
     "envoy": "envoy-gateway",
@@ -150,8 +150,8 @@ def complaints(
 
 
 def _of_parents(world: World, route: Object) -> Claims | None:
-    for parent in route.spec.get("parentRefs") or ():
-        gateway = world.find("Gateway", parent.get("namespace") or route.namespace, parent["name"])
+    for parent in parents(route):
+        gateway = world.gateway(parent)
         if gateway is not None:
             return of_class(str(gateway.spec.get("gatewayClassName")))
     return None

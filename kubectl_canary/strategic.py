@@ -74,6 +74,7 @@ class Place:
 def problems(patch: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """The directives in a patch that we do not follow, with their places."""
     if isinstance(patch, dict):
+        yield from _beside_retained(patch, path)
         for key, value in patch.items():
             if key == DIRECTIVE and value not in (DELETE, REPLACE, MERGE):
                 yield (*path, key), f"`{value}` is no directive; known are {DELETE}, {REPLACE} and {MERGE}"
@@ -85,6 +86,15 @@ def problems(patch: Any, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(patch, list):
         for index, item in enumerate(patch):
             yield from problems(item, (*path, index))
+
+
+def _beside_retained(patch: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    """Keys that a patch sets and does not keep: kubectl refuses them too."""
+    retained = patch.get(RETAIN)
+    if isinstance(retained, list):
+        for key in patch:
+            if not key.startswith("$") and key not in retained:
+                yield (*path, key), f"`{RETAIN}` beside it does not keep `{key}`; add it there"
 
 
 def merged(value: Any, patch: Any, place: Place) -> Any:
@@ -135,13 +145,13 @@ def carried(live: Any, before: Any, after: Any, place: Place) -> Any:
 
     MISSING stands for nothing. What both plans agree on is the cluster's: a default, or an edit of somebody.
     """
-    if after is MISSING or same(before, after) or shows(live, after):
+    if same(before, after):
         return live
     if isinstance(after, dict):
         return _carried_maps(live, before if isinstance(before, dict) else {}, after, place)
     if isinstance(after, list) and place.merge_key and isinstance(live, list):
         return _carried_lists(live, before if isinstance(before, list) else [], after, place)
-    return after
+    return live if shows(live, after) else after
 
 
 def shows(live: Any, planned: Any) -> bool:

@@ -68,16 +68,26 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Company:
-    """What a canary file is judged beside: manifests of no phase, and the documents of the other canary files."""
+    """What a canary file is judged beside: manifests of no phase, and the documents of the other canary files.
+
+    `unjudged` are manifests of kinds without a schema.
+    """
 
     manifests: Sequence[Manifest] = ()
     documents: Sequence[dict[str, Any]] = ()
+    unjudged: Sequence[Manifest] = ()
+
+    @property
+    def everything(self) -> list[Manifest]:
+        """The manifests, those of kinds without a schema last."""
+        return [*self.manifests, *self.unjudged]
 
     def without(self, keys: Container[sets.Identity | None], target: Target) -> Company:
         """The same without objects that a canary file makes itself."""
         return Company(
             [one for one in self.manifests if sets.identity(one.value, target) not in keys],
             [one for one in self.documents if sets.identity(one, target) not in keys],
+            self.unjudged,
         )
 
 
@@ -90,28 +100,35 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     more: dict[int, list[Finding]] = {}
     files = {id(one): _read(one) for one in manifests if is_canary(one.value)}
     accepted = [one for one in manifests if id(one) in judged and judged[id(one)].valid]
+    unjudged = [one for one in manifests if id(one) in judged and judged[id(one)].valid is None]
     beside = [one for one in accepted if not one.phase_folder] if question.with_lint else []
+    unknown = [one for one in unjudged if not one.phase_folder] if question.with_lint else []
     for one in manifests:
         if id(one) in files:
             others = [made for key, made in files.items() if key != id(one)] if question.with_lint else []
             documents = [document for made in others for document in _declared(made, question)]
-            judged[id(one)] = _judged_canary(one, files[id(one)], question, Company(beside, documents), more)
+            company = Company(beside, documents, unknown)
+            judged[id(one)] = _judged_canary(one, files[id(one)], question, company, more)
     if question.with_lint:
-        _look_at_sets(manifests, accepted, question, more)
+        _look_at_sets(manifests, accepted, unjudged, question, more)
     return [_with(judged[id(one)], more.get(id(one), ())) for one in manifests]
 
 
 def _look_at_sets(
     manifests: Sequence[Manifest],
     accepted: Sequence[Manifest],
+    unjudged: Sequence[Manifest],
     question: Question,
     more: dict[int, list[Finding]],
 ) -> None:
     accompanied = set(more)  # what was looked at together with a canary file's phases
-    for together in sets.apart(accepted):
+    unknown = set(map(id, unjudged))
+    for together in sets.apart([*accepted, *unjudged]):
         if all(id(one) in accompanied for one in together):
             continue
-        for number, finding in _lint([one.value for one in together], question.claims):
+        known = [one.value for one in together if id(one) not in unknown]
+        rest = [one.value for one in together if id(one) in unknown]
+        for number, finding in _lint(known, question.claims, rest):
             manifest = together[number]
             placed = replace(finding, where=manifest.where(finding.path))
             if id(manifest) not in accompanied:
@@ -130,8 +147,10 @@ def is_canary(value: Any) -> bool:
     return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")
 
 
-def _lint(objects: Sequence[dict[str, Any]], claims: Claims | None) -> list[tuple[int, Finding]]:
-    return [*lint.complaints(objects), *implementations.complaints(objects, claims)]
+def _lint(
+    objects: Sequence[dict[str, Any]], claims: Claims | None, unjudged: Sequence[dict[str, Any]] = ()
+) -> list[tuple[int, Finding]]:
+    return [*lint.complaints(objects, unjudged), *implementations.complaints(objects, claims)]
 
 
 def _judged(manifest: Manifest, question: Question) -> Judged:
@@ -189,7 +208,7 @@ def _judged_canary(
     plan = question.for_plan(made.plan)
     findings = list(made.warnings)
     company = company.without(_owned(plan), plan.canary.target)
-    more.update({id(one): more.get(id(one), []) for one in company.manifests})
+    more.update({id(one): more.get(id(one), []) for one in company.everything})
     for about, finding in _of_plan(manifest, plan, question, company):
         if about is manifest:
             findings.append(finding)
@@ -209,7 +228,7 @@ def _of_plan(
         for number, finding in _of_phase(plan, generator, phase, question, company):
             phases.setdefault((number, finding), []).append(phase.name)
     for (number, finding), names in phases.items():
-        about = company.manifests[number] if number >= 0 else manifest
+        about = company.everything[number] if number >= 0 else manifest
         message = f"{finding.message} (in {_listed(names)})"
         yield about, replace(finding, message=message, where=about.where(finding.path if number >= 0 else ()))
 
@@ -250,7 +269,7 @@ def _of_phase(
         *(one.value for one in rendered),
         *(one.value for one in company.manifests),
     ]
-    for number, finding in _lint(objects, question.claims):
+    for number, finding in _lint(objects, question.claims, [one.value for one in company.unjudged]):
         own, beside = number - first, number - first - len(rendered)
         if beside >= 0:
             yield beside, finding

@@ -27,8 +27,9 @@ LINT = """\
 # Lint rules
 
 What the API server accepts and is still wrong. `kubectl canary validate` says it after the server's own verdict;
-`--admission-only` leaves it out, `--ignore RULE` or `--ignore RULE=PATH` leaves out one rule, and `--explain RULE`
-prints what stands here. An error makes `validate` exit with 1, a warning with `--fail-on warning` only.
+`--admission-only` leaves it out, `--ignore RULE` or `--ignore RULE=PATH` leaves out one rule, `--list-rules` prints
+the table, and `--explain RULE` prints what stands here. An error makes `validate` exit with 1, a warning with
+`--fail-on warning` only.
 """
 FILE = """\
 # The canary file
@@ -58,10 +59,7 @@ def lint_page() -> str:
         lines.append(f"| [{rule.id}](#{rule.id}) | {rule.severity} | {first} |")
     for rule in rules:
         parts = [f"## {rule.id}", rule.reason, f"Source: <{rule.source}>"]
-        parts += [
-            f"{verb}:\n\n```yaml\n{example.rstrip()}\n```"
-            for verb, example in (("Passes", rule.passing), ("Fails", rule.failing))
-        ]
+        parts += [f"{verb}:\n\n```yaml\n{example.rstrip()}\n```" for verb, example in rule.examples()]
         lines += ["", "\n\n".join(parts)]
     return "\n".join(lines) + "\n"
 

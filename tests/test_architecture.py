@@ -39,6 +39,7 @@ FLOORS = [
         "plan",
         "canaryfile",
         "versions",
+        "promotion",
         "strategic",
         "sources",
         "steps",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import agreement
 import jsonschema
 import pytest
 from conftest import SEED, Cluster, Result
+
+from kubectl_canary import lint
 
 Canary = Callable[..., Result]
 
@@ -33,6 +36,7 @@ spec:
           port: 80
           weight: 2000000
         - {name: shop-canary, port: 80}
+  parentRefs: [{name: gw}]
 """
 GOOD = ROUTE.replace("2000000", "9")
 
@@ -471,6 +475,31 @@ def test_the_versions_of_the_crds_that_were_given_are_named(canary: Canary, tmp_
     assert "--crds has no CustomResourceDefinition of it; did you mean Widget?" in result.out
 
 
+LOGIN = """\
+---
+apiVersion: gateway.example.com/v1
+kind: LoginPolicy
+metadata: {name: login, namespace: production}
+spec:
+  targetRefs:
+    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: my-app-canary-route, sectionName: RULE}
+"""
+
+
+def test_a_policy_of_a_kind_without_a_schema_is_held_against_our_own_route(canary: Canary) -> None:
+    rendered = canary("render", "-f", SEED, "--phase", "5%").out
+    governed = re.search("kubectl-canary/governs: (.+)", rendered)
+    assert governed is not None
+    stream = (rendered + LOGIN.replace("RULE", governed[1])).encode()
+    result = canary("validate", "-", stdin=stream)
+    assert 1 == result.code
+    said = f"holds for the rule `{governed[1]}` and not for its clone `"
+    assert f"error LoginPolicy production/login: spec.targetRefs[0].sectionName: {said}" in result.out
+    assert 0 == canary("validate", "-", "--ignore", "policy-misses-clone", stdin=stream).code
+    whole = (rendered + LOGIN.replace(", sectionName: RULE", "")).encode()
+    assert 0 == canary("validate", "-", stdin=whole).code
+
+
 def test_from_cluster_reads_the_crds_own_annotations(
     canary: Canary, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,9 +519,7 @@ kind: Gateway
 metadata: {name: gw, namespace: web}
 spec: {gatewayClassName: CLASS, listeners: [{name: http, port: 80, protocol: HTTP}]}
 """
-METHOD = GOOD.replace("  rules:", "  parentRefs: [{name: gw}]\n  rules:").replace(
-    "{value: /a}}", "{value: /a}, method: GET}"
-)
+METHOD = GOOD.replace("{value: /a}}", "{value: /a}, method: GET}")
 
 
 @pytest.mark.parametrize(
@@ -513,6 +540,19 @@ def test_claims_of_a_version_are_that_versions(canary: Canary) -> None:
     table = canary("validate", "--list-implementations").out
     assert "envoy-gateway" in table
     assert "traefik" in table
+
+
+def test_the_rules_are_listed_with_their_severity_and_why(canary: Canary) -> None:
+    result = canary("validate", "--list-rules")
+    lines = [line.split(maxsplit=2) for line in result.out.splitlines()]
+    assert 0 == result.code
+    assert sorted(rule.id for rule in lint.rules()) == [line[0] for line in lines]
+    assert ["no-weight", "error", "A rule whose weights are all 0 sends its requests nowhere."] in lines
+
+
+def test_every_example_of_a_rule_is_explained(canary: Canary) -> None:
+    said = canary("validate", "--explain", "hostname-not-served").out
+    assert (1, 2) == (said.count("Passes:\n"), said.count("Fails:\n"))
 
 
 CHANCE = random.Random(7)

@@ -37,6 +37,9 @@ from kubectl_canary.outside.output import write
   # Does what the phases need work there?
   kubectl canary validate --implementation envoy-gateway
 
+  # The rules that look at what the API server accepts
+  kubectl canary validate --list-rules
+
   # Why a rule is there
   kubectl canary validate --explain header-rule-loses
 """,
@@ -44,11 +47,12 @@ from kubectl_canary.outside.output import write
 @click.argument("names", nargs=-1, metavar="[FILE|DIR|-]...", shell_complete=candidates.files)
 @judging.flags
 @click.option("--list-implementations", is_flag=True, help="Print what each implementation claims.")
+@click.option("--list-rules", is_flag=True, help="Print each lint rule: its severity, and why it is there.")
 @click.option(
     "--explain",
     metavar="RULE",
     shell_complete=candidates.completer(candidates.rules),
-    help="Print a rule: why, since when, an example of each kind.",
+    help="Print a rule: why, where that is written, what passes and what fails.",
 )
 @click.option(
     "-o",
@@ -60,6 +64,7 @@ from kubectl_canary.outside.output import write
 def command(
     names: tuple[str, ...],
     list_implementations: bool,
+    list_rules: bool,
     explain: str | None,
     output: str,
     **asked: Any,
@@ -70,6 +75,9 @@ def command(
         return 0
     if list_implementations:
         write(_implementations())
+        return 0
+    if list_rules:
+        write(_rules())
         return 0
     from kubectl_canary import listings, manifests
     from kubectl_canary.validation import Report
@@ -97,10 +105,16 @@ def _explanation(name: str) -> str:
     if rule is None:
         raise UsageError(f"--explain {name}: no such rule", judging.meant(name, list(rules)))
     parts = [f"{rule.id} ({rule.severity})", rule.reason, f"Source: {rule.source}"]
-    return (
-        "\n\n".join([*parts, f"Passes:\n\n{_indented(rule.passing)}", f"Fails:\n\n{_indented(rule.failing)}"])
-        + "\n"
-    )
+    parts += [f"{verb}:\n\n{_indented(example)}" for verb, example in rule.examples()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rules() -> str:
+    from kubectl_canary import lint
+
+    rows = [(rule.id, rule.severity, rule.reason.partition("\n")[0]) for rule in lint.rules()]
+    width = max(len(name) for name, _, _ in rows)
+    return "".join(f"{name:{width}}  {severity:7}  {why}\n" for name, severity, why in sorted(rows))
 
 
 def _indented(text: str) -> str:

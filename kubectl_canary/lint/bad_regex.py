@@ -6,12 +6,10 @@ The API server does not look at regular expressions; a data plane that refuses o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from kubectl_canary.admission import re2
 from kubectl_canary.admission.unsupported import Unsupported
-from kubectl_canary.findings import Path
-from kubectl_canary.lint.world import Complaint, Object, World, rules
+from kubectl_canary.lint.world import Complaint, World, regular_expressions
 
 NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
 
@@ -23,8 +21,10 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {type: RegularExpression, value: "/v[0-9]+/.*"}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -32,27 +32,20 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {type: RegularExpression, value: "/(?!admin).*"}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 
 def check(world: World) -> Iterator[Complaint]:
     """Regular expressions that RE2 refuses."""
     for route in world.routes:
-        for number, rule in enumerate(rules(route)):
-            for index, match in enumerate(rule.get("matches") or []):
-                yield from _in_match(route, ("spec", "rules", number, "matches", index), match)
-
-
-def _in_match(route: Object, path: Path, match: dict[str, Any]) -> Iterator[Complaint]:
-    places: list[tuple[Path, Any]] = [((*path, "path"), match.get("path"))]
-    for key in ("headers", "queryParams"):
-        places += [((*path, key, index), one) for index, one in enumerate(match.get(key) or [])]
-    for place, one in places:
-        problem = _problem(one["value"]) if one and one.get("type") == "RegularExpression" else None
-        if problem:
-            yield route.complaint((*place, "value"), f"`{one['value']}` is not RE2: {problem}")
+        for path, text in regular_expressions(route):
+            problem = _problem(text)
+            if problem:
+                yield route.complaint(path, f"`{text}` is not RE2: {problem}")
 
 
 def _problem(text: str) -> str | None:

@@ -14,6 +14,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{group: "", kind: Service, name: shop, port: 80}]
 """
@@ -23,6 +24,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{group: core, kind: Service, name: shop, port: 80}]
 """

@@ -18,6 +18,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
       backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
@@ -30,6 +31,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
       backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.lint.world import Complaint, Object, World, hostnames, parents, rules
+from kubectl_canary.lint.world import Complaint, Object, World, hostnames, parents, path_of, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -17,9 +17,12 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
     - matches: [{path: {value: /b}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -27,9 +30,12 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
     - matches: [{path: {type: PathPrefix, value: /a}}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 
@@ -71,10 +77,9 @@ def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:
     """With defaults, and in one order."""
     normal = {**match}
     if kind == "HTTPRoute":
-        path = {"type": "PathPrefix", "value": "/", **(match.get("path") or {})}
-        if path["type"] == "PathPrefix":
-            path["value"] = path["value"].rstrip("/")  # `/a` and `/a/` are one prefix
-        normal["path"] = path
+        kind_of_path, value = path_of(match)
+        # `/a` and `/a/` are one prefix
+        normal["path"] = kind_of_path, value.rstrip("/") if kind_of_path == "PathPrefix" else value
     for key in ("headers", "queryParams"):
         items = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get(key) or []]
         normal[key] = sorted(items, key=lambda one: str(one["name"]))

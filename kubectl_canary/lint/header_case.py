@@ -17,8 +17,10 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: x-user, value: "1"}]}]
+      backendRefs: [{name: shop, port: 80}]
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -26,8 +28,10 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}, {name: X-Canary, value: "1"}]}]
+      backendRefs: [{name: shop, port: 80}]
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.lint.world import Complaint, Object, World, rules
+from kubectl_canary.lint.world import Complaint, Object, World, path_of, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -20,6 +20,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches:
         - {path: {value: /}, headers: [{name: x-canary, value: "true"}]}
@@ -34,6 +35,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - matches: [{headers: [{name: x-canary, value: "true"}]}]
       backendRefs: [{name: shop-canary, port: 80}]
@@ -51,7 +53,7 @@ def check(world: World) -> Iterator[Complaint]:
             loser = next((other for place, other in matches if names and place[2] != path[2] and _takes(other, match)
                           and not _is_covered(other, names, matches)), None)  # fmt: skip
             if loser is not None:
-                kind, longer = _path(loser)
+                kind, longer = path_of(loser)
                 word = "exact path" if kind == "Exact" else "longer prefix"
                 header = ", ".join(sorted(names))
                 message = f"requests with {header} to `{longer}` do not come here: it is the {word}, without the header"
@@ -64,18 +66,13 @@ def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield ("spec", "rules", number, "matches", index), match
 
 
-def _path(match: dict[str, Any]) -> tuple[str, str]:
-    given = match.get("path") or {}
-    return given.get("type", "PathPrefix"), given.get("value", "/")
-
-
 def _headers(match: dict[str, Any]) -> frozenset[str]:
     return frozenset(f"{one['name'].lower()}: {one['value']}" for one in match.get("headers") or [])
 
 
 def _takes(other: dict[str, Any], match: dict[str, Any]) -> bool:
     """Whether `other` has a path that wins inside the match's, and does not ask for its headers."""
-    (kind, path), (other_kind, other_path) = _path(match), _path(other)
+    (kind, path), (other_kind, other_path) = path_of(match), path_of(other)
     inside = path == "/" or other_path == path or other_path.startswith(f"{path.rstrip('/')}/")
     wins = (
         kind == "PathPrefix"
@@ -90,4 +87,4 @@ def _is_covered(
     other: dict[str, Any], names: frozenset[str], matches: list[tuple[Path, dict[str, Any]]]
 ) -> bool:
     """Whether some match has the path of `other` and the headers."""
-    return any(_path(one) == _path(other) and names <= _headers(one) for _, one in matches)
+    return any(path_of(one) == path_of(other) and names <= _headers(one) for _, one in matches)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.lint.world import GATEWAY, Complaint, Object, World, parents
+from kubectl_canary.lint.world import Complaint, Object, World, listeners, parents
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#listener"
@@ -22,7 +22,8 @@ kind: Gateway
 metadata: {name: gw}
 spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
 """
-FAILING = """\
+FAILING = (
+    """\
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:
@@ -35,29 +36,43 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw}
 spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
-"""
+""",
+    """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [example.com, shopexample.com]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
+""",
+)
 
 
 def check(world: World) -> Iterator[Complaint]:
     """Hostnames outside those of every listener, where all parents are Gateways of the set."""
     for route in world.routes:
-        gateways = [_gateway(world, parent) for parent in parents(route)]
-        if not gateways or None in gateways:
-            continue
-        served = [name for one in gateways if one for name in _listeners(one)]
+        served = _served(world, route)
         for index, name in enumerate(route.spec.get("hostnames") or []):
-            if not any(_meet(name, listener) for listener in served):
+            if served and not any(_meet(name, listener) for listener in served):
                 message = f"no listener serves `{name}`; they serve {', '.join(f'`{one}`' for one in served)}"
                 yield route.complaint(("spec", "hostnames", index), message)
 
 
-def _gateway(world: World, parent: tuple[object, ...]) -> Object | None:
-    group, kind, namespace, name, _ = parent
-    return world.find("Gateway", str(namespace), str(name)) if (group, kind) == (GATEWAY, "Gateway") else None
-
-
-def _listeners(gateway: Object) -> list[str]:
-    return [one.get("hostname") or "*" for one in gateway.spec.get("listeners") or []]
+def _served(world: World, route: Object) -> list[str]:
+    """The hostnames of the listeners that a route names; none where a parent is not in the set."""
+    served: list[str] = []
+    for parent in parents(route):
+        gateway = world.gateway(parent)
+        if gateway is None:
+            return []
+        served += [one.get("hostname") or "*" for one in listeners(gateway, parent)]
+    return served
 
 
 def _meet(one: str, other: str) -> bool:

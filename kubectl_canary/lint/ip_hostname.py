@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   hostnames: [shop.example.com]
 """
 FAILING = """\
@@ -25,6 +26,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   hostnames: [10.0.0.1]
 """
 

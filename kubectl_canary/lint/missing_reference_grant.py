@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, port: 80}]
 """
@@ -26,6 +27,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, namespace: other, port: 80}]
 """
@@ -44,13 +46,5 @@ def check(world: World) -> Iterator[Complaint]:
 
 
 def _is_granted(world: World, one: Backend) -> bool:
-    group, kind, _, name, _ = one.key
-    wanted = (one.route.group, one.route.kind, one.route.namespace)
-    return any(
-        any((who["group"], who["kind"], who["namespace"]) == wanted for who in grant.spec.get("from") or [])
-        and any(
-            (to.get("group", ""), to["kind"]) == (group, kind) and to.get("name", name) == name
-            for to in grant.spec.get("to") or []
-        )
-        for grant in world.there(one.namespace, "ReferenceGrant")
-    )
+    group, kind, namespace, name, _ = one.key
+    return world.is_granted(one.route, group, kind, namespace, name)

@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs:
         - {name: shop, port: 80, weight: 100}
@@ -28,6 +29,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs:
         - {name: shop, port: 80, weight: 0}

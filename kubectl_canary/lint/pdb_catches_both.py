@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.lint.examples import SPLIT
-from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
+from kubectl_canary.lint.world import Complaint, World
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
@@ -38,9 +38,7 @@ def check(world: World) -> Iterator[Complaint]:
     """Budgets that cover the pods of both sides of a split."""
     for budget in world.of("PodDisruptionBudget"):
         selector = (budget.spec.get("selector") or {}).get("matchLabels")
-        for first, second in world.tracks.get(budget.namespace, ()):
-            both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
-            if both:
-                message = f"covers the pods of {first.name} and of {second.name} as if they were one"
-                yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")
-                break
+        both = world.both_sides(budget.namespace, selector)
+        if both is not None:
+            message = f"covers the pods of {both[0].name} and of {both[1].name} as if they were one"
+            yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")

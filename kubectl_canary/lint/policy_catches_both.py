@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.lint.examples import SPLIT
-from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
+from kubectl_canary.lint.world import Complaint, World
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
@@ -44,10 +44,8 @@ def check(world: World) -> Iterator[Complaint]:
     """Policies that name pods by labels which both sides of a split have."""
     for policy in world.of("NetworkPolicy"):
         selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
-        for first, second in world.tracks.get(policy.namespace, ()):
-            both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
-            if both:
-                message = f"covers the pods of {first.name} and of {second.name}: a change meets both at once"
-                hint = "give each a policy of its own, or ignore this where both need the same"
-                yield policy.complaint(("spec", "podSelector"), message, hint)
-                break
+        both = world.both_sides(policy.namespace, selector)
+        if both is not None:
+            message = f"covers the pods of {both[0].name} and of {both[1].name}: a change meets both at once"
+            hint = "give each a policy of its own, or ignore this where both need the same"
+            yield policy.complaint(("spec", "podSelector"), message, hint)

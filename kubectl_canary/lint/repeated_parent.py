@@ -31,8 +31,7 @@ def check(world: World) -> Iterator[Complaint]:
     """Parents that stand in the list already."""
     for route in world.routes:
         seen: dict[tuple[object, ...], int] = {}
-        ports = [one.get("port") for one in route.spec.get("parentRefs") or []]
-        for index, key in enumerate(zip(parents(route), ports, strict=True)):
+        for index, key in enumerate(parents(route)):
             if seen.setdefault(key, index) != index:
                 message = f"is the same parent as parentRefs[{seen[key]}]"
                 yield route.complaint(("spec", "parentRefs", index), message, "leave one of them out")

@@ -17,9 +17,10 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
-    - {name: a, matches: [{path: {value: /a}}]}
-    - {name: b, matches: [{path: {value: /b}}]}
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: b, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
 """
 FAILING = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -27,9 +28,10 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
-    - {name: a, matches: [{path: {value: /a}}]}
-    - {name: a, matches: [{path: {value: /b}}]}
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: a, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.lint.examples import SPLIT
-from kubectl_canary.lint.world import Complaint, World, pod_labels, selects
+from kubectl_canary.lint.world import Complaint, World
 
 SEVERITY = "error"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/service/"
@@ -16,13 +16,8 @@ FAILING = SPLIT.replace("selector: {app: shop, version: stable}", "selector: {ap
 def check(world: World) -> Iterator[Complaint]:
     """Services behind a split that select the pods of both of its sides."""
     for service in world.of("Service"):
-        for first, second in world.tracks.get(service.namespace, ()):
-            selector = service.spec.get("selector")
-            both = selects(selector, pod_labels(first)) and selects(selector, pod_labels(second))
-            if both:
-                message = (
-                    f"selects the pods of {first.name} and of {second.name}: requests get past the split"
-                )
-                hint = "add a label to the selector that only one of them has"
-                yield service.complaint(("spec", "selector"), message, hint)
-                break
+        both = world.both_sides(service.namespace, service.spec.get("selector"))
+        if both is not None:
+            message = f"selects the pods of {both[0].name} and of {both[1].name}: requests get past the split"
+            hint = "add a label to the selector that only one of them has"
+            yield service.complaint(("spec", "selector"), message, hint)

@@ -18,6 +18,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - filters:
         - type: RequestMirror
@@ -32,6 +33,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - filters:
         - type: RequestMirror

@@ -18,6 +18,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
 """
@@ -27,6 +28,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - sessionPersistence: {type: Header, header: {name: x-session}}
       backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]

@@ -17,6 +17,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, port: 80}]
 ---
@@ -31,6 +32,7 @@ kind: HTTPRoute
 metadata:
   name: shop
 spec:
+  parentRefs: [{name: gw}]
   rules:
     - backendRefs: [{name: shop, port: 8080}]
 ---

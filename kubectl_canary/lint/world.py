@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubectl_canary.findings import Path
 
 GATEWAY = "gateway.networking.k8s.io"
 ROUTES = ("HTTPRoute", "GRPCRoute")
+STREAMS = ("TLSRoute", "TCPRoute", "UDPRoute")
 Identity = tuple[str, str, str]
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+TEMPLATE = ("spec", "template")
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,60 @@ class Backend:
         )
 
 
-class World:
-    """The objects of a set, by what rules ask for."""
+class Parent(NamedTuple):
+    """A parent of a route: what it names, with defaults, and which of its listeners."""
 
-    def __init__(self, objects: Sequence[dict[str, Any]]) -> None:
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    section: str | None
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods that an object makes, or is: their template, and where that stands."""
+
+    owner: Object
+    path: Path
+    template: dict[str, Any]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Their labels."""
+        labels: dict[str, str] = (self.template.get("metadata") or {}).get("labels") or {}
+        return labels
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Their spec."""
+        return self.template.get("spec") or {}
+
+    def containers(self, *keys: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Their containers, each with its place; of `containers` unless told."""
+        for key in keys or ("containers",):
+            for index, container in enumerate(self.spec.get(key) or []):
+                yield (*self.path, "spec", key, index), container
+
+
+# pods by namespace, label and its value
+Labelled = dict[tuple[str, str, str], list[Pods]]
+
+
+class World:
+    """The objects of a set, by what rules ask for.
+
+    `unjudged` are objects of kinds without a schema: nothing is known of their shape. They are numbered after the
+    others.
+    """
+
+    def __init__(self, objects: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()) -> None:
+        self.unjudged = [
+            Object(number, one)
+            for number, one in enumerate(unjudged, len(objects))
+            if isinstance(one.get("metadata"), dict)
+        ]
         self.kinds: dict[str, list[Object]] = {}
         self.places: dict[tuple[str, str], list[Object]] = {}
         self.names: dict[Identity, Object] = {}
@@ -158,14 +210,128 @@ class World:
             pairs.setdefault(pair[0].namespace, []).append(pair)
         return pairs
 
+    def both_sides(self, namespace: str, selector: dict[str, str] | None) -> tuple[Object, Object] | None:
+        """The first split of a namespace both of whose sides a selector takes."""
+        for first, other in self.tracks.get(namespace, ()):
+            if selects(selector, pod_labels(first)) and selects(selector, pod_labels(other)):
+                return first, other
+        return None
+
     def _owners(self, backend: Backend) -> Iterator[Object]:
         """The workloads whose pods a backend's Service selects."""
-        name = str(backend.value["name"])
-        service = self.find("Service", backend.namespace, name) if backend.is_service else None
+        service = self.service(backend)
         if service is not None:
-            for workload in self.there(service.namespace, *WORKLOADS):
-                if selects(service.spec.get("selector"), pod_labels(workload)):
-                    yield workload
+            yield from (pods.owner for pods in self.selected(service) if pods.owner.kind in WORKLOADS)
+
+    def service(self, backend: Backend) -> Object | None:
+        """The Service of the set that a backend names."""
+        name = str(backend.value["name"])
+        return self.find("Service", backend.namespace, name) if backend.is_service else None
+
+    @functools.cached_property
+    def attached(self) -> list[Object]:
+        """Routes of every kind of the Gateway API."""
+        return [one for one in self.of(*ROUTES, *STREAMS) if one.group == GATEWAY]
+
+    def gateway(self, parent: Parent) -> Object | None:
+        """The Gateway of the set that a route's parent is."""
+        if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
+            return None
+        found = self.find("Gateway", parent.namespace, parent.name)
+        return found if found is not None and found.group == GATEWAY else None
+
+    @functools.cached_property
+    def pods(self) -> list[Pods]:
+        """The pods of the set's workloads."""
+        return [
+            Pods(one, TEMPLATE, one.spec["template"]) for one in self.of(*WORKLOADS) if one.group == "apps"
+        ]
+
+    @functools.cached_property
+    def inhabited(self) -> set[str]:
+        """The namespaces that the set has pods of."""
+        return {pods.owner.namespace for pods in self.pods}
+
+    @functools.cached_property
+    def _labelled(self) -> Labelled:
+        return _by_label(self.pods)
+
+    @functools.cached_property
+    def _foreign(self) -> Labelled:
+        """Pods that something else makes, or that stand alone: no more is known of them than their labels."""
+        own = {pods.owner.number for pods in self.pods}
+        others = [one for found in self.kinds.values() for one in found if one.number not in own]
+        return _by_label(
+            made for one in (*others, *self.unjudged) if (made := _foreign_pods(one)) is not None
+        )
+
+    def is_foreign(self, service: Object) -> bool:
+        """Whether a Service selects pods that no workload of the set makes."""
+        return bool(_selected(service, self._foreign))
+
+    def selected(self, service: Object) -> list[Pods]:
+        """The pods that a Service selects."""
+        return _selected(service, self._labelled)
+
+    @functools.cached_property
+    def served(self) -> list[tuple[Object, Pods]]:
+        """The Services that routes send to, each with pods that it selects."""
+        found: dict[int, Object] = {}
+        for route in self.routes:
+            for group in backends(route):
+                services = (self.service(one) for one in group)
+                found.update((one.number, one) for one in services if one is not None)
+        return [(service, pods) for service in found.values() for pods in self.selected(service)]
+
+    @functools.cached_property
+    def namespaces(self) -> set[str]:
+        """The namespaces that the set shows: of its objects, and as objects."""
+        return {namespace for _, namespace in self.places} | {one.name for one in self.of("Namespace")}
+
+    @functools.cached_property
+    def _grants(self) -> dict[tuple[str, ...], set[str | None]]:
+        """The names that may be referred to, None for all: by who (group, kind, namespace) and what."""
+        found: dict[tuple[str, ...], set[str | None]] = {}
+        for grant in self.of("ReferenceGrant"):
+            for who, to in itertools.product(grant.spec.get("from") or [], grant.spec.get("to") or []):
+                key = (who["group"], who["kind"], who["namespace"])
+                what = (to.get("group", ""), to["kind"], grant.namespace)
+                found.setdefault((*key, *what), set()).add(to.get("name"))
+        return found
+
+    def is_granted(self, who: Object, group: str, kind: str, namespace: str, name: str) -> bool:
+        """Whether a ReferenceGrant of the set lets an object refer to something in another namespace."""
+        names = self._grants.get((who.group, who.kind, who.namespace, group, kind, namespace), set())
+        return bool(names & {None, name})
+
+
+def _by_label(found: Iterable[Pods]) -> Labelled:
+    index: Labelled = {}
+    for pods in found:
+        for key, value in pods.labels.items():
+            index.setdefault((pods.owner.namespace, key, value), []).append(pods)
+    return index
+
+
+def _selected(service: Object, index: Labelled) -> list[Pods]:
+    """What a Service selects: looked for among those that have the rarest of its labels."""
+    selector: dict[str, str] = service.spec.get("selector") or {}
+    found = [index.get((service.namespace, key, value), []) for key, value in selector.items()]
+    return [pods for pods in min(found, key=len, default=[]) if selects(selector, pods.labels)]
+
+
+def _foreign_pods(one: Object) -> Pods | None:
+    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(one.kind, TEMPLATE)
+    labels = _inside(one.value, *path, "metadata", "labels")
+    known = {str(key): str(value) for key, value in labels.items()}
+    return Pods(one, path, {"metadata": {"labels": known}}) if known else None
+
+
+def _inside(value: Any, *keys: str) -> dict[str, Any]:
+    """A mapping inside of something whose shape is not known; empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def rules(route: Object) -> list[dict[str, Any]]:
@@ -185,18 +351,53 @@ def hostnames(route: Object) -> list[str]:
     return route.spec.get("hostnames") or ["*"]
 
 
-def parents(route: Object) -> list[tuple[str, str, str, str, Any]]:
-    """The parents of a route: group, kind, namespace, name, section."""
+def parents(route: Object) -> list[Parent]:
+    """The parents of a route."""
     return [
-        (
+        Parent(
             one.get("group", GATEWAY),
             one.get("kind", "Gateway"),
             one.get("namespace") or route.namespace,
             one["name"],
             one.get("sectionName"),
+            one.get("port"),
         )
         for one in route.spec.get("parentRefs") or []
     ]
+
+
+def listeners(gateway: Object, parent: Parent) -> list[dict[str, Any]]:
+    """The listeners of a Gateway that a route's parent means: all of them, or those of its section and port."""
+    return [
+        one
+        for one in gateway.spec.get("listeners") or []
+        if parent.section in (None, one["name"]) and parent.port in (None, one["port"])
+    ]
+
+
+def path_of(match: dict[str, Any]) -> tuple[str, str]:
+    """The type and the value of a match's path, with the API's defaults."""
+    given = match.get("path") or {}
+    return given.get("type") or "PathPrefix", given.get("value") or "/"
+
+
+def regular_expressions(route: Object) -> Iterator[tuple[Path, str]]:
+    """The regular expressions in a route's matches, each with its place."""
+    for number, rule in enumerate(rules(route)):
+        for index, match in enumerate(rule.get("matches") or []):
+            for place, one in _conditions(match):
+                for key in ("value", "service", "method"):
+                    if one.get("type") == "RegularExpression" and one.get(key):
+                        yield ("spec", "rules", number, "matches", index, *place, key), one[key]
+
+
+def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What a match compares: its path, a GRPCRoute's method, headers and query parameters."""
+    for key in ("path", "method"):
+        if isinstance(match.get(key), dict):
+            yield (key,), match[key]
+    for key in ("headers", "queryParams"):
+        yield from (((key, index), one) for index, one in enumerate(match.get(key) or []))
 
 
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
