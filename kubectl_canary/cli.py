@@ -20,7 +20,7 @@ VERBS = {
     "init": "Write a canary.yaml",
     "plan": "Show the whole release as a table",
     "render": "Print the documents of a phase, or write those of all phases into a folder",
-    "patch": "Print the difference between two phases as patches that cannot hit the wrong target",
+    "patch": "Print the difference between two phases as guarded patches, or as lines that wait where they must",
     "rollback": "Print the way back from a phase",
     "validate": "Say what the API server would say to manifests, and what it would not",
     "krm": "Run as a KRM function of kustomize or kpt",
@@ -83,7 +83,16 @@ class Group(click.Group):
         formatter.write("\n".join(lines) + "\n")
 
 
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from kubectl_canary.outside.output import write
+
+        write(f"kubectl-canary v{__version__}\n")
+        ctx.exit()
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
 def group() -> None:
     """Canary releases on the Kubernetes Gateway API without a controller."""
 
@@ -98,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str], program: str) -> int:
     """One command line; answers with the exit code."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     try:
         return group.main(arguments or ["--help"], prog_name=program, standalone_mode=False) or 0
     except ClosedPipe:

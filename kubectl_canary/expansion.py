@@ -25,7 +25,7 @@ def documents(found: Release) -> list[Rendered]:
 
     Raises Refused where it declares none, or where a document is not valid.
     """
-    generator = Generator(target=found.plan.canary.target)
+    generator = Generator(target=found.plan.canary.target, sources=found.sources)
     return generator.render(planned(found.plan.canary, found.declared()))
 
 

@@ -11,16 +11,20 @@ from typing import Any
 import jinja2
 from jinja2.ext import Extension
 
-from kubectl_canary import overrides, resources, yamltext
+from kubectl_canary import overrides, provenance, resources, yamltext
 from kubectl_canary.admission import verdict
 from kubectl_canary.admission.catalog import Target
-from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
-from kubectl_canary.findings import Finding, Path, Where
+from kubectl_canary.errors import CanaryError, Refused, WorldError
+from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.objects import Planned
+from kubectl_canary.sources import Sources
 
 PLACED = re.compile(
     r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE
 )
+
+
+Refusal = tuple[Planned, Finding]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,19 @@ class Generator:
     """Renders planned objects, with the package's templates or the user's in their place."""
 
     def __init__(
-        self, templates: str | None = None, target: Target | None = None, *, validating: bool = True
+        self,
+        templates: str | None = None,
+        target: Target | None = None,
+        *,
+        validating: bool = True,
+        sources: Sources | None = None,
     ) -> None:
+        self.sources = sources
         self.target = target or Target()
         self.validating = validating
         self.folder = FilePath(templates) if templates else None
         if self.folder is not None and not self.folder.is_dir():
-            raise UsageError(f"--templates {templates}: no such folder")
+            raise WorldError(f"--templates {templates}: no such folder")
         self.environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(self._source),
             undefined=jinja2.StrictUndefined,
@@ -88,25 +98,33 @@ class Generator:
                 continue
             findings += _differences_from_plan(document, one)
             if self.validating:
-                findings += _refusals(document.value, one, self.target)
+                findings += map(self._placed, _refusals(document.value, one, self.target))
             rendered.append(Rendered(one, text, document.value))
         if findings:
+            differs = any(finding.rule == "plan" for finding in findings)
             culprit = (
                 "the templates print something else than the plan"
-                if self.folder
+                if differs
                 else "the API server would refuse"
             )
-            raise Refused(culprit, findings)
+            raise Refused(culprit, in_order(findings))
         return rendered
 
+    def _placed(self, refusal: Refusal) -> Finding:
+        """A refusal at the place of the canary file that it comes from; without one, at its template."""
+        one, finding = refusal
+        path = provenance.source(one, finding.path, self.sources.value["spec"]) if self.sources else None
+        if path is None or self.sources is None or self.folder is not None:
+            where = Where(one.template)
+            return replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
+        return replace(finding, path=path, where=self.sources.value_where(path))
+
     def refuse_invalid(self, documents: Sequence[Rendered]) -> None:
-        """Raises Refused where the API server would refuse one of these."""
-        if self.validating:
-            findings = [
-                finding for one in documents for finding in _refusals(one.value, one.planned, self.target)
-            ]
-            if findings:
-                raise Refused("the API server would refuse", findings)
+        """Raises Refused where the API server would refuse one of these, whoever made them."""
+        refusals = (one for item in documents for one in _refusals(item.value, item.planned, self.target))
+        findings = [replace(finding, where=Where(_title(one))) for one, finding in refusals]
+        if findings and self.validating:
+            raise Refused("the API server would refuse", findings)
 
     def _source(self, name: str) -> tuple[str, str, Any] | None:
         own = self.folder / name if self.folder else None
@@ -199,10 +217,9 @@ def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterato
         yield from _unplanned_rules(document.value, one)
 
 
-def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Finding]:
+def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Refusal]:
     for finding in verdict.judge(document, target) or []:
-        where = Where(one.template)
-        yield replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
+        yield one, finding
 
 
 def _title(one: Planned) -> str:

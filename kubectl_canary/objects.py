@@ -41,7 +41,7 @@ class Planned:
     """An object to be rendered: its group (`--only`), its template and the template's names, and its facts.
 
     A route names the release's two Services, which only its planned rules may send to. A Deployment has at least
-    `ready` pods.
+    `ready` pods. `is_new` says that it is of the new version.
     """
 
     group: str
@@ -52,6 +52,7 @@ class Planned:
     facts: dict[str, Any]
     services: tuple[str, ...] = ()
     ready: int = 0
+    is_new: bool = False
 
     @property
     def slot(self) -> str:
@@ -161,7 +162,10 @@ def _deployment(canary: Canary, name: str, track: Track, replicas: int) -> Plann
         },
     }
     ready = 1 if is_external else _minimum(canary, name, replicas)
-    return Planned("workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts, ready=ready)
+    is_new = track is canary.canary
+    return Planned(
+        "workloads", "deployment.yaml.j2", "apps/v1", "Deployment", names, facts, ready=ready, is_new=is_new
+    )
 
 
 def _minimum(canary: Canary, name: str, replicas: int) -> int:

@@ -209,7 +209,7 @@ def _judged_canary(
     findings = list(made.warnings)
     company = company.without(_owned(plan), plan.canary.target)
     more.update({id(one): more.get(id(one), []) for one in company.everything})
-    for about, finding in _of_plan(manifest, plan, question, company):
+    for about, finding in _of_plan(manifest, plan, made.sources, question, company):
         if about is manifest:
             findings.append(finding)
         else:
@@ -219,10 +219,10 @@ def _judged_canary(
 
 
 def _of_plan(
-    manifest: Manifest, plan: Plan, question: Question, company: Company
+    manifest: Manifest, plan: Plan, source: sources.Sources, question: Question, company: Company
 ) -> Iterator[tuple[Manifest, Finding]]:
     """What is wrong with phases, each finding once, with the manifest that it is about."""
-    generator = Generator(target=plan.canary.target)
+    generator = Generator(target=plan.canary.target, sources=source)
     phases: dict[tuple[int, Finding], list[str]] = {}
     for phase in (*plan.phases, *plan.ways_back()):
         for number, finding in _of_phase(plan, generator, phase, question, company):
@@ -230,7 +230,9 @@ def _of_plan(
     for (number, finding), names in phases.items():
         about = company.everything[number] if number >= 0 else manifest
         message = f"{finding.message} (in {_listed(names)})"
-        yield about, replace(finding, message=message, where=about.where(finding.path if number >= 0 else ()))
+        where = about.where(finding.path if number >= 0 else ())
+        is_placed = number < 0 and finding.where.line > 0
+        yield about, replace(finding, message=message, where=finding.where if is_placed else where)
 
 
 def _owned(plan: Plan) -> set[sets.Identity]:
@@ -256,7 +258,7 @@ def _of_phase(
     try:
         rendered = generator.render(planned(plan.canary, phase))
     except Refused as refused:
-        yield from ((-1, replace(one, where=NOWHERE)) for one in refused.findings)
+        yield from ((-1, one if one.where.line else replace(one, where=NOWHERE)) for one in refused.findings)
         return
     yield from ((-1, one) for one in _of_patches(plan, generator, phase))
     if not question.with_lint:

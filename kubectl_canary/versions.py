@@ -94,21 +94,21 @@ def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
     for finding in schema.complaints(whole, catalog.CANARY):
         path = finding.path
         if path[:1] == ("spec",) and path[1:2] and path[1] in PARTS:
-            place = _in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
+            place = in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
             yield _finding(("spec", "canary", str(path[1]), *place), finding.message)
 
 
-def _in_patch(patch: Any, made: Any, path: Path) -> Path:
+def in_patch(patch: Any, made: Any, path: Path) -> Path:
     """Where in the patch stands what the merged value has at a path, as far as it is there."""
     if not path:
         return ()
     key, rest = path[0], path[1:]
     if isinstance(key, int) and isinstance(patch, list) and isinstance(made, list) and key < len(made):
         number = next((index for index, item in enumerate(patch) if _is_same_item(item, made[key])), None)
-        return () if number is None else (number, *_in_patch(patch[number], made[key], rest))
+        return () if number is None else (number, *in_patch(patch[number], made[key], rest))
     if isinstance(patch, dict) and key in patch:
         below = made.get(key) if isinstance(made, dict) else None
-        return (key, *_in_patch(patch[str(key)], below, rest))
+        return (key, *in_patch(patch[str(key)], below, rest))
     return ()
 
 

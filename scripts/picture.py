@@ -17,7 +17,8 @@ LEFT, TOP, STEP, BAR, HEIGHT, POD = 108, 64, 74, 46, 150, 9
 
 def phases_svg() -> str:
     """The release of the example as SVG: no script, no font of its own, readable on a light and a dark page."""
-    phases = release.load([str(FILE)], ["spec.phases=[mirror 20%, header-only, 5%, 25%, 50%]"]).plan.phases
+    plan = release.load([str(FILE)], ["spec.phases=[mirror 20%, header-only, 5%, 25%, 50%]"]).plan
+    phases = plan.phases
     width = LEFT + STEP * len(phases) + 12
     promotion = next(number for number, phase in enumerate(phases) if phase.name == "promote-roll")
     parts = [
@@ -32,6 +33,8 @@ def phases_svg() -> str:
     ]
     for number, phase in enumerate(phases):
         parts += _column(LEFT + STEP * number, phase)
+        runs = plan.track(phase.stable_version).version
+        parts.append(_text(LEFT + STEP * number, TOP + HEIGHT + 74, runs, STABLE, 10))
     parts += _way_back(phases, 1, promotion, "rollback: the route alone, one patch", STABLE)
     parts += _way_back(phases, promotion, len(phases) - 1, "rollback-promotion", CANARY)
     parts += _legend(376)
@@ -61,7 +64,6 @@ def _column(x: int, phase: Phase) -> Iterator[str]:
                 f'<rect x="{x + pod * (POD + 3)}" y="{TOP + HEIGHT + 34 + row * (POD + 4)}" '
                 f'width="{POD}" height="{POD}" rx="2" fill="{colour}"/>'
             )
-    yield _text(x, TOP + HEIGHT + 74, phase.stable_image.rpartition(":")[2], STABLE, 10)
 
 
 def _way_back(phases: tuple[Phase, ...], first: int, end: int, said: str, colour: str) -> Iterator[str]:

@@ -40,6 +40,7 @@ FLOORS = [
         "canaryfile",
         "versions",
         "promotion",
+        "provenance",
         "strategic",
         "sources",
         "steps",

@@ -189,7 +189,10 @@ def test_a_long_loop_over_what_is_given_is_fine(canary: Callable[..., Result], t
     [
         ("deploymnt.yaml.j2", "did you mean `deployment.yaml.j2`?"),
         ("service.yaml", "did you mean `service.yaml.j2`?"),
-        ("x", "templates are deployment.yaml.j2, gateway.yaml.j2, httproute.yaml.j2, metadata.yaml.j2"),
+        (
+            "x",
+            "templates are deployment.yaml.j2, gateway.yaml.j2, horizontalpodautoscaler.yaml.j2, httproute.yaml.j2",
+        ),
     ],
 )
 def test_a_file_that_is_no_template_is_said(

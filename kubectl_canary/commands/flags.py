@@ -45,7 +45,8 @@ class ReleaseFlags:
 
         if self.no_validate:
             say("warning: not validated (--no-validate): the API server may refuse what is printed")
-        return Generator(self.templates, release.plan.canary.target, validating=not self.no_validate)
+        target, validating = release.plan.canary.target, not self.no_validate
+        return Generator(self.templates, target, validating=validating, sources=release.sources)
 
     def words(self) -> list[str]:
         """The flags as they would be typed again, but for those that do not say which release it is."""

@@ -17,8 +17,8 @@ MANIFESTS = (".yaml", ".yml", ".json")
 def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
     """The name to show and the text of a file, or of standard input for `-`.
 
-    Raises UsageError where there is no such file, WorldError where it cannot be read, Refused where it is not
-    text in UTF-8 or larger than the limit: what the API server takes, unless told.
+    Raises UsageError where it is a folder, WorldError where there is no such file or it cannot be read, Refused where
+    it is not text in UTF-8 or larger than the limit: what the API server takes, unless told.
     """
     shown = "standard input" if name == "-" else name
     data = _bytes(name, limit)
@@ -71,12 +71,14 @@ def is_folder(name: str) -> bool:
 def _bytes(name: str, limit: int) -> bytes:
     if name == "-":
         return _standard_input(limit)
+    if not name:
+        raise UsageError("a file without a name", "name it: -f canary.yaml")
     try:
         with Path(name).open("rb") as file:
             return file.read(limit + 1)
     except FileNotFoundError:
         hint = "`kubectl canary init` writes one; -f names another" if name == "canary.yaml" else ""
-        raise UsageError(f"{name} does not exist", hint) from None
+        raise WorldError(f"{name} does not exist", hint) from None
     except IsADirectoryError:
         raise UsageError(
             f"{name} is a folder", f"name the file in it: -f {Path(name) / 'canary.yaml'}"

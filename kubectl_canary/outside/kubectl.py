@@ -27,17 +27,16 @@ class Kubectl:
         """
         place = ("-n", namespace) if namespace else ()
         flags = ("-o", "json", "--show-managed-fields", "--ignore-not-found")
-        answer = self._run(("get", *names, *place, *flags)).strip()
-        if not answer:
+        found = self._json(("get", *names, *place, *flags))
+        if not found:
             return []
-        found: dict[str, Any] = json.loads(answer)
-        items: list[dict[str, Any]] = found["items"] if found["kind"] == "List" else [found]
+        items: list[dict[str, Any]] = found["items"] if found.get("kind") == "List" else [found]
         return items
 
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
-        found: dict[str, Any] = json.loads(self._run(("get", "crd", name, "-o", "json")))
-        annotations: dict[str, str] = found["metadata"].get("annotations") or {}
+        found = self._json(("get", "crd", name, "-o", "json"))
+        annotations: dict[str, str] = found.get("metadata", {}).get("annotations") or {}
         return annotations
 
     def namespaces(self, patience: int) -> list[str]:
@@ -49,8 +48,23 @@ class Kubectl:
         """The contexts of the kubeconfig. Raises WorldError with kubectl's own words."""
         return self._run(("config", "get-contexts", "-o", "name"), patience).splitlines()
 
+    def _json(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """The object that kubectl prints; an empty one where it prints nothing."""
+        answer = self._run(arguments).strip()
+        try:
+            found = json.loads(answer or "{}")
+        except json.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            asked = f"`{_program()} {' '.join(arguments[:3])}`"
+            hint = (
+                f"it began with: {answer[:60]!r}; a wrapper around kubectl may print more than kubectl does"
+            )
+            raise WorldError(f"{asked} did not answer in JSON", hint)
+        return found
+
     def _run(self, arguments: Sequence[str], patience: int = TIMEOUT) -> str:
-        program = os.environ.get("KUBECTL_PATH") or "kubectl"
+        program = _program()
         asked = f"`{program} {' '.join(arguments[:3])}`"
         try:
             done = subprocess.run(
@@ -69,3 +83,7 @@ class Kubectl:
         if done.returncode != 0:
             raise WorldError(f"{asked} failed: {done.stderr.strip()}")
         return done.stdout
+
+
+def _program() -> str:
+    return os.environ.get("KUBECTL_PATH") or "kubectl"
