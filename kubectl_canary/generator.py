@@ -101,7 +101,7 @@ class Generator:
                 findings += map(self._placed, _refusals(document.value, one, self.target))
             rendered.append(Rendered(one, text, document.value))
         if findings:
-            differs = any(finding.rule == "plan" for finding in findings)
+            differs = any(finding.rule != verdict.ADMISSION for finding in findings)
             culprit = (
                 "the templates print something else than the plan"
                 if differs
@@ -113,11 +113,18 @@ class Generator:
     def _placed(self, refusal: Refusal) -> Finding:
         """A refusal at the place of the canary file that it comes from; without one, at its template."""
         one, finding = refusal
-        path = provenance.source(one, finding.path, self.sources.value["spec"]) if self.sources else None
-        if path is None or self.sources is None or self.folder is not None:
+        place = self.place(one, finding.path)
+        if place is None:
             where = Where(one.template)
             return replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
-        return replace(finding, path=path, where=self.sources.value_where(path))
+        return replace(finding, path=place[0], where=place[1])
+
+    def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:
+        """The path and place in the canary file that a path of a document comes from; None where there is none."""
+        if self.sources is None or self.folder is not None:
+            return None
+        found = provenance.source(one, path, self.sources.value["spec"])
+        return (found, self.sources.value_where(found)) if found is not None else None
 
     def refuse_invalid(self, documents: Sequence[Rendered]) -> None:
         """Raises Refused where the API server would refuse one of these, whoever made them."""

@@ -14,10 +14,10 @@ from kubectl_canary import expansion, roundtrip, yamltext
 from kubectl_canary.canaryfile import OWN_LABEL
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
-from kubectl_canary.manifests import Manifest
+from kubectl_canary.manifests import Manifest, is_canary
 from kubectl_canary.objects import Key
 from kubectl_canary.release import Release
-from kubectl_canary.validation import Question, is_canary
+from kubectl_canary.validation import Question
 
 API = "config.kubernetes.io/"
 PATHS = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")

@@ -19,7 +19,7 @@ class Manifest:
     """One object: its document, its number in the file, and where in the document it stands (a List has many).
 
     `phase_folder` is the folder of a phase that it lies in, `made_by` the canary file that it was rendered from; both
-    are empty for most.
+    are empty for most. `layers` are documents that are merged over a canary file.
     """
 
     document: yamltext.Document
@@ -28,6 +28,7 @@ class Manifest:
     inside: Path = ()
     phase_folder: str = ""
     made_by: str = ""
+    layers: tuple[yamltext.Document, ...] = ()
 
     def where(self, path: Path) -> Where:
         """The place of a path of the object."""
@@ -127,3 +128,26 @@ def _typed(item: Any, parent: dict[str, Any]) -> Any:
     if not kind or not isinstance(item, dict) or item.get("kind"):
         return item
     return {**item, "apiVersion": parent.get("apiVersion"), "kind": kind}
+
+
+def with_overlays(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The same with each overlay merged into the canary file that it follows.
+
+    An overlay is a mapping that says neither its apiVersion nor its kind, and has what a canary file has.
+    """
+    made: list[Manifest] = []
+    for one in manifests:
+        if made and _is_overlay(one.value) and is_canary(made[-1].value):
+            made[-1] = replace(made[-1], layers=(*made[-1].layers, one.own))
+        else:
+            made.append(one)
+    return made
+
+
+def _is_overlay(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and value.keys() <= {"metadata", "spec"}
+
+
+def is_canary(value: Any) -> bool:
+    """Whether an object is a canary file."""
+    return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")

@@ -57,12 +57,17 @@ def load(
 
     Raises Refused with every finding, UsageError for flags that cannot be.
     """
+    check_namespace(namespace)
+    return read(sources.load(files, settings, canary_tag), namespace)
+
+
+def check_namespace(namespace: str | None) -> None:
+    """Raises UsageError for what cannot be a namespace."""
     if namespace is not None:
         try:
             formats.dns_label(namespace)
         except ValueError as error:
             raise UsageError(f"--namespace: {error}") from None
-    return read(sources.load(files, settings, canary_tag), namespace)
 
 
 def read(source: sources.Sources, namespace: str | None = None) -> Release:

@@ -51,6 +51,8 @@ class Sources:
 
     def spelling(self, path: Path) -> str | None:
         """How the file spells a scalar: `1234e56` where its value is a number."""
+        if any(path[: len(setting)] == setting for setting in self.settings):
+            return None
         for document in reversed(self.documents):
             mark = document.mark(path)
             if mark is not None:
@@ -67,6 +69,13 @@ def load(names: Sequence[str], settings: Sequence[str] = (), canary_tag: str | N
     """
     if list(names).count("-") > 1:
         raise UsageError("standard input can be read only once: give `-f -` once")
+    sources = layered(read(names))
+    settle(sources, settings, canary_tag)
+    return sources
+
+
+def read(names: Sequence[str]) -> list[yamltext.Document]:
+    """The one document of each file. Raises Refused for what is not that."""
     complaints: list[Finding] = []
     documents: list[yamltext.Document] = []
     for name in names:
@@ -78,15 +87,23 @@ def load(names: Sequence[str], settings: Sequence[str] = (), canary_tag: str | N
         raise Refused(
             f"{' and '.join(dict.fromkeys(f.where.file for f in complaints))} is not valid", complaints
         )
+    return documents
+
+
+def layered(documents: Sequence[yamltext.Document]) -> Sources:
+    """Documents merged in order as JSON merge patches (RFC 7386)."""
     value = documents[0].value
     for document in documents[1:]:
         value = merge(value, document.value)
-    sources = Sources(value, documents)
+    return Sources(value, list(documents))
+
+
+def settle(sources: Sources, settings: Sequence[str], canary_tag: str | None) -> None:
+    """Set values, the canary's tag last. Raises UsageError for settings that cannot be."""
     for setting in settings:
         _apply(sources, setting)
     if canary_tag is not None:
         _set(sources, CANARY_TAG, canary_tag, f"--canary-tag {shlex.quote(canary_tag)}")
-    return sources
 
 
 def _only_document(file: str, text: str) -> yamltext.Document:

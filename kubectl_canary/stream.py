@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from kubectl_canary import expansion, manifests, yamltext
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
-from kubectl_canary.manifests import Manifest
+from kubectl_canary.manifests import Manifest, is_canary
 from kubectl_canary.reports import as_yaml
-from kubectl_canary.validation import Question, is_canary
+from kubectl_canary.validation import Question
 
 FILE = "standard input"
 # at the start of a line these five characters end a document, whatever it is in the middle of (YAML 1.2, 9.1.3)

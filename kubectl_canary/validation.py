@@ -12,9 +12,9 @@ from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.unsupported import Unsupported
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where, in_order
-from kubectl_canary.generator import Generator
+from kubectl_canary.generator import Generator, Rendered
 from kubectl_canary.implementations import Claims
-from kubectl_canary.manifests import Manifest
+from kubectl_canary.manifests import Manifest, is_canary
 from kubectl_canary.objects import Planned, planned
 from kubectl_canary.plan import Phase, Plan
 from kubectl_canary.release import Release
@@ -25,16 +25,32 @@ NOWHERE = Where("")
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What the command line says over a canary file: values, the canary's tag, the namespace, templates."""
+
+    values: Sequence[str] = ()
+    canary_tag: str | None = None
+    namespace: str | None = None
+    templates: str | None = None
+
+    def __bool__(self) -> bool:
+        return (
+            bool(self.values or self.templates) or self.canary_tag is not None or self.namespace is not None
+        )
+
+
+@dataclass(frozen=True)
 class Question:
     """What to judge by: releases, which a canary file may name unless the user has, lint, and an implementation.
 
-    Without `claims`, what a Gateway's class says is the implementation.
+    Without `claims`, what a Gateway's class says is the implementation. `settings` hold for every canary file.
     """
 
     target: Target = field(default_factory=Target)
     target_is_given: bool = False
     with_lint: bool = True
     claims: Claims | None = None
+    settings: Settings = Settings()
 
     def for_plan(self, plan: Plan) -> Plan:
         """The plan, for the releases that it is judged by."""
@@ -98,7 +114,7 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     """
     judged = {id(one): _judged(one, question) for one in manifests if not is_canary(one.value)}
     more: dict[int, list[Finding]] = {}
-    files = {id(one): _read(one) for one in manifests if is_canary(one.value)}
+    files = {id(one): _read(one, question.settings) for one in manifests if is_canary(one.value)}
     accepted = [one for one in manifests if id(one) in judged and judged[id(one)].valid]
     unjudged = [one for one in manifests if id(one) in judged and judged[id(one)].valid is None]
     beside = [one for one in accepted if not one.phase_folder] if question.with_lint else []
@@ -142,11 +158,6 @@ def _with(judged: Judged, more: Sequence[Finding]) -> Judged:
     return replace(judged, findings=(*judged.findings, *in_order(more)))
 
 
-def is_canary(value: Any) -> bool:
-    """Whether an object is a canary file."""
-    return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")
-
-
 def _lint(
     objects: Sequence[dict[str, Any]], claims: Claims | None, unjudged: Sequence[dict[str, Any]] = ()
 ) -> list[tuple[int, Finding]]:
@@ -175,9 +186,11 @@ def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
     return Finding("unknown-kind", "warning", (), message, manifest.where(("kind",)), hint)
 
 
-def _read(manifest: Manifest) -> Release | Refused:
+def _read(manifest: Manifest, settings: Settings) -> Release | Refused:
+    source = sources.layered([manifest.own, *manifest.layers])
+    sources.settle(source, settings.values, settings.canary_tag)
     try:
-        return release.read(sources.Sources(manifest.value, [manifest.own]))
+        return release.read(source, settings.namespace)
     except Refused as refused:
         return refused
 
@@ -188,7 +201,7 @@ def _declared(made: Release | Refused, question: Question) -> list[dict[str, Any
         return []
     plan = question.for_plan(made.plan)
     try:
-        rendered = Generator(target=plan.canary.target).render(
+        rendered = Generator(question.settings.templates, plan.canary.target).render(
             planned(plan.canary, made.current or plan.phases[0])
         )
     except Refused:
@@ -222,7 +235,7 @@ def _of_plan(
     manifest: Manifest, plan: Plan, source: sources.Sources, question: Question, company: Company
 ) -> Iterator[tuple[Manifest, Finding]]:
     """What is wrong with phases, each finding once, with the manifest that it is about."""
-    generator = Generator(target=plan.canary.target, sources=source)
+    generator = Generator(question.settings.templates, plan.canary.target, sources=source)
     phases: dict[tuple[int, Finding], list[str]] = {}
     for phase in (*plan.phases, *plan.ways_back()):
         for number, finding in _of_phase(plan, generator, phase, question, company):
@@ -276,7 +289,14 @@ def _of_phase(
         if beside >= 0:
             yield beside, finding
         elif own >= 0:
-            yield -1, replace(finding, message=f"{rendered[own].title}: {finding.message}")
+            yield -1, _of_document(generator, rendered[own], finding)
+
+
+def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
+    """What lint says of a document of ours, at the place of the canary file that it comes from."""
+    place = generator.place(document.planned, finding.path)
+    where = place[1] if place else NOWHERE
+    return replace(finding, message=f"{document.title}: {finding.message}", where=where)
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:

@@ -537,7 +537,7 @@ def test_a_missing_file_says_how_to_get_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = canary("render")
-    assert (2, "") == (result.code, result.out)
+    assert (4, "") == (result.code, result.out)
     assert result.err.startswith(
         "error: canary.yaml does not exist\n`kubectl canary init` writes one; -f names another\n"
     )
@@ -596,7 +596,9 @@ def test_several_files_are_merged_in_order(canary: Canary, canary_yaml: Write, t
     assert loaded.plan.canary.testers is not None
     (tmp_path / "bad.yaml").write_text("spec:\n  stable: {replicas: many}\n")
     result = canary("render", "-f", "canary.yaml", "-f", "bad.yaml")
-    assert "bad.yaml:2:22: spec.stable.replicas: found `many` (a string), expected an integer" in result.err
+    assert (
+        "bad.yaml:2:22: spec.stable.replicas: found `many`, expected an integer or `external`" in result.err
+    )
 
 
 def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, canary_yaml: Write) -> None:
@@ -622,7 +624,7 @@ def test_set_follows_the_schema_so_that_a_tag_stays_a_string(canary: Canary, can
         ("spec.canary.tag", 2, "error: --set spec.canary.tag: not of the form path=value"),
         ("spec.phases[3]=5%", 2, "error: --set spec.phases[3]=5%: the list has 0 items, so [3] would leave a gap"),
         ("spec.stable.replicas=x", 1,
-         "--set spec.stable.replicas=x: spec.stable.replicas: found `x` (a string), expected an integer"),
+         "--set spec.stable.replicas=x: spec.stable.replicas: found `x`, expected an integer or `external`"),
         ("spec.canary.tag=", 1, "--set spec.canary.tag=: spec.canary.tag: `` is not an image tag"),
         ("metadata.labels.a.b=c", 2, "no such path in a canary file\na dot in a key is written `\\.`: metadata.labels.a\\.b\n"),
         ("spec.phases.x=5%", 2, "no such path in a canary file\nthis is a list; its first item is spec.phases[0]\n"),

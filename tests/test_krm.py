@@ -126,7 +126,7 @@ def test_two_releases_may_share_a_gateway_but_not_a_name(canary: Callable[..., R
     assert 1 == result.code  # the labels of the Gateway name the application
     assert ["Gateway"] == [one["resourceRef"]["kind"] for one in answer["results"]]
     alone = other.replace(
-        "create: {className: istio, tls: {secret: my-app-tls, only: true}}", "sectionName: http"
+        "create: {className: istio, tls: {secret: my-app-tls, only: true}}", "sectionName: https"
     )
     result, answer = called(canary, ITEMS + CANARY_ITEM + alone + config(verb="render"))
     assert (0, 12) == (result.code, len(answer["items"]))

@@ -41,7 +41,7 @@ def test_a_stream_without_canary_files_stays_as_it_is(canary: Callable[..., Resu
 
 
 def test_two_releases_in_one_stream(canary: Callable[..., Result]) -> None:
-    other = CANARY.replace("name: my-app\n", "name: other\n").replace("create: {", "sectionName: http #")
+    other = CANARY.replace("name: my-app\n", "name: other\n").replace("create: {", "sectionName: https #")
     result = rendered(canary, CANARY + other)
     names = [one["metadata"]["name"] for one in yaml.safe_load_all(result.out)]
     assert 0 == result.code, result.err

@@ -85,8 +85,9 @@ def test_the_canary_file_here_is_judged_by_all_its_phases(
 def test_a_phase_that_an_older_release_lacks_is_said_once(canary: Canary) -> None:
     result = canary("validate", SEED, "--gateway-api", "v1.2")
     assert 1 == result.code
-    assert 1 == result.out.count("requestMirror.percent: HTTPRoute")
-    assert "(in `mirror 20%`, `rollback" in result.out or "(in `mirror 20%`)" in result.out
+    assert 1 == result.out.count("requestMirror.percent")
+    assert "canary.yaml:18:3: error Canary production/my-app: " in result.out
+    assert "(in `mirror 20%`)" in result.out
     assert "v1.3 (standard) to v1.7 (experimental) have it" in result.out
 
 
@@ -235,7 +236,6 @@ def test_explain_shows_the_rule_and_unknown_rules_the_nearest(canary: Canary) ->
         (["--implementation", "isto"], "did you mean `istio`?"),
         (["--implementation", "istio@0.1"], "no report of that version"),
         (["--crds", "route.yaml"], "no CustomResourceDefinition"),
-        (["missing.yaml"], "missing.yaml does not exist"),
         (["-", "-"], "only once"),
         (["--from-cluster", "--channel", "standard"], "leave --gateway-api and --channel out"),
     ],
@@ -695,3 +695,75 @@ def test_canary_files_are_judged_together(canary: Canary, tmp_path: Path) -> Non
     (tmp_path / "b.yaml").write_text(SEED.read_text().replace("name: my-app\n", "name: other\n"))
     assert "0 errors, 0 warnings" in canary("validate", tmp_path / "a.yaml").out
     assert "[duplicate-match]" in canary("validate", tmp_path).out
+
+
+def test_a_missing_file_is_the_worlds_fault(canary: Canary) -> None:
+    result = canary("validate", "missing.yaml")
+    assert (4, "") == (result.code, result.out)
+    assert "error: missing.yaml does not exist" in result.err
+
+
+OVERLAY = "spec: {stable: {replicas: 0}}\n"
+
+
+@pytest.mark.parametrize("names", [["canary.yaml", "prod.yaml"], ["-f", "canary.yaml", "-f", "prod.yaml"]])
+def test_an_overlay_is_merged_into_the_canary_file_before_it(
+    canary: Canary, canary_yaml: Callable[[str], Path], names: list[str]
+) -> None:
+    canary_yaml(SEED.read_text())
+    Path("prod.yaml").write_text(OVERLAY)
+    result = canary("validate", *names)
+    assert 1 == result.code
+    assert (
+        "prod.yaml:1:27: error Canary production/my-app: spec.stable.replicas: `0` is out of range"
+        in result.out
+    )
+    Path("prod.yaml").write_text(OVERLAY.replace("0", "5"))
+    assert "1 document, 0 errors, 0 warnings" in canary("validate", *names).out
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--set", "spec.stable.replicas=0"], "--set spec.stable.replicas=0: error Canary"),
+        (["--canary-tag", "v1.0.0"], "this releases nothing"),
+        (["-n", "staging"], "0 errors, 0 warnings"),
+    ],
+)
+def test_what_ci_renders_is_what_is_validated(canary: Canary, flags: list[str], says: str) -> None:
+    assert says in canary("validate", SEED, *flags).out
+
+
+def test_templates_are_validated_with_the_file(canary: Canary, tmp_path: Path) -> None:
+    text = (SEED.parent.parent.parent / "templates/service.yaml.j2").read_text()
+    (tmp_path / "service.yaml.j2").write_text(text + "  typ: ClusterIP\n")
+    result = canary("validate", SEED, "--templates", tmp_path)
+    assert 1 == result.code
+    assert 'unknown field "spec.typ"' in result.out
+
+
+def test_what_the_server_says_has_its_place_in_the_canary_file(
+    canary: Canary, canary_yaml: Callable[[str], Path]
+) -> None:
+    text = SEED.read_text()
+    mounted = "  container:\n    volumeMounts: [{name: nope, mountPath: /x}]\n"
+    assert "  container:\n" in text
+    canary_yaml(text.replace("  container:\n", mounted))
+    line = text.splitlines().index("  container:") + 2
+    place = f'canary.yaml:{line}:27: spec.container.volumeMounts[0].name: Not found: "nope"\n'
+    rendered = canary("render")
+    assert (1, "") == (rendered.code, rendered.out)
+    assert 1 == rendered.err.count("Not found")
+    assert place in rendered.err
+    validated = canary("validate").out
+    assert 1 == validated.count("Not found")
+    assert (
+        f"canary.yaml:{line}:27: error Canary production/my-app: spec.container.volumeMounts[0].name"
+        in validated
+    )
+
+
+def test_flags_of_a_release_need_one(canary: Canary, route: Path) -> None:
+    result = canary("validate", "route.yaml", "--set", "spec.phase=5%")
+    assert (2, "") == (result.code, result.out)
+    assert "go with a canary file" in result.err

@@ -99,6 +99,18 @@ def release_flags(function: Function) -> Function:
     return _with(verb, RELEASE_OPTIONS)
 
 
+def overlay_flags(function: Function) -> Function:
+    """The same for a verb that is given files as arguments: -f may be left out, and there is always validation."""
+
+    @functools.wraps(function)
+    def verb(*, files: tuple[str, ...], settings: tuple[str, ...], **others: Any) -> Any:
+        names = ("canary_tag", "namespace", "templates")
+        given = ReleaseFlags(files, settings, **{name: others.pop(name) for name in names})
+        return function(release_flags=given, **others)
+
+    return _with(verb, (LAYERS_OPTION, *RELEASE_OPTIONS[1:5]))
+
+
 def cluster_flags(function: Function) -> Function:
     """The flags that name a cluster; the verb gets them as `cluster_flags`."""
 
@@ -167,6 +179,15 @@ RELEASE_OPTIONS = (
         is_flag=True,
         help="Print also what the API server would refuse (said on standard error).",
     ),
+)
+LAYERS_OPTION = click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=candidates.files,
+    help="A canary file, instead of naming it as an argument. Several are merged in order.",
 )
 CLUSTER_OPTIONS = (
     click.option(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_canary.admission import catalog
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.flags import CLUSTER_OPTIONS, ClusterFlags, ReleaseFlags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 
@@ -68,7 +69,25 @@ FLAGS = (
         shell_complete=candidates.completer(candidates.implementations),
         help="Hold routes against what this one claims; default: what the Gateway's class says.",
     ),
+    *CLUSTER_OPTIONS,
 )
+
+
+@dataclass(frozen=True)
+class JudgeFlags:
+    """By what to judge: the flags of every verb that judges manifests."""
+
+    gateway_api: str | None
+    channel: str | None
+    kubernetes: str | None
+    from_cluster: bool
+    crds: Sequence[str]
+    admission_only: bool
+    ignored: Sequence[str]
+    fail_on: str
+    implementation: str | None
+    context: str | None
+    kubeconfig: str | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,15 @@ class Judge:
     question: Question
     ignored: tuple[Ignored, ...]
     failing: tuple[str, ...]
+
+    def with_settings(self, given: ReleaseFlags) -> Judge:
+        """The same, with what the command line says over canary files. Raises UsageError for what cannot be."""
+        from kubectl_canary.release import check_namespace
+        from kubectl_canary.validation import Settings
+
+        check_namespace(given.namespace)
+        settings = Settings(given.settings, given.canary_tag, given.namespace, given.templates)
+        return replace(self, question=replace(self.question, settings=settings))
 
     def report(self, manifests: Sequence[Manifest]) -> Report:
         """Every object judged."""
@@ -98,26 +126,15 @@ def flags(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def judge_of(
-    *,
-    gateway_api: str | None,
-    channel: str | None,
-    kubernetes: str | None,
-    from_cluster: bool,
-    crds: Sequence[str],
-    admission_only: bool,
-    ignored: Sequence[str],
-    fail_on: str,
-    implementation: str | None,
-) -> Judge:
+def judge_of(asked: JudgeFlags) -> Judge:
     """The judge that the flags ask for. Raises UsageError for what is not known."""
     from kubectl_canary.validation import Question
 
-    rules = tuple(_ignored(one) for one in ignored)
-    target = _target(gateway_api, channel, kubernetes, from_cluster, crds)
-    given = from_cluster or bool(gateway_api or channel)
-    failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on in SEVERITIES else ()
-    return Judge(Question(target, given, not admission_only, _claims(implementation)), rules, failing)
+    rules = tuple(_ignored(one) for one in asked.ignored)
+    given = asked.from_cluster or bool(asked.gateway_api or asked.channel)
+    failing = SEVERITIES[: SEVERITIES.index(asked.fail_on) + 1] if asked.fail_on in SEVERITIES else ()
+    question = Question(_target(asked), given, not asked.admission_only, _claims(asked.implementation))
+    return Judge(question, rules, failing)
 
 
 def meant(name: str, known: Sequence[str]) -> str:
@@ -126,23 +143,17 @@ def meant(name: str, known: Sequence[str]) -> str:
     return f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
 
 
-def _target(
-    gateway_api: str | None,
-    channel: str | None,
-    kubernetes: str | None,
-    from_cluster: bool,
-    crds: Sequence[str],
-) -> Target:
-    if from_cluster:
+def _target(asked: JudgeFlags) -> Target:
+    gateway_api, channel = asked.gateway_api, asked.channel
+    if asked.from_cluster:
         if gateway_api or channel:
             raise UsageError(
                 "--from-cluster says which release and channel; leave --gateway-api and --channel out"
             )
-        gateway_api, channel = _of_cluster()
+        gateway_api, channel = _of_cluster(ClusterFlags(asked.context, asked.kubeconfig))
     release = _release("gatewayAPI", "--gateway-api", gateway_api)
-    return catalog.Target(
-        release, channel or "standard", _release("kubernetes", "--kubernetes", kubernetes), _kinds(crds)
-    )
+    kubernetes = _release("kubernetes", "--kubernetes", asked.kubernetes)
+    return catalog.Target(release, channel or "standard", kubernetes, _kinds(asked.crds))
 
 
 def _release(project: str, flag: str, wanted: str | None) -> str:
@@ -156,10 +167,8 @@ def _release(project: str, flag: str, wanted: str | None) -> str:
     return release
 
 
-def _of_cluster() -> tuple[str, str]:
-    from kubectl_canary.outside.kubectl import Kubectl
-
-    annotations = Kubectl().crd_annotations("httproutes.gateway.networking.k8s.io")
+def _of_cluster(cluster: ClusterFlags) -> tuple[str, str]:
+    annotations = cluster.kubectl().crd_annotations("httproutes.gateway.networking.k8s.io")
     version = annotations.get("gateway.networking.k8s.io/bundle-version")
     channel = annotations.get("gateway.networking.k8s.io/channel")
     if version is None or channel not in catalog.CHANNELS:

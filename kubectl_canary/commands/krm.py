@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, **asked: Any) -> int:
 
     call = krm.read(files.read_text("-", MAX_BYTES)[1])
     wanted = "render" if call.generates else _wanted(call.options)
-    judge = judging.judge_of(**(asked | _flags(ctx, call.options)))
+    judge = judging.judge_of(judging.JudgeFlags(**(asked | _flags(ctx, call.options))))
     came = [krm.Item(one) for one in call.items]
     items, complaints = krm.rendered(call, judge.question) if wanted == "render" else (came, [])
     fails = bool(complaints)

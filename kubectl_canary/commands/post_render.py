@@ -34,7 +34,7 @@ def command(**asked: Any) -> int:
     from kubectl_canary.manifests import MAX_BYTES
     from kubectl_canary.outside import files
 
-    judge = judging.judge_of(**asked)
+    judge = judging.judge_of(judging.JudgeFlags(**asked))
     parts = stream.expanded(files.read_text("-", MAX_BYTES)[1], judge.question)
     report = judge.report([manifest for part in parts for manifest in part.manifests])
     if judge.fails(report):

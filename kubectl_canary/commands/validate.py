@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kubectl_canary.commands import candidates, judging
 from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import CANARY_FILE, ReleaseFlags, overlay_flags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import write
+
+if TYPE_CHECKING:
+    from kubectl_canary.manifests import Manifest
 
 
 @verb(
@@ -21,6 +25,9 @@ from kubectl_canary.outside.output import write
     """
   # The canary file here: every phase, every patch, every way back
   kubectl canary validate
+
+  # As CI renders it: overlays merged, another tag
+  kubectl canary validate canary.yaml prod.yaml --canary-tag v1.2.0
 
   # A folder, for the Gateway API that the cluster has
   kubectl canary validate k8s/ --gateway-api v1.4
@@ -45,6 +52,7 @@ from kubectl_canary.outside.output import write
 """,
 )
 @click.argument("names", nargs=-1, metavar="[FILE|DIR|-]...", shell_complete=candidates.files)
+@overlay_flags
 @judging.flags
 @click.option("--list-implementations", is_flag=True, help="Print what each implementation claims.")
 @click.option("--list-rules", is_flag=True, help="Print each lint rule: its severity, and why it is there.")
@@ -67,6 +75,7 @@ def command(
     list_rules: bool,
     explain: str | None,
     output: str,
+    release_flags: ReleaseFlags,
     **asked: Any,
 ) -> int:
     """Validate."""
@@ -82,13 +91,29 @@ def command(
     from kubectl_canary import listings, manifests
     from kubectl_canary.validation import Report
 
-    judge = judging.judge_of(**asked)
-    found, unread = manifests.read(names or ("canary.yaml",))
+    judge = judging.judge_of(judging.JudgeFlags(**asked)).with_settings(release_flags)
+    found, unread = manifests.read(names or (() if release_flags.files else (CANARY_FILE,)))
+    found = [*_named(release_flags), *manifests.with_overlays(found)]
+    if judge.question.settings and not any(manifests.is_canary(one.value) for one in found):
+        raise UsageError(
+            "--set, --canary-tag, -n and --templates go with a canary file", "there is none here"
+        )
     if not found and not unread:
         raise UsageError("there is nothing to validate", "the input has no documents")
     report = Report(judge.report(found).judged, unread)
     write(listings.FORMATS[output](report))
     return int(judge.fails(report))
+
+
+def _named(release_flags: ReleaseFlags) -> list[Manifest]:
+    """The canary file that -f names, with the files over it."""
+    from kubectl_canary import sources
+    from kubectl_canary.manifests import Manifest
+
+    if not release_flags.files:
+        return []
+    first, *layers = sources.read(release_flags.files)
+    return [Manifest(first, 0, first.value, layers=tuple(layers))]
 
 
 def _implementations() -> str:
