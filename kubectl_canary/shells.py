@@ -7,6 +7,7 @@ does not end the shell that it is pasted into, and has no comments, since an int
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -186,12 +187,16 @@ def _powershell_lines(action: Action, style: Style) -> Iterator[str]:
 
 
 def _powershell_word(text: str) -> str:
-    return text if text == shlex.quote(text) and "@" not in text else _quoted_for_powershell(text)
+    """A word of a command; a comma would make a list of it, and an @ something else."""
+    return text if text == shlex.quote(text) and not set("@,") & set(text) else _quoted_for_powershell(text)
 
 
 def _quoted_for_powershell(text: str) -> str:
-    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is)."""
-    return "'" + text.replace("'", "''") + "'"
+    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is).
+
+    Its tokenizer takes any of these for the end of the literal, and two of them for one.
+    """
+    return "'" + re.sub("['\u2018\u2019\u201a\u201b]", r"\g<0>\g<0>", text) + "'"
 
 
 # --- kubectl's words --------------------------------------------------------------
