@@ -56,6 +56,11 @@ wait_until() {
   done
 }
 """
+# a file in the script's own folder, quoted, so that the command runs as it is said, wherever one is then
+BESIDE = (
+    r"""beside=$(CDPATH= cd -- "$(dirname -- "$0")" && printf '%s\n' "$PWD/{file}" |"""
+    r""" sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/")"""
+)
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,10 @@ def _sh(actions: Sequence[Action], style: Style) -> str:
 
 
 def _explained(refusal: Refusal) -> str:
-    beside = '\'kubectl apply -f \'"$(dirname -- "$0")"/' + shlex.quote(refusal.file)
-    command = shlex.quote(refusal.command) if refusal.command else beside
+    command = shlex.quote(refusal.command) if refusal.command else '"kubectl apply -f $beside"'
+    found = "" if refusal.command else f" {BESIDE.format(file=refusal.file)};"
     said = [*map(shlex.quote, Refusal.LINES), shlex.quote(Refusal.ANYWAY) + command]
-    return f"{{ code=$?; printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
+    return f"{{ code=$?;{found} printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
 
 
 def _sh_lines(action: Action, style: Style) -> Iterator[str]:
