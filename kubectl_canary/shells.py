@@ -23,8 +23,10 @@ EVERY = 2  # seconds between two looks
 POD_LOOKS, ROUTE_LOOKS = 300, 90
 ROLLOUT_TIMEOUT = "10m"
 YES = "yes"
+# as text of one length: to some kubectls a number of an object is an integer, to others none
 READY = (
-    "{{{{if .status.readyReplicas}}}}{{{{if ge .status.readyReplicas {pods}.0}}}}yes{{{{end}}}}{{{{end}}}}"
+    "{{{{if .status.readyReplicas}}}}{{{{if ge (printf `%010v` .status.readyReplicas) `{pods:010}`}}}}yes"
+    "{{{{end}}}}{{{{end}}}}"
 )
 # each parentRef has a status of the newest generation with Accepted and ResolvedRefs, and nothing is PartiallyInvalid
 PARENT = (
