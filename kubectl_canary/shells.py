@@ -30,7 +30,8 @@ READY = (
 )
 # each parentRef has a status of the newest generation with Accepted and ResolvedRefs, and nothing is PartiallyInvalid
 PARENT = (
-    "(printf `%v %v %v %v` (or {0}.namespace $route.metadata.namespace) {0}.name {0}.sectionName {0}.port)"
+    "(printf `%v %v %v %v %v` (or {0}.kind `Gateway`) (or {0}.namespace $route.metadata.namespace)"
+    " {0}.name {0}.sectionName {0}.port)"
 )
 SEEN = "{{if .observedGeneration}}{{if ge .observedGeneration $route.metadata.generation}}"
 ACCEPTED = (
