@@ -84,7 +84,8 @@ def of_stage(stage: Stage, drain: int) -> list[Action]:
         return [*guard, *_pods(changed), *(waiting if gone else []), *map(Change, gone)]
     if stage.route_first:
         drained = waiting if changed or gone else []
-        return [*_traffic(route), *drained, *_pods(changed), *map(Change, gone)]
+        taken_over = _ready(stage, ()) if _returns(stage) else ()
+        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *map(Change, gone)]
     return [
         *_pods(changed),
         *_ready(stage, changed),
@@ -126,10 +127,16 @@ def _ready(stage: Stage, changed: Sequence[Step]) -> Iterator[Action]:
     """The pods that a rising share will be sent to are there."""
     if stage.phase.kind in WAYS_BACK:
         return
-    rising = stage.canary if stage.phase.traffic.reaches_canary else stage.stable
+    to_canary = stage.phase.traffic.reaches_canary and not _returns(stage)
+    rising = stage.canary if to_canary else stage.stable
     if rising.key not in [one.key for one in _deployments(changed)]:
         yield RolledOut(rising)
     yield Ready(rising, rising.ready)
+
+
+def _returns(stage: Stage) -> bool:
+    """Whether stable gets requests again, after a phase in which the canary has had all of them."""
+    return stage.phase.traffic.share < 1 == stage.start.traffic.share
 
 
 def _deployments(steps: Sequence[Step]) -> list[Planned]:

@@ -122,11 +122,17 @@ def _run(document: Any, operations: Sequence[Op]) -> tuple[Any, list[FailedTest]
             found = look_up(made, operation["path"])
             if not _passes(found, operation["value"]):
                 failed.append(FailedTest(operation["path"], operation["value"], found))
-        elif operation["op"] == "remove" and look_up(made, operation["path"]) is MISSING:
-            failed.append(FailedTest(operation["path"], ANYTHING, MISSING))
+        elif not failed and look_up(made, _needed(operation)) is MISSING:
+            failed.append(FailedTest(_needed(operation), ANYTHING, MISSING))
         elif not failed:
             _apply(made, operation)
     return made, failed
+
+
+def _needed(operation: Op) -> str:
+    """What must be there for an operation: what it removes or replaces, or what it adds to (RFC 6902, section 4)."""
+    path = str(operation["path"])
+    return path.rpartition("/")[0] if operation["op"] == "add" else path
 
 
 def _passes(found: Any, expected: Any) -> bool:

@@ -7,6 +7,7 @@ does not end the shell that it is pasted into, and has no comments, since an int
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ EVERY = 2  # seconds between two looks
 POD_LOOKS, ROUTE_LOOKS = 300, 90
 ROLLOUT_TIMEOUT = "10m"
 YES = "yes"
+# as text of one length: to some kubectls a number of an object is an integer, to others none
 READY = (
-    "{{{{if .status.readyReplicas}}}}{{{{if ge .status.readyReplicas {pods}.0}}}}yes{{{{end}}}}{{{{end}}}}"
+    "{{{{if .status.readyReplicas}}}}{{{{if ge (printf `%010v` .status.readyReplicas) `{pods:010}`}}}}yes"
+    "{{{{end}}}}{{{{end}}}}"
 )
 # each parentRef has a status of the newest generation with Accepted and ResolvedRefs, and nothing is PartiallyInvalid
 PARENT = (
-    "(printf `%v %v %v %v` (or {0}.namespace $route.metadata.namespace) {0}.name {0}.sectionName {0}.port)"
+    "(printf `%v %v %v %v %v` (or {0}.kind `Gateway`) (or {0}.namespace $route.metadata.namespace)"
+    " {0}.name {0}.sectionName {0}.port)"
 )
 SEEN = "{{if .observedGeneration}}{{if ge .observedGeneration $route.metadata.generation}}"
 ACCEPTED = (
@@ -55,6 +59,11 @@ wait_until() {
   done
 }
 """
+# a file in the script's own folder, quoted, so that the command runs as it is said, wherever one is then
+BESIDE = (
+    r"""beside=$(CDPATH= cd -- "$(dirname -- "$0")" && printf '%s\n' "$PWD/{file}" |"""
+    r""" sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/")"""
+)
 
 
 @dataclass(frozen=True)
@@ -120,10 +129,10 @@ def _sh(actions: Sequence[Action], style: Style) -> str:
 
 
 def _explained(refusal: Refusal) -> str:
-    beside = '\'kubectl apply -f \'"$(dirname -- "$0")"/' + shlex.quote(refusal.file)
-    command = shlex.quote(refusal.command) if refusal.command else beside
+    command = shlex.quote(refusal.command) if refusal.command else '"kubectl apply -f $beside"'
+    found = "" if refusal.command else f" {BESIDE.format(file=refusal.file)};"
     said = [*map(shlex.quote, Refusal.LINES), shlex.quote(Refusal.ANYWAY) + command]
-    return f"{{ code=$?; printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
+    return f"{{ code=$?;{found} printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
 
 
 def _sh_lines(action: Action, style: Style) -> Iterator[str]:
@@ -186,12 +195,16 @@ def _powershell_lines(action: Action, style: Style) -> Iterator[str]:
 
 
 def _powershell_word(text: str) -> str:
-    return text if text == shlex.quote(text) and "@" not in text else _quoted_for_powershell(text)
+    """A word of a command; a comma would make a list of it, and an @ something else."""
+    return text if text == shlex.quote(text) and not set("@,") & set(text) else _quoted_for_powershell(text)
 
 
 def _quoted_for_powershell(text: str) -> str:
-    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is)."""
-    return "'" + text.replace("'", "''") + "'"
+    """A string literal of PowerShell, in which nothing is expanded (7.3 and later hand it on as it is).
+
+    Its tokenizer takes any of these for the end of the literal, and two of them for one.
+    """
+    return "'" + re.sub("['\u2018\u2019\u201a\u201b]", r"\g<0>\g<0>", text) + "'"
 
 
 # --- kubectl's words --------------------------------------------------------------

@@ -118,7 +118,7 @@ def stage(plan: Plan, generator: Generator, start: Phase, to: Phase) -> Stage:
     old = {one.planned.key: one for one in generator.render(planned(plan.canary, start))}
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
     changed = [
-        _step(plan, old.get(one.planned.key), one, to)
+        step(plan, old.get(one.planned.key), one, to)
         for one in sorted(new.values(), key=lambda one: one.planned.slot)
         if one.planned.key not in old or not patches.same(old[one.planned.key].value, one.value)
     ]
@@ -169,7 +169,7 @@ def live_stage(
         findings += more
         reached[one.planned.key] = after
         if now is None or not patches.same(now, after.value):
-            changed.append(_step(plan, None if now is None else replace(one, value=now), after, to))
+            changed.append(step(plan, None if now is None else replace(one, value=now), after, to))
     generator.refuse_invalid([step.rendered for step in changed])
     gone = [one for one in reversed(everything) if one.key not in new and one.key in found]
     deleted = [Rendered(one, "", found[one.key]) for one in gone]
@@ -218,7 +218,8 @@ def _refuse_promoted(here: Phase) -> None:
         raise Refused("promotion has begun", [Finding("jump", "error", (), message, Where(LIVE), hint)])
 
 
-def _step(plan: Plan, before: Rendered | None, after: Rendered, to: Phase) -> Step:
+def step(plan: Plan, before: Rendered | None, after: Rendered, to: Phase) -> Step:
+    """What makes an object, or brings it to a phase; on a route, with what the release stands on."""
     if before is None:
         return Step("create", None, after)
     if to.kind in WAYS_BACK:

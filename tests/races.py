@@ -2,11 +2,11 @@
 
     python tests/races.py [ROUNDS]
 
-Each writer owns a rule, a third backend in the release's rule and an annotation. It changes them, moves its rule to
-another place and renames it, with the API server's own conflict check, and looks every time whether what it wrote
-last is still there. Meanwhile patches between phases and rollbacks are computed from a read and sent some moments
-later. The API server answers each with the object as it is then: there the canary's share, the testers' rule and
-the others' pieces are looked at. A patch may be refused; it may never hit the wrong target.
+Each writer owns a rule, an annotation, and in the release's rule a third backend, a filter and a match. It changes
+them, moves its rule to another place and renames it, with the API server's own conflict check, and looks every time
+whether what it wrote last is still there. Meanwhile patches between phases and rollbacks are computed from a read and sent some moments
+later. The API server answers each with the object as it is then: there the canary's share, the testers' rule (which
+copies matches and filters) and the others' pieces are looked at. A patch may be refused; it may never hit the wrong target.
 
 The one-liner by index that people use goes through the same harness, so that the harness is known to bite. For it the
 writers keep their rules behind the release's: else it would mostly be refused, for want of a second backend there.
@@ -34,12 +34,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import apiserver
 
-from kubectl_canary import overlay, patches, release
+from kubectl_canary import overlay, release, routes, transition
+from kubectl_canary.generator import Rendered
 from kubectl_canary.plan import Phase, Plan
 
 WRITERS = 8
-PHASES = "[header-only, 5%, 25%, 50%, 100%]"
+PHASES = "[{mirror: 20%, methods: all}, header-only, 5%, 25%, 50%, 100%]"
 ROUTE = "my-app-canary-route"
+TESTERS = "default-canary-testers-my-app"
+COPIED = ("matches", "filters")  # what the testers' rule takes from the release's
 
 
 class Server:
@@ -130,8 +133,19 @@ class Writer(threading.Thread):
         return {
             "rules": rules,
             "backends": backends,
+            "filters": [one for one in governed.get("filters", []) if self.mirrors(one)],
+            "matches": [match for match in governed["matches"] if self.matches(match)],
             "annotation": route["metadata"]["annotations"].get(f"w{self.number}.example/step"),
         }
+
+    def mirrors(self, one: dict[str, Any]) -> bool:
+        """Whether a filter is this writer's."""
+        target: str = one.get("requestMirror", {}).get("backendRef", {}).get("name", "")
+        return target == f"m{self.number}"
+
+    def matches(self, match: dict[str, Any]) -> bool:
+        """Whether a match is this writer's."""
+        return [f"w{self.number}"] == [header["name"] for header in match.get("headers", [])]
 
     def change(self, route: dict[str, Any]) -> dict[str, Any]:
         """Rename and move the own rule, weigh and move the own backend, count in the own annotation."""
@@ -157,8 +171,27 @@ class Writer(threading.Thread):
             third = {"group": "", "kind": "Service", "name": f"b{self.number}", "port": 80, "weight": weight}
             refs.insert(self.random.randrange(len(refs) + 1), third)
         governed["backendRefs"] = refs
+        self.change_what_is_copied(governed)
         route["metadata"]["annotations"][f"w{self.number}.example/step"] = str(self.step)
         return self.pieces(route)
+
+    def change_what_is_copied(self, governed: dict[str, Any]) -> None:
+        """Of the release's rule, the own filter and the own match: they come, change and go."""
+        matches = [match for match in governed["matches"] if not self.matches(match)]
+        filters = [one for one in governed.pop("filters", []) if not self.mirrors(one)]
+        if self.step % 4 > 1:
+            headers = [{"type": "Exact", "name": f"w{self.number}", "value": str(self.step)}]
+            matches.append({"path": {"type": "PathPrefix", "value": "/"}, "headers": headers})
+        if self.step % 5 > 3:
+            target = {"group": "", "kind": "Service", "name": f"m{self.number}", "port": 80}
+            mirror = {
+                "type": "RequestMirror",
+                "requestMirror": {"backendRef": target, "percent": self.step % 101},
+            }
+            filters.insert(self.random.randrange(len(filters) + 1), mirror)
+        governed["matches"] = matches
+        if filters:
+            governed["filters"] = filters
 
 
 def governed_rule(route: dict[str, Any]) -> dict[str, Any]:
@@ -175,13 +208,23 @@ def problems(route: dict[str, Any], to: Phase) -> list[str]:
     stable, canary = weights.get("my-app-stable", 0), weights.get("my-app-canary", 0)
     if stable + canary == 0 or Fraction(canary, stable + canary) != to.traffic.share:
         found.append(f"the split is {stable}:{canary}, wanted is {to.traffic.share}")
-    if ("default-canary-testers-my-app" in names) is not to.traffic.testers:
-        found.append(f"testers: {names}")
-    if to.traffic.testers and names.index("default-canary-testers-my-app") > names.index("default"):
-        found.append(f"the testers' rule comes too late: {names}")
+    if (TESTERS in names) is not to.traffic.testers:
+        return [*found, f"testers: {names}"]
+    if to.traffic.testers:
+        found += problems_of_testers(route)
     if not to.traffic.testers and "my-app-canary" in weights:
         found.append("the canary is still a backend")
     return found
+
+
+def problems_of_testers(route: dict[str, Any]) -> list[str]:
+    """What is wrong with the testers' rule: it stands before the release's, and has its matches and filters."""
+    governed, rules = governed_rule(route), route["spec"]["rules"]
+    testers = next(rule for rule in rules if rule.get("name") == TESTERS)
+    (wanted,) = routes.testers_clones(governed, {}, ("x-canary", "true"))
+    found = [f"the testers' rule has other {key}" for key in COPIED if testers.get(key) != wanted.get(key)]
+    late = rules.index(testers) > rules.index(governed)
+    return [*found, *(["the testers' rule comes too late"] if late else [])]
 
 
 def one_liner(share: Fraction) -> list[dict[str, Any]]:
@@ -213,6 +256,9 @@ def race(
         for _ in range(rounds):
             to = chance.choice(ends)
             operations = computed(server, plan, to) if guarded else one_liner(to.traffic.share)
+            if not operations:  # the route is there already: nothing would be sent
+                tally.counts["nothing to do"] += 1
+                continue
             time.sleep(chance.random() * 0.004)
             status, after = server.patch(operations)
             tally.counts["sent" if status == 200 else f"refused {status}"] += 1
@@ -234,7 +280,9 @@ def computed(server: Server, plan: Plan, to: Phase) -> list[dict[str, Any]]:
     _, now = server.call("GET")
     wanted, findings = overlay.route(now, plan.canary, to)
     assert not findings
-    return patches.patch(now, wanted)
+    one = next(one for one in transition.live_objects(plan) if one.kind == "HTTPRoute")
+    before, after = Rendered(one, "", now), Rendered(one, "", wanted)
+    return transition.step(plan, before, after, to).operations()
 
 
 def problems_of_shares(route: dict[str, Any], to: Phase) -> list[str]:

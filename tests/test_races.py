@@ -12,9 +12,9 @@ def test_no_patch_hits_the_wrong_target_and_nothing_of_others_is_lost(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     plan, route = races.prepared(tmp_path, namespace)
-    tally = races.race(cluster.kubeconfig, namespace, plan, route, 300, guarded=True, seed=7)
+    tally = races.race(cluster.kubeconfig, namespace, plan, route, 200, guarded=True, seed=7)
     assert ([], []) == (tally.lost, tally.missed)
-    assert tally.counts["sent"] >= 20, tally.counts
+    assert tally.counts["sent"] >= 8, tally.counts
     assert tally.counts["writes"] >= 100, tally.counts
 
 
