@@ -76,12 +76,7 @@ def of_stage(stage: Stage, drain: int) -> list[Action]:
     gone = [step for step in stage.steps if step.action == "delete"]
     waiting = [Pause(drain)] if drain else []
     if not route:
-        guard = (
-            [Unchanged(stage.route, stage.route_tests)]
-            if any(s.action != "create" for s in stage.steps)
-            else []
-        )
-        return [*guard, *_pods(changed), *(waiting if gone else []), *map(Change, gone)]
+        return [*_undisturbed(stage, changed, gone, waiting), *_pods(changed), *map(Change, gone)]
     if stage.route_first:
         drained = waiting if changed or gone else []
         taken_over = _ready(stage, ()) if _returns(stage) else ()
@@ -109,6 +104,16 @@ def until_gate(stages: Sequence[Stage]) -> list[Stage]:
     """The stages up to the first phase that has a gate, which only somebody who looks at it may leave."""
     gated = (number for number, stage in enumerate(stages[:-1], 1) if stage.phase.gates)
     return list(stages[: next(gated, len(stages))])
+
+
+def _undisturbed(
+    stage: Stage, changed: Sequence[Step], gone: Sequence[Step], waiting: Sequence[Action]
+) -> Iterator[Action]:
+    """The route is as it should be before pods change, and what they served has drained before they go or roll."""
+    if gone or any(step.action == "patch" for step in changed):
+        yield Unchanged(stage.route, stage.route_tests)
+    rolls = stage.stable.key in [one.key for one in _deployments(changed)]
+    yield from waiting if gone or rolls else ()
 
 
 def _traffic(route: Sequence[Step]) -> Iterator[Action]:

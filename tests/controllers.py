@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 from conftest import Cluster
@@ -44,6 +45,15 @@ class Controllers(threading.Thread):
         self.cluster.kubectl(
             "patch", *place, "--subresource=status", "--type=merge", "-p", patch, check=False
         )
+
+
+def short_sleep(folder: Path) -> Path:
+    """A folder for PATH with a `sleep` that takes a tenth of a second, whatever it is asked for."""
+    programs = folder / "short-sleep"
+    programs.mkdir(exist_ok=True)
+    (programs / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")
+    (programs / "sleep").chmod(0o755)
+    return programs
 
 
 def pods(deployment: dict[str, Any]) -> dict[str, Any]:

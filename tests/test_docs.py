@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SEED, Cluster, Result
+from controllers import Controllers, short_sleep
 
 from kubectl_canary import lint
 from kubectl_canary.cli import VERBS
@@ -26,15 +27,18 @@ def test_the_commands_of_the_readme_run_in_order(cluster: Cluster, namespace: st
     """As a user would paste them, through the real kubectl, into a real API server."""
     lines = "".join(block for block in blocks("sh") if "make " not in block and "pip install" not in block)
     script = lines.replace("-n production", f"-n {namespace}")
-    path = f"{Path(sys.executable).parent}:{cluster.kubectl_path.parent}:/usr/bin:/bin"
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={**cluster.environment(), "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
+    path = (
+        f"{short_sleep(tmp_path)}:{Path(sys.executable).parent}:{cluster.kubectl_path.parent}:/usr/bin:/bin"
     )
+    with Controllers(cluster, namespace):
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env={**cluster.environment(), "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     assert {"Service my-app-stable", "Deployment my-app-stable", "HTTPRoute my-app-canary-route"} == {
         f"{kind} {name}" for kind, name in cluster.live(namespace)

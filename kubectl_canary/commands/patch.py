@@ -28,8 +28,8 @@ from kubectl_canary.commands.flags import (
     "hostnames, every value that it overwrites, and that what it adds is not there. On a route that somebody has\n"
     "changed there, the API server refuses it whole. A way back tests the names of what it changes, nothing else.",
     """
-  # From the phase that the file declares to the next, as lines to paste
-  kubectl canary patch --to 5% -o kubectl
+  # From one phase to the next, as lines to paste: they wait for pods and route, and stop where kubectl refuses
+  kubectl canary patch --from 5% --to 10% -o kubectl
 
   # The way back, and back again
   kubectl canary patch --from 25% --to rollback -o kubectl
@@ -42,7 +42,7 @@ from kubectl_canary.commands.flags import (
   kubectl canary patch --from 5% --to 10%
 
   # From what is in the cluster now: others' rules, backends and order stay
-  kubectl canary patch --to 25% --live -o kubectl
+  kubectl canary patch --to 10% --live -o kubectl
   kubectl canary patch --to rollback --live -o kubectl
 
   # Why was it refused?

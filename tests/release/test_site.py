@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SEED, Cluster
+from controllers import Controllers, short_sleep
 
 from kubectl_canary.cli import VERBS
 
@@ -90,13 +91,15 @@ def canary_file(namespace: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run_in_order(
-    page: str, surroundings: dict[str, str], namespace: str, tmp_path: Path
+    page: str, surroundings: dict[str, str], cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     folder = clone(tmp_path / "clone", namespace)
     if page == "start.md":
         (folder / "canary.yaml").unlink()
     script = "".join(blocks(DOCS / page, "sh")).replace("-n production", f"-n {namespace}")
-    done = pasted(script, folder, surroundings)
+    path = f"{short_sleep(tmp_path)}{os.pathsep}{surroundings['PATH']}"
+    with Controllers(cluster, namespace):
+        done = pasted(script, folder, surroundings | {"PATH": path})
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     for block in blocks(DOCS / page, "console"):
         first, _, shown = block.partition("\n")
@@ -153,6 +156,7 @@ def given(folder: Path, namespace: str) -> Path:
     """What the examples find in their folder."""
     folder.mkdir()
     (folder / "canary.yaml").write_text(canary_file(namespace))
+    (folder / "prod.yaml").write_text("spec: {stable: {replicas: 5}}\n")
     (folder / "k8s").mkdir()
     route = (ROOT / "contrib/kustomize/check/route.yaml").read_text()
     (folder / "k8s/route.yaml").write_text(route)
