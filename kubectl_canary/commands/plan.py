@@ -31,8 +31,8 @@ if TYPE_CHECKING:
   # The release of ./canary.yaml
   kubectl canary plan
 
-  # Another version than the file's
-  kubectl canary plan --canary-tag v1.2.0
+  # Other versions than the file's, both of them
+  kubectl canary plan --set spec.stable.tag=v1.1.0 --canary-tag v1.2.0
 
   # The way from one phase to another, with the objects that each step touches
   kubectl canary plan --from 5% --to promoted --jump

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kubectl_canary import actions, record, shells
 from kubectl_canary.commands.common import finish, say_what_follows
-from kubectl_canary.commands.flags import ReleaseFlags, command_line
+from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.generator import Generator
 from kubectl_canary.objects import planned, removed
@@ -50,7 +52,7 @@ def run(release_flags: ReleaseFlags, asked: Asked) -> int:
     release = release_flags.load()
     generator = release_flags.generator(release)
     if folder is not None:
-        return _write_folder(release_flags, release, generator, folder, asked)
+        return _write_folder(release, generator, folder, asked)
     return _print(release, generator, asked)
 
 
@@ -109,9 +111,7 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
         say(f"warning: do not apply this straight from `{start.name}`: {problem}")
 
 
-def _write_folder(
-    release_flags: ReleaseFlags, release: Release, generator: Generator, out: Path, asked: Asked
-) -> int:
+def _write_folder(release: Release, generator: Generator, out: Path, asked: Asked) -> int:
     from kubectl_canary.outside import folder
 
     canary, plan, current = release.plan.canary, release.plan, release.declared()
@@ -126,7 +126,7 @@ def _write_folder(
     owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
 
     def judge_step(notes: Mapping[str, str]) -> None:
-        _judge_step(release_flags, release, notes, current, asked)
+        _judge_step(release, generator, notes, current, asked)
 
     notes = record.of_plan(plan, current).notes()
     changed = folder.write(out, owner, files, notes, judge_step)
@@ -137,7 +137,7 @@ def _write_folder(
 
 
 def _judge_step(
-    release_flags: ReleaseFlags, release: Release, notes: Mapping[str, str], to: Phase, asked: Asked
+    release: Release, generator: Generator, notes: Mapping[str, str], to: Phase, asked: Asked
 ) -> None:
     """Say what is wrong with the step from what the folder holds. Raises Refused where it is an error."""
     recorded = record.read(notes)
@@ -146,34 +146,36 @@ def _judge_step(
     placed = [release.placed(finding) for finding in found]
     if any(finding.severity == "error" for finding in placed):
         resets = any(finding.rule == "replicas" for finding in placed)
-        hint = _hand_over(release_flags, release.plan) if resets else ""
+        hint = _hand_over(release.plan, generator) if resets else ""
         raise Refused("this is not a safe step from what the folder holds", placed, hint)
     for finding in placed:
         say(str(finding))
 
 
-def _hand_over(release_flags: ReleaseFlags, plan: Plan) -> str:
+def _hand_over(plan: Plan, generator: Generator) -> str:
     """The commands after which nothing that applies the Deployments sets their replicas back."""
-    name, namespace = plan.canary.stable_name, plan.canary.namespace
+    stable = next(one for one in planned(plan.canary, plan.phases[0]) if one.kind == "Deployment")
+    (rendered,) = generator.render([stable])
+    namespace = plan.canary.namespace
     place = f" -n {namespace}" if namespace else ""
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    document = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata,
-        "spec": {"replicas": "N"},
-    }
-    template = json.dumps(document, separators=(",", ":")).replace('"N"', "{{.spec.replicas}}")
-    render = command_line("render", "--only", "workloads", "--phase", "before", release=release_flags)
+    metadata = {key: rendered.value["metadata"].get(key) for key in ("name", "namespace")}
+    named = {key: value for key, value in metadata.items() if value is not None}
+    document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named, "spec": {"replicas": "N"}}
+    template = _compact(document).replace('"N"', "{{.spec.replicas}}")
     return "\n".join(
         [
             "Where `kubectl apply` applies it:",
-            f"  {render} | kubectl apply set-last-applied --create-annotation -f -",
+            f"  printf %s {shlex.quote(_compact(rendered.value))} \\",
+            "    | kubectl apply set-last-applied --create-annotation -f -",
             "Where Argo CD or Flux apply it, server-side:",
-            f"  kubectl get deployment {name}{place} -o go-template='{template}' \\",
+            f"  kubectl get deployment {plan.canary.stable_name}{place} -o go-template={shlex.quote(template)} \\",
             "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
         ]
     )
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
