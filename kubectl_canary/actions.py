@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.objects import Planned
 from kubectl_canary.patches import Op
-from kubectl_canary.plan import WAYS_BACK
+from kubectl_canary.plan import WAYS_BACK, Kind
 from kubectl_canary.transition import Stage, Step
 
 
@@ -84,7 +84,9 @@ def of_stage(stage: Stage, drain: int) -> list[Action]:
         return [*guard, *_pods(changed), *(waiting if gone else []), *map(Change, gone)]
     if stage.route_first:
         drained = waiting if changed or gone else []
-        return [*_traffic(route), *drained, *_pods(changed), *map(Change, gone)]
+        # after a promotion stable gets everything, and what it runs has just been rolled
+        rolled = _ready(stage, changed) if stage.start.kind is Kind.PROMOTE_ROLL else ()
+        return [*rolled, *_traffic(route), *drained, *_pods(changed), *map(Change, gone)]
     return [
         *_pods(changed),
         *_ready(stage, changed),
