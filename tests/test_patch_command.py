@@ -56,7 +56,7 @@ def test_a_patch_between_any_two_phases_leads_there_and_back(
 def test_a_rollback_leads_to_the_route_of_before(value: dict[str, Any]) -> None:
     made = planned(value)
     before = documents(made, made.phases[0])
-    route = next(key for key in before if key.startswith("HTTPRoute"))
+    route = f"HTTPRoute {made.canary.route.name}"
     for phase in made.phases[1:]:
         back = made.way_back(phase)
         if back is not None and back.kind is Kind.ROLLBACK:
