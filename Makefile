@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -20,6 +20,12 @@ demo: .venv/.installed
 test: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
 	$(BIN)/python -m pytest
+
+quick: .venv/.ready-to-test
+	$(BIN)/python -m pytest -m "not cluster"
+
+mutants: .venv/.ready-to-test
+	$(BIN)/python tests/mutate.py
 
 dist: .venv/.created
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check PyYAML

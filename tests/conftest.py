@@ -17,18 +17,37 @@ from typing import Any
 import apiserver
 import pytest
 from apiserver import build
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # speed is measured in benchmarks/, never in a test
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+# a bug that is put in on purpose needs one failing example, not the smallest
+settings.register_profile(
+    "mutants",
+    parent=settings.get_profile("patient"),
+    phases=[Phase.explicit, Phase.generate],
+    database=None,
+    derandomize=True,
+)
 
 SEED = ROOT / "examples/my-app/canary.yaml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the expected files of tests/cases")
+
+
+# fixtures that start an API server, or that build programs in Go for minutes the first time
+NEED_BUILDS = {"cluster", "program"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if NEED_BUILDS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("cluster")
 
 
 @dataclass(frozen=True)

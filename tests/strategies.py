@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
 
+from kubectl_canary.plan import Phase
 from kubectl_canary.steps import percent
 
 LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
@@ -71,6 +74,12 @@ PORTS = st.lists(
     max_size=3,
     unique_by=(lambda port: port["name"], lambda port: port["port"]),
 ).filter(lambda ports: all(port["name"] != "http" and port["port"] != 80 for port in ports))
+
+
+def pairs(phases: Sequence[Phase]) -> st.SearchStrategy[list[tuple[Phase, Phase]]]:
+    """Some of the pairs of two different phases, in both orders."""
+    found = list(itertools.permutations(phases, 2))
+    return st.lists(st.sampled_from(found), min_size=1, max_size=6)
 
 
 @st.composite

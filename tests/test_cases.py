@@ -38,11 +38,6 @@ def test_every_phase_is_rendered_as_expected(case: Path, request: pytest.Fixture
     assert {file.name: file.read_bytes().decode() for file in expected.iterdir()} == found
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_rendering_twice_gives_the_same_bytes(case: Path) -> None:
-    assert rendered_phases(case) == rendered_phases(case)
-
-
 def test_the_minimum_has_no_line_too_many(tmp_path: Path) -> None:
     lines = (Path(__file__).parent / "cases/minimal/canary.yaml").read_text().splitlines(keepends=True)
     for number in range(len(lines)):

@@ -108,10 +108,25 @@ def test_a_list_that_was_tampered_with_removes_nothing_outside(canary: Canary, t
     assert "theirs\n" == outside.read_text() == (out / "README.md").read_text()
 
 
-def test_nothing_is_written_where_anything_is_wrong(canary: Canary, tmp_path: Path) -> None:
-    result = render(canary, tmp_path / "out", "--set", "spec.phase=7%")
-    assert 1 == result.code
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        ("spec.phase=7%", 1),  # the file
+        ("spec.gatewayAPI.version=v1.2", 1),  # a document of one phase
+        ("metadata.name=other", 2),  # the folder
+        ("spec.phase=promoted", 1),  # the step from what is there
+    ],
+)
+def test_nothing_is_written_where_anything_is_wrong(
+    canary: Canary, tmp_path: Path, setting: str, code: int
+) -> None:
+    out = tmp_path / "out"
+    new = render(canary, out, "--set", "spec.phase=7%")
+    assert (1, False) == (new.code, out.exists())
+    render(canary, out)
+    before = tree(out)
+    result = render(canary, out, "--set", setting)
+    assert (code, before) == (result.code, tree(out)), result.err
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])

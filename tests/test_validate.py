@@ -71,15 +71,17 @@ def test_a_good_document_is_valid(canary: Canary) -> None:
 def test_the_canary_file_here_is_judged_by_all_its_phases(
     canary: Canary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What is wrong in one phase alone is found there: a file like this is good by its own schema."""
     monkeypatch.chdir(SEED.parent)
     assert 0 == canary("validate").code
-    text = SEED.read_text().replace("my-app", "my-app", 1)
-    wrong = text.replace("hostnames: [app.example.com]", "hostnames: [10.0.0.1]")
-    assert wrong != text
-    result = canary("validate", "-", stdin=wrong.encode())
+    text = SEED.read_text()
+    lacking = text.replace("  phases:", "  gatewayAPI: {version: v1.2}\n  phases:", 1)
+    assert lacking != text
+    result = canary("validate", "-", stdin=lacking.encode())
     assert 1 == result.code
-    assert "standard input:" in result.out
-    assert "10.0.0.1" in result.out
+    place = "spec.rules[0].filters[0].requestMirror.percent: HTTPRoute my-app-canary-route: "
+    assert f"standard input:2:1: error Canary production/my-app: {place}" in result.out
+    assert "(in `mirror 20%`)" in result.out
 
 
 def test_a_phase_that_an_older_release_lacks_is_said_once(canary: Canary) -> None:
@@ -170,14 +172,27 @@ def test_warnings_fail_only_where_asked(canary: Canary) -> None:
 
 
 def test_sarif_is_what_code_scanning_reads(canary: Canary, route: Path) -> None:
-    (run,) = json.loads(canary("validate", "route.yaml", "-o", "sarif").out)["runs"]
-    (result,) = run["results"]
-    assert "admission" == result["ruleId"] == run["tool"]["driver"]["rules"][0]["id"]
-    assert "error" == result["level"]
-    assert {
-        "artifactLocation": {"uri": "route.yaml"},
-        "region": {"startLine": 12, "startColumn": 11},
-    } == result["locations"][0]["physicalLocation"]
+    warned = GOOD.replace("name: shop\n  namespace", "name: other\n  namespace")
+    warned = warned.replace("port: 80}", "port: 80, namespace: other}")
+    (route.parent / "warned.yaml").write_text(warned)
+    (run,) = json.loads(canary("validate", ".", "-o", "sarif").out)["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert [
+        ("admission", "error", "route.yaml", 12, 11),
+        ("missing-reference-grant", "warning", "warned.yaml", 13, 41),
+    ] == [
+        (
+            result["ruleId"],
+            result["level"],
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            result["locations"][0]["physicalLocation"]["region"]["startLine"],
+            result["locations"][0]["physicalLocation"]["region"]["startColumn"],
+        )
+        for result in run["results"]
+    ]
+    assert ["admission", "missing-reference-grant"] == [
+        rules[result.get("ruleIndex", rules.index(result["ruleId"]))] for result in run["results"]
+    ]
 
 
 SARIF = "github.com/owenrumney/go-sarif/v3@v3.3.1"
@@ -594,7 +609,14 @@ def test_hostile_input_gets_a_verdict_or_an_error(canary: Canary, name: str, out
     "data", [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode()], ids=["BOM", "CRLF"]
 )
 def test_marks_and_line_ends_of_windows_are_read(canary: Canary, data: bytes) -> None:
+    """Also in places: neither a mark nor a carriage return counts as a column or a line."""
     assert 0 == canary("validate", "-", stdin=data).code
+    result = canary("validate", "-", stdin=data.replace(b"weight: 9", b"weight: 2000000"))
+    assert result.out.startswith(
+        "standard input:12:11: error HTTPRoute web/shop: spec.rules[0].backendRefs[0].weight: "
+    )
+    first = canary("validate", "-", stdin=data.replace(b"apiVersion", b"apiVersion_"))
+    assert "standard input:1:1: " in first.out
 
 
 def test_a_hundred_megabytes_are_refused_within_bounded_memory(tmp_path: Path) -> None:

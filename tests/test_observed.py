@@ -1,0 +1,81 @@
+"""Which phase objects are in, as a cluster has them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from releases import a_release
+from test_plan import documents
+
+from kubectl_canary import observed
+from kubectl_canary.plan import Plan, Version
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+ROUTE = ("HTTPRoute", "shop-canary-route")
+PODS = ("Deployment", "shop-canary")
+STABLE = ("Deployment", "shop-stable")
+
+
+def there(plan: Plan, phase: str) -> Objects:
+    found = documents(plan, plan.find(phase)).values()
+    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+
+
+@pytest.mark.parametrize("methods", ["all", ["GET"]])
+def test_every_phase_is_known_by_its_objects(methods: Any) -> None:
+    plan = a_release(phases=[{"mirror": "20%", "methods": methods}, "header-only", "5%", "50%"])
+    for phase in plan.phases:
+        assert phase == observed.phase(there(plan, phase.name), plan)
+
+
+def test_a_phase_has_the_pods_that_are_there() -> None:
+    plan = a_release()
+    found = there(plan, "50%")
+    found[PODS]["spec"]["replicas"], found[STABLE]["spec"]["replicas"] = 4, 20
+    state = observed.phase(found, plan)
+    assert ("50%", 20, 4, 10) == (state.name, state.stable_replicas, state.canary_replicas, state.needs)
+    del found[PODS]["spec"]["replicas"]
+    assert 1 == observed.phase(found, plan).canary_replicas
+
+
+@pytest.mark.parametrize(
+    ("canary", "nearest"), [(5, "5%"), (30, "5%"), (50, "50%"), (70, "50%"), (1, "header-only")]
+)
+def test_between_two_phases_it_is_at_the_last_that_gives_no_more(canary: int, nearest: str) -> None:
+    plan = a_release()
+    found = there(plan, "5%")
+    refs = found[ROUTE]["spec"]["rules"][-1]["backendRefs"]
+    refs[0]["weight"], refs[1]["weight"] = 100 - canary, canary
+    state = observed.phase(found, plan)
+    assert nearest in (state.name, state.origin)
+    assert Fraction(canary, 100) == state.traffic.share
+
+
+@pytest.mark.parametrize(
+    ("amount", "share"),
+    [({}, "1"), ({"percent": 30}, "3/10"), ({"fraction": {"numerator": 7}}, "7/100"),
+     ({"fraction": {"numerator": 1, "denominator": 3}}, "1/3")],
+)  # fmt: skip
+def test_what_a_filter_mirrors_is_read_as_the_api_means_it(amount: dict[str, Any], share: str) -> None:
+    plan = a_release(phases=[{"mirror": "20%", "methods": "all"}, "5%"])
+    found = there(plan, "mirror 20%")
+    mirror = found[ROUTE]["spec"]["rules"][-1]["filters"][0]["requestMirror"]
+    del mirror["percent"]
+    mirror |= amount
+    state = observed.phase(found, plan)
+    assert (share, False, 0) == (str(state.traffic.mirror), state.traffic.testers, state.traffic.share)
+
+
+def test_the_version_is_that_of_the_applications_container() -> None:
+    plan = a_release(pod={"containers": [{"name": "proxy", "image": "registry.example.com/shop:v2"}]})
+    found = there(plan, "before")
+    containers = found[STABLE]["spec"]["template"]["spec"]["containers"]
+    containers.reverse()
+    assert Version.OLD is observed.version(found, plan)
+    containers[-1]["image"] = "registry.example.com/shop:v2"
+    assert Version.NEW is observed.version(found, plan)
+    containers[-1]["image"] = "registry.example.com/shop:v3"
+    assert observed.version(found, plan) is None
+    assert Version.OLD is observed.version({}, plan)

@@ -1,0 +1,125 @@
+"""In which order objects change, and what a patch stands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from releases import a_release, route_of
+from test_plan import GENERATOR, documents
+
+from kubectl_canary import patches
+from kubectl_canary.errors import Refused
+from kubectl_canary.plan import Plan
+from kubectl_canary.transition import Step, live_objects, live_stage, stage
+
+
+def ways(plan: Plan, start: str, to: str) -> list[Step]:
+    return stage(plan, GENERATOR, plan.find(start), plan.find(to)).steps
+
+
+def kinds(steps: list[Step]) -> list[str]:
+    return [f"{step.action} {step.rendered.planned.kind}" for step in steps]
+
+
+def test_a_mirror_that_falls_moves_before_its_pods_go() -> None:
+    plan = a_release(phases=["5%"], testers=False)
+    route, pods = "patch HTTPRoute", "patch Deployment"
+    plan = a_release(phases=[{"mirror": "10%", "replicas": 1}, {"mirror": "100%", "replicas": 10}, "5%"])
+    assert [route, pods] == kinds(ways(plan, "mirror 100%", "mirror 10%"))
+    assert [pods, route] == kinds(ways(plan, "mirror 10%", "mirror 100%"))
+
+
+def test_a_share_that_falls_moves_before_its_pods_go_though_a_mirror_needs_as_many() -> None:
+    plan = a_release(phases=["5%", "10%"], stable={"tag": "v1", "replicas": 1})
+    assert stage(plan, GENERATOR, plan.find("10%"), plan.find("5%")).route_first
+    assert not stage(plan, GENERATOR, plan.find("5%"), plan.find("10%")).route_first
+
+
+def route_step(plan: Plan, start: str, to: str) -> Step:
+    return next(step for step in ways(plan, start, to) if step.rendered.planned.group == "route")
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "stands_on"),
+    [
+        ("5%", "50%", {"name", "matches", "filters", "backendRefs"}),
+        (
+            "deploy",
+            "5%",
+            {"name", "matches", "filters", "backendRefs", "timeouts", "retry", "sessionPersistence"},
+        ),
+        ("5%", "rollback from 5%", set()),
+    ],
+)
+def test_a_step_forward_stands_on_the_governed_rule_and_on_the_hostnames(
+    start: str, to: str, stands_on: set[str]
+) -> None:
+    plan = a_release(phases=[{"mirror": "1%", "methods": "all"}, "5%", "50%"])
+    step = route_step(plan, start, to)
+    assert stands_on == {str(place[-1]) for place, _ in step.standing_on if place[:2] == ("spec", "rules")}
+    assert bool(stands_on) is ((("spec", "hostnames"), None) in step.standing_on)
+
+
+def test_a_step_forward_is_refused_where_hostnames_came() -> None:
+    plan = a_release()
+    now = route_of(plan, "5%")
+    operations = route_step(plan, "5%", "50%").operations()
+    assert [] == patches.failed_tests(now, operations)
+    now["spec"]["hostnames"] = ["shop.example.com"]
+    assert ["/spec/hostnames"] == [failed.path for failed in patches.failed_tests(now, operations)]
+
+
+def test_a_strict_patch_tests_the_resource_version_first() -> None:
+    plan = a_release()
+    step = route_step(plan, "5%", "50%")
+    assert step.before is not None
+    assert step.operations() == step.operations(strict=True)
+    step.before.value["metadata"]["resourceVersion"] = "7"
+    step.rendered.value["metadata"]["resourceVersion"] = "7"
+    guard = {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
+    assert [guard, *step.operations()] == step.operations(strict=True)
+    assert [] == Step("patch", step.before, step.before).operations(strict=True)
+
+
+def live(plan: Plan, phase: str, goal: str, change: Any = None) -> list[str]:
+    there = documents(plan, plan.find(phase))
+    if change is not None:
+        change(there)
+    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(plan)}
+    found = {key: there[name] for key, name in named.items() if name in there}
+    made, _ = live_stage(plan, GENERATOR, goal, found)
+    return [
+        f"{step.action} {step.rendered.planned.kind} {step.rendered.planned.names['name']}"
+        for step in made.steps
+    ]
+
+
+def test_a_live_rollback_leaves_pods_alone_that_somebody_scaled() -> None:
+    def scaled(there: dict[str, Any]) -> None:
+        there["Deployment shop-canary"]["spec"]["replicas"] = 9
+        there["Deployment shop-stable"]["spec"]["replicas"] = 20
+
+    assert ["patch HTTPRoute shop-canary-route"] == live(a_release(), "50%", "rollback", scaled)
+
+
+def test_a_live_step_is_refused_where_stable_is_neither_version() -> None:
+    def other(there: dict[str, Any]) -> None:
+        there["Deployment shop-stable"]["spec"]["template"]["spec"]["containers"][0]["image"] = "else:v9"
+
+    with pytest.raises(Refused) as refused:
+        live(a_release(), "5%", "50%", other)
+    assert (
+        "Deployment shop-stable runs neither registry.example.com/shop:v1 nor registry.example.com/shop:v2"
+        == (refused.value.findings[0].message)
+    )
+    assert ["patch HTTPRoute shop-canary-route"] == live(a_release(), "5%", "rollback", other)
+
+
+def test_a_live_rollback_is_that_of_the_phase_that_is_there() -> None:
+    plan = a_release()
+    there = documents(plan, plan.find("50%"))
+    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(plan)}
+    found = {key: there[name] for key, name in named.items() if name in there}
+    made, _ = live_stage(plan, GENERATOR, "rollback", found)
+    assert ("50%", "rollback from 50%") == (made.start.name, made.phase.name)
