@@ -13,7 +13,7 @@ from kubectl_canary.admission import formats
 from kubectl_canary.canaryfile import Canary, Track
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
-from kubectl_canary.steps import Gate, Step, canonical, percent
+from kubectl_canary.steps import Gate, Step, canonical, percent, slug
 
 
 class Kind(Enum):
@@ -89,7 +89,7 @@ class Phase:
     @property
     def slug(self) -> str:
         """The name as a folder: safe in shells and URLs."""
-        return self.name.lower().replace("%", "-percent").replace(" ", "-")
+        return slug(self.name)
 
     @property
     def route_first(self) -> bool:

@@ -62,6 +62,11 @@ def percent(share: Fraction) -> str:
     return f"{float(share * 100):.2f}".rstrip("0").rstrip(".") + "%"
 
 
+def slug(name: str) -> str:
+    """A phase's name as a folder: safe in shells and URLs."""
+    return name.lower().replace("%", "-percent").replace(" ", "-")
+
+
 def canonical(name: str) -> str:
     """A phase's name as we print it: `5.0 %` is `5%`."""
     try:
@@ -210,8 +215,11 @@ def _empty_gates(item: Any) -> Iterator[tuple[int, str]]:
 
 
 def _misplaced(step: Step, before: list[Step], has_testers: bool) -> Iterator[str]:
-    if any(other.name == step.name for other in before):
+    alike = next((other.name for other in before if slug(other.name) == slug(step.name)), None)
+    if alike == step.name:
         yield f"`{step.name}` stands here again; each phase may come once"
+    elif alike is not None:
+        yield f"`{step.name}` and `{alike}` would share a folder; give one of them another name"
     elif step.weight:
         highest = max((other.weight for other in before), default=Fraction(0))
         if step.weight <= highest:
