@@ -1,0 +1,80 @@
+"""Commands that we print: they carry the user's flags, and run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SEED, Result
+
+Canary = Callable[..., Result]
+
+
+@pytest.fixture
+def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Another file than canary.yaml, which is of another application, and every other flag of a release."""
+    text = SEED.read_text()
+    (tmp_path / "canary.yaml").write_text(text)
+    (tmp_path / "it's other.yaml").write_text(
+        text.replace("name: my-app", "name: other").replace("phase: deploy", "")
+    )
+    (tmp_path / "templates").mkdir()
+    monkeypatch.chdir(tmp_path)
+    given = [("-f", "it's other.yaml"), ("--set", "spec.stable.replicas=5"), ("--canary-tag", "v1.3.0")]
+    given += [("-n", "staging"), ("--templates", "templates")]
+    return [word for pair in given for word in pair]
+
+
+def command(text: str) -> list[str]:
+    """The words of the command of ours in a text, up to a pipe."""
+    found = re.search(r"kubectl canary (.+?)(?: \|.*)?$", text, re.MULTILINE)
+    assert found is not None, text
+    return shlex.split(found[1])
+
+
+def test_the_plans_way_back_is_that_of_the_file_it_was_asked_for(canary: Canary, flags: list[str]) -> None:
+    line = next(line for line in canary("plan", *flags).out.splitlines() if "rollback --print" in line)
+    printed = canary(*command(line))
+    assert 0 == printed.code
+    assert "name: other-canary-route" in printed.out
+    assert "namespace: staging" in printed.out
+    assert printed.out == canary("rollback", "--print", "--from", "100%", *flags).out
+
+
+def test_a_rollback_that_is_not_printed_says_how(canary: Canary, flags: list[str]) -> None:
+    refused = canary("rollback", "--from", "5%", *flags)
+    assert (2, "") == (refused.code, refused.out)
+    assert "name: other-canary-route" in canary(*command(refused.err.splitlines()[1])).out
+
+
+def test_a_refused_way_back_names_its_documents(canary: Canary, flags: list[str]) -> None:
+    lines = canary("rollback", "--print", "--from", "5%", "-o", "kubectl", *flags).out
+    said = next(
+        word
+        for word in shlex.split(lines.partition("printf")[2].partition("\n")[0])
+        if "kubectl canary" in word
+    )
+    assert "name: other-canary-route" in canary(*command(said)).out
+
+
+def test_what_prints_the_rest_of_a_jump_is_about_the_same_release(canary: Canary, flags: list[str]) -> None:
+    gated = ["--set", "spec.phases=[{name: 5%, gates: [{query: errors, max: 1}]}, 50%]", *flags]
+    note = canary("patch", "--from", "deploy", "--to", "100%", "--jump", "-o", "kubectl", *gated).err
+    rest = canary(*command(note.splitlines()[0]))
+    assert 0 == rest.code, rest.err
+    assert "patch httproute other-canary-route -n staging" in rest.out
+
+
+def test_without_a_release_the_plan_says_how_to_plan_one(canary: Canary, flags: list[str]) -> None:
+    steady = canary("plan", "--set", "spec.canary=null", *flags[:4])
+    planned = canary(
+        *[
+            word.replace("TAG", "v9")
+            for word in command(steady.out.partition("To plan one: ")[2].partition(", or")[0])
+        ]
+    )
+    assert "→ v9" in planned.out
+    assert "other in production" in planned.out
