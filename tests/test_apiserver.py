@@ -17,6 +17,7 @@ from conftest import ROOT, Cluster
 
 from kubectl_canary import release
 from kubectl_canary.plan import Kind, Phase, Plan
+from kubectl_canary.ways import step_problem
 
 RELEASE = """\
 apiVersion: kubectl-canary/v1alpha1
@@ -116,7 +117,7 @@ def ways(plan: Plan) -> Iterator[tuple[Phase, Phase]]:
     everything = (*plan.phases, *plan.ways_back())
     for start in everything:
         for to in everything:
-            if start is not to and plan.jump_problem(start, to) is None:
+            if start is not to and step_problem(start, to) is None:
                 yield start, to
 
 

@@ -115,23 +115,3 @@ def test_a_mirror_goes_and_leaves_the_filters_of_others() -> None:
     header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}}
     governed(now)["filters"].append(header)
     assert [header] == governed(laid_over(plan, now, "before"))["filters"]
-
-
-def test_only_the_applications_container_and_the_replicas_are_changed() -> None:
-    planned = {
-        "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "app", "image": "a:2"}]}}}
-    }
-    live = {
-        "metadata": {"name": "shop-stable"},
-        "spec": {
-            "replicas": 1,
-            "template": {
-                "spec": {"containers": [{"name": "proxy", "image": "p:1"}, {"name": "app", "image": "a:1"}]}
-            },
-        },
-    }
-    made = overlay.deployment(live, planned)
-    assert 3 == made["spec"]["replicas"]
-    assert ["p:1", "a:2"] == [one["image"] for one in made["spec"]["template"]["spec"]["containers"]]
-    with pytest.raises(Refused):
-        overlay.deployment({**live, "spec": {"template": {"spec": {"containers": []}}}}, planned)

@@ -79,8 +79,8 @@ def test_the_canary_file_here_is_judged_by_all_its_phases(
     assert lacking != text
     result = canary("validate", "-", stdin=lacking.encode())
     assert 1 == result.code
-    place = "spec.rules[0].filters[0].requestMirror.percent: HTTPRoute my-app-canary-route: "
-    assert f"standard input:2:1: error Canary production/my-app: {place}" in result.out
+    unknown = 'unknown field "spec.rules[0].filters[0].requestMirror.percent"'
+    assert f"standard input:18:3: error Canary production/my-app: {unknown}" in result.out
     assert "(in `mirror 20%`)" in result.out
 
 
