@@ -166,7 +166,7 @@ def test_a_release_goes_through_every_phase_and_leaves_nothing_of_ours(
     assert not [name for _, name in live if "canary" in name and name != "my-app-canary-route"]
     route = live["HTTPRoute", "my-app-canary-route"]
     assert "kubectl-canary" not in json.dumps(route["spec"])
-    assert "kubectl-canary/phase" not in route["metadata"]["annotations"]
+    assert ["kubectl-canary/governs"] == [key for key in route["metadata"]["annotations"] if "canary" in key]
     before, promoted = release.plan.phases[0], release.plan.phases[-1]
     pruned = [release.shell(release.render(phase, "--only", "route")) for phase in (before, promoted)]
     assert pruned[0] == pruned[1]

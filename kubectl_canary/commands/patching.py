@@ -105,17 +105,22 @@ def _print(way: Sequence[Stage], call: Call) -> int:
         _say_what_merging_replaces([step for stage in printed for step in stage.steps])
     for note in notes:
         say(note)
-    for stage in printed[-1:]:
-        say_what_follows(call.release, stage.phase)
     if asked.output == "kubectl":
         drain = call.release.plan.canary.drain
         done = [*actions.of_stages(printed, drain), *map(actions.Note, notes)]
         kubectl = shells.Kubectl(call.cluster_flags.words())
         style = shells.Style(asked.shell, asked.kind, asked.strict, kubectl)
-        return finish(shells.block(done, style), call.release)
+        return _finish(shells.block(done, style), printed, call)
     if len(printed) > 1:
         say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
-    return finish(_printed(_listed_stages(printed, asked), asked.output), call.release)
+    return _finish(_printed(_listed_stages(printed, asked), asked.output), printed, call)
+
+
+def _finish(text: str, printed: Sequence[Stage], call: Call) -> int:
+    code = finish(text, call.release)
+    for stage in printed[-1:]:
+        say_what_follows(call.release, stage.phase)
+    return code
 
 
 def _notes(way: Sequence[Stage], printed: Sequence[Stage], call: Call) -> list[str]:
