@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.objects import Planned
 from kubectl_canary.patches import Op
-from kubectl_canary.plan import WAYS_BACK
+from kubectl_canary.plan import WAYS_BACK, Kind
 from kubectl_canary.transition import Stage, Step
 
 
@@ -24,9 +24,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A route is held against tests, and nothing is changed: what comes next must not happen where they fail."""
+    """An object is held against tests, and nothing is changed: what comes next must not happen where they fail."""
 
-    route: Planned
+    planned: Planned
     tests: tuple[Op, ...]
 
 
@@ -71,16 +71,27 @@ Action = Change | Unchanged | RolledOut | Ready | Accepted | Pause | Note
 
 def of_stage(stage: Stage, drain: int) -> list[Action]:
     """The actions of a stage; `drain` is in seconds."""
+    return [*_same_canary(stage), *_moves(stage, drain)]
+
+
+def _same_canary(stage: Stage) -> Iterator[Action]:
+    """Forward, the canary is the version that is planned: no other one may get more requests, or be promoted."""
+    if stage.canary_tests and stage.phase.kind not in WAYS_BACK:
+        yield Unchanged(stage.canary, stage.canary_tests)
+
+
+def _moves(stage: Stage, drain: int) -> list[Action]:
     route = [step for step in stage.steps if step.rendered.planned.group == "route"]
     changed = [step for step in stage.steps if step not in route and step.action != "delete"]
     gone = [step for step in stage.steps if step.action == "delete"]
     waiting = [Pause(drain)] if drain else []
+    there = [Ready(stage.stable, stage.stable.ready)] if stage.phase.kind is Kind.ROLLBACK_PROMOTION else []
     if not route:
-        return [*_undisturbed(stage, changed, gone, waiting), *_pods(changed), *map(Change, gone)]
+        return [*_undisturbed(stage, changed, gone, waiting), *_pods(changed), *there, *map(Change, gone)]
     if stage.route_first:
         drained = waiting if changed or gone else []
         taken_over = _ready(stage, ()) if _returns(stage) else ()
-        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *map(Change, gone)]
+        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Change, gone)]
     return [
         *_pods(changed),
         *_ready(stage, changed),

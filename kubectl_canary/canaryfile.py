@@ -180,6 +180,11 @@ class Canary:
     is_scaled_by_others: bool = False
 
     @property
+    def prints_replicas(self) -> bool:
+        """Whether stable's replicas are ours to say."""
+        return self.autoscaling is None and not self.is_scaled_by_others
+
+    @property
     def stable_pods(self) -> int:
         """How many pods of stable the shares are planned for.
 

@@ -56,6 +56,15 @@ def version(found: Objects, plan: Plan) -> Version | None:
     return alike[0] if alike else None
 
 
+def canary_image(found: Objects, plan: Plan) -> str | None:
+    """The image of the application's container in the canary's Deployment; None where there is none."""
+    deployment = found.get(("Deployment", plan.canary.canary_name))
+    if deployment is None or plan.canary.canary is None:
+        return None
+    image = _container(deployment, plan.canary.canary.container_name).get("image")
+    return str(image) if image is not None else None
+
+
 def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | None:
     """The phase with this stable version, with or without a canary, which changes nothing when laid over the route."""
     alike = [

@@ -143,6 +143,15 @@ def route(document: dict[str, Any], canary: Canary, phase: Phase) -> tuple[dict[
     return made, findings
 
 
+def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
+    """Everything that a rule sends requests or copies to."""
+    yield from rule.get("backendRefs") or []
+    for one in rule.get("filters") or []:
+        mirror = one.get("requestMirror") or {}
+        if "backendRef" in mirror:
+            yield mirror["backendRef"]
+
+
 def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[Rule]:
     """The rules that a phase adds before the governed one."""
     canary, header = _canary_ref(release, governed), release.canary.testers

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +33,15 @@ class FailedTest:
     found: Any
 
 
-def patch(before: Any, after: Any, standing_on: Sequence[Guard] = ()) -> list[Op]:
+def patch(
+    before: Any, after: Any, standing_on: Sequence[Guard] = (), own: Collection[Location] = ()
+) -> list[Op]:
     """The guarded operations that turn `before` into `after`; none where they are equal.
 
     They test the names on their way, every value that they overwrite or remove, that what they add is not there, and
-    what else the caller stands on.
+    what else the caller stands on. Places that are the caller's `own` are set whatever stands there.
     """
-    changes = list(_Difference(strict=True).changes(before, after, ()))
+    changes = list(_Difference(strict=True, own=frozenset(own)).changes(before, after, ()))
     guards = [*standing_on, *(guard for change in changes for guard in change.guards)] if changes else []
     return [*tests(guards), *(operation for change in changes for operation in change.operations)]
 
@@ -203,14 +205,17 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Difference:
-    """How two documents are compared: strictly, the old values are guarded too."""
+    """How two documents are compared: strictly, the old values are guarded too, but for places of one's own."""
 
     strict: bool
+    own: frozenset[Location] = frozenset()
 
     def changes(self, before: Any, after: Any, path: Location) -> Iterator[_Change]:
         if same(before, after):
             return
-        if isinstance(before, dict) and isinstance(after, dict):
+        if path in self.own:
+            yield _Change((_operation("add", path, after),))
+        elif isinstance(before, dict) and isinstance(after, dict):
             yield from self._in_mapping(before, after, path)
         elif _aligned(before, after, path):
             yield from self._in_list(before, after, path)
@@ -228,12 +233,15 @@ class _Difference:
                 yield from self._removal(value, (*path, key))
         for key, value in after.items():
             if key not in before:
-                guards = (((*path, key), None),) if self.strict else ()
+                is_guarded = self.strict and (*path, key) not in self.own
+                guards = (((*path, key), None),) if is_guarded else ()
                 yield _Change((_operation("add", (*path, key), value),), guards)
 
     def _removal(self, value: Any, path: Location) -> Iterator[_Change]:
         """A key goes; on a way back whatever it holds, unless that is a list with items of others by then."""
-        if self.strict or (_has_items(value) and _identities(value, path) is None):
+        if path in self.own:
+            yield _Change((_operation("add", path, None), _operation("remove", path)))
+        elif self.strict or (_has_items(value) and _identities(value, path) is None):
             yield _Change((_operation("remove", path),), ((path, value),))
         elif _has_items(value):
             items = list(self._in_list(value, [], path))

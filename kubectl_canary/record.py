@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from kubectl_canary.canaryfile import Track
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.objects import planned
 from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
 from kubectl_canary.ways import left_out, omission, step_problem
 
 PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
+SHARED = "shared"
 RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
 HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
 PRINTED, LEFT_OUT = "printed", "left out"
@@ -34,13 +36,17 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Record:
-    """The phase that was rendered last, the versions of its release, and which of them stable runs in it."""
+    """The phase that was rendered last, the versions of its release, and which of them stable runs in it.
+
+    `shared` is a digest of everything that is there without a release.
+    """
 
     phase: str
     stable: Rendered
     canary: Rendered | None
     runs: Version
     prints_replicas: bool
+    shared: str
 
     @property
     def running(self) -> Rendered:
@@ -51,15 +57,29 @@ class Record:
         """The record as lines of the folder's list."""
         canary = {CANARY: str(self.canary)} if self.canary else {}
         replicas = {REPLICAS: PRINTED if self.prints_replicas else LEFT_OUT}
-        return {PHASE: self.phase, STABLE: str(self.stable), **canary, RUNS: self.runs.value, **replicas}
+        return {
+            PHASE: self.phase,
+            STABLE: str(self.stable),
+            **canary,
+            RUNS: self.runs.value,
+            **replicas,
+            SHARED: self.shared,
+        }
 
 
 def of_plan(plan: Plan, phase: Phase) -> Record:
     """The record of a phase of a plan."""
     canary = plan.canary.canary
     stable = _rendered(plan.canary.stable)
-    printed = plan.canary.autoscaling is None and not plan.canary.is_scaled_by_others
-    return Record(phase.name, stable, _rendered(canary) if canary else None, phase.stable_version, printed)
+    printed = plan.canary.prints_replicas
+    return Record(
+        phase.name,
+        stable,
+        _rendered(canary) if canary else None,
+        phase.stable_version,
+        printed,
+        _shared(plan),
+    )
 
 
 def read(notes: Mapping[str, str]) -> Record | None:
@@ -68,7 +88,9 @@ def read(notes: Mapping[str, str]) -> Record | None:
     known = [one for one in Version if one.value == notes.get(RUNS)]
     if stable is None or not known or PHASE not in notes:
         return None
-    return Record(notes[PHASE], stable, canary, known[0], notes.get(REPLICAS) == PRINTED)
+    return Record(
+        notes[PHASE], stable, canary, known[0], notes.get(REPLICAS) == PRINTED, notes.get(SHARED, "")
+    )
 
 
 def findings(
@@ -81,8 +103,15 @@ def findings(
     wanted = of_plan(plan, to)
     if recorded.prints_replicas and not wanted.prints_replicas and not handed_over:
         yield _finding("replicas", "error", RESET, _scaled_at(plan), HAND_OVER)
+    if wanted.prints_replicas and not recorded.prints_replicas:
+        message = "the folder's Deployments were scaled, and this sets their replicas"
+        yield _finding("replicas", "warning", message, ("spec", "stable"), "give as many as run now")
     if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
         yield from _of_step(recorded, plan, to, skip)
+        if recorded.canary and recorded.shared != wanted.shared and to.kind not in WAYS_BACK:
+            message = "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
+            hint = "it reaches everybody at once: change it between releases"
+            yield _finding("shared", "warning", message, ("spec",), hint)
     elif to.kind not in WAYS_BACK:
         yield from _of_other_release(recorded, wanted, plan, to)
 
@@ -130,19 +159,33 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
         )
         hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
         yield _finding("stable", _steady(plan), message, path, hint)
-    elif wanted.stable.configuration != recorded.running.configuration and plan.canary.canary is not None:
+    elif wanted.stable.configuration != recorded.running.configuration:
         message = (
             "stable's own configuration is another than what was rendered: this rolls the pods that serve"
         )
         hint = "a version's own configuration belongs under spec.canary (container, pod, podMetadata)"
+        if recorded.runs is Version.NEW:
+            hint = "what was promoted is more than an image: `plan` had said what to write into the file"
         yield _finding("stable", "warning", message, path, hint)
     if _serves(recorded) and wanted.canary is None:
         message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
         hint = f"write `phase: rollback from {recorded.phase}` first, with spec.canary as it was"
         yield _finding("canary", "error", message, ("spec",), hint)
-    elif _serves(recorded) and wanted.canary != recorded.canary:
-        message = f"`{recorded.phase}` is under way with another canary: this changes pods that serve"
-        yield _finding("canary", "warning", message, ("spec", "canary"), "roll back or promote first")
+    elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, wanted):
+        message = (
+            f"`{recorded.phase}` is under way with {recorded.canary.image}: this changes pods that serve"
+        )
+        hint = (
+            f"promote it, or write `phase: rollback from {recorded.phase}` first, with spec.canary as it was"
+        )
+        yield _finding("canary", "error", message, ("spec", "canary"), hint)
+
+
+def _is_other_canary(recorded: Record, wanted: Record) -> bool:
+    """Whether the canary itself has changed, and not only with what both versions share."""
+    if recorded.canary is None or wanted.canary is None or recorded.canary.image != wanted.canary.image:
+        return recorded.canary != wanted.canary
+    return recorded.canary != wanted.canary and recorded.stable.configuration == wanted.stable.configuration
 
 
 def _steady(plan: Plan) -> str:
@@ -172,6 +215,12 @@ def _as_stable(plan: Plan, image: str) -> str:
 
 def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint: str) -> Finding:
     return Finding(rule, "error" if severity == "error" else "warning", path, message, Where(""), hint)
+
+
+def _shared(plan: Plan) -> str:
+    before = [(one.kind, one.names) for one in planned(plan.canary, plan.phases[0])]
+    text = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _rendered(track: Track) -> Rendered:

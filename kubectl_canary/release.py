@@ -32,6 +32,11 @@ class Release:
         return replace(finding, where=self.sources.value_where(finding.path))
 
     @property
+    def file(self) -> str:
+        """The file that has the last word."""
+        return self.sources.documents[-1].file
+
+    @property
     def spec(self) -> dict[str, Any]:
         """The file's `spec`, as it was merged."""
         found: dict[str, Any] = self.sources.value["spec"]

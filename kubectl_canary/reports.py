@@ -132,7 +132,7 @@ def _capacity_text(plan: Plan) -> list[str]:
     most = (
         [f"At most {peak} pods, with those that come on top while stable rolls."] if peak is not None else []
     )
-    if canary.autoscaling is None and not canary.is_scaled_by_others:
+    if canary.prints_replicas:
         return most
     whose = "by others" if canary.is_scaled_by_others else "by its autoscaler"
     proved = f"Stable is scaled {whose}: no share outruns its pods up to {pods_text(canary.stable_pods)} of stable."

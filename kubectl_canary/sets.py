@@ -49,6 +49,13 @@ def _shared(one: Manifest, other: Manifest) -> bool:
     return one.made_by != "" and other.made_by != "" and bool(one.value == other.value)
 
 
+def made_by_canary(one: Manifest, file: Manifest) -> Finding:
+    """An object beside a canary file that is one of those which the file makes."""
+    message = f"the same object as one that the canary file {file.where(()).file} makes"
+    finding = Finding(RULE, "error", NAME, message, hint="take this one out, or rename it")
+    return replace(finding, where=one.where(NAME))
+
+
 def _complaint(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:
     """The finding stands where the user can take something out: not in what a canary file makes."""
     if second.made_by and not first.made_by:

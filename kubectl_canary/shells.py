@@ -23,6 +23,7 @@ EVERY = 2  # seconds between two looks
 POD_LOOKS, ROUTE_LOOKS = 300, 90
 ROLLOUT_TIMEOUT = "10m"
 YES = "yes"
+NOTHING = "Nothing is done: in the phase that this leads back from, the route is as before already."
 # as text of one length: to some kubectls a number of an object is an integer, to others none
 READY = (
     "{{{{if .status.readyReplicas}}}}{{{{if ge (printf `%010v` .status.readyReplicas) `{pods:010}`}}}}yes"
@@ -113,9 +114,11 @@ def block(actions: Sequence[Action], style: Style) -> str:
 
 
 def script(actions: Sequence[Action], style: Style) -> str:
-    """The same as a file for sh."""
-    return f"#!/bin/sh\n{block(actions, style)}"
+    """The same as a file for sh, which says so where there is nothing to do."""
+    return f"#!/bin/sh\n{block(actions or [Note(NOTHING)], style)}"
 
+
+NOT_KUBECTL = ("sleep ", "wait_until ", "printf '%s\\n'")
 
 # --- sh ---------------------------------------------------------------------------
 
@@ -123,8 +126,10 @@ def script(actions: Sequence[Action], style: Style) -> str:
 def _sh(actions: Sequence[Action], style: Style) -> str:
     waits = any(isinstance(one, Ready | Accepted) for one in actions)
     lines = [line for one in actions for line in _sh_lines(one, style)]
-    if style.refusal is not None:
-        lines[0] = f"{lines[0]} || {_explained(style.refusal)}"
+    # `set -e` is nothing where the block stands in a condition: `. ./lines && echo done`
+    lines = [line if line.startswith(NOT_KUBECTL) else f"{line} || exit" for line in lines]
+    if style.refusal is not None and not isinstance(actions[0], Note):
+        lines[0] = f"{lines[0].removesuffix('exit')}{_explained(style.refusal)}"
     return "\n".join(["( set -e", *([WAIT_UNTIL.rstrip()] if waits else []), *lines, ")", ""])
 
 
@@ -236,7 +241,7 @@ def _input(step: Step, style: Style) -> str:
 
 def _checking(action: Unchanged | RolledOut) -> list[str]:
     if isinstance(action, Unchanged):
-        return ["patch", *_named(action.route), "--type=json", "-p", _json(list(action.tests))]
+        return ["patch", *_named(action.planned), "--type=json", "-p", _json(list(action.tests))]
     return ["rollout", "status", *_named(action.deployment), f"--timeout={ROLLOUT_TIMEOUT}"]
 
 

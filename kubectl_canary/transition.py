@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -27,7 +27,8 @@ COPIED = ("timeouts", "retry", "sessionPersistence")  # what a clone takes along
 class Step:
     """One object's way: created with `after`, patched from `before` to `after`, or deleted.
 
-    A patch on a way back tests names alone; any other tests what the release stands on too: `standing_on`.
+    A patch on a way back tests names alone; any other tests what the release stands on too: `standing_on`. The places
+    of its own are set whatever stands there: `kubectl apply` leaves annotations that it has not set.
     """
 
     action: Literal["create", "patch", "delete"]
@@ -35,6 +36,7 @@ class Step:
     after: Rendered | None
     is_back: bool = False
     standing_on: tuple[Guard, ...] = ()
+    own: tuple[patches.Location, ...] = ()
 
     @property
     def rendered(self) -> Rendered:
@@ -59,7 +61,7 @@ class Step:
         if self.is_back:
             found = patches.patch_back(self.before.value, self.after.value)
         else:
-            found = patches.patch(self.before.value, self.after.value, self.standing_on)
+            found = patches.patch(self.before.value, self.after.value, self.standing_on, self.own)
         version = patches.look_up(self.before.value, RESOURCE_VERSION)
         guard = {"op": "test", "path": RESOURCE_VERSION, "value": version}
         return [guard, *found] if strict and found and version is not patches.MISSING else found
@@ -70,6 +72,7 @@ class Stage:
     """One safe step of a release: what leads from a phase to another, in safe order.
 
     `route_tests` are the JSON patch tests that the route passes once the stage is done: its split is the phase's.
+    `canary_tests` are those that the canary's Deployment passes before it: its image is the planned one.
     """
 
     start: Phase
@@ -77,6 +80,7 @@ class Stage:
     steps: list[Step]
     objects: tuple[Planned, ...]
     route_tests: tuple[Op, ...]
+    canary_tests: tuple[Op, ...]
 
     @property
     def route(self) -> Planned:
@@ -157,6 +161,7 @@ def live_stage(
     there = {(one.kind, one.names["name"]): found[one.key] for one in everything if one.key in found}
     here = observed.phase(there, plan)
     to = _live_goal(plan, goal, here)
+    _refuse_absent(plan, to, there)
     _refuse_unsafe(plan, here, to, there, skip)
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
     old = _as_planned(plan, generator, here, to)
@@ -168,11 +173,17 @@ def live_stage(
         after, more = (one, []) if now is None else _laid_over(now, old.get(one.planned.key), one, plan, to)
         findings += more
         reached[one.planned.key] = after
+        if to.kind in WAYS_BACK and now is None:
+            continue
         if now is None or not patches.same(now, after.value):
             changed.append(step(plan, None if now is None else replace(one, value=now), after, to))
+    if to.kind in WAYS_BACK and here.stable_replicas == 0 and to.traffic.share < 1:
+        message = f"Deployment {plan.canary.stable_name} has no pods: the way back leads to nobody"
+        findings.append(Finding("stable", "warning", (), message, Where(LIVE), "scale it up first"))
     generator.refuse_invalid([step.rendered for step in changed])
     gone = [one for one in reversed(everything) if one.key not in new and one.key in found]
     deleted = [Rendered(one, "", found[one.key]) for one in gone]
+    _refuse_referenced(plan, reached.values(), deleted)
     return _in_order(plan, (here, to), changed, deleted, list(reached.values())), findings
 
 
@@ -203,11 +214,48 @@ def _refuse_unsafe(
         raise Refused(
             "stable is another version", [Finding("stable", "error", (), message, Where(LIVE), hint)]
         )
+    image = observed.canary_image(there, plan)
+    if image is not None and here.traffic.reaches_canary and image != plan.track(Version.NEW).image:
+        message = (
+            f"Deployment {plan.canary.canary_name} runs {image}, and not {plan.track(Version.NEW).image}"
+        )
+        hint = "that is the version which requests have reached: release it, or roll back first"
+        raise Refused(
+            "the canary is another version", [Finding("canary", "error", (), message, Where(LIVE), hint)]
+        )
     omitted = left_out(plan, here, to)
     problem = step_problem(here, to) or (omission(omitted) if omitted and not skip else None)
     if problem is not None:
         hint = "go by the phases between, and wait for their pods"
         raise Refused("this step is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
+
+
+def _refuse_absent(plan: Plan, to: Phase, there: Mapping[tuple[str, str], dict[str, Any]]) -> None:
+    """A way back needs something to go back from: in another namespace or cluster there is nothing of the release."""
+    name = plan.canary.route.name
+    if to.kind in WAYS_BACK and ("HTTPRoute", name) not in there:
+        place = f" in {plan.canary.namespace}" if plan.canary.namespace else ""
+        message = f"there is no HTTPRoute {name}{place}: nothing to go back from"
+        hint = "is it the right context and namespace?"
+        raise Refused("the release is not there", [Finding("live", "error", (), message, Where(LIVE), hint)])
+
+
+def _refuse_referenced(plan: Plan, reached: Iterable[Rendered], deleted: Sequence[Rendered]) -> None:
+    """The canary's Service must not go while a rule of the route, whosever it is, sends to it."""
+    route = next(one for one in reached if one.planned.group == "route")
+    if not deleted:
+        return
+    name = plan.canary.canary_name
+    findings = [
+        Finding(
+            "foreign-rule", "error", ("spec", "rules", index), f"sends to {name} still", Where(route.title)
+        )
+        for index, rule in enumerate(route.value["spec"].get("rules") or [])
+        if name in {ref.get("name") for ref in overlay.backend_references(rule)}
+    ]
+    if findings:
+        hint = "take it out first; --to rollback --live leads back without deleting anything"
+        raise Refused("requests would be sent to what is deleted", findings, hint)
 
 
 def _refuse_promoted(here: Phase) -> None:
@@ -224,8 +272,11 @@ def step(plan: Plan, before: Rendered | None, after: Rendered, to: Phase) -> Ste
         return Step("create", None, after)
     if to.kind in WAYS_BACK:
         return Step("patch", before, after, is_back=True)
-    is_route = after.planned.group == "route"
-    return Step("patch", before, after, standing_on=_standing_on(plan, before, after) if is_route else ())
+    if after.planned.group != "route":
+        return Step("patch", before, after)
+    names = (overlay.phase_annotation(plan.canary), overlay.rules_annotation(plan.canary))
+    own = tuple(("metadata", "annotations", name) for name in names)
+    return Step("patch", before, after, standing_on=_standing_on(plan, before, after), own=own)
 
 
 def _standing_on(plan: Plan, before: Rendered, after: Rendered) -> tuple[Guard, ...]:
@@ -258,13 +309,30 @@ def _in_order(
     route = next(one for one in reached if one.planned.group == "route")
     split = _of_governed(overlay.ReleaseOnRoute(plan.canary, route.value), ("backendRefs",))
     objects = tuple(one.planned for one in reached)
-    made = Stage(*way, [], objects, tuple(patches.tests(split)))
+    made = Stage(*way, [], objects, tuple(patches.tests(split)), _canary_tests(plan, way, changed, reached))
     ordered = (
         sorted(changed, key=lambda step: step.rendered.planned.group != "route")
         if made.route_first
         else changed
     )
     return replace(made, steps=[*ordered, *(Step("delete", one, None) for one in gone)])
+
+
+def _canary_tests(
+    plan: Plan, way: tuple[Phase, Phase], changed: Sequence[Step], reached: Sequence[Rendered]
+) -> tuple[Op, ...]:
+    """That the canary which is there runs the planned image; nothing where none was there, or none is left."""
+    deployments = [one for one in reached if one.planned.kind == "Deployment" and one.planned.is_new]
+    canary = next((one for one in deployments if one.planned.names["name"] == plan.canary.canary_name), None)
+    created = [step.rendered.planned.key for step in changed if step.action == "create"]
+    if canary is None or not way[0].canary_replicas or canary.planned.key in created:
+        return ()
+    containers = canary.value["spec"]["template"]["spec"]["containers"]
+    name = plan.track(Version.NEW).container_name
+    place = next(index for index, one in enumerate(containers) if one["name"] == name)
+    path = ("spec", "template", "spec", "containers", place)
+    guards = [((*path, key), containers[place][key]) for key in ("name", "image")]
+    return tuple(patches.tests(guards))
 
 
 def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dict[Key, dict[str, Any]]:

@@ -10,6 +10,7 @@ from kubectl_canary import implementations, lint, patches, release, sets, source
 from kubectl_canary.admission import verdict
 from kubectl_canary.admission.catalog import Target
 from kubectl_canary.admission.unsupported import Unsupported
+from kubectl_canary.canaryfile import OWN_LABEL
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where, in_order
 from kubectl_canary.generator import Generator, Rendered
@@ -22,6 +23,7 @@ from kubectl_canary.transition import steps
 
 Severity = Literal["error", "warning"]
 NOWHERE = Where("")
+MANAGED_BY, OWNER = ("metadata", "labels", OWN_LABEL), "kubectl-canary"
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,11 @@ def _judged_canary(
         return Judged(manifest, False, made.findings, question.target)
     plan = question.for_plan(made.plan)
     findings = list(made.warnings)
-    company = company.without(_owned(plan), plan.canary.target)
+    owned = _owned(plan)
+    for one in company.manifests:
+        if sets.identity(one.value, plan.canary.target) in owned and one.text(*MANAGED_BY) != OWNER:
+            more.setdefault(id(one), []).append(sets.made_by_canary(one, manifest))
+    company = company.without(owned, plan.canary.target)
     more.update({id(one): more.get(id(one), []) for one in company.everything})
     for about, finding in _of_plan(manifest, plan, made.sources, question, company):
         if about is manifest:

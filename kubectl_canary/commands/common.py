@@ -65,4 +65,4 @@ def say_what_follows(release: Release, phase: Phase) -> None:
     from kubectl_canary.plan import Kind
 
     if phase.kind is Kind.PROMOTED:
-        say(promotion.advice(release.spec, release.phase_where.file))
+        say(promotion.advice(release.spec, release.file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from kubectl_canary import __version__, canaryfile, sources, yamltext
@@ -36,7 +37,8 @@ def run(program: str, *, image: str, tag: str | None, file: str, force: bool, **
         write(text)
         return 0
     _write(file, text, force)
-    say(f"wrote {file} ({text.count(chr(10))} lines). Next: {program} plan")
+    named = "" if file == "canary.yaml" else f" -f {shlex.quote(file)}"
+    say(f"wrote {file} ({text.count(chr(10))} lines). Next: {program} plan{named}")
     return 0
 
 

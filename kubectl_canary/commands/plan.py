@@ -83,7 +83,7 @@ def command(
     if output == "markdown":
         return finish(reports.plan_markdown(plan, current), release)
     checked = f"The API server would accept every phase ({generator.target})." if generator.validating else ""
-    commands = {**_commands(release_flags, plan, current), "file": release.phase_where.file}
+    commands = {**_commands(release_flags, plan, current), "file": release.file}
     return finish(reports.plan_text(plan, current, release.spec, commands, checked), release)
 
 

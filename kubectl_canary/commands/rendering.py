@@ -21,6 +21,10 @@ from kubectl_canary.release import Release
 from kubectl_canary.reports import as_json, as_list, as_yaml
 from kubectl_canary.ways import left_out, omission, step_problem
 
+RESET = (
+    "warning: applied over Deployments that had `replicas`, this sets them to 1; `render --all -o dir=OUT`, over a "
+    "folder that had them, prints the lines that hand them over first"
+)
 OR_GIVE = ", or give --phase"
 
 
@@ -69,6 +73,8 @@ def _print(release: Release, generator: Generator, asked: Asked) -> int:
     rendered = generator.render(chosen)
     if not asked.skip:
         _warn_of_jump(release, phase)
+    if not release.plan.canary.prints_replicas and any(one.kind == "Deployment" for one in chosen):
+        say(RESET)
     done = finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
     if not asked.only_removed:
         say_what_follows(release, phase)

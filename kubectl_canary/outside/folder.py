@@ -37,6 +37,7 @@ def write(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _locked(out):
+            _listed(out, owner)
             judge(_notes(out))
             return _replace(out, owner, files, notes)
     except OSError as error:

@@ -31,6 +31,13 @@ class Kubectl:
         if not found:
             return []
         items: list[dict[str, Any]] = found["items"] if found.get("kind") == "List" else [found]
+        strange = [
+            one for one in items if not isinstance(one, dict) or "metadata" not in one or "spec" not in one
+        ]
+        if strange:
+            raise WorldError(
+                f"`{_program()} get` answered something else than objects: {str(strange[0])[:60]}"
+            )
         return items
 
     def crd_annotations(self, name: str) -> dict[str, str]:
