@@ -156,7 +156,7 @@ def test_lines_are_quoted_for_their_shell(canary: Canary, tmp_path: Path) -> Non
         (["--from", "deploy", "--to", "header-only"], 1, "deploy → header-only: this leaves out `mirror 20%`\n--jump prints every step"),
         (["--from", "5%", "--to", "10%", "--jump", "--skip"], 2, "error: --jump goes by every phase, --skip by none"),
         (["--from", "50%", "--to", "rollback from 25%"], 2, "error: `rollback from 25%` does not start at `50%`\nfrom `50%` it is `rollback from 50%`"),
-        (["--from", "5%", "--to", "10%", "--check", "none.yaml"], 2, "error: none.yaml does not exist\n"),
+        (["--from", "5%", "--to", "10%", "--check", "none.yaml"], 4, "error: none.yaml does not exist\n"),
         (["--from", "5%", "--to", "10%", "--check", str(SEED)], 2, "Canary my-app is not patched on this way\npatched: HTTPRoute my-app-canary-route"),
     ],
 )  # fmt: skip
