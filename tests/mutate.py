@@ -1,7 +1,8 @@
 """Plausible bugs, one at a time on a copy of the tree: a bug that no test finds is a missing test.
 
 `make mutants` runs all of tests/bugs.py; `python tests/mutate.py routes.py "rounds down"` those whose file or name
-has one of the words. Two run at once (`--jobs`). Exit code 1: one survived that has no reason, 2: the list is wrong.
+has one of the words. Two run at once (`--jobs`). Exit code 1: one survived that has no reason; 2: the list is wrong,
+or a test fails without a bug, where finding one proves nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,7 +76,7 @@ def attempt(bug: Bug, tree: Path, with_cluster: bool) -> Outcome:
         os.utime(
             path, (times.st_atime, times.st_mtime + BUGS.index(bug) + 1)
         )  # bytecode of another bug is not taken
-        code, said = _tested(bug, tree, with_cluster)
+        code, said = tested(bug.test_files, tree, with_cluster or bug.needs_cluster)
     finally:
         path.write_text(original, encoding="utf-8")
         os.utime(path, (times.st_atime, times.st_mtime))
@@ -83,7 +85,17 @@ def attempt(bug: Bug, tree: Path, with_cluster: bool) -> Outcome:
     return Outcome(bug, fate, _first_failure(said) if fate == "killed" else "", seconds)
 
 
-def _tested(bug: Bug, tree: Path, with_cluster: bool) -> tuple[int, str]:
+def failures_without_a_bug(bugs: Sequence[Bug], tree: Path, with_cluster: bool) -> Iterator[str]:
+    """The related test files that fail on a copy as it is, with the first test that does; each is run once."""
+    needing = {file for bug in bugs if bug.needs_cluster for file in bug.test_files}
+    for file in dict.fromkeys(file for bug in bugs for file in bug.test_files):
+        code, said = tested([file], tree, with_cluster or file in needing)
+        if code not in (0, NONE_RAN):
+            yield f"tests/{file} fails without a bug: {_first_failure(said)}"
+
+
+def tested(files: Sequence[str], tree: Path, with_cluster: bool) -> tuple[int, str]:
+    """Run test files on a copy of the tree up to the first failure: pytest's exit code, and what it said."""
     command = [
         sys.executable,
         "-m",
@@ -94,8 +106,8 @@ def _tested(bug: Bug, tree: Path, with_cluster: bool) -> tuple[int, str]:
         "no:cacheprovider",
         "--hypothesis-profile=mutants",
     ]
-    command += [] if with_cluster or bug.needs_cluster else ["-m", "not cluster"]
-    command += [f"tests/{file}" for file in bug.test_files]
+    command += [] if with_cluster else ["-m", "not cluster"]
+    command += [f"tests/{file}" for file in files]
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(tree / "pyc")}
     try:
         done = subprocess.run(
@@ -111,24 +123,29 @@ def _first_failure(said: str) -> str:
     return next(failures, "it cannot be imported").partition(" - ")[0]
 
 
-def attempts(bugs: Sequence[Bug], jobs: int, with_cluster: bool) -> Iterator[Outcome]:
-    """The outcomes, in the order of the list; each job has its own copy of the tree."""
+@contextmanager
+def copies(number: int) -> Iterator[list[Path]]:
+    """So many copies of the tree, one for each job."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        trees: queue.Queue[Path] = queue.Queue()
-        for number in range(jobs):
-            trees.put(
-                Path(shutil.copytree(ROOT, Path(folder, str(number)), ignore=NOT_COPIED, symlinks=True))
-            )
+        places = [Path(folder, str(index)) for index in range(number)]
+        yield [Path(shutil.copytree(ROOT, place, ignore=NOT_COPIED, symlinks=True)) for place in places]
 
-        def run(bug: Bug) -> Outcome:
-            tree = trees.get()
-            try:
-                return attempt(bug, tree, with_cluster)
-            finally:
-                trees.put(tree)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            yield from pool.map(run, bugs)
+def attempts(bugs: Sequence[Bug], trees: Sequence[Path], with_cluster: bool) -> Iterator[Outcome]:
+    """The outcomes, in the order of the list; as many run at once as there are copies of the tree."""
+    free: queue.Queue[Path] = queue.Queue()
+    for tree in trees:
+        free.put(tree)
+
+    def run(bug: Bug) -> Outcome:
+        tree = free.get()
+        try:
+            return attempt(bug, tree, with_cluster)
+        finally:
+            free.put(tree)
+
+    with ThreadPoolExecutor(len(trees)) as pool:
+        yield from pool.map(run, bugs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,11 +162,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
-    outcomes = []
-    for outcome in attempts(bugs, asked.jobs, asked.cluster):
-        outcomes.append(outcome)
-        words = f"{outcome.fate:8} {outcome.seconds:4.0f} s  {outcome.bug.file}: {outcome.bug.name}"
-        print(f"{words}  {outcome.found_by}".rstrip(), flush=True)
+    with copies(asked.jobs) as trees:
+        broken = list(failures_without_a_bug(bugs, trees[0], asked.cluster))
+        if broken:
+            print("\n".join(broken), file=sys.stderr)
+            return 2
+        outcomes = []
+        for outcome in attempts(bugs, trees, asked.cluster):
+            outcomes.append(outcome)
+            words = f"{outcome.fate:8} {outcome.seconds:4.0f} s  {outcome.bug.file}: {outcome.bug.name}"
+            print(f"{words}  {outcome.found_by}".rstrip(), flush=True)
     return report(outcomes)
 
 

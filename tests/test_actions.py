@@ -37,7 +37,7 @@ CANARY, STABLE = "patch Deployment shop-canary", "patch Deployment shop-stable"
         ("5%", "50%", [CANARY, "rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
         ("50%", "100%", ["rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
         ("50%", "5%", [ROUTE, ACCEPTED, "pause 7", CANARY, "rolled out shop-canary"]),
-        ("100%", "promote-roll", ["unchanged", STABLE, "rolled out shop-stable"]),
+        ("100%", "promote-roll", ["unchanged", "pause 7", STABLE, "rolled out shop-stable"]),
         ("promote-roll", "promote-return", ["rolled out shop-stable", "10 ready shop-stable", ROUTE, ACCEPTED]),
         ("promote-return", "promoted", ["unchanged", "pause 7", "delete Deployment shop-canary", "delete Service shop-canary"]),
         ("50%", "rollback from 50%", [ROUTE, ACCEPTED]),
@@ -92,7 +92,7 @@ def test_every_line_has_the_users_own_flags_and_the_namespace() -> None:
 
 def test_a_block_waits_for_all_the_pods_of_the_phase() -> None:
     text = lines(a_release(), "5%", "50%")
-    assert "{{if ge .status.readyReplicas 10.0}}yes{{end}}" in text
+    assert "{{if ge (printf `%010v` .status.readyReplicas) `0000000010`}}yes{{end}}" in text
     assert "deployment shop-canary has not 10 ready pods after 10 minutes" in text
 
 

@@ -83,6 +83,42 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             "canary.yaml:10:65: spec.phases[6]: `7` is an integer in YAML, and a share is expected; write `7%`",
         ],
     ),
+    "shares that stand again under other names": (
+        [
+            phases(
+                "[{name: a, mirror: 20%}, {name: b, mirror: 20%}, {name: c, weight: 5%}, {name: d, weight: 5%}]"
+            )
+        ],
+        [
+            "canary.yaml:10:36: spec.phases[1]: mirror 20% after mirror 20%: shares must rise; write them in order",
+            "canary.yaml:10:83: spec.phases[3]: 5% after 5%: shares must rise; write them in order",
+        ],
+    ),
+    "a share under the name of a fixed phase": (
+        [phases("[{name: deploy, weight: 5%}, {name: promoted, mirror: 20%}]")],
+        [
+            "canary.yaml:10:12: spec.phases[0]: `deploy` is always there; leave it out",
+            "canary.yaml:10:40: spec.phases[1]: `promoted` is always there; leave it out",
+        ],
+    ),
+    "two ways to say one version": (
+        [("{tag: v1.1.0}", "{tag: v1.1.0, image: registry.example.com/my-app:v1.1.0}")],
+        ["canary.yaml:7:32: spec.canary.image: `tag` and `image` both; `image` is the whole reference"],
+    ),
+    "containers with the application's name": (
+        [
+            (
+                "{port: 8080}",
+                "{port: 8080}\n  pod: {containers: [{name: app, image: a}], initContainers: [{name: app, image: b}]}",
+            )
+        ],
+        [
+            "canary.yaml:9:29: spec.pod.containers[0].name: `app` is the application's container already; "
+            "give this one another name",
+            "canary.yaml:9:70: spec.pod.initContainers[0].name: `app` is the application's container already; "
+            "give this one another name",
+        ],
+    ),
     "a long form that contradicts itself": (
         [
             phases(

@@ -206,6 +206,14 @@ def test_what_is_no_call_is_refused(canary: Callable[..., Result], text: str, co
     assert said in result.err
 
 
+def test_results_of_a_function_before_are_not_ours(canary: Callable[..., Result]) -> None:
+    earlier = "results:\n- {message: of another function, severity: info}\n"
+    result, answer = called(canary, generator("25%") + earlier)
+    assert (0, "") == (result.code, result.err)
+    assert "results" not in answer
+    assert len(answer["items"]) > 1
+
+
 def test_nothing_to_render_and_a_wrong_canary_file_are_results(canary: Callable[..., Result]) -> None:
     result, answer = called(canary, ITEMS + config(verb="render"))
     assert 1 == result.code

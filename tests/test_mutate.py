@@ -40,3 +40,36 @@ def test_bugs_are_chosen_by_file_or_name() -> None:
     assert ["one", "two"] == [bug.name for bug in mutate.chosen(bugs, [])]
     assert ["two"] == [bug.name for bug in mutate.chosen(bugs, ["b.py"])]
     assert ["one"] == [bug.name for bug in mutate.chosen(bugs, ["one"])]
+
+
+def test_a_test_that_fails_without_a_bug_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kill by such a test would prove nothing. Each file is run once, whatever many bugs name it."""
+    ran: list[str] = []
+
+    def tested(files: list[str], tree: Path, with_cluster: bool) -> tuple[int, str]:
+        ran.extend(files)
+        return (1, "FAILED tests/test_ways.py::test_x - boo") if files == ["test_ways.py"] else (0, "")
+
+    monkeypatch.setattr(mutate, "tested", tested)
+    monkeypatch.setattr(mutate, "attempts", lambda *_: pytest.fail("a bug was put in"))
+    assert 2 == mutate.main(["ways.py", "shares.py"])
+    said = capsys.readouterr().err
+    assert "tests/test_ways.py fails without a bug: FAILED tests/test_ways.py::test_x\n" == said
+    assert len(set(ran)) == len(ran)
+    assert {"test_ways.py", "test_shares.py"} < set(ran)
+
+
+def test_the_tests_are_really_run_without_a_bug(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    for name, body in (("good", "assert True"), ("bad", "assert False"), ("none", "")):
+        (tmp_path / f"tests/test_{name}.py").write_text(f"def test_{name}():\n    {body}\n" if body else "")
+    (tmp_path / "tests/conftest.py").write_text(
+        "from hypothesis import settings\nsettings.register_profile('mutants')\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = cluster\n")
+    bug = Bug("b", "a.py", "1", "2", "test_good test_bad test_none")
+    assert ["tests/test_bad.py fails without a bug: FAILED tests/test_bad.py::test_bad"] == list(
+        mutate.failures_without_a_bug([bug], tmp_path, with_cluster=False)
+    )

@@ -68,6 +68,22 @@ def test_what_a_filter_mirrors_is_read_as_the_api_means_it(amount: dict[str, Any
     assert (share, False, 0) == (str(state.traffic.mirror), state.traffic.testers, state.traffic.share)
 
 
+def test_rules_that_mirror_are_not_those_of_testers() -> None:
+    plan = a_release(
+        phases=[{"mirror": "20%", "methods": ["GET"]}, "5%"], testers={"header": "x-c", "value": "1"}
+    )
+    found = there(plan, "mirror 20%")
+    for rule in found[ROUTE]["spec"]["rules"]:
+        for one in rule.get("filters", []):
+            one["requestMirror"]["percent"] = 30
+    state = observed.phase(found, plan)
+    assert (observed.SOMEWHERE, "3/10", False) == (
+        state.name,
+        str(state.traffic.mirror),
+        state.traffic.testers,
+    )
+
+
 def test_the_version_is_that_of_the_applications_container() -> None:
     plan = a_release(pod={"containers": [{"name": "proxy", "image": "registry.example.com/shop:v2"}]})
     found = there(plan, "before")

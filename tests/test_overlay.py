@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 from releases import a_release, route_of
 
-from kubectl_canary import overlay
+from kubectl_canary import overlay, strategic
+from kubectl_canary.admission import catalog
 from kubectl_canary.errors import Refused
 from kubectl_canary.plan import Plan
 
@@ -115,3 +117,24 @@ def test_a_mirror_goes_and_leaves_the_filters_of_others() -> None:
     header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}}
     governed(now)["filters"].append(header)
     assert [header] == governed(laid_over(plan, now, "before"))["filters"]
+
+
+def test_only_the_applications_container_and_the_replicas_are_changed() -> None:
+    planned = {
+        "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "app", "image": "a:2"}]}}}
+    }
+    live = {
+        "metadata": {"name": "shop-stable"},
+        "spec": {
+            "replicas": 1,
+            "template": {
+                "spec": {"containers": [{"name": "proxy", "image": "p:1"}, {"name": "app", "image": "a:1"}]}
+            },
+        },
+    }
+    before = copy.deepcopy(planned["spec"])
+    before["template"]["spec"]["containers"][0]["image"], before["replicas"] = "a:1", 1
+    place = strategic.Place.of_kind("Deployment", catalog.in_order("kubernetes")[-1]).below("spec")
+    made = {**live, "spec": strategic.carried(live["spec"], before, planned["spec"], place)}
+    assert 3 == made["spec"]["replicas"]
+    assert ["p:1", "a:2"] == [one["image"] for one in made["spec"]["template"]["spec"]["containers"]]

@@ -205,7 +205,7 @@ def test_a_jump_prints_every_step_on_the_way_and_sleeps_its_pauses(canary: Canar
     assert ["50%", "50%", "100%", "promote-roll", "promote-return", "promoted", "promoted"] == [
         one["phase"] for one in programs
     ]
-    assert listed.err.startswith("these are several phases: after each, wait")
+    assert "\nthese are several phases: after each, wait" in listed.err
 
 
 @pytest.mark.parametrize("shell", ["sh", "powershell"])

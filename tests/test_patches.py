@@ -107,6 +107,10 @@ def merge(target: Any, patch: Any) -> Any:
         ({"l": []}, {"l": [{"name": "b"}]}, ["test /l []", 'add /l/- {"name": "b"}']),
         ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}]}, ['test /l/0/name "a"', "remove /l/0"]),
         ({"l": [1, 2]}, {"l": [1]}, ["test /l [1, 2]", "replace /l [1]"]),
+        ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]},
+         ['test /l [{"name": "a"}, {"name": "b"}]', 'replace /l [{"name": "b"}, {"name": "a"}]']),
+        ({"l": [{"name": "a", "w": 1}, {"name": "a", "w": 2}]}, {"l": [{"name": "a", "w": 2}]},
+         ['test /l [{"name": "a", "w": 1}, {"name": "a", "w": 2}]', 'replace /l [{"name": "a", "w": 2}]']),
     ],
 )  # fmt: skip
 def test_these_are_the_operations(before: Any, after: Any, operations: list[str]) -> None:
@@ -115,6 +119,13 @@ def test_these_are_the_operations(before: Any, after: Any, operations: list[str]
         for one in patches.patch(before, after)
     ]
     assert operations == found
+
+
+def test_where_nothing_changes_nothing_is_tested() -> None:
+    standing_on = [(("spec", "hostnames"), ["a"])]
+    assert [] == patches.patch({"a": 1}, {"a": 1.0}, standing_on)
+    tests = [one["path"] for one in patches.patch({"a": 1}, {"a": 2}, standing_on) if one["op"] == "test"]
+    assert ["/spec/hostnames", "/a"] == tests
 
 
 def test_a_failed_guard_is_explained() -> None:

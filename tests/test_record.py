@@ -59,6 +59,7 @@ def test_a_release_is_rendered_phase_by_phase_and_the_next_one_starts_from_what_
         ("50%", ["spec.phase=rolled-back"], 1, "`rolled-back` takes canary pods away that still serve in `50%`"),
         ("50%", ["spec.phase=rollback from 50%"], 0, ""),
         ("50%", ["spec.phase=rollback from 25%"], 0, ""),
+        ("100%", ["spec.phase=rollback from 5%"], 0, "warning: spec.phase: `rollback from 5%` takes canary pods away that still serve in `100%`"),
         ("promote-return", ["spec.phase=rollback-promotion from promote-return"], 0, ""),
         ("promoted", ["spec.phase=deploy"], 1, "`deploy` rolls the stable pods while they serve"),
         ("5%", ["spec.phase=5%", "spec.stable.tag=v0.9.0"], 1, "the folder is at registry.example.com/my-app:v1.0.0, and stable is registry.example.com/my-app:v0.9.0 here"),

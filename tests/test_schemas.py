@@ -149,6 +149,17 @@ def subschemas(node: Any) -> Iterator[dict[str, Any]]:
                     yield from subschemas(one)
 
 
+@pytest.mark.parametrize(
+    ("value", "wanted", "accepted"),
+    [(1, True, False), (True, 1, False), (0, False, False), (1, 1, True), (True, True, True)],
+)
+def test_the_quick_walk_tells_one_from_true(value: Any, wanted: Any, accepted: bool) -> None:
+    """The walk may accept no more than jsonschema, which tells them apart too."""
+    for known in ({"const": wanted}, {"enum": ["x", wanted]}):
+        assert quick.accepts(value, known) is accepted
+        assert Draft202012Validator(known).is_valid(value) is accepted
+
+
 @settings(max_examples=400)
 @given(damaged())
 def test_the_quick_walk_accepts_just_what_jsonschema_accepts(value: Any) -> None:

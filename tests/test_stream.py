@@ -40,6 +40,24 @@ def test_a_stream_without_canary_files_stays_as_it_is(canary: Callable[..., Resu
     assert "# nothing\n" == rendered(canary, "# nothing\n").out
 
 
+def test_a_document_of_one_line_stays_before_a_canary_file(canary: Callable[..., Result]) -> None:
+    line = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
+    result = rendered(canary, line + CANARY)
+    assert (0, "") == (result.code, result.err)
+    assert f"{line}---\n{canary('render', '-f', SEED).out}" == result.out
+
+
+def test_five_dashes_are_no_end_of_a_canary_file(canary: Callable[..., Result]) -> None:
+    noted = CANARY.replace(
+        "  namespace: production\n",
+        '  namespace: production\n  annotations: {config.kubernetes.io/note: "a\n-----\nb"}\n',
+    )
+    assert noted != CANARY
+    result = rendered(canary, noted + OTHERS[2])
+    assert (0, "") == (result.code, result.err)
+    assert f"---\n{canary('render', '-f', SEED).out}{OTHERS[2]}" == result.out
+
+
 def test_two_releases_in_one_stream(canary: Callable[..., Result]) -> None:
     other = CANARY.replace("name: my-app\n", "name: other\n").replace("create: {", "sectionName: https #")
     result = rendered(canary, CANARY + other)

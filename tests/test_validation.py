@@ -58,7 +58,8 @@ def test_who_fails_on_warnings_fails_on_errors_too(
         "kind": "HTTPRoute",
         "metadata": {"name": "shop", "namespace": "web"},
         "spec": {
-            "rules": [{"backendRefs": [{"name": "a", "namespace": "other", "port": 80, "weight": weight}]}]
+            "parentRefs": [{"name": "gw"}],
+            "rules": [{"backendRefs": [{"name": "a", "namespace": "other", "port": 80, "weight": weight}]}],
         },
     }
     result = canary("validate", "-", "--fail-on", fail_on, stdin=json.dumps(route).encode())

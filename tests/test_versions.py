@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -103,6 +104,44 @@ def test_a_merge_is_what_kubectl_makes_of_it(
         ours = strategic.merged(container, patch, place)
         left = {key: value for key, value in theirs[f"n{number}"].items() if key != "resources"}
         assert by_name(left) == by_name(ours), (container, patch)
+
+
+@pytest.mark.parametrize(
+    ("value", "patch", "made"),
+    [
+        ({"workingDir": "/a", "args": ["x"]}, {"workingDir": None}, {"args": ["x"]}),
+        ({"args": ["x", "y"]}, {"args": ["z"]}, {"args": ["z"]}),
+        ({"readinessProbe": {"periodSeconds": 1}}, {"readinessProbe": {"timeoutSeconds": 2}}, {"readinessProbe": {"periodSeconds": 1, "timeoutSeconds": 2}}),
+        ({"readinessProbe": {"periodSeconds": 1}}, {"readinessProbe": {"$patch": "replace", "timeoutSeconds": 2}}, {"readinessProbe": {"timeoutSeconds": 2}}),
+        ({"readinessProbe": {"periodSeconds": 1, "timeoutSeconds": 1}}, {"readinessProbe": {"$retainKeys": ["timeoutSeconds"]}}, {"readinessProbe": {"timeoutSeconds": 1}}),
+        ({"readinessProbe": {"periodSeconds": 1}}, {"readinessProbe": {"$patch": "delete"}}, {"readinessProbe": {}}),
+        ({"env": [{"name": "a", "value": "1"}, {"name": "b", "value": "1"}]}, {"env": [{"name": "a", "$patch": "delete"}]}, {"env": [{"name": "b", "value": "1"}]}),
+        ({"env": [{"name": "a", "value": "1"}]}, {"env": [{"name": "b", "value": "2"}]}, {"env": [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]}),
+        ({"volumeMounts": [{"mountPath": "/a", "name": "a"}]}, {"volumeMounts": [{"mountPath": "/a", "readOnly": True}]}, {"volumeMounts": [{"mountPath": "/a", "name": "a", "readOnly": True}]}),
+        ({"env": [{"name": "a", "value": "1"}]}, {"env": [{"$patch": "replace"}, {"name": "b", "value": "2"}]}, {"env": [{"name": "b", "value": "2"}]}),
+    ],
+)  # fmt: skip
+def test_these_are_merges(value: Any, patch: Any, made: Any) -> None:
+    """Each of them is among what the test above may draw, and holds without kubectl."""
+    assert made == strategic.merged(value, patch, strategic.Place.at(("spec", "container")))
+
+
+def test_the_canarys_images_are_those_of_its_containers(
+    canary: Callable[..., Result], canary_yaml: Callable[[str], Path]
+) -> None:
+    both = BASE.replace(
+        "  podMetadata",
+        "    initContainers: [{name: setup, image: 'r/setup:v1'}, {name: kept, image: 'r/kept:v1'}]\n  podMetadata",
+    )
+    canary_yaml(both.replace("CANARY", "images: {proxy: 'r/proxy:v2', setup: 'r/setup:v2'}"))
+    rendered = canary("render", "--phase", "deploy", "--only", "workloads").out
+    deployments = [one for one in yaml.safe_load_all(rendered) if one["kind"] == "Deployment"]
+    stable, new = (
+        {one["name"]: one["image"] for group in ("containers", "initContainers") for one in pod[group]}
+        for pod in (one["spec"]["template"]["spec"] for one in deployments)
+    )
+    assert {"app": "r/shop:v1", "proxy": "r/proxy:v1", "setup": "r/setup:v1", "kept": "r/kept:v1"} == stable
+    assert {"app": "r/shop:v2", "proxy": "r/proxy:v2", "setup": "r/setup:v2", "kept": "r/kept:v1"} == new
 
 
 @given(CONTAINER, CONTAINER, CONTAINER)
