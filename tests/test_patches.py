@@ -109,8 +109,8 @@ def merge(target: Any, patch: Any) -> Any:
         ({"l": [1, 2]}, {"l": [1]}, ["test /l [1, 2]", "replace /l [1]"]),
         ({"l": [{"name": "a"}, {"name": "b"}]}, {"l": [{"name": "b"}, {"name": "a"}]},
          ['test /l [{"name": "a"}, {"name": "b"}]', 'replace /l [{"name": "b"}, {"name": "a"}]']),
-        ({"l": [{"name": "a", "w": 1}, {"name": "a", "w": 2}]}, {"l": [{"name": "a", "w": 2}]},
-         ['test /l [{"name": "a", "w": 1}, {"name": "a", "w": 2}]', 'replace /l [{"name": "a", "w": 2}]']),
+        ({"l": [{"name": "a", "w": 1}, {"name": "a", "w": 2}]}, {"l": [{"name": "a", "w": 1}, {"name": "a", "w": 3}]},
+         ['test /l [{"name": "a", "w": 1}, {"name": "a", "w": 2}]', 'replace /l [{"name": "a", "w": 1}, {"name": "a", "w": 3}]']),
     ],
 )  # fmt: skip
 def test_these_are_the_operations(before: Any, after: Any, operations: list[str]) -> None:

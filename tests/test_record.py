@@ -105,5 +105,8 @@ def test_promoted_says_what_to_write(canary: Canary) -> None:
         assert advice + str(SEED) in result.err
         assert "    tag: v1.1.0\n" in result.err.replace("      tag", "    tag")
         assert "name: NEW" in result.err
+        plain = canary(words[0], "-f", SEED, *words[1:])
+        assert "    tag: v1.1.0\n" in plain.err
+        assert "container:" not in plain.err  # what is stable's already
     assert advice in canary("plan", "-f", SEED).out
     assert advice not in canary("render", "-f", SEED, "--phase", "5%").err
