@@ -77,7 +77,7 @@ def of_stage(stage: Stage, drain: int) -> list[Action]:
 def _same_canary(stage: Stage) -> Iterator[Action]:
     """The canary is the version that is planned: no other one may get more requests, or be promoted."""
     falls = stage.phase.traffic.share < stage.start.traffic.share or not stage.phase.traffic.reaches_canary
-    if stage.canary_tests and not falls and stage.phase.kind not in WAYS_BACK:
+    if stage.steps and stage.canary_tests and not falls and stage.phase.kind not in WAYS_BACK:
         yield Unchanged(stage.canary, stage.canary_tests)
 
 

@@ -34,14 +34,14 @@ CANARY, STABLE = "patch Deployment shop-canary", "patch Deployment shop-stable"
 @pytest.mark.parametrize(
     ("start", "to", "expected"),
     [
-        ("5%", "50%", [CANARY, "rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
-        ("50%", "100%", ["rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
+        ("5%", "50%", ["unchanged", CANARY, "rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
+        ("50%", "100%", ["unchanged", "rolled out shop-canary", "10 ready shop-canary", ROUTE, ACCEPTED]),
         ("50%", "5%", [ROUTE, ACCEPTED, "pause 7", CANARY, "rolled out shop-canary"]),
-        ("100%", "promote-roll", ["unchanged", "pause 7", STABLE, "rolled out shop-stable"]),
+        ("100%", "promote-roll", ["unchanged", "unchanged", "pause 7", STABLE, "rolled out shop-stable"]),
         ("promote-roll", "promote-return", ["rolled out shop-stable", "10 ready shop-stable", ROUTE, ACCEPTED]),
         ("promote-return", "promoted", ["unchanged", "pause 7", "delete Deployment shop-canary", "delete Service shop-canary"]),
         ("50%", "rollback from 50%", [ROUTE, ACCEPTED]),
-        ("promote-return", "rollback-promotion from promote-return", [ROUTE, ACCEPTED, "pause 7", STABLE, "rolled out shop-stable"]),
+        ("promote-return", "rollback-promotion from promote-return", [ROUTE, ACCEPTED, "pause 7", STABLE, "rolled out shop-stable", "10 ready shop-stable"]),
         ("before", "deploy", ["create Service shop-canary", "create Deployment shop-canary", "rolled out shop-canary"]),
     ],
 )  # fmt: skip
@@ -111,6 +111,9 @@ def test_a_strict_block_tests_the_resource_version() -> None:
 def test_what_must_not_happen_elsewhere_is_tested_on_the_route() -> None:
     plan = a_release()
     made = actions.of_stage(stage(plan, GENERATOR, plan.find("100%"), plan.find("promote-roll")), 0)
-    (test,) = [one for one in made if isinstance(one, Unchanged)]
+    canary, test = [one for one in made if isinstance(one, Unchanged)]
+    assert ["shop-canary", "shop-canary-route"] == [one.planned.names["name"] for one in (canary, test)]
+    image = "/spec/template/spec/containers/0/image"
+    assert [image.replace("image", "name"), image] == [one["path"] for one in canary.tests]
     assert ["/spec/rules/1/name", "/spec/rules/1/backendRefs"] == [one["path"] for one in test.tests]
     assert not [one for one in made if isinstance(one, Accepted)]

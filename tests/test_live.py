@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
@@ -402,3 +403,73 @@ def test_flags_that_do_not_fit(cluster: Cluster, tmp_path: Path, flags: list[str
     done = canary(cluster, tmp_path, "patch", "--to", "25%", *flags)
     assert (2, "") == (done.returncode, done.stdout)
     assert done.stderr.startswith(message)
+
+
+# --- what must not happen from a cluster that is not what it seems ----------------
+
+
+def with_image(there: dict[str, dict[str, Any]], name: str, image: str) -> dict[str, dict[str, Any]]:
+    made = copy.deepcopy(there)
+    made[f"Deployment {name}"]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    return made
+
+
+@pytest.mark.parametrize(("at", "goal"), [("50%", "100%"), ("100%", "promote-roll")])
+def test_a_canary_of_another_version_gets_no_more_and_is_not_promoted(
+    tmp_path: Path, at: str, goal: str
+) -> None:
+    made = offline_plan(tmp_path)
+    there = with_image(documents(made, made.find(at)), "my-app-canary", "registry.example.com/my-app:v9")
+    with pytest.raises(Refused) as refused:
+        live_from(made, there, goal)
+    assert "runs registry.example.com/my-app:v9, and not " in refused.value.findings[0].message
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+
+
+def test_a_stable_of_a_third_version_is_not_rolled_over(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    there = with_image(documents(made, made.find("5%")), "my-app-stable", "registry.example.com/my-app:v9")
+    with pytest.raises(Refused) as refused:
+        live_from(made, there, "25%")
+    assert "Deployment my-app-stable runs neither " in refused.value.findings[0].message
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+
+
+@pytest.mark.parametrize("goal", ["rollback", "rolled-back", "rollback-promotion"])
+def test_where_the_release_is_not_a_way_back_makes_nothing(tmp_path: Path, goal: str) -> None:
+    made = offline_plan(tmp_path)
+    with pytest.raises(Refused) as refused:
+        live_from(made, {}, goal)
+    assert (
+        "there is no HTTPRoute my-app-canary-route in shop: nothing to go back from"
+        in refused.value.findings[0].message
+    )
+
+
+def test_a_service_that_somebody_still_sends_to_is_not_deleted(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    there = copy.deepcopy(documents(made, made.find("25%")))
+    vip = {**FOREIGN, "backendRefs": [{"name": "my-app-canary", "port": 80}]}
+    there[ROUTE]["spec"]["rules"].append(vip)
+    with pytest.raises(Refused) as refused:
+        live_from(made, there, "rolled-back")
+    assert ["sends to my-app-canary still"] == [one.message for one in refused.value.findings]
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+
+
+def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_path: Path) -> None:
+    text = RELEASE.replace(
+        "canary: {tag: v1.1.0}", "canary: {tag: v1.1.0, container: {env: [{name: NEW, value: x}]}}"
+    )
+    (tmp_path / "canary.yaml").write_text(text)
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    there = copy.deepcopy(documents(made, made.find("100%")))
+    pod = there["Deployment my-app-stable"]["spec"]["template"]["spec"]
+    pod["containers"][0] |= {"imagePullPolicy": "Always", "env": [{"name": "THEIRS", "value": "y"}]}
+    there["Deployment my-app-stable"]["spec"]["replicas"] = 12
+    (step,) = live_from(made, there, "promote-roll").steps
+    assert step.after is not None
+    rolled = step.after.value["spec"]["template"]["spec"]["containers"][0]
+    assert [{"name": "THEIRS", "value": "y"}, {"name": "NEW", "value": "x"}] == rolled["env"]
+    assert ("Always", 12) == (rolled["imagePullPolicy"], step.after.value["spec"]["replicas"])
+    assert "registry.example.com/my-app:v1.1.0" == rolled["image"]

@@ -294,7 +294,7 @@ def test_a_wait_that_is_never_told_yes_ends_and_nothing_comes_after(
         len([call for call in ran.calls if call.startswith("get ")]),
         ran.log.count("sleep 2"),
     )
-    assert [] == [call for call in ran.calls if call.startswith("patch ")]
+    assert [] == [call for call in ran.calls if call.startswith("patch httproute")]
     assert ran.err.endswith("error: deployment my-app-canary has not 1 ready pods after 10 minutes\n")
 
 
@@ -460,3 +460,15 @@ def test_powershell_hands_on_what_its_grammar_would_take_apart(canary: Canary) -
     )
     document = json.loads(re.sub(r"(['\u2018\u2019\u201a\u201b])\1", r"\1", inner))
     assert [said] == document["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+@pytest.mark.parametrize("condition", [". ./lines && :", "if . ./lines; then :; fi", ". ./lines || :"])
+def test_in_a_condition_a_block_stops_too(
+    canary: Canary, world: World, debian: Path, shell: str, condition: str
+) -> None:
+    """`set -e` is ignored there, in every shell."""
+    (world.folder / "lines").write_text(printed(canary, (*PATCH, "--from", "25%", "--to", "rolled-back")))
+    ran = world.run([program_of(shell, debian), "-c", condition], first=1)
+    assert 1 == len(ran.calls)
+    assert not [call for call in ran.calls if call.startswith("delete ")]
