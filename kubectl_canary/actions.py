@@ -91,7 +91,7 @@ def _moves(stage: Stage, drain: int) -> list[Action]:
         return [*_undisturbed(stage, changed, gone, waiting), *_pods(changed), *there, *map(Change, gone)]
     if stage.route_first:
         drained = waiting if changed or gone else []
-        taken_over = _ready(stage, ()) if _returns(stage) else ()
+        taken_over = _ready(stage, ()) if _returns(stage) or _rises(stage) else ()
         return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Change, gone)]
     return [
         *_pods(changed),
@@ -125,7 +125,8 @@ def _undisturbed(
     if gone or any(step.action == "patch" for step in changed):
         yield Unchanged(stage.route, stage.route_tests)
     rolls = stage.stable.key in [one.key for one in _deployments(changed)]
-    yield from waiting if gone or rolls else ()
+    is_back = stage.phase.kind is Kind.ROLLBACK_PROMOTION
+    yield from waiting if gone or (rolls and not is_back) else ()
 
 
 def _traffic(route: Sequence[Step]) -> Iterator[Action]:
@@ -149,6 +150,12 @@ def _ready(stage: Stage, changed: Sequence[Step]) -> Iterator[Action]:
     if rising.key not in [one.key for one in _deployments(changed)]:
         yield RolledOut(rising)
     yield Ready(rising, rising.ready)
+
+
+def _rises(stage: Stage) -> bool:
+    """Whether more requests reach the canary, though fewer copies may."""
+    start, to = stage.start.traffic, stage.phase.traffic
+    return to.share > start.share or (to.testers and not start.testers)
 
 
 def _returns(stage: Stage) -> bool:

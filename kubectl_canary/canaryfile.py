@@ -407,6 +407,18 @@ def _scaling_findings(spec: Any) -> Iterator[Finding]:
     least, most = _get(scaling, "minReplicas"), _get(scaling, "maxReplicas")
     if isinstance(least, int) and isinstance(most, int) and least > most:
         yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
+    for track in ("stable", "canary"):
+        given = _get(spec, track, "replicas")
+        if isinstance(given, int) and isinstance(most, int) and given > most:
+            yield _error(
+                ("spec", track, "replicas"), f"{given} is more than spec.autoscaling.maxReplicas, {most}"
+            )
+    given = _get(spec, "stable", "replicas")
+    if isinstance(given, int) and isinstance(least, int) and given < least:
+        message = (
+            f"{given} is less than spec.autoscaling.minReplicas, {least}: shares would be planned for too few"
+        )
+        yield _error(("spec", "stable", "replicas"), message)
     budget = _get(spec, "disruptionBudget")
     if isinstance(budget, dict) and len({"minAvailable", "maxUnavailable"} & budget.keys()) != 1:
         yield _error(("spec", "disruptionBudget"), "say either `minAvailable` or `maxUnavailable`")

@@ -215,12 +215,25 @@ def _of_track(
     return Planned("workloads", f"{template}.yaml.j2", *api, names, facts)
 
 
+def pod_template(canary: Canary, track: Track) -> dict[str, Any]:
+    """The template of stable's pods where they run a version."""
+    names = _deployment(canary, "stable", track, 1).names
+    metadata = {"labels": names["pod_labels"], "annotations": names["pod_annotations"]}
+    return {"metadata": metadata, "spec": {"containers": names["containers"], **names["pod"]}}
+
+
+def port_is_added(container: dict[str, Any]) -> bool:
+    """Whether the short form `port` becomes the first of the container's ports: it may be among them already."""
+    port = container.get("port")
+    return port is not None and all(one.get("containerPort") != port for one in container.get("ports", []))
+
+
 def _container(track: Track) -> dict[str, Any]:
     """The application's container: the user's fields, and `port` as the first of `ports`."""
     own = dict(track.container)
     port = own.pop("port", None)
     ports = own.pop("ports", [])
-    if port is not None and all(one.get("containerPort") != port for one in ports):
+    if port_is_added(track.container):
         ports = [{"containerPort": port, "protocol": "TCP"}, *ports]
     container = {"name": own.pop("name", "app"), "image": track.image, **({"ports": ports} if ports else {})}
     return {**container, **own}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary import overlay, patches, strategic
+from kubectl_canary import objects, overlay, patches, strategic
 from kubectl_canary.overlay import ReleaseOnRoute, phase_annotation
 from kubectl_canary.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, Version, needs
 
@@ -43,16 +43,25 @@ def phase(found: Objects, plan: Plan) -> Phase:
 
 
 def version(found: Objects, plan: Plan) -> Version | None:
-    """The version that stable's Deployment runs; the old one where there is no Deployment, None where it is neither."""
+    """The version that stable's Deployment runs; the old one where there is no Deployment, None where it is neither.
+
+    It is the one whose image runs, and in a release of configuration alone the one that all differences speak for.
+    """
     deployment = found.get(("Deployment", plan.canary.stable_name))
     if deployment is None:
         return Version.OLD
     container = _container(deployment, plan.canary.stable.container_name)
     versions = [Version.OLD, Version.NEW] if plan.canary.canary else [Version.OLD]
     alike = [one for one in versions if plan.track(one).image == container.get("image")]
-    if len(alike) > 1:  # a release of configuration alone
-        fields = {key: value for key, value in plan.track(Version.NEW).container.items() if key != "port"}
-        return Version.NEW if strategic.shows(container, fields) else Version.OLD
+    if len(alike) > 1:
+        template = deployment["spec"]["template"]
+        old, new = (objects.pod_template(plan.canary, plan.track(one)) for one in versions)
+        differences = list(strategic.differences(old, new, template))
+        alike = [
+            one
+            for one, side in zip(versions, (0, 1), strict=True)
+            if all(strategic.is_at(place[2], place[side]) for place in differences)
+        ]
     return alike[0] if alike else None
 
 

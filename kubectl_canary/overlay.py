@@ -50,7 +50,7 @@ class ReleaseOnRoute:
     def added(self) -> list[Rule]:
         """The rules of the release: listed in its annotation, and nobody but its canary is behind them."""
         annotations = self.document["metadata"].get("annotations") or {}
-        listed = str(annotations.get(rules_annotation(self.canary), "")).split(",")
+        listed = set(filter(None, str(annotations.get(rules_annotation(self.canary), "")).split(",")))
         return [
             rule
             for rule in self.rules

@@ -7,7 +7,7 @@ from typing import Any
 from kubectl_canary import versions
 from kubectl_canary.canaryfile import RULE_KEYS
 from kubectl_canary.findings import Path
-from kubectl_canary.objects import Planned
+from kubectl_canary.objects import Planned, port_is_added
 
 POD: Path = ("spec", "template", "spec")
 POD_METADATA: Path = ("spec", "template", "metadata")
@@ -52,7 +52,8 @@ def _of_deployment(one: Planned, path: Path, spec: dict[str, Any]) -> Path | Non
 
 def _own_port(below: Path, spec: dict[str, Any]) -> Path:
     """The short form `port` is the first of the container's ports."""
-    if below[:1] != ("ports",) or len(below) < 2 or "port" not in spec.get("container", {}):
+    container = spec.get("container", {})
+    if below[:1] != ("ports",) or len(below) < 2 or not port_is_added(container):
         return below
     number = int(below[1])
     return ("ports", number - 1, *below[2:]) if number else ("port",)
@@ -75,7 +76,7 @@ def _of_service(_: Planned, path: Path, __: dict[str, Any]) -> Path | None:
     return ("spec", "service", "ports", number - 1, *path[3:]) if number else ("spec", "service", *path[3:])
 
 
-def _of_route(_: Planned, path: Path, __: dict[str, Any]) -> Path | None:
+def _of_route(one: Planned, path: Path, __: dict[str, Any]) -> Path | None:
     if path[1:2] == ("hostnames",):
         return ("spec", "route", *path[1:])
     if path[1:2] == ("parentRefs",) and len(path) > 2:
@@ -86,7 +87,8 @@ def _of_route(_: Planned, path: Path, __: dict[str, Any]) -> Path | None:
             else ("spec", "route", "gateway", *path[3:])
         )
     if path[1:2] == ("rules",) and path[3:4] and path[3] in RULE_KEYS:
-        return ("spec", "route", *path[3:])
+        is_governed = path[2] == len(one.facts["spec"]["rules"]) - 1
+        return ("spec", "route", *path[3:]) if is_governed else ("spec", "route", path[3])
     return ("spec", "route")
 
 

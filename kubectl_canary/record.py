@@ -10,16 +10,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from kubectl_canary.admission import formats
 from kubectl_canary.canaryfile import Track
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.objects import planned
-from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
+from kubectl_canary.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan, Version
 from kubectl_canary.ways import left_out, omission, step_problem
 
 PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
 SHARED = "shared"
 RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
 HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
+RETURNS = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION)  # what is never refused
 PRINTED, LEFT_OUT = "printed", "left out"
 
 
@@ -89,7 +91,7 @@ def read(notes: Mapping[str, str]) -> Record | None:
     if stable is None or not known or PHASE not in notes:
         return None
     return Record(
-        notes[PHASE], stable, canary, known[0], notes.get(REPLICAS) == PRINTED, notes.get(SHARED, "")
+        notes[PHASE], stable, canary, known[0], notes.get(REPLICAS, PRINTED) == PRINTED, notes.get(SHARED, "")
     )
 
 
@@ -102,24 +104,40 @@ def findings(
     """
     wanted = of_plan(plan, to)
     if recorded.prints_replicas and not wanted.prints_replicas and not handed_over:
-        yield _finding("replicas", "error", RESET, _scaled_at(plan), HAND_OVER)
+        yield _finding("replicas", _severity(to), RESET, _scaled_at(plan), HAND_OVER)
     if wanted.prints_replicas and not recorded.prints_replicas:
         message = "the folder's Deployments were scaled, and this sets their replicas"
         yield _finding("replicas", "warning", message, ("spec", "stable"), "give as many as run now")
     if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
-        yield from _of_step(recorded, plan, to, skip)
-        if recorded.canary and recorded.shared != wanted.shared and to.kind not in WAYS_BACK:
-            message = "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
-            hint = "it reaches everybody at once: change it between releases"
-            yield _finding("shared", "warning", message, ("spec",), hint)
-    elif to.kind not in WAYS_BACK:
+        yield from _of_shared(recorded, wanted, to)
+    elif to.kind not in RETURNS:
         yield from _of_other_release(recorded, wanted, plan, to)
+    if plan.canary.canary is not None:
+        yield from _of_step(recorded, wanted, plan, to, skip)
 
 
-def _of_step(recorded: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
-    """The same release, perhaps in another phase."""
-    start = next((one for one in (*plan.phases, *plan.ways_back()) if one.name == recorded.phase), None)
-    if start is None or to.name == recorded.phase:
+def _of_shared(recorded: Record, wanted: Record, to: Phase) -> Iterator[Finding]:
+    """What both versions share must not change while a release is under way."""
+    if recorded.canary and recorded.shared != wanted.shared and to.kind not in WAYS_BACK:
+        message = (
+            "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
+        )
+        hint = "it reaches everybody at once: change it between releases"
+        yield _finding("shared", "warning", message, ("spec",), hint)
+
+
+def _of_step(recorded: Record, wanted: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
+    """The step from the recorded phase; from `before`, where another release begins and nothing is under way."""
+    known = (*plan.phases, *plan.ways_back())
+    begins = recorded.canary != wanted.canary and not _serves(recorded)
+    name = plan.phases[0].name if begins else recorded.phase
+    start = next((one for one in known if one.name == name), None)
+    if start is None:
+        message = f"the folder is at `{name}`, which the file has no more"
+        hint = f"put the phase back, or write `phase: {_leaving(name)}` with the phases as they were"
+        yield _finding("jump", _severity(to), message, ("spec", "phases"), hint)
+        return
+    if to.name == start.name:
         return
     problem = step_problem(start, to)
     if problem is not None:
@@ -128,13 +146,20 @@ def _of_step(recorded: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Fi
     omitted = left_out(plan, start, to)
     if omitted and not skip:
         hint = f"write `phase: {omitted[0].name}` first, or say --skip"
-        yield _finding(
-            "jump", "error", f"`{start.name}` is here, and {omission(omitted)}", ("spec", "phase"), hint
-        )
+        message = f"`{start.name}` is here, and {omission(omitted)}"
+        yield _finding("jump", "error", message, ("spec", "phase"), hint)
+
+
+def _leaving(phase: str) -> str:
+    """The way back from a recorded phase; from a way back, what follows it."""
+    if phase.startswith("rollback-promotion from "):
+        return "rollback from 100%"
+    kind = Kind.ROLLBACK_PROMOTION if phase in (kind.value for kind in PROMOTION) else Kind.ROLLBACK
+    return f"{kind.value} from {phase}"
 
 
 def _severity(to: Phase) -> str:
-    return "warning" if to.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION) else "error"
+    return "warning" if to.kind in RETURNS else "error"
 
 
 def _cure(plan: Plan, start: Phase) -> str:
@@ -169,15 +194,13 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
         yield _finding("stable", "warning", message, path, hint)
     if _serves(recorded) and wanted.canary is None:
         message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
-        hint = f"write `phase: rollback from {recorded.phase}` first, with spec.canary as it was"
+        hint = f"write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
         yield _finding("canary", "error", message, ("spec",), hint)
     elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, wanted):
         message = (
             f"`{recorded.phase}` is under way with {recorded.canary.image}: this changes pods that serve"
         )
-        hint = (
-            f"promote it, or write `phase: rollback from {recorded.phase}` first, with spec.canary as it was"
-        )
+        hint = f"promote it, or write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
         yield _finding("canary", "error", message, ("spec", "canary"), hint)
 
 
@@ -207,9 +230,9 @@ def _serves(recorded: Record) -> bool:
 
 def _as_stable(plan: Plan, image: str) -> str:
     """How a file says that an image is stable: by its tag where the repository is the file's."""
-    repository = plan.canary.stable.image.rpartition(":")[0]
-    if image.startswith(f"{repository}:"):
-        return f"spec.stable.tag: {image.removeprefix(f'{repository}:')}"
+    repository, tag, digest = formats.split_image(image)
+    if tag and not digest and repository == formats.split_image(plan.canary.stable.image)[0]:
+        return f"spec.stable.tag: {tag}"
     return f"spec.stable.image: {image}"
 
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.admission import catalog
+from kubectl_canary.admission.builtin.quantity import parsed
 from kubectl_canary.findings import Path
 from kubectl_canary.patches import MISSING, same
 
+AMOUNTS = ("limits", "requests")
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
 DELETE, REPLACE, MERGE = "delete", "replace", "merge"
 FILES = {
@@ -154,36 +156,88 @@ def carried(live: Any, before: Any, after: Any, place: Place) -> Any:
     return live if shows(live, after) else after
 
 
+def differences(old: Any, new: Any, live: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Each innermost place at which two planned values differ: what either has there, and what is live."""
+    if same(old, new):
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys((*old, *new)):
+            there = live.get(key, MISSING) if isinstance(live, dict) else MISSING
+            places = old.get(key, MISSING), new.get(key, MISSING), there
+            if key not in AMOUNTS:
+                yield from differences(*places)
+            elif not same(*places[:2]):  # amounts are compared as such, by their key
+                yield {key: places[0]}, {key: places[1]}, {key: places[2]}
+    elif _are_named(old) and _are_named(new) and isinstance(live, list):
+        sides = [{item.get("name"): item for item in side} for side in (old, new, live)]
+        for name in dict.fromkeys((*sides[0], *sides[1])):
+            yield from differences(*(side.get(name, MISSING) for side in sides))
+    else:
+        yield old, new, live
+
+
+def is_at(live: Any, planned: Any) -> bool:
+    """Whether what is live is what is planned; nothing is where nothing is planned."""
+    return live is MISSING if planned is MISSING else shows(live, planned)
+
+
+def _are_named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) and "name" in item for item in value)
+
+
 def shows(live: Any, planned: Any) -> bool:
     """Whether a live value has everything that is planned; it may have more, such as defaults."""
     if isinstance(planned, dict):
         return isinstance(live, dict) and all(
-            shows(live.get(key, MISSING), one) for key, one in planned.items()
+            _same_amounts(live.get(key, MISSING), one)
+            if key in AMOUNTS
+            else shows(live.get(key, MISSING), one)
+            for key, one in planned.items()
         )
     if isinstance(planned, list):
         return isinstance(live, list) and len(live) == len(planned) and all(map(shows, live, planned))
     return same(live, planned)
 
 
+def _same_amounts(live: Any, planned: Any) -> bool:
+    """Whether resources are the same amounts: the server writes `1` where `1000m` was applied."""
+    if not isinstance(live, dict) or not isinstance(planned, dict):
+        return same(live, planned)
+    try:
+        return all(key in live and parsed(live[key]) == parsed(one) for key, one in planned.items())
+    except ValueError:
+        return False
+
+
 def _carried_maps(live: Any, before: dict[str, Any], after: dict[str, Any], place: Place) -> dict[str, Any]:
     own = live if isinstance(live, dict) else {}
     made = {key: value for key, value in own.items() if key in after or key not in before}
     for key, value in after.items():
+        if key in AMOUNTS and _same_amounts(own.get(key, MISSING), value):
+            continue
         made[key] = carried(own.get(key, MISSING), before.get(key, MISSING), value, place.below(key))
     return {key: value for key, value in made.items() if value is not MISSING}
 
 
 def _carried_lists(live: list[Any], before: list[Any], after: list[Any], place: Place) -> list[Any]:
     key, items = str(place.merge_key), place.items()
-    wanted = {item[key]: item for item in after}
-    known = {item[key]: item for item in before}
+    names = [[_identity(item, key) for item in side] for side in (live, before, after)]
+    if any(len(set(side)) < len(side) for side in names):
+        return live if shows(live, after) else after
+    there, known, wanted = (
+        dict(zip(*pair, strict=True)) for pair in zip(names, (live, before, after), strict=True)
+    )
     made = [
-        carried(item, known.get(item.get(key), MISSING), wanted.get(item.get(key), MISSING), items)
-        for item in live
-        if item.get(key) in wanted or item.get(key) not in known
+        carried(item, known.get(name, MISSING), wanted.get(name, MISSING), items)
+        for name, item in there.items()
+        if name in wanted or name not in known
     ]
-    there = {item.get(key) for item in live}
     return [*made, *(item for name, item in wanted.items() if name not in there)]
+
+
+def _identity(item: dict[str, Any], key: str) -> tuple[Any, ...]:
+    """What tells an item of a live list from the others: ports by their protocol too, spreads by what they forbid."""
+    return item.get(key), item.get("protocol", "TCP"), item.get("whenUnsatisfiable")
 
 
 def _are_texts(value: Any) -> bool:

@@ -144,7 +144,16 @@ def stages(
 
 
 def live_objects(plan: Plan) -> list[Planned]:
-    """Every object that the release has while a canary is there, in apply order."""
+    """Every object that the release has while a canary is there, in apply order.
+
+    Raises Refused for a file without a release.
+    """
+    if plan.canary.canary is None:
+        message = "the file has no spec.canary: a release that is under way cannot be told from it"
+        hint = "put spec.canary back as it was, and go back or on from there"
+        raise Refused(
+            "there is no release in the file", [Finding("live", "error", (), message, Where(LIVE), hint)]
+        )
     return planned(plan.canary, next(phase for phase in reversed(plan.phases) if phase.canary_replicas))
 
 
@@ -164,7 +173,7 @@ def live_stage(
     _refuse_absent(plan, to, there)
     _refuse_unsafe(plan, here, to, there, skip)
     new = {one.planned.key: one for one in generator.render(planned(plan.canary, to))}
-    old = _as_planned(plan, generator, here, to)
+    old = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
     changed: list[Step] = []
     findings: list[Finding] = []
     reached = dict(new)
@@ -224,10 +233,19 @@ def _refuse_unsafe(
             "the canary is another version", [Finding("canary", "error", (), message, Where(LIVE), hint)]
         )
     omitted = left_out(plan, here, to)
-    problem = step_problem(here, to) or (omission(omitted) if omitted and not skip else None)
+    problem = step_problem(here, _with_scaled_pods(plan, here, to)) or (
+        omission(omitted) if omitted and not skip else None
+    )
     if problem is not None:
         hint = "go by the phases between, and wait for their pods"
         raise Refused("this step is not safe", [Finding("jump", "error", (), problem, Where(LIVE), hint)])
+
+
+def _with_scaled_pods(plan: Plan, here: Phase, to: Phase) -> Phase:
+    """A phase takes no pods away that an autoscaler has added: its number is the fewest."""
+    if plan.canary.autoscaling is None or not to.canary_replicas:
+        return to
+    return replace(to, canary_replicas=max(to.canary_replicas, here.canary_replicas))
 
 
 def _refuse_absent(plan: Plan, to: Phase, there: Mapping[tuple[str, str], dict[str, Any]]) -> None:
@@ -286,7 +304,7 @@ def _standing_on(plan: Plan, before: Rendered, after: Rendered) -> tuple[Guard, 
     adds defaults to rules that are there.
     """
     old, new = (overlay.ReleaseOnRoute(plan.canary, one.value) for one in (before, after))
-    copied = COPIED if len(new.added()) > len(old.added()) else ()
+    copied = COPIED if any(rule not in old.added() for rule in new.added()) else ()
     hostnames = (("spec", "hostnames"), before.value["spec"].get("hostnames"))
     return (*_of_governed(old, ("matches", "filters", "backendRefs", *copied)), hostnames)
 

@@ -54,6 +54,13 @@ def test_pods_are_there_before_requests_and_requests_are_gone_before_pods(
     assert expected == found
 
 
+def test_a_share_after_a_larger_mirror_waits_for_its_pods() -> None:
+    plan = a_release(phases=[{"mirror": "100%"}, "5%", "50%"])
+    made = actions.of_stage(stage(plan, GENERATOR, plan.find("mirror 100%"), plan.find("5%")), 7)
+    found = [words(one) for one in made]
+    assert found.index("rolled out shop-canary") < found.index(ROUTE)
+
+
 def test_pauses_are_slept_between_stages_and_not_after_the_last() -> None:
     plan = a_release(phases=[{"weight": "5%", "pause": "5m"}, {"weight": "50%", "pause": "10m"}])
     made = stages(plan, GENERATOR, plan.find("deploy"), plan.find("50%"), jump=True)

@@ -473,3 +473,78 @@ def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_pat
     assert [{"name": "THEIRS", "value": "y"}, {"name": "NEW", "value": "x"}] == rolled["env"]
     assert ("Always", 12) == (rolled["imagePullPolicy"], step.after.value["spec"]["replicas"])
     assert "registry.example.com/my-app:v1.1.0" == rolled["image"]
+
+
+CONFIGURED = RELEASE.replace("phases: [mirror 20%, mirror 33.33%, header-only, 0.01%, ", "phases: [")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "podMetadata: {annotations: {rev: b}}",
+        "container: {resources: {limits: null}}",
+        "container: {resources: {requests: {cpu: 2000m}}}",
+        "pod: {serviceAccountName: next}",
+    ],
+)
+def test_a_release_of_configuration_alone_is_told_by_its_differences(tmp_path: Path, own: str) -> None:
+    resources = "    resources: {requests: {cpu: 1000m}, limits: {cpu: 3}}\n  route:"
+    text = CONFIGURED.replace("canary: {tag: v1.1.0}", f"canary: {{tag: v1.0.0, {own}}}").replace(
+        "  route:", resources, 1
+    )
+    (tmp_path / "canary.yaml").write_text(text)
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    for phase in made.phases:
+        there = json.loads(json.dumps(documents(made, phase)).replace("2000m", "2").replace("1000m", "1"))
+        if phase.stable_version is Version.OLD:
+            live_from(made, there, "rollback")
+        else:
+            with pytest.raises(Refused, match="promotion has begun"):
+                live_from(made, there, "rollback")
+        assert [] == live_from(made, there, phase.name).steps, phase.name
+
+
+def test_a_nameless_rule_of_others_is_not_ours(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    mirror = {"name": "my-app-canary", "port": 80}
+    beta = {
+        "matches": [{"path": {"type": "PathPrefix", "value": "/beta"}}],
+        "filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": mirror}}],
+        "backendRefs": [{"name": "other", "port": 80}],
+    }
+    now = copy.deepcopy(documents(made, made.find("deploy"))[ROUTE])
+    now["spec"]["rules"].append(beta)
+    for goal in ("header-only", "5%", "before"):
+        assert beta in overlay.route(now, made.canary, made.find(goal))[0]["spec"]["rules"]
+
+
+def test_pods_that_an_autoscaler_added_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    scaled = "  autoscaling: {minReplicas: 3, maxReplicas: 20}\n  phase: before"
+    (tmp_path / "canary.yaml").write_text(CONFIGURED.replace("  phase: before", scaled))
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    there = copy.deepcopy(documents(made, made.find("50%")))
+    there["Deployment my-app-stable"]["spec"]["replicas"] = 16
+    there["Deployment my-app-canary"]["spec"]["replicas"] = 8
+    assert "HTTPRoute my-app-canary-route" in [
+        one.rendered.title for one in live_from(made, there, "100%").steps
+    ]
+    assert "HTTPRoute my-app-canary-route" in [
+        one.rendered.title for one in live_from(made, there, "25%").steps
+    ]
+
+
+def test_ports_of_one_number_are_told_apart_by_protocol(tmp_path: Path) -> None:
+    ports = "[{containerPort: 8080}, {containerPort: 8080, protocol: UDP}]"
+    text = CONFIGURED.replace("    port: 8080\n", f"    ports: {ports}\n")
+    (tmp_path / "canary.yaml").write_text(text)
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    there = documents(made, made.find("5%"))
+    names = [one.rendered.title for one in live_from(made, there, "25%").steps]
+    assert ["Deployment my-app-canary", "HTTPRoute my-app-canary-route"] == names
+
+
+def test_a_file_without_its_release_says_so(tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(RELEASE.replace("  canary: {tag: v1.1.0}\n", ""))
+    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    with pytest.raises(Refused, match="there is no release in the file"):
+        live_objects(made)

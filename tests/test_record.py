@@ -68,6 +68,14 @@ def test_a_release_is_rendered_phase_by_phase_and_the_next_one_starts_from_what_
         ("100%", ["spec.phase=promote-roll", "spec.canary.tag=v9.9.9"], 1, "promote it, or write `phase: rollback from 100%` first"),
         ("25%", ["spec.phase=25%", "spec.service.targetPort=1234"], 0, "warning: spec: what is there without the release (Services, route, Gateway, replicas) is another"),
         ("deploy", ["spec.phase=deploy", "spec.canary.tag=v1.2.0"], 0, ""),
+        ("promoted", ["spec.phase=100%", "spec.stable.tag=v1.1.0", "spec.canary.tag=v1.2.0"], 1, "`before` runs 0 pods of the canary, `100%` needs 3"),
+        ("promoted", ["spec.phase=promote-roll", "spec.stable.tag=v1.1.0", "spec.canary.tag=v1.2.0"], 1, "`promote-roll`"),
+        ("5%", ["spec.phase=promote-roll", "spec.container.args=[x]"], 1, "`5%` runs 1 pod of the canary, `promote-roll` needs 3"),
+        ("50%", ["spec.phase=rolled-back", "spec.canary.tag=v3"], 1, "`rolled-back` takes canary pods away that still serve in `50%`"),
+        ("50%", ["spec.phase=before", "spec.phases=[10%, 20%]"], 1, "the folder is at `50%`, which the file has no more; put the phase back, or write `phase: rollback from 50%`"),
+        ("promote-roll", ["spec.phase=deploy", "spec.canary.tag=v3"], 1, "write `phase: rollback-promotion from promote-roll` first"),
+        ("promote-return", ["spec.phase=before", "spec.canary=null", "spec.stable.tag=v1.1.0"], 0, ""),
+        ("deploy", ["spec.phase=100%"], 1, "`deploy` runs 1 pod of the canary, `100%` needs 3"),
         ("25%", ["spec.phase=before", "spec.canary=null"], 1, "spec: `25%` is under way, and this takes canary pods away that still serve; write `phase: rollback from 25%` first"),
         ("deploy", ["spec.phase=before", "spec.canary=null", "spec.stable.tag=v0.9.0"], 0, "warning: spec.stable: the folder is at registry.example.com/my-app:v1.0.0"),
         ("25%", ["spec.phase=25%", "spec.container.args=[x]"], 0, "this rolls the pods that serve; a version's own configuration belongs under spec.canary"),
@@ -87,6 +95,20 @@ def test_a_step_from_what_the_folder_holds(
     assert said in result.err
     if code:
         assert before == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+
+def test_after_a_way_back_another_release_may_start(render: Callable[..., Result]) -> None:
+    moved(render, "50%")
+    assert 0 == render("spec.phase=rollback from 50%").code
+    assert 0 == render("spec.phase=before", "spec.canary=null").code
+    assert 0 == render("spec.phase=deploy", "spec.canary.tag=v1.2.0").code
+
+
+def test_a_digest_is_no_tag(render: Callable[..., Result]) -> None:
+    pinned = "registry.example.com/my-app@sha256:" + "a" * 64
+    assert 0 == render("spec.phase=deploy", f"spec.stable={{image: {pinned}}}").code
+    refused = render("spec.phase=deploy", "spec.stable={image: registry.example.com/my-app:v0}")
+    assert f"write what runs: spec.stable.image: {pinned}" in refused.err
 
 
 def test_flags_of_the_user_go_further(render: Callable[..., Result]) -> None:

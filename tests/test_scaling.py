@@ -107,6 +107,8 @@ def test_the_peak_counts_the_surge_of_a_rolling_stable(
     ("old", "new", "said"),
     [
         ("replicas: 4", "replicas: external", "`external` and `spec.autoscaling`: two would scale the same pods"),
+        ("replicas: 4", "replicas: 11", "spec.stable.replicas: 11 is more than spec.autoscaling.maxReplicas, 10"),
+        ("replicas: 4", "replicas: 2", "spec.stable.replicas: 2 is less than spec.autoscaling.minReplicas, 3"),
         ("minReplicas: 3", "minReplicas: 11", "spec.autoscaling.minReplicas: 11 is more than maxReplicas, 10"),
         ("minAvailable: 2", "minAvailable: 2, maxUnavailable: 1", "spec.disruptionBudget: say either `minAvailable` or `maxUnavailable`"),
         ("minReplicas: 3", "min: 3", "spec.autoscaling.min: unknown key; known are `minReplicas`, `maxReplicas`"),

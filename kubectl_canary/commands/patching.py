@@ -128,8 +128,13 @@ def _notes(way: Sequence[Stage], printed: Sequence[Stage], call: Call) -> list[s
     if len(printed) < len(way):
         here = printed[-1].phase
         gates = "; ".join(map(gate_text, here.gates))
-        strict = ("-o", "kubectl", *(("--shell", "powershell") if call.asked.shell == "powershell" else ()))
-        rest = call.command("--from", here.name, "--to", way[-1].phase.name, "--jump", *strict)
+        output = (
+            "-o",
+            "kubectl",
+            *(("--type", "merge") if call.asked.kind == "merge" else ()),
+            *(("--shell", "powershell") if call.asked.shell == "powershell" else ()),
+        )
+        rest = call.command("--from", here.name, "--to", way[-1].phase.name, "--jump", *output)
         return [f"{here.name} has a gate: {gates}. When it holds, this prints the rest: {rest}"]
     return []
 

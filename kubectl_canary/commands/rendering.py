@@ -152,32 +152,46 @@ def _judge_step(
     placed = [release.placed(finding) for finding in found]
     if any(finding.severity == "error" for finding in placed):
         resets = any(finding.rule == "replicas" for finding in placed)
-        hint = _hand_over(release.plan, generator) if resets else ""
+        hint = _hand_over(release.plan, generator, recorded.phase) if resets and recorded else ""
         raise Refused("this is not a safe step from what the folder holds", placed, hint)
     for finding in placed:
         say(str(finding))
 
 
-def _hand_over(plan: Plan, generator: Generator) -> str:
-    """The commands after which nothing that applies the Deployments sets their replicas back."""
-    stable = next(one for one in planned(plan.canary, plan.phases[0]) if one.kind == "Deployment")
-    (rendered,) = generator.render([stable])
-    namespace = plan.canary.namespace
-    place = f" -n {namespace}" if namespace else ""
-    metadata = {key: rendered.value["metadata"].get(key) for key in ("name", "namespace")}
-    named = {key: value for key, value in metadata.items() if value is not None}
-    document = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named, "spec": {"replicas": "N"}}
-    template = _compact(document).replace('"N"', "{{.spec.replicas}}")
-    return "\n".join(
-        [
-            "Where `kubectl apply` applies it:",
-            f"  printf %s {shlex.quote(_compact(rendered.value))} \\",
+def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
+    """The commands after which nothing that applies the folder sets the Deployments' replicas back.
+
+    They are those of the phase that was rendered last.
+    """
+    there = next((one for one in (*plan.phases, *plan.ways_back()) if one.name == recorded), plan.phases[0])
+    scaled = [
+        one
+        for one in planned(plan.canary, there)
+        if one.kind == "Deployment" and one.names["replicas"] is None
+    ]
+    lines = ["Where `kubectl apply` applies it:"]
+    for document in generator.render(scaled):
+        lines += [
+            f"  printf %s {shlex.quote(_compact(document.value))} \\",
             "    | kubectl apply set-last-applied --create-annotation -f -",
-            "Where Argo CD or Flux apply it, server-side:",
-            f"  kubectl get deployment {plan.canary.stable_name}{place} -o go-template={shlex.quote(template)} \\",
+        ]
+    lines.append("Where Argo CD or Flux apply it, server-side:")
+    for one in scaled:
+        name, namespace = one.names["name"], one.names["namespace"]
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+        handed = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": "N"},
+        }
+        template = shlex.quote(_compact(handed).replace('"N"', "{{.spec.replicas}}"))
+        place = f" -n {namespace}" if namespace else ""
+        lines += [
+            f"  kubectl get deployment {name}{place} -o go-template={template} \\",
             "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
         ]
-    )
+    return "\n".join(lines)
 
 
 def _compact(value: Any) -> str:

@@ -62,7 +62,8 @@ def command(
         raise UsageError("rollback from which phase?", "say --from PHASE, or set spec.phase in the file")
     back = way_back(release.plan, release_flags.generator(release), start)
     if back is None:
-        raise UsageError(f"no way back from `{start.name}`", "there is no canary in that phase")
+        hint = "this is a way back already" if start.origin else "there is no canary in that phase"
+        raise UsageError(f"no way back from `{start.name}`", hint)
     if output == "kubectl":
         documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
         style = shells.Style(shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
