@@ -22,7 +22,7 @@ test: .venv/.ready-to-test
 	$(BIN)/python -m pytest
 
 quick: .venv/.ready-to-test
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest -m "not cluster" -n 2
 
 mutants: .venv/.ready-to-test
 	$(BIN)/python tests/mutate.py
