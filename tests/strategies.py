@@ -20,9 +20,26 @@ SHARES = st.integers(1, 10_000).map(lambda number: Fraction(number, 10_000))
 PORT = st.integers(1, 65535)
 
 
+NAMES = ("look", "b from header-only", "c from 5%", "One day", "x.1_2")
+PAUSES = st.sampled_from(["0s", "90s", "5m", "1h30m"])
+GATES = st.lists(
+    st.fixed_dictionaries(
+        {"query": st.just("up"), "min": st.just(0.5)}, optional={"passes": st.integers(1, 3)}
+    ),
+    min_size=1,
+    max_size=2,
+)
+REPLICAS = st.integers(1, 20)
+STANDARD = ("v1.0", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7")
+WITH_PARENTS_PORTS = STANDARD.index("v1.1")
+WITH_TIMEOUTS, WITH_MIRROR_SHARES, WITH_RETRIES = (STANDARD.index(one) for one in ("v1.2", "v1.3", "v1.7"))
+
+
 @st.composite
-def phases(draw: st.DrawFn, testers: bool) -> list[Any]:
-    mirrors = sorted(draw(st.sets(SHARES, max_size=2)))
+def phases(draw: st.DrawFn, testers: bool, release: int) -> list[Any]:
+    """Phases in order, some with names, pods, pauses and gates; `release` is a number in STANDARD."""
+    amounts = SHARES if release >= WITH_MIRROR_SHARES else st.just(Fraction(1))
+    mirrors = sorted(draw(st.sets(amounts, max_size=2)))
     weights = sorted(draw(st.sets(SHARES, min_size=1, max_size=6)))
     found: list[Any] = [f"mirror {percent(share)}" for share in mirrors]
     if mirrors and draw(st.booleans()):
@@ -32,7 +49,14 @@ def phases(draw: st.DrawFn, testers: bool) -> list[Any]:
         found[0] = {"mirror": percent(mirrors[0]), "methods": methods}
     if testers and draw(st.booleans()):
         found.append("header-only")
-    return [*found, *(percent(share) for share in weights)]
+    names = iter(draw(st.permutations(NAMES)))
+    for share in weights:
+        more = draw(
+            st.fixed_dictionaries({}, optional={"pause": PAUSES, "gates": GATES, "replicas": REPLICAS})
+        )
+        named = {"name": next(names)} if len(found) < len(NAMES) and draw(st.integers(0, 3)) == 0 else {}
+        found.append({"weight": percent(share), **named, **more} if named or more else percent(share))
+    return found
 
 
 def containers() -> st.SearchStrategy[dict[str, Any]]:
@@ -65,6 +89,48 @@ MATCHES = st.lists(
 )
 
 
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "set": st.just([{"name": "a", "value": "b"}]),
+        "remove": st.just(["c"]),
+        "add": st.just([{"name": "d", "value": "e"}]),
+    },
+).filter(bool)
+FILTERS = st.lists(
+    st.one_of(
+        HEADERS.map(lambda headers: {"type": "RequestHeaderModifier", "requestHeaderModifier": headers}),
+        HEADERS.map(lambda headers: {"type": "ResponseHeaderModifier", "responseHeaderModifier": headers}),
+        st.just({"type": "URLRewrite", "urlRewrite": {"hostname": "inside.example.com"}}),
+        st.just(
+            {
+                "type": "URLRewrite",
+                "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/"}},
+            }
+        ),
+    ),
+    max_size=3,
+    unique_by=lambda one: one["type"],
+)
+REWRITE = {
+    "type": "URLRewrite",
+    "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},
+}
+TIMEOUTS = st.fixed_dictionaries(
+    {"request": st.sampled_from(["10s", "1m"])}, optional={"backendRequest": st.just("5s")}
+)
+RETRIES = st.fixed_dictionaries({}, optional={"attempts": st.integers(0, 3), "codes": st.just([503])})
+# what the canary has otherwise than stable
+OWN = st.fixed_dictionaries(
+    {},
+    optional={
+        "replicas": REPLICAS,
+        "container": st.just({"env": [{"name": "NEW_FLAG", "value": "on"}], "workingDir": None}),
+        "pod": st.just({"terminationGracePeriodSeconds": 5}),
+        "podMetadata": st.just({"labels": {"team": "b"}, "annotations": {"example.com/a": "b"}}),
+    },
+)
+
 PORTS = st.lists(
     st.fixed_dictionaries(
         {"name": LABEL, "port": st.integers(1, 8000)},
@@ -86,6 +152,7 @@ def pairs(phases: Sequence[Phase]) -> st.SearchStrategy[list[tuple[Phase, Phase]
 def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     """A release in the middle of anything."""
     testers = draw(st.booleans())
+    release = draw(st.just(len(STANDARD) - 1) | st.integers(0, len(STANDARD) - 1))
     tls = LABEL | st.fixed_dictionaries({"secret": LABEL}, optional={"only": st.booleans()})
     create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": tls}) | st.fixed_dictionaries(
         {"className": LABEL, "tls": tls, "redirect": st.booleans()}
@@ -98,24 +165,38 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
             "matches": MATCHES,
-            "retry": st.fixed_dictionaries(
-                {}, optional={"attempts": st.integers(0, 3), "codes": st.just([503])}
-            ),
+            "filters": FILTERS,
+            **({"timeouts": TIMEOUTS} if release >= WITH_TIMEOUTS else {}),
+            **({"retry": RETRIES} if release >= WITH_RETRIES else {}),
             "parents": st.just(
-                [{"name": "b.b", "sectionName": "b"}, {"name": "b.b", "port": 81, "sectionName": "c"}]
+                [
+                    {"name": "b.b", "sectionName": "b"},
+                    {
+                        "name": "b.b",
+                        "sectionName": "c",
+                        **({"port": 81} if release >= WITH_PARENTS_PORTS else {}),
+                    },
+                ]
             ),
         },
+    )
+    # a prefix is replaced in a rule with one match
+    prefix = {"path": {"type": "PathPrefix", "value": "/shop"}}
+    rewritten = st.fixed_dictionaries(
+        {"gateway": gateway, "matches": st.just([prefix]), "filters": st.just([REWRITE])}
     )
     spec: dict[str, Any] = {
         "image": "registry.example.com/app",
         "stable": {"tag": draw(TAG), "replicas": draw(st.integers(1, 1000))},
-        "canary": {"tag": draw(TAG)},
+        "canary": {"tag": draw(TAG), **draw(OWN)},
         "container": draw(containers()),
         "service": draw(st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})),
         "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
-        "route": draw(route),
+        "route": draw(route | rewritten),
         "testers": {"header": "x-tester", "value": "yes"} if testers else False,
-        "phases": draw(phases(testers)),
+        "phases": draw(phases(testers, release)),
+        **draw(st.fixed_dictionaries({}, optional={"drain": PAUSES})),
+        **({"gatewayAPI": {"version": STANDARD[release]}} if release < len(STANDARD) - 1 else {}),
     }
     return {
         "apiVersion": "kubectl-canary/v1alpha1",
@@ -123,6 +204,38 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "metadata": {"name": draw(LABEL), "namespace": draw(LABEL)},
         "spec": spec,
     }
+
+
+THIRD = st.fixed_dictionaries(
+    {"name": st.sampled_from(["legacy", "other"]), "port": st.just(80)},
+    optional={
+        "weight": st.integers(0, 100),
+        "kind": st.just("ServiceImport"),
+        "namespace": st.just("elsewhere"),
+    },
+)
+
+
+@st.composite
+def touched(draw: st.DrawFn, route: dict[str, Any]) -> dict[str, Any]:
+    """A route of ours as it may be in a cluster: rules of others around, third backends, annotations."""
+    made = copy.deepcopy(route)
+    rules = made["spec"]["rules"]
+    for backend in draw(st.lists(THIRD, max_size=2, unique_by=str)):
+        rules[-1]["backendRefs"].insert(draw(st.integers(0, len(rules[-1]["backendRefs"]))), backend)
+    if draw(st.booleans()):
+        rules[-1]["timeouts"] = {"request": "3s"}
+    foreign = [
+        {
+            "matches": [{"path": {"type": "Exact", "value": f"/theirs/{number}"}}],
+            "backendRefs": [{"name": "other", "port": 80}],
+        }
+        for number in range(draw(st.integers(0, 3)))
+    ]
+    front = draw(st.integers(0, len(foreign)))
+    made["spec"]["rules"] = [*foreign[:front], *rules, *foreign[front:]]
+    made["metadata"].setdefault("annotations", {})["example.com/a~b"] = "theirs"
+    return made
 
 
 JSON = st.recursive(

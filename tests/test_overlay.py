@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from releases import a_release, route_of
+from strategies import canary_files, pairs, touched
+from test_plan import planned
 
-from kubectl_canary import overlay, strategic
+from kubectl_canary import overlay, patches, strategic
 from kubectl_canary.admission import catalog
 from kubectl_canary.errors import Refused
 from kubectl_canary.plan import Plan
@@ -138,3 +143,45 @@ def test_only_the_applications_container_and_the_replicas_are_changed() -> None:
     made = {**live, "spec": strategic.carried(live["spec"], before, planned["spec"], place)}
     assert 3 == made["spec"]["replicas"]
     assert ["p:1", "a:2"] == [one["image"] for one in made["spec"]["template"]["spec"]["containers"]]
+
+
+def others_share(document: dict[str, Any], plan: Plan) -> dict[str, Fraction]:
+    """The share of each third backend, by what it is."""
+    refs = overlay.ReleaseOnRoute(plan.canary, document).governed()["backendRefs"]
+    total = sum(ref.get("weight", 1) for ref in refs)
+    names = (plan.canary.stable_name, plan.canary.canary_name)
+    return {
+        str({key: value for key, value in ref.items() if key != "weight"}): Fraction(
+            ref.get("weight", 1), total
+        )
+        for ref in refs
+        if ref["name"] not in names
+    }
+
+
+@settings(max_examples=15)
+@given(canary_files(), st.data())
+def test_a_phase_laid_over_a_live_route_leaves_others_alone(
+    value: dict[str, Any], data: st.DataObject
+) -> None:
+    plan = planned(value)
+    for start, to in data.draw(pairs((*plan.phases, *plan.ways_back()))):
+        now = data.draw(touched(route_of(plan, start.name)))
+        wanted, findings = overlay.route(now, plan.canary, to)
+        mine = overlay.ReleaseOnRoute(plan.canary, wanted)
+        theirs = [rule for rule in now["spec"]["rules"] if "/theirs/" in str(rule)]
+        assert theirs == [rule for rule in wanted["spec"]["rules"] if "/theirs/" in str(rule)]
+        assert others_share(now, plan) == others_share(wanted, plan)
+        assert "theirs" == wanted["metadata"]["annotations"]["example.com/a~b"]
+        ours = [
+            ref
+            for ref in mine.governed()["backendRefs"]
+            if ref["name"] in (plan.canary.stable_name, plan.canary.canary_name)
+        ]
+        share = Fraction(sum(ref["weight"] for ref in ours[1:]), sum(ref["weight"] for ref in ours))
+        assert findings or share == to.traffic.share
+        assert [] == patches.failed_tests(now, patches.patch(now, wanted))
+        assert patches.same(wanted, patches.applied(now, patches.patch(now, wanted)))
+        assert patches.same(wanted, patches.applied(now, patches.patch_back(now, wanted)))
+        again, _ = overlay.route(wanted, plan.canary, to)
+        assert patches.same(wanted, again)
