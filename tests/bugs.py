@@ -347,7 +347,7 @@ BUGS = [
     Bug("a share after a mirror waits for nothing", "actions.py", "if _returns(stage) or _rises(stage) else ()", "if _returns(stage) else ()", "test_actions"),
     Bug("a line in a condition goes on", "shells.py", 'else f"{line} || exit" for line in lines]', 'else line for line in lines]', "test_scripts"),
     Bug("amounts are texts", "strategic.py", "parsed(live[key]) == parsed(one) for", "live[key] == one for", "test_live test_versions"),
-    Bug("ports are told apart by number alone", "strategic.py", 'item.get("protocol", "TCP")', 'None', "test_live"),
+    Bug("ports are told apart by number alone", "strategic.py", 'item.get("protocol", "TCP")', 'None', "test_versions test_live"),
     Bug("another release begins anywhere", "record.py", "name = plan.phases[0].name if begins else recorded.phase", "name = to.name if begins else recorded.phase", "test_record"),
     Bug("a phase that is gone is passed over", "record.py", '        yield _finding("jump", _severity(to), message, ("spec", "phases"), hint)\n', "", "test_record"),
     Bug("promote-return serves", "record.py", '("before", "deploy", "promote-return", "promoted", "rolled-back")', '("before", "deploy", "promoted", "rolled-back")', "test_record"),

@@ -548,3 +548,10 @@ def test_a_file_without_its_release_says_so(tmp_path: Path) -> None:
     made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     with pytest.raises(Refused, match="there is no release in the file"):
         live_objects(made)
+
+
+def test_a_way_back_does_not_make_what_is_missing(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    there = documents(made, made.find("rollback", "5%"))
+    del there["Service my-app-stable"]
+    assert {"delete"} == {one.action for one in live_from(made, there, "rolled-back").steps}

@@ -181,3 +181,13 @@ def test_a_way_back_loses_nobodys_filter() -> None:
     assert [patches.FailedTest("/filters", [], [{"type": "theirs"}])] == patches.failed_tests(
         {"filters": [mirror, {"type": "theirs"}]}, operations
     )
+
+
+def test_a_way_back_does_not_ask_whether_what_it_adds_is_there() -> None:
+    assert [{"op": "add", "path": "/a", "value": 1}] == patches.patch_back({}, {"a": 1})
+
+
+def test_what_lies_inside_a_tested_value_is_not_tested_again() -> None:
+    before, after = {"l": [{"name": "a", "w": 1}]}, {"l": [{"name": "a", "w": 2}]}
+    operations = patches.patch(before, after, [(("l",), before["l"])])
+    assert ["/l"] == [one["path"] for one in operations if one["op"] == "test"]

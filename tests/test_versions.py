@@ -224,3 +224,11 @@ def test_deploy_leaves_stable_alone_and_promotion_brings_the_configuration(
         "Besides its image the canary differs in container.env[NEW], container.args, pod.volumes[more]."
         in plan
     )
+
+
+def test_ports_of_one_number_are_two_items_where_their_protocols_differ() -> None:
+    planned = {"ports": [{"containerPort": 443}, {"containerPort": 443, "protocol": "UDP"}]}
+    live = {
+        "ports": [{"containerPort": 443, "protocol": "TCP"}, planned["ports"][1], {"containerPort": 9090}]
+    }
+    assert live == strategic.carried(live, {}, planned, strategic.Place.at(("spec", "container")))
