@@ -24,7 +24,7 @@ import agreement
 import comparison
 from apiserver import build
 
-from kubectl_canary.admission import catalog
+from kubectl_canary.api import catalog
 
 DOCUMENTS = 10_000
 PARTS = 100

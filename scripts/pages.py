@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from kubectl_canary import lint
 from kubectl_canary.cli import VERBS, group
+from kubectl_canary.judging import lint
 from kubectl_canary.resources import read
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -7,8 +7,8 @@ from fractions import Fraction
 from html import escape
 from pathlib import Path
 
-from kubectl_canary import release
-from kubectl_canary.plan import Phase
+from kubectl_canary.reading import release
+from kubectl_canary.release.plan import Phase
 
 FILE = Path(__file__).resolve().parent.parent / "examples/my-app/canary.yaml"
 STABLE, CANARY, INK, QUIET = "#3b6ea5", "#e0a526", "#1f2933", "#7b8794"

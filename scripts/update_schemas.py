@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from kubectl_canary.admission import openapi
+from kubectl_canary.api import openapi
 
 Schema = dict[str, Any]
 
@@ -48,7 +48,7 @@ KUBERNETES = {
     "v1.32": "v1.32.13",
     "v1.31": "v1.31.14",
 }
-# what a canary renders or touches: the server's code for these is written anew in admission/builtin/
+# what a canary renders or touches: the server's code for these is written anew in api/builtin/
 CHECKED_KINDS = (
     "io.k8s.api.apps.v1.DaemonSet",
     "io.k8s.api.apps.v1.Deployment",

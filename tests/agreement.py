@@ -31,8 +31,8 @@ import mutants
 import yaml
 from apiserver import build
 
-from kubectl_canary.admission import catalog, openapi, verdict
-from kubectl_canary.admission.unsupported import Unsupported
+from kubectl_canary.api import catalog, openapi, verdict
+from kubectl_canary.api.unsupported import Unsupported
 
 Document = dict[str, Any]
 

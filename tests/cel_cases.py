@@ -21,8 +21,8 @@ import agreement
 import jsonpatch
 import mutants
 
-from kubectl_canary.admission import catalog, verdict
-from kubectl_canary.admission.cel.translate import is_transition
+from kubectl_canary.api import catalog, verdict
+from kubectl_canary.api.cel.translate import is_transition
 from kubectl_canary.findings import Path as FieldPath
 
 Document = dict[str, Any]

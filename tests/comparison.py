@@ -20,7 +20,7 @@ import agreement
 import apiserver
 from apiserver import HERE, build
 
-from kubectl_canary.admission import catalog, verdict
+from kubectl_canary.api import catalog, verdict
 
 Document = dict[str, Any]
 Refused = set[int]

@@ -34,9 +34,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import apiserver
 
-from kubectl_canary import overlay, release, routes, transition
-from kubectl_canary.generator import Rendered
-from kubectl_canary.plan import Phase, Plan
+from kubectl_canary.reading import release
+from kubectl_canary.release import overlay, routes
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering import transition
+from kubectl_canary.rendering.generator import Rendered
 
 WRITERS = 8
 PHASES = "[{mirror: 20%, methods: all}, header-only, 5%, 25%, 50%, 100%]"
@@ -294,8 +296,8 @@ def prepared(folder: Path, namespace: str) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the route of 25 % to start with."""
     from test_apiserver import RELEASE
 
-    from kubectl_canary.generator import Generator
-    from kubectl_canary.objects import planned
+    from kubectl_canary.rendering.generator import Generator
+    from kubectl_canary.rendering.objects import planned
 
     text = "\n".join(
         f"  phases: {PHASES}" if line.startswith("  phases:") else line for line in RELEASE.splitlines()

@@ -7,8 +7,8 @@ from typing import Any
 
 from test_plan import GENERATOR, planned
 
-from kubectl_canary import objects
-from kubectl_canary.plan import Plan
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering import objects
 
 FILE: dict[str, Any] = {
     "apiVersion": "kubectl-canary/v1alpha1",

@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kubectl_canary.plan import Phase
-from kubectl_canary.steps import percent
+from kubectl_canary.release.phases import percent
+from kubectl_canary.release.plan import Phase
 
 LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 TAG = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)

@@ -8,10 +8,11 @@ import pytest
 from releases import a_release
 from test_plan import GENERATOR
 
-from kubectl_canary import actions, shells
-from kubectl_canary.actions import Accepted, Action, Change, Pause, Ready, RolledOut, Unchanged
-from kubectl_canary.plan import Plan
-from kubectl_canary.transition import stage, stages
+from kubectl_canary.release import actions
+from kubectl_canary.release.actions import Accepted, Action, Change, Pause, Ready, RolledOut, Unchanged
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering.transition import stage, stages
+from kubectl_canary.reports import shells
 
 
 def words(action: Action) -> str:

@@ -11,7 +11,7 @@ import jsonpatch
 import pytest
 from conftest import Cluster
 
-from kubectl_canary.admission import catalog, verdict
+from kubectl_canary.api import catalog, verdict
 
 TARGET = catalog.Target()
 SAMPLE = 700

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from conftest import ROOT, Cluster
 
-from kubectl_canary import release
-from kubectl_canary.plan import Kind, Phase, Plan
-from kubectl_canary.ways import step_problem
+from kubectl_canary.reading import release
+from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.release.ways import step_problem
 
 RELEASE = """\
 apiVersion: kubectl-canary/v1alpha1

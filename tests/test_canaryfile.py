@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import SEED, Result
 
-from kubectl_canary import release
-from kubectl_canary.admission import catalog
+from kubectl_canary.api import catalog
+from kubectl_canary.reading import release
 
 VALID = """\
 apiVersion: kubectl-canary/v1alpha1

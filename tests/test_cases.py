@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_canary import objects, release
 from kubectl_canary.errors import Refused
-from kubectl_canary.generator import Generator
+from kubectl_canary.reading import release
+from kubectl_canary.rendering import objects
+from kubectl_canary.rendering.generator import Generator
 
 CASES = sorted((Path(__file__).parent / "cases").iterdir())
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from kubectl_canary.admission.cel import functions
-from kubectl_canary.admission.cel.translate import KEYWORDS, is_transition, translated
-from kubectl_canary.admission.unsupported import Unsupported
+from kubectl_canary.api.cel import functions
+from kubectl_canary.api.cel.translate import KEYWORDS, is_transition, translated
+from kubectl_canary.api.unsupported import Unsupported
 
 Schema = dict[str, Any]
 

@@ -16,9 +16,10 @@ from test_apiserver import RELEASE
 from test_patches import apply
 from test_plan import GENERATOR, documents
 
-from kubectl_canary import patches, release
-from kubectl_canary.plan import Phase, Plan
-from kubectl_canary.transition import steps
+from kubectl_canary.reading import release
+from kubectl_canary.release import patches
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering.transition import steps
 
 ROUTE = "HTTPRoute my-app-canary-route"
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import SEED, Result
 
-from kubectl_canary import roundtrip, yamltext
+from kubectl_canary.reading import edit, yamltext
 
 ITEMS = """\
 apiVersion: config.kubernetes.io/v1
@@ -258,7 +258,7 @@ def test_yaml_that_cannot_be_written_back_is_refused(canary: Callable[..., Resul
 )
 def test_new_values_are_quoted_so_that_every_reader_reads_the_same(value: str) -> None:
     text = "items: []\na: b # kept\n"
-    written = roundtrip.rewritten(text, {"items": [{"a": value, value: 1}], "a": "b"}, [None])
+    written = edit.rewritten(text, {"items": [{"a": value, value: 1}], "a": "b"}, [None])
     assert value == yaml.safe_load(written)["items"][0]["a"]
     assert value == yamltext.read(written, "")[0].value["items"][0]["a"]
     assert "a: b # kept\n" in written

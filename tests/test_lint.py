@@ -10,8 +10,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from kubectl_canary import lint
-from kubectl_canary.admission import catalog, verdict
+from kubectl_canary.api import catalog, verdict
+from kubectl_canary.judging import lint
 
 RULES = lint.rules()
 # what a rule's examples cannot be without
@@ -62,7 +62,7 @@ def test_a_wildcard_covers_what_has_a_label_more() -> None:
 
 
 def test_every_file_of_a_rule_is_listed() -> None:
-    files = {file.stem for file in (ROOT / "kubectl_canary/lint").glob("*.py")} - {
+    files = {file.stem for file in (ROOT / "kubectl_canary/judging/lint").glob("*.py")} - {
         "__init__",
         "examples",
         "targets",

@@ -21,10 +21,11 @@ from strategies import canary_files, pairs
 from test_apiserver import RELEASE
 from test_plan import GENERATOR, documents, planned
 
-from kubectl_canary import overlay, patches, release, shares, ways
 from kubectl_canary.errors import Refused
-from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan, Version
-from kubectl_canary.transition import Stage, live_objects, live_stage, stage
+from kubectl_canary.reading import release
+from kubectl_canary.release import overlay, patches, shares, ways
+from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan, Version
+from kubectl_canary.rendering.transition import Stage, live_objects, live_stage, stage
 
 ROUTE = "HTTPRoute my-app-canary-route"
 FOREIGN = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_canary.managed_fields import who_changed
+from kubectl_canary.release.managed_fields import who_changed
 
 RULES = {"f:spec": {"f:rules": {}}}
 

@@ -9,8 +9,8 @@ import pytest
 from releases import a_release
 from test_plan import documents
 
-from kubectl_canary import observed
-from kubectl_canary.plan import Plan, Version
+from kubectl_canary.release import observed
+from kubectl_canary.release.plan import Plan, Version
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 ROUTE = ("HTTPRoute", "shop-canary-route")

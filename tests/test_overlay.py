@@ -13,10 +13,10 @@ from releases import a_release, route_of
 from strategies import canary_files, pairs, touched
 from test_plan import planned
 
-from kubectl_canary import overlay, patches, strategic
-from kubectl_canary.admission import catalog
+from kubectl_canary.api import catalog
 from kubectl_canary.errors import Refused
-from kubectl_canary.plan import Plan
+from kubectl_canary.release import overlay, patches, strategic
+from kubectl_canary.release.plan import Plan
 
 THEIRS = {"name": "legacy", "port": 80}
 

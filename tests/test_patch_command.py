@@ -23,10 +23,12 @@ from test_apiserver import RELEASE, difference
 from test_patches import apply
 from test_plan import GENERATOR, documents, planned
 
-from kubectl_canary import actions, patches, release, shells, ways
 from kubectl_canary.errors import UsageError
-from kubectl_canary.plan import Kind, Phase, Plan
-from kubectl_canary.transition import Step, steps
+from kubectl_canary.reading import release
+from kubectl_canary.release import actions, patches, ways
+from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.rendering.transition import Step, steps
+from kubectl_canary.reports import shells
 
 Canary = Callable[..., Result]
 SLOW = settings(max_examples=25)

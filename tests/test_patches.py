@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_canary import patches
+from kubectl_canary.release import patches
 
 KEYS = st.sampled_from(["name", "weight", "a/b", "c~d", "~1", "", "é"])
 VALUES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["x", "y", ""])

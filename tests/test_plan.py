@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import canary_files, damaged
 
-from kubectl_canary import canaryfile, objects, release, shares, ways, yamltext
-from kubectl_canary.admission import catalog, quick, verdict
+from kubectl_canary.api import catalog, quick, verdict
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.generator import Generator
-from kubectl_canary.plan import Kind, Phase, Plan, plan
-from kubectl_canary.sources import Sources
+from kubectl_canary.reading import canaryfile, release, yamltext
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release import shares, ways
+from kubectl_canary.release.plan import Kind, Phase, Plan, plan
+from kubectl_canary.rendering import objects
+from kubectl_canary.rendering.generator import Generator
 
 SLOW = settings(max_examples=60)
 GENERATOR = Generator()

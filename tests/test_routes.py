@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_canary import routes
-from kubectl_canary.plan import Traffic
+from kubectl_canary.release import routes
+from kubectl_canary.release.plan import Traffic
 
 CANARY = {"name": "shop-canary", "port": 80, "weight": 0}
 STABLE = {"name": "shop-stable", "port": 80, "weight": 100}

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from conftest import ROOT, Cluster, Result
 
-from kubectl_canary import release
-from kubectl_canary.plan import surge
+from kubectl_canary.reading import release
+from kubectl_canary.release.plan import surge
 
 Canary = Callable[..., Result]
 CASE = ROOT / "tests/cases/autoscaled/canary.yaml"

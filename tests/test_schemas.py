@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from strategies import JSON, damaged
 
-from kubectl_canary.admission import catalog, explain, formats, prepare, quick, re2, schema
+from kubectl_canary.api import catalog, explain, formats, prepare, quick, re2, schema
 
 SCHEMA_FILES = [
     file

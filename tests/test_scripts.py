@@ -26,8 +26,10 @@ from apiserver import build
 from conftest import SEED, Result
 from test_plan import documents
 
-from kubectl_canary import patches, release, shells
-from kubectl_canary.plan import Plan
+from kubectl_canary.reading import release
+from kubectl_canary.release import patches
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.reports import shells
 
 Canary = Callable[..., Result]
 PLAN: Plan = release.load([str(SEED)]).plan

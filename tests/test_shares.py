@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from kubectl_canary import shares
+from kubectl_canary.release import shares
 
 
 @pytest.mark.parametrize(("share", "canary"), [("1/3000", 233), ("2/3000", 467), ("1/1400002", 1)])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_canary import sources
 from kubectl_canary.errors import UsageError
+from kubectl_canary.reading import sources
 
 Write = Callable[..., list[str]]
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, SEED, Result
 from jinja2 import nodes
 
-from kubectl_canary import overrides
+from kubectl_canary.rendering import overrides
 
 TEMPLATES = sorted((ROOT / "templates").glob("*.j2"))
 ALLOWED = (

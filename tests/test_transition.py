@@ -8,10 +8,10 @@ import pytest
 from releases import a_release, route_of
 from test_plan import GENERATOR, documents
 
-from kubectl_canary import patches
 from kubectl_canary.errors import Refused
-from kubectl_canary.plan import Plan
-from kubectl_canary.transition import Step, live_objects, live_stage, stage
+from kubectl_canary.release import patches
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering.transition import Step, live_objects, live_stage, stage
 
 
 def ways(plan: Plan, start: str, to: str) -> list[Step]:

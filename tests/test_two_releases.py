@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from test_live import canary, send
 from test_plan import documents, planned
 
-from kubectl_canary import overlay, patches
-from kubectl_canary.plan import Plan
+from kubectl_canary.release import overlay, patches
+from kubectl_canary.release.plan import Plan
 
 NAMES = ("shop", "cart")
 VERSIONS = ("v1.0", "v1.3", "v1.4", "v1.7")

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from conftest import SEED, Cluster, Result
 
-from kubectl_canary import lint
+from kubectl_canary.judging import lint
 
 Canary = Callable[..., Result]
 

@@ -12,10 +12,11 @@ import yaml
 from conftest import SEED, Result
 from releases import a_file
 
-from kubectl_canary import implementations, patches
 from kubectl_canary.findings import Finding
-from kubectl_canary.implementations import Claims
-from kubectl_canary.validation import Ignored
+from kubectl_canary.judging import implementations
+from kubectl_canary.judging.implementations import Claims
+from kubectl_canary.judging.validation import Ignored
+from kubectl_canary.release import patches
 
 Canary = Callable[..., Result]
 

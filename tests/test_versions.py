@@ -14,7 +14,7 @@ from conftest import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_canary import strategic
+from kubectl_canary.release import strategic
 
 BASE = """\
 apiVersion: kubectl-canary/v1alpha1

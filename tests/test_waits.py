@@ -9,7 +9,7 @@ import pytest
 from conftest import Cluster
 from controllers import parents, pods
 
-from kubectl_canary import shells
+from kubectl_canary.reports import shells
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}
 HERE, THERE = GATEWAY, {**GATEWAY, "namespace": "elsewhere"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from releases import a_release
 
-from kubectl_canary import ways
 from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.release import ways
 
 
 @pytest.mark.parametrize(

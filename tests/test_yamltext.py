@@ -11,8 +11,8 @@ from conftest import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_canary import yamltext
 from kubectl_canary.errors import Refused
+from kubectl_canary.reading import yamltext
 
 PLAIN = """
 y Y yes Yes YES n N no No NO true True TRUE false False FALSE on On ON off Off OFF yEs tRue oN ~ null Null NULL nULL

@@ -12,7 +12,7 @@ from kubectl_canary.errors import CanaryError
 if TYPE_CHECKING:
     import click
 
-    from kubectl_canary.plan import Phase
+    from kubectl_canary.release.plan import Phase
 
 Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
 PATIENCE = 2  # seconds for kubectl to ask a cluster; a shell waits for us
@@ -38,7 +38,7 @@ def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The phases of the canary file at hand."""
-    from kubectl_canary import release
+    from kubectl_canary.reading import release
 
     given: dict[str, Any] = ctx.params
     names = [name for name in given.get("files") or () if name != "-"] or ["canary.yaml"]
@@ -57,7 +57,7 @@ def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 
 def _said(phase: Phase) -> str:
-    from kubectl_canary.steps import percent
+    from kubectl_canary.release.phases import percent
 
     mirror = f", mirror {percent(phase.traffic.mirror)}" if phase.traffic.mirror else ""
     pods = "1 pod" if phase.canary_replicas == 1 else f"{phase.canary_replicas} pods"
@@ -81,14 +81,14 @@ def contexts(_: click.Context) -> Iterable[tuple[str, str]]:
 
 def implementations(_: click.Context) -> Iterable[tuple[str, str]]:
     """Implementations with a conformance report."""
-    from kubectl_canary import implementations
+    from kubectl_canary.judging import implementations
 
     return ((name, "") for name in implementations.names())
 
 
 def rules(_: click.Context) -> Iterable[tuple[str, str]]:
     """Lint rules."""
-    from kubectl_canary import lint
+    from kubectl_canary.judging import lint
 
     return ((rule.id, rule.reason.partition("\n")[0]) for rule in lint.rules())
 
@@ -97,7 +97,7 @@ def releases(project: str) -> Callable[[click.Context], Iterable[tuple[str, str]
     """The releases of the Gateway API or of Kubernetes, the newest first."""
 
     def known(_: click.Context) -> Iterable[tuple[str, str]]:
-        from kubectl_canary.admission import catalog
+        from kubectl_canary.api import catalog
 
         return ((release, "") for release in reversed(catalog.in_order(project)))
 

@@ -10,8 +10,8 @@ import click
 from kubectl_canary.outside.output import say, write
 
 if TYPE_CHECKING:
-    from kubectl_canary.plan import Phase
-    from kubectl_canary.release import Release
+    from kubectl_canary.reading.release import Release
+    from kubectl_canary.release.plan import Phase
 
 Function = Callable[..., Any]
 
@@ -61,8 +61,8 @@ def finish(text: str, release: Release) -> int:
 
 def say_what_follows(release: Release, phase: Phase) -> None:
     """After promotion the file has to follow, or the next release brings the old version back."""
-    from kubectl_canary import promotion
-    from kubectl_canary.plan import Kind
+    from kubectl_canary.reading import promotion
+    from kubectl_canary.release.plan import Kind
 
     if phase.kind is Kind.PROMOTED:
         say(promotion.advice(release.spec, release.file))

@@ -14,9 +14,9 @@ from kubectl_canary.commands import candidates
 from kubectl_canary.outside.output import say
 
 if TYPE_CHECKING:
-    from kubectl_canary.generator import Generator
     from kubectl_canary.outside.kubectl import Kubectl
-    from kubectl_canary.release import Release
+    from kubectl_canary.reading.release import Release
+    from kubectl_canary.rendering.generator import Generator
 
 Function = Callable[..., Any]
 CANARY_FILE = "canary.yaml"
@@ -35,13 +35,13 @@ class ReleaseFlags:
 
     def load(self) -> Release:
         """Read the release. Raises Refused with every finding, UsageError for flags that cannot be."""
-        from kubectl_canary import release
+        from kubectl_canary.reading import release
 
         return release.load(self.files, self.settings, self.canary_tag, self.namespace)
 
     def generator(self, release: Release) -> Generator:
         """What renders the release, for the Gateway API that its file names."""
-        from kubectl_canary.generator import Generator
+        from kubectl_canary.rendering.generator import Generator
 
         if self.no_validate:
             say("warning: not validated (--no-validate): the API server may refuse what is printed")

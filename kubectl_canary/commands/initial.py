@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from kubectl_canary import __version__, canaryfile, sources, yamltext
-from kubectl_canary.admission import formats
+from kubectl_canary import __version__
+from kubectl_canary.api import formats
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.plan import plan
-from kubectl_canary.steps import SEED_TIMELINE
+from kubectl_canary.reading import canaryfile, sources, yamltext
+from kubectl_canary.release.phases import SEED_TIMELINE
+from kubectl_canary.release.plan import plan
 
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubectl_canary.admission import catalog
+from kubectl_canary.api import catalog
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.flags import CLUSTER_OPTIONS, ClusterFlags, ReleaseFlags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 
 if TYPE_CHECKING:
-    from kubectl_canary.admission.catalog import Kind, Target
-    from kubectl_canary.implementations import Claims
-    from kubectl_canary.manifests import Manifest
-    from kubectl_canary.validation import Ignored, Question, Report
+    from kubectl_canary.api.catalog import Kind, Target
+    from kubectl_canary.judging.implementations import Claims
+    from kubectl_canary.judging.validation import Ignored, Question, Report
+    from kubectl_canary.reading.manifests import Manifest
 
 SEVERITIES = ("error", "warning")
 ADMISSION_RULES = ("admission", "unknown-kind")
@@ -100,8 +100,8 @@ class Judge:
 
     def with_settings(self, given: ReleaseFlags) -> Judge:
         """The same, with what the command line says over canary files. Raises UsageError for what cannot be."""
-        from kubectl_canary.release import check_namespace
-        from kubectl_canary.validation import Settings
+        from kubectl_canary.judging.validation import Settings
+        from kubectl_canary.reading.release import check_namespace
 
         check_namespace(given.namespace)
         settings = Settings(given.settings, given.canary_tag, given.namespace, given.templates)
@@ -110,7 +110,7 @@ class Judge:
     def report(self, manifests: Sequence[Manifest]) -> Report:
         """Every object judged."""
         from kubectl_canary.findings import path_text
-        from kubectl_canary.validation import Report, judge
+        from kubectl_canary.judging.validation import Report, judge
 
         return Report(judge(manifests, self.question), []).without(self.ignored, path_text)
 
@@ -128,7 +128,7 @@ def flags(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def judge_of(asked: JudgeFlags) -> Judge:
     """The judge that the flags ask for. Raises UsageError for what is not known."""
-    from kubectl_canary.validation import Question
+    from kubectl_canary.judging.validation import Question
 
     rules = tuple(_ignored(one) for one in asked.ignored)
     given = asked.from_cluster or bool(asked.gateway_api or asked.channel)
@@ -177,9 +177,9 @@ def _of_cluster(cluster: ClusterFlags) -> tuple[str, str]:
 
 
 def _kinds(names: Sequence[str]) -> dict[str, Kind]:
-    from kubectl_canary import manifests
-    from kubectl_canary.admission import openapi
+    from kubectl_canary.api import openapi
     from kubectl_canary.errors import Refused
+    from kubectl_canary.reading import manifests
 
     kinds: dict[str, Kind] = {}
     found, unread = manifests.read(names) if names else ([], [])
@@ -197,8 +197,9 @@ def _kinds(names: Sequence[str]) -> dict[str, Kind]:
 
 
 def _ignored(text: str) -> Ignored:
-    from kubectl_canary import lint, listings
-    from kubectl_canary.validation import Ignored
+    from kubectl_canary.judging import lint
+    from kubectl_canary.judging.validation import Ignored
+    from kubectl_canary.reports import listings
 
     rule, _, path = text.partition("=")
     known = [*(one.id for one in lint.rules()), *listings.NAMELESS]
@@ -210,7 +211,7 @@ def _ignored(text: str) -> Ignored:
 
 
 def _claims(wanted: str | None) -> Claims | None:
-    from kubectl_canary import implementations
+    from kubectl_canary.judging import implementations
 
     if wanted is None:
         return None

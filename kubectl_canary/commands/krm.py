@@ -38,9 +38,9 @@ VERBS = ("validate", "render")
 @click.pass_context
 def command(ctx: click.Context, /, **asked: Any) -> int:
     """Answer a call."""
-    from kubectl_canary import krm
-    from kubectl_canary.manifests import MAX_BYTES
+    from kubectl_canary.integrations import krm
     from kubectl_canary.outside import files
+    from kubectl_canary.reading.manifests import MAX_BYTES
 
     call = krm.read(files.read_text("-", MAX_BYTES)[1])
     wanted = "render" if call.generates else _wanted(call.options)

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from kubectl_canary import actions, managed_fields, patches, shells, yamltext
 from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
 from kubectl_canary.errors import UsageError
-from kubectl_canary.generator import Generator
-from kubectl_canary.objects import Key, Planned
 from kubectl_canary.outside import files as inputs
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
-from kubectl_canary.plan import Phase
-from kubectl_canary.release import Release
-from kubectl_canary.reports import as_json, gate_text
-from kubectl_canary.transition import Kind, Stage, Step, live_objects, live_stage, stages
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import actions, managed_fields, patches
+from kubectl_canary.release.plan import Phase
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import Key, Planned
+from kubectl_canary.rendering.transition import Kind, Stage, Step, live_objects, live_stage, stages
+from kubectl_canary.reports import shells
+from kubectl_canary.reports.plans import as_json, gate_text
 
 LIVE = "the cluster"
 

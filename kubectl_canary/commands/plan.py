@@ -19,8 +19,8 @@ from kubectl_canary.commands.flags import (
 )
 
 if TYPE_CHECKING:
-    from kubectl_canary.plan import Phase, Plan
-    from kubectl_canary.transition import Stage
+    from kubectl_canary.release.plan import Phase, Plan
+    from kubectl_canary.rendering.transition import Stage
 
 
 @verb(
@@ -56,9 +56,10 @@ def command(
     skip: bool,
 ) -> int:
     """Print the plan."""
-    from kubectl_canary import objects, reports
     from kubectl_canary.errors import UsageError
-    from kubectl_canary.transition import stages, steps
+    from kubectl_canary.rendering import objects
+    from kubectl_canary.rendering.transition import stages, steps
+    from kubectl_canary.reports import plans
 
     release = release_flags.load()
     plan, current = release.plan, release.current
@@ -79,22 +80,22 @@ def command(
             for phase in (*plan.phases[1:], *plan.ways_back())
             if (start := plan.previous(phase)) is not None
         }
-        return finish(reports.plan_json(plan, current, release.spec, release.warnings, touched), release)
+        return finish(plans.plan_json(plan, current, release.spec, release.warnings, touched), release)
     if output == "markdown":
-        return finish(reports.plan_markdown(plan, current), release)
+        return finish(plans.plan_markdown(plan, current), release)
     checked = f"The API server would accept every phase ({generator.target})." if generator.validating else ""
     commands = {**_commands(release_flags, plan, current), "file": release.file}
-    return finish(reports.plan_text(plan, current, release.spec, commands, checked), release)
+    return finish(plans.plan_text(plan, current, release.spec, commands, checked), release)
 
 
 def _way(plan: Plan, start: Phase, way: Sequence[Stage], output: str | None) -> str:
-    from kubectl_canary import reports
+    from kubectl_canary.reports import plans
 
     if output == "json":
-        return reports.ways_json(plan, start, way)
+        return plans.ways_json(plan, start, way)
     if output == "markdown":
-        return reports.ways_markdown(way)
-    return reports.ways_table(start, way) if way else f"`{start.name}` it is\n"
+        return plans.ways_markdown(way)
+    return plans.ways_table(start, way) if way else f"`{start.name}` it is\n"
 
 
 def _commands(release_flags: ReleaseFlags, plan: Plan, current: Phase | None) -> dict[str, str]:

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubectl_canary import actions, record, shells
 from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.generator import Generator
-from kubectl_canary.objects import planned, removed
 from kubectl_canary.outside.output import say
-from kubectl_canary.plan import WAYS_BACK, Kind, Phase, Plan
-from kubectl_canary.release import Release
-from kubectl_canary.reports import as_json, as_list, as_yaml
-from kubectl_canary.ways import left_out, omission, step_problem
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import actions
+from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.ways import left_out, omission, step_problem
+from kubectl_canary.rendering import record
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned, removed
+from kubectl_canary.reports import shells
+from kubectl_canary.reports.plans import as_json, as_list, as_yaml
 
 RESET = (
     "warning: applied over Deployments that had `replicas`, this sets them to 1; `render --all -o dir=OUT`, over a "
@@ -208,7 +210,7 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
 
     It lies in a folder of its own, where `kubectl apply -f` on the phase's folder does not find it.
     """
-    from kubectl_canary.wayback import way_back
+    from kubectl_canary.rendering.wayback import way_back
 
     back = way_back(plan, generator, phase)
     if back is None:

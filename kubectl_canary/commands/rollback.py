@@ -11,7 +11,7 @@ from kubectl_canary.commands.flags import ReleaseFlags, command_line, release_fl
 from kubectl_canary.errors import UsageError
 
 if TYPE_CHECKING:
-    from kubectl_canary.shells import Shell
+    from kubectl_canary.reports.shells import Shell
 
 
 @verb(
@@ -44,9 +44,10 @@ def command(
     release_flags: ReleaseFlags, printing: bool, origin: str | None, output: str, shell: Shell
 ) -> int:
     """Print the way back."""
-    from kubectl_canary import actions, shells
-    from kubectl_canary.reports import as_list, as_yaml
-    from kubectl_canary.wayback import way_back
+    from kubectl_canary.release import actions
+    from kubectl_canary.rendering.wayback import way_back
+    from kubectl_canary.reports import shells
+    from kubectl_canary.reports.plans import as_list, as_yaml
 
     if not printing:
         hint = command_line(

@@ -13,7 +13,7 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import write
 
 if TYPE_CHECKING:
-    from kubectl_canary.manifests import Manifest
+    from kubectl_canary.reading.manifests import Manifest
 
 
 @verb(
@@ -88,8 +88,9 @@ def command(
     if list_rules:
         write(_rules())
         return 0
-    from kubectl_canary import listings, manifests
-    from kubectl_canary.validation import Report
+    from kubectl_canary.judging.validation import Report
+    from kubectl_canary.reading import manifests
+    from kubectl_canary.reports import listings
 
     judge = judging.judge_of(judging.JudgeFlags(**asked)).with_settings(release_flags)
     found, unread = manifests.read(names or (() if release_flags.files else (CANARY_FILE,)))
@@ -107,8 +108,8 @@ def command(
 
 def _named(release_flags: ReleaseFlags) -> list[Manifest]:
     """The canary file that -f names, with the files over it."""
-    from kubectl_canary import sources
-    from kubectl_canary.manifests import Manifest
+    from kubectl_canary.reading import sources
+    from kubectl_canary.reading.manifests import Manifest
 
     if not release_flags.files:
         return []
@@ -117,13 +118,13 @@ def _named(release_flags: ReleaseFlags) -> list[Manifest]:
 
 
 def _implementations() -> str:
-    from kubectl_canary import implementations
+    from kubectl_canary.judging import implementations
 
     return implementations.table()
 
 
 def _explanation(name: str) -> str:
-    from kubectl_canary import lint
+    from kubectl_canary.judging import lint
 
     rules = {rule.id: rule for rule in lint.rules()}
     rule = rules.get(name)
@@ -135,7 +136,7 @@ def _explanation(name: str) -> str:
 
 
 def _rules() -> str:
-    from kubectl_canary import lint
+    from kubectl_canary.judging import lint
 
     rows = [(rule.id, rule.severity, rule.reason.partition("\n")[0]) for rule in lint.rules()]
     width = max(len(name) for name, _, _ in rows)

@@ -7,7 +7,7 @@ import platform
 import click
 
 from kubectl_canary import __version__
-from kubectl_canary.admission import catalog
+from kubectl_canary.api import catalog
 from kubectl_canary.commands.common import verb
 from kubectl_canary.outside.output import write
 
@@ -34,7 +34,7 @@ def command(output: str | None) -> int:
         "python": platform.python_version(),
     }
     if output == "json":
-        from kubectl_canary.reports import as_json
+        from kubectl_canary.reports.plans import as_json
 
         write(as_json(facts))
         return 0

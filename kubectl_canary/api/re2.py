@@ -1,0 +1,69 @@
+"""Patterns of Kubernetes' schemas are RE2, which is not Python's `re`."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+from kubectl_canary.api.unsupported import Unsupported
+
+# Exponential where the engine backtracks; the right-hand side matches the same texts in linear time.
+LINEAR = {r"^[!-~]+([\t ]?[!-~]+)*$": r"^[!-~]+(?:[\t ][!-~]+)*$"}
+TOKEN = re.compile(
+    r"\\(?:x\{[0-9A-Fa-f]+\}|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
+    re.DOTALL,
+)
+SPACE = r"\t\n\f\r "  # without \v, which Python's \s has
+OWN_SPELLING = {"$": r"\Z", r"\z": r"\Z", r"\s": f"[{SPACE}]", r"\S": f"[^{SPACE}]"}
+FLAGS = re.compile(r"\(\?([a-zA-Z-]+)\)")
+CLASSES = {
+    "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ", "upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
+}  # fmt: skip
+# Python reads these otherwise, or not at all
+FOREIGN = re.compile(r"\\[pPCQE]|\\x\{")
+
+
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A Python pattern that finds what RE2 finds: `$` is the end of the text, never before a last newline.
+
+    Raises Unsupported where Python has no such pattern.
+    """
+    try:
+        return re.compile("".join(_translated(LINEAR.get(pattern, pattern))), re.ASCII)
+    except re.error as error:
+        raise Unsupported(f"the pattern `{pattern}`: {error}") from None
+
+
+def _translated(pattern: str) -> Iterator[str]:
+    """The pattern in Python's spelling; `(?i)` holds up to the end of its group, also behind a `|`."""
+    groups: list[list[str]] = [[]]
+    for part in TOKEN.findall(pattern):
+        flags = FLAGS.fullmatch(part)
+        if flags:
+            if set(flags.group(1)) - set("is"):
+                raise Unsupported(f"the flags `{part}` in the pattern `{pattern}`")
+            groups[-1].append(f"(?{flags.group(1)}:")
+            yield groups[-1][-1]
+        elif part == "|":
+            yield ")" * len(groups[-1]) + "|" + "".join(groups[-1])
+        elif part == ")":
+            yield ")" * len(groups.pop()) + ")"
+            groups = groups or [[]]
+        else:
+            if part == "(":
+                groups.append([])
+            yield _spelled(part, pattern)
+    yield ")" * len(groups[0])
+
+
+def _spelled(part: str, pattern: str) -> str:
+    if FOREIGN.search(part):
+        raise Unsupported(f"`{part}` in the pattern `{pattern}`")
+    if not part.startswith("["):
+        return OWN_SPELLING.get(part, part)
+    named = re.sub(r"\[:(\w+):\]", lambda match: CLASSES.get(match.group(1), match.group()), part)
+    return "[" + re.sub(r"(?<!\\)\[", r"\\[", named[1:]).replace(r"\s", SPACE)

@@ -1,0 +1,235 @@
+"""A ResourceList in, a ResourceList out: what kustomize and kpt ask of a function.
+
+Source: the KRM Functions Specification, config.kubernetes.io/v1. As a function, a canary file is rendered, or every
+object is judged; what is wrong becomes `results`. Comments, and objects that we have nothing to say about, stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
+from kubectl_canary.integrations import embedded
+from kubectl_canary.judging.validation import Question
+from kubectl_canary.reading import edit, yamltext
+from kubectl_canary.reading.canaryfile import OWN_LABEL
+from kubectl_canary.reading.manifests import Manifest, is_canary
+from kubectl_canary.reading.release import Release
+from kubectl_canary.rendering.objects import Key
+
+API = "config.kubernetes.io/"
+PATHS = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
+CONFIG = ("functionConfig",)
+OWNER, OWNER_AT = "kubectl-canary", ("metadata", "labels", OWN_LABEL)
+INDEXES = ("internal.config.kubernetes.io/index", "config.kubernetes.io/index")
+
+Complaint = tuple[Finding, Manifest | None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a function was called with: the list, its objects, and its configuration where it has one."""
+
+    document: yamltext.Document
+    text: str
+    items: tuple[Manifest, ...]
+    config: Manifest | None
+
+    @property
+    def generates(self) -> bool:
+        """Whether a canary file is the configuration."""
+        return self.config is not None and is_canary(self.config.value)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What a ConfigMap as configuration says, as kpt passes it from its command line."""
+        data = self.config.value.get("data") if self.config is not None else None
+        return {key: str(value) for key, value in data.items()} if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True)
+class Item:
+    """An object of the answer: one that came in, a rendered one, or a rendered one in the place of one that came in."""
+
+    old: Manifest | None
+    new: Manifest | None = None
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The object, with what tools had noted on it."""
+        if self.new is None:
+            value: dict[str, Any] = self.old.value if self.old else {}
+            return value
+        kept = embedded.notes(self.old.value) if self.old else {}
+        metadata = self.new.value["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), **kept}
+        return {**self.new.value, "metadata": {**metadata, **({"annotations": annotations} if kept else {})}}
+
+
+def read(text: str) -> Call:
+    """The call in a text. Raises Refused where it is not a ResourceList."""
+    documents = yamltext.read(text, "standard input")
+    value = documents[0].value if len(documents) == 1 else None
+    is_list = isinstance(value, dict) and value.get("kind") == "ResourceList"
+    if not isinstance(value, dict) or not is_list or not str(value.get("apiVersion")).startswith(API):
+        message = "expected one ResourceList of config.kubernetes.io/v1, as kustomize and kpt send it"
+        where = documents[0].where(()) if documents else Where("standard input", 1, 1)
+        raise Refused("this is not a function's input", [Finding("schema", "error", (), message, where)])
+    document, items, config = documents[0], value.get("items") or [], value.get("functionConfig")
+    findings = list(_misshapen(items, config, document))
+    if findings:
+        raise Refused("this is not a function's input", findings)
+    objects = [Manifest(document, number, item, ("items", number)) for number, item in enumerate(items)]
+    own = Manifest(document, 0, config, CONFIG) if config is not None else None
+    return Call(document, text, tuple(objects), own)
+
+
+def _misshapen(items: Any, config: Any, document: yamltext.Document) -> Iterator[Finding]:
+    def finding(path: Path, expected: str) -> Finding:
+        return Finding("schema", "error", path, f"expected {expected}", document.where(path))
+
+    if not isinstance(items, list):
+        yield finding(("items",), "a list")
+    else:
+        yield from (
+            finding(("items", number), "an object")
+            for number, item in enumerate(items)
+            if not isinstance(item, dict)
+        )
+    if config is not None and not isinstance(config, dict):
+        yield finding(CONFIG, "an object")
+    elif config is not None and not is_canary(config) and config.get("kind") != "ConfigMap":
+        yield finding(("functionConfig", "kind"), "a Canary or a ConfigMap")
+
+
+def rendered(call: Call, question: Question) -> tuple[list[Item], list[Complaint]]:
+    """The objects with the release in them, and what is wrong, each with the object that it is about.
+
+    A canary file as configuration adds its documents. Without one, each canary file among the objects is replaced by
+    its documents. Documents that are there already, from the last time, are replaced in their place, and those
+    that the phase has not are left out.
+    """
+    own = [call.config] if call.generates and call.config else []
+    files = own or [one for one in call.items if is_canary(one.value)]
+    items = [Item(one) for one in call.items]
+    complaints: list[Complaint] = []
+    if not files:
+        message = "no canary file: neither functionConfig nor one of the items is a Canary"
+        complaints.append((Finding("schema", "error", (), message), call.config))
+    for file in files:
+        try:
+            found = embedded.read(file, question)
+            documents = embedded.manifests(found, embedded.documents(found))
+        except Refused as refused:
+            complaints += [(finding, file) for finding in in_order(refused.findings)]
+            continue
+        complaints += _losses(items, found, documents)
+        items = list(_with_release(items, embedded.owned(found), file, documents))
+    return items, complaints
+
+
+def _with_release(
+    items: Sequence[Item], owned: set[Key], file: Manifest, documents: Sequence[Manifest]
+) -> Iterator[Item]:
+    wanted = {_key(one.value): one for one in documents}
+    there = {_key(item.value) for item in items}
+    added = [Item(None, one) for key, one in wanted.items() if key not in there]
+    for item in items:
+        key = _key(item.value)
+        if item.old is file:
+            yield from added
+        elif key not in owned:
+            yield item
+        elif key in wanted:
+            yield Item(item.old, wanted[key])
+    if file.inside == CONFIG:
+        yield from added
+
+
+def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Complaint]:
+    """Objects with the name of one of the release that are another's: they would be replaced, or left out."""
+    wanted = {_key(one.value): one.value for one in documents}
+    owned = embedded.owned(found)
+    for item in items:
+        key, manifest = _key(item.value), item.new or item.old
+        ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
+        same = item.new is not None and edit.same(item.new.value, wanted.get(key))
+        if key in owned and not ours and not same:
+            message = f"would be lost: the release {found.plan.canary.name} has an object of this name"
+            yield Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them"), manifest
+
+
+def _key(value: dict[str, Any]) -> Key:
+    metadata = value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return (
+        str(value.get("apiVersion")),
+        str(value.get("kind")),
+        metadata.get("namespace"),
+        str(metadata.get("name")),
+    )
+
+
+def manifests(call: Call, items: Sequence[Item]) -> list[Manifest]:
+    """The objects of an answer, to be judged; a canary file whose phase was rendered is not."""
+    judged = [item.new or item.old for item in items]
+    return [one for one in judged if one and not (call.generates and is_canary(one.value))]
+
+
+def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]]) -> str:
+    """The list with these objects and results, in the call's own words where nothing changed.
+
+    Raises Refused where the call's YAML cannot be kept as it is.
+    """
+    came = call.document.value
+    wanted = {key: value for key, value in came.items() if key != "results"}
+    wanted["items"] = [item.value for item in items]
+    if results:
+        wanted["results"] = list(results)
+    if edit.same(wanted, came):
+        return call.text
+    return edit.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
+
+
+def results(found: Iterable[Complaint]) -> list[dict[str, Any]]:
+    """Findings as results of the specification."""
+    return [_result(finding, manifest) for finding, manifest in found]
+
+
+def lines(results: Sequence[dict[str, Any]]) -> str:
+    """Results as lines to read."""
+    return "\n".join(map(_line, results))
+
+
+def _line(result: dict[str, Any]) -> str:
+    ref = result.get("resourceRef", {})
+    name = "/".join(ref[key] for key in ("namespace", "name") if key in ref)
+    file = result.get("file", {}).get("path", "")
+    parts = [file, f"{result['severity']} {ref.get('kind', '')} {name}".rstrip()]
+    parts += [result.get("field", {}).get("path", ""), result["message"]]
+    return f"{': '.join(part for part in parts if part)}  [{result['tags']['rule']}]"
+
+
+def _result(finding: Finding, manifest: Manifest | None) -> dict[str, Any]:
+    message = f"{finding.message}; {finding.hint}" if finding.hint else finding.message
+    result: dict[str, Any] = {"message": message, "severity": finding.severity}
+    if manifest is not None:
+        result |= _about(manifest)
+    if finding.path:
+        result["field"] = {"path": path_text(finding.path)}
+    return {**result, "tags": {"rule": finding.rule}}
+
+
+def _about(manifest: Manifest) -> dict[str, Any]:
+    names = {"apiVersion": manifest.text("apiVersion"), "kind": manifest.text("kind")}
+    names |= {key: manifest.text("metadata", key) for key in ("namespace", "name")}
+    about: dict[str, Any] = {"resourceRef": {key: text for key, text in names.items() if text}}
+    noted = embedded.notes(manifest.value)
+    path = next((noted[key] for key in PATHS if key in noted), None)
+    if path is None:
+        return about
+    index = next((noted[key] for key in INDEXES if key in noted), "")
+    return {**about, "file": {"path": path, **({"index": int(index)} if index.isdigit() else {})}}

@@ -1,0 +1,59 @@
+"""Most implementations match with RE2, which has no look-around and no references to groups.
+
+The API server does not look at regular expressions; a data plane that refuses one answers errors, or worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.api import re2
+from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.judging.lint.world import Complaint, World, regular_expressions
+
+NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
+
+SEVERITY = "warning"
+SOURCE = "https://github.com/google/re2/wiki/Syntax"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{path: {type: RegularExpression, value: "/v[0-9]+/.*"}}]
+      backendRefs: [{name: shop, port: 80}]
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{path: {type: RegularExpression, value: "/(?!admin).*"}}]
+      backendRefs: [{name: shop, port: 80}]
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Regular expressions that RE2 refuses."""
+    for route in world.routes:
+        for path, text in regular_expressions(route):
+            problem = _problem(text)
+            if problem:
+                yield route.complaint(path, f"`{text}` is not RE2: {problem}")
+
+
+def _problem(text: str) -> str | None:
+    for sign in NOT_IN_RE2:
+        if sign in text:
+            return f"`{sign}` is not known there"
+    try:
+        re2.compiled(text)
+    except Unsupported as error:
+        return str(error).rpartition(": ")[2]
+    return None

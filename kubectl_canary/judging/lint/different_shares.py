@@ -1,0 +1,66 @@
+"""Two rules of a route split between the same two Services, and not in the same way.
+
+A user then meets the canary on one page and not on the next one. It is right only where it is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from kubectl_canary.judging.lint.world import Backend, Complaint, Object, World, backends
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
+    - matches: [{path: {value: /b}}]
+      backendRefs: [{name: shop, port: 80, weight: 9}, {name: shop-canary, port: 80, weight: 1}]
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{path: {value: /a}}]
+      backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
+    - matches: [{path: {value: /b}}]
+      backendRefs: [{name: shop, port: 80, weight: 50}, {name: shop-canary, port: 80, weight: 50}]
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Rules whose split differs from the first one's between the same backends."""
+    for route in world.routes:
+        yield from _in_route(route)
+
+
+def _in_route(route: Object) -> Iterator[Complaint]:
+    first: dict[frozenset[object], tuple[int, dict[object, Fraction]]] = {}
+    for group in backends(route):
+        total = sum(one.weight for one in group)
+        if len(group) < 2 or not total:
+            continue
+        split = _split(group, total)
+        rule, expected = first.setdefault(frozenset(split), (group[0].rule, split))
+        if split != expected:
+            message = f"splits otherwise than rules[{rule}], between the same backends"
+            yield route.complaint(group[0].path[:4], message, "give both rules the same weights")
+
+
+def _split(group: list[Backend], total: int) -> dict[object, Fraction]:
+    split: dict[object, Fraction] = {}
+    for one in group:
+        split[one.key] = split.get(one.key, Fraction(0)) + Fraction(one.weight, total)
+    return split

@@ -1,0 +1,90 @@
+"""A longer path wins over a header: a testers' rule on `/` never sees requests that another rule's `/api` takes.
+
+Precedence is path first (exact, then the longest prefix), then method, then the number of headers. A header rule
+has to repeat every path that it is meant for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.findings import Path
+from kubectl_canary.judging.lint.world import Complaint, Object, World, path_of, rules
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches:
+        - {path: {value: /}, headers: [{name: x-canary, value: "true"}]}
+        - {path: {value: /api}, headers: [{name: x-canary, value: "true"}]}
+      backendRefs: [{name: shop-canary, port: 80}]
+    - matches: [{path: {value: /api}}, {path: {value: /}}]
+      backendRefs: [{name: shop, port: 80}]
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{headers: [{name: x-canary, value: "true"}]}]
+      backendRefs: [{name: shop-canary, port: 80}]
+    - matches: [{path: {value: /api}}, {path: {value: /}}]
+      backendRefs: [{name: shop, port: 80}]
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Header matches that a longer path of another rule, without the header, takes requests from."""
+    for route in world.of("HTTPRoute"):
+        matches = list(_matches(route))
+        for path, match in matches:
+            names = _headers(match)
+            loser = next((other for place, other in matches if names and place[2] != path[2] and _takes(other, match)
+                          and not _is_covered(other, names, matches)), None)  # fmt: skip
+            if loser is not None:
+                kind, longer = path_of(loser)
+                word = "exact path" if kind == "Exact" else "longer prefix"
+                header = ", ".join(sorted(names))
+                message = f"requests with {header} to `{longer}` do not come here: it is the {word}, without the header"
+                yield route.complaint(path, message, f"give the header rule a match with `{longer}` too")
+
+
+def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for number, rule in enumerate(rules(route)):
+        for index, match in enumerate(rule.get("matches") or [{}]):
+            yield ("spec", "rules", number, "matches", index), match
+
+
+def _headers(match: dict[str, Any]) -> frozenset[str]:
+    return frozenset(f"{one['name'].lower()}: {one['value']}" for one in match.get("headers") or [])
+
+
+def _takes(other: dict[str, Any], match: dict[str, Any]) -> bool:
+    """Whether `other` has a path that wins inside the match's, and does not ask for its headers."""
+    (kind, path), (other_kind, other_path) = path_of(match), path_of(other)
+    inside = path == "/" or other_path == path or other_path.startswith(f"{path.rstrip('/')}/")
+    wins = (
+        kind == "PathPrefix"
+        and inside
+        and (other_kind == "Exact" or other_path.rstrip("/") != path.rstrip("/"))
+    )
+    known = other_kind in ("Exact", "PathPrefix")
+    return known and wins and not _headers(match) & _headers(other)
+
+
+def _is_covered(
+    other: dict[str, Any], names: frozenset[str], matches: list[tuple[Path, dict[str, Any]]]
+) -> bool:
+    """Whether some match has the path of `other` and the headers."""
+    return any(path_of(one) == path_of(other) and names <= _headers(one) for _, one in matches)

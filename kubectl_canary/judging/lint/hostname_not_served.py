@@ -1,0 +1,86 @@
+"""A hostname that no listener of the route's Gateways serves is never reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Complaint, Object, World, listeners, parents
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#listener"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [shop.example.com]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
+"""
+FAILING = (
+    """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [shop.example.org]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
+""",
+    """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [example.com, shopexample.com]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, hostname: "*.example.com"}]}
+""",
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Hostnames outside those of every listener, where all parents are Gateways of the set."""
+    for route in world.routes:
+        served = _served(world, route)
+        for index, name in enumerate(route.spec.get("hostnames") or []):
+            if served and not any(_meet(name, listener) for listener in served):
+                message = f"no listener serves `{name}`; they serve {', '.join(f'`{one}`' for one in served)}"
+                yield route.complaint(("spec", "hostnames", index), message)
+
+
+def _served(world: World, route: Object) -> list[str]:
+    """The hostnames of the listeners that a route names; none where a parent is not in the set."""
+    served: list[str] = []
+    for parent in parents(route):
+        gateway = world.gateway(parent)
+        if gateway is None:
+            return []
+        served += [one.get("hostname") or "*" for one in listeners(gateway, parent)]
+    return served
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two hostnames, perhaps with a wildcard each, have a name in common."""
+    if "*" in (one, other) or one == other:
+        return True
+    return _covers(one, other) or _covers(other, one)
+
+
+def _covers(wildcard: str, name: str) -> bool:
+    return wildcard.startswith("*.") and name.removeprefix("*").endswith(wildcard[1:])

@@ -1,0 +1,41 @@
+"""A HorizontalPodAutoscaler averages over all pods that its workload's selector matches: here the canary's too.
+
+A canary that is busier or idler than the stable pods then scales them, and the stable capacity follows the experiment.
+Each workload's selector must match its own pods alone, and each version needs an autoscaler of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.world import Complaint, World, pod_labels, selects
+
+SEVERITY = "warning"
+SOURCE = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#ambiguous-selectors"
+AUTOSCALER = """\
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}
+  maxReplicas: 9
+"""
+PASSING = SPLIT + AUTOSCALER
+FAILING = SPLIT.replace("matchLabels: {app: shop, version: stable}", "matchLabels: {app: shop}") + AUTOSCALER
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Autoscalers whose workload selects the pods of the other side of a split as well."""
+    for autoscaler in world.of("HorizontalPodAutoscaler"):
+        target = autoscaler.spec.get("scaleTargetRef") or {}
+        scaled = world.find(str(target.get("kind")), autoscaler.namespace, str(target.get("name")))
+        for pair in world.tracks.get(autoscaler.namespace, ()):
+            own, other = pair if pair[0] is scaled else reversed(pair)
+            selector = (own.spec.get("selector") or {}).get("matchLabels")
+            if own is scaled and selects(selector, pod_labels(other)):
+                message = f"counts the pods of {other.name} as {own.name}'s: its selector matches both"
+                hint = f"let the selector of {own.kind} {own.name} match its own pods alone"
+                yield autoscaler.complaint(("spec", "scaleTargetRef"), message, hint)
+                break

@@ -1,0 +1,50 @@
+"""A backend in another namespace needs a ReferenceGrant there, for the route's kind and namespace.
+
+Without one its share answers 500. The grant may be kept somewhere else: then ignore this rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Backend, Complaint, World, backends
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{name: shop, port: 80}]
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{name: shop, namespace: other, port: 80}]
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Backends in other namespaces that no ReferenceGrant of the set allows."""
+    for route in world.routes:
+        for group in backends(route):
+            for one in group:
+                if one.namespace != route.namespace and not _is_granted(world, one):
+                    message = f"no ReferenceGrant in {one.namespace} lets this {route.kind} in"
+                    yield route.complaint(
+                        (*one.path, "namespace"), message, "without one its share gets errors"
+                    )
+
+
+def _is_granted(world: World, one: Backend) -> bool:
+    group, kind, namespace, name, _ = one.key
+    return world.is_granted(one.route, group, kind, namespace, name)

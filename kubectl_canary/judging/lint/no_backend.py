@@ -1,0 +1,50 @@
+"""A rule that sends its requests nowhere, and has no filter that answers them, answers 500.
+
+A GRPCRoute answers UNAVAILABLE. Where this is meant, to close a path, ignore the rule there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.judging.lint.world import Complaint, World, rules
+
+ANSWERING = ("RequestRedirect", "ExtensionRef")
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
+_ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - matches: [{path: {value: /shop}}]
+      backendRefs: [{name: shop, port: 80}]
+    - matches: [{path: {value: /old}}]
+"""
+PASSING = (
+    _ROUTE + "      filters: [{type: RequestRedirect, requestRedirect: {hostname: shop.example.com}}]\n",
+    _ROUTE
+    + "      filters: [{type: ExtensionRef, extensionRef: {group: example.com, kind: Answer, name: gone}}]\n",
+)
+FAILING = (
+    _ROUTE,
+    _ROUTE + "      filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [x-old]}}]\n",
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Rules without backends and without a filter that answers."""
+    for route in world.routes:
+        answer = "500" if route.kind == "HTTPRoute" else "UNAVAILABLE"
+        for number, rule in enumerate(rules(route)):
+            if not rule.get("backendRefs") and not _answers(rule):
+                message = f"no backend and no filter that answers: every request to this rule gets {answer}"
+                yield route.complaint(("spec", "rules", number), message, "add backendRefs or a redirect")
+
+
+def _answers(rule: dict[str, Any]) -> bool:
+    return any(one["type"] in ANSWERING for one in rule.get("filters") or [])

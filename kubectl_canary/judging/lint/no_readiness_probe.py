@@ -1,0 +1,50 @@
+"""Without a readiness probe a pod counts as ready as soon as it runs: requests reach it before it can answer them.
+
+A rollout then goes on over pods that do not work, and a canary's first errors are those of its start. Containers that
+the Service behind a route does not lead to are not meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.findings import Path
+from kubectl_canary.judging.lint.examples import APP
+from kubectl_canary.judging.lint.world import Complaint, Object, Pods, World
+
+SEVERITY = "warning"
+SOURCE = (
+    "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/#readiness-probe"
+)
+_PROBE = "          readinessProbe: {httpGet: {path: /health, port: http}}\n"
+_SIDECAR = '        - {name: logs, image: "registry.example.com/logs:1.0"}\n'
+PASSING = (APP + _SIDECAR, APP.replace("readinessProbe", "startupProbe"))
+FAILING = (
+    APP.replace(_PROBE, ""),
+    APP.replace(_PROBE, "          livenessProbe: {httpGet: {path: /health, port: http}}\n") + _SIDECAR,
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Containers that a route's requests reach and that have no probe which holds requests back."""
+    seen = set()
+    for service, pods in world.served:
+        for path, container in _reached(service, pods):
+            key = (pods.owner.number, path)
+            is_held = container.get("readinessProbe") or container.get("startupProbe")
+            if key not in seen and not is_held and not pods.spec.get("readinessGates"):
+                message = f"requests of a route reach `{container['name']}` as soon as it runs, ready or not"
+                yield pods.owner.complaint(path, message, "add a readinessProbe")
+            seen.add(key)
+
+
+def _reached(service: Object, pods: Pods) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The containers that a Service's ports lead to; the only one, where it has no ports."""
+    targets = {one.get("targetPort") or one["port"] for one in service.spec.get("ports") or []}
+    containers = list(pods.containers())
+    for path, container in containers:
+        ports = container.get("ports") or []
+        known = {value for one in ports for value in (one.get("name"), one["containerPort"])}
+        if known & targets or len(containers) == 1:
+            yield path, container

@@ -1,0 +1,44 @@
+"""A PodDisruptionBudget over both versions counts canary pods as if they could stand in for stable ones.
+
+A drain may then take the stable pods as long as the canary's are there. Each version needs a budget of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.world import Complaint, World
+
+SEVERITY = "warning"
+SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
+PASSING = (
+    SPLIT
+    + """\
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop}
+spec: {minAvailable: 2, selector: {matchLabels: {version: stable}}}
+"""
+)
+FAILING = (
+    SPLIT
+    + """\
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop}
+spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
+"""
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Budgets that cover the pods of both sides of a split."""
+    for budget in world.of("PodDisruptionBudget"):
+        selector = (budget.spec.get("selector") or {}).get("matchLabels")
+        both = world.both_sides(budget.namespace, selector)
+        if both is not None:
+            message = f"covers the pods of {both[0].name} and of {both[1].name} as if they were one"
+            yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")

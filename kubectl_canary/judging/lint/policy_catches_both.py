@@ -1,0 +1,51 @@
+"""A NetworkPolicy over both versions cannot let the canary have less, or more, than stable has.
+
+A port or peer that only the new version needs is opened for the old one as well, and a change of the policy meets both
+at once. That is right where the versions need the same; where they do not, each needs a policy of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.world import Complaint, World
+
+SEVERITY = "warning"
+SOURCE = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
+PASSING = (
+    SPLIT
+    + """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop-canary}
+spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+)
+FAILING = (
+    SPLIT
+    + """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {app: shop}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Policies that name pods by labels which both sides of a split have."""
+    for policy in world.of("NetworkPolicy"):
+        selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
+        both = world.both_sides(policy.namespace, selector)
+        if both is not None:
+            message = f"covers the pods of {both[0].name} and of {both[1].name}: a change meets both at once"
+            hint = "give each a policy of its own, or ignore this where both need the same"
+            yield policy.complaint(("spec", "podSelector"), message, hint)

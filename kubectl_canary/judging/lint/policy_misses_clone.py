@@ -1,0 +1,114 @@
+"""A policy that hangs on a rule by its name does not hold for the rule's clone, which takes requests before it.
+
+A rule for testers or for mirrored requests has the governed rule's matches and more, and a name of its own. Without the
+policy there too, an authentication on the governed rule leaves a door open to whoever sends the testers' header. Any
+object with `targetRef` or `targetRefs` counts as a policy; a policy of the same kind on the whole route covers both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.judging.lint.targets import Target, Targets
+from kubectl_canary.judging.lint.world import GATEWAY, ROUTES, Complaint, Object, World, path_of, rules
+
+GOVERNS = "kubectl-canary/governs"
+UNNAMED = r"kubectl-canary-(testers|mirror)(-[0-9]+)?"
+
+SEVERITY = "error"
+SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-713/"
+_ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - name: main-canary-testers-shop
+      matches: [{path: {value: /}, headers: [{name: x-canary, value: "true"}]}]
+      backendRefs: [{name: shop-canary, port: 80}]
+    - name: main
+      matches: [{path: {value: /}}]
+      backendRefs: [{name: shop, port: 80, weight: 95}, {name: shop-canary, port: 80, weight: 5}]
+---
+apiVersion: gateway.example.com/v1
+kind: LoginPolicy
+metadata: {name: login}
+spec:
+  targetRefs:
+    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: shop, sectionName: main}
+"""
+_ROUTE_OF_ANOTHER = _ROUTE.replace("main-canary-testers-shop", "beta")
+PASSING = (
+    _ROUTE
+    + "    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: shop, sectionName: main-canary-testers-shop}\n",
+    _ROUTE.replace(", sectionName: main", ""),
+)
+FAILING = (_ROUTE, _ROUTE_OF_ANOTHER)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Policies on a rule by name that leave out a clone of it."""
+    targets = Targets(world)
+    for target in targets.all:
+        is_rule = target.group == GATEWAY and target.kind in ROUTES and target.section
+        route = world.find(target.kind, target.namespace, target.name) if is_rule else None
+        if route is not None:
+            yield from _of_route(targets, target, route)
+
+
+def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Complaint]:
+    for index, clone in _clones(route, target.section or ""):
+        name = clone.get("name")
+        if not targets.has_also(target, target.name, name or ""):
+            said = f"`{name}`" if name else f"rules[{index}], which has no name"
+            message = (
+                f"holds for the rule `{target.section}` and not for its clone {said}: requests get past it"
+            )
+            hint = f"target {said if name else 'it'} too, or the whole {route.kind} without sectionName"
+            yield target.policy.complaint((*target.path, "sectionName"), message, hint)
+
+
+def _clones(route: Object, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The clones of the rule of a name."""
+    governed = next((one for one in rules(route) if one.get("name") == name), None)
+    if governed is not None:
+        for index, rule in enumerate(rules(route)):
+            if rule is not governed and (_is_named_so(route, rule, name) or _is_shaped_so(rule, governed)):
+                yield index, rule
+
+
+def _is_named_so(route: Object, rule: dict[str, Any], governed: str) -> bool:
+    own = rule.get("name") or ""
+    governs = (route.value["metadata"].get("annotations") or {}).get(GOVERNS)
+    by_name = re.match(rf"{re.escape(governed)}-canary-(testers|mirror)(-[0-9]+)?(-|$)", own)
+    return bool(by_name or (governs == governed and re.fullmatch(UNNAMED, own)))
+
+
+def _is_shaped_so(rule: dict[str, Any], governed: dict[str, Any]) -> bool:
+    """Whether a rule takes a part of another's requests to one of the sides that the other splits between."""
+    sides = [_backend(one) for one in (governed.get("backendRefs") or [])[1:]]
+    own = [_backend(one) for one in rule.get("backendRefs") or []]
+    matches = governed.get("matches") or [{}]
+    narrows = all(any(_narrows(one, other) for other in matches) for one in rule.get("matches") or [{}])
+    return bool(own) and all(one in sides for one in own) and narrows
+
+
+def _backend(ref: dict[str, Any]) -> dict[str, Any]:
+    shape = {key: ref.get(key) for key in ("name", "namespace", "port")}
+    return {**shape, "group": ref.get("group", ""), "kind": ref.get("kind", "Service")}
+
+
+def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a match is another one and more headers."""
+    (own, headers), (others, fewer) = _parted(match), _parted(other)
+    return own == others and len(headers) > len(fewer) and all(one in headers for one in fewer)
+
+
+def _parted(match: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A match without its headers, with defaults, and its headers."""
+    rest = {key: value for key, value in match.items() if key not in ("headers", "path")}
+    headers = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get("headers") or []]
+    return {**rest, "path": path_of(match)}, headers

@@ -1,0 +1,59 @@
+"""A NetworkPolicy covers one version's pods, and nothing covers the other's: the versions have different networks.
+
+Pods that no policy selects take traffic from everywhere; where another policy denies all, they take none. Either way
+the canary shows what its network does, not what its code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.world import Complaint, Object, World, pod_labels, selects
+
+SEVERITY = "warning"
+SOURCE = (
+    "https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation"
+)
+PASSING = (
+    SPLIT
+    + """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop-canary}
+spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+)
+FAILING = (
+    SPLIT
+    + """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+"""
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Splits of whose sides only one is covered by policies of the set."""
+    for first, second in (pair for pairs in world.tracks.values() for pair in pairs):
+        policies = world.there(first.namespace, "NetworkPolicy")
+        for own, other in ((first, second), (second, first)):
+            found = [one for one in policies if _covers(one, own)]
+            if found and not any(_covers(one, other) for one in policies):
+                message = f"covers the pods of {own.name}, and no policy here those of {other.name}"
+                yield found[0].complaint(("spec", "podSelector"), message, f"add a policy for {other.name}")
+
+
+def _covers(policy: Object, workload: Object) -> bool:
+    given = policy.spec.get("podSelector") or {}
+    everything = not given.get("matchLabels") and not given.get("matchExpressions")
+    return everything or selects(given.get("matchLabels"), pod_labels(workload))

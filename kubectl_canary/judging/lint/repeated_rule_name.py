@@ -1,0 +1,46 @@
+"""Rule names tell rules apart, in policies and in status. Two of the same name cannot be told apart.
+
+The standard channel checks it only since v1.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Complaint, World, rules
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-995/"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: b, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - {name: a, matches: [{path: {value: /a}}], backendRefs: [{name: shop, port: 80}]}
+    - {name: a, matches: [{path: {value: /b}}], backendRefs: [{name: shop, port: 80}]}
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Names of rules that an earlier rule has."""
+    for route in world.routes:
+        seen: dict[str, int] = {}
+        for number, rule in enumerate(rules(route)):
+            name = rule.get("name")
+            if name and seen.setdefault(name, number) != number:
+                message = f"rules[{seen[name]}] is called `{name}` too"
+                yield route.complaint(("spec", "rules", number, "name"), message)

@@ -1,0 +1,45 @@
+"""A session stays on its backend, whatever the weights say, even at weight 0.
+
+With session persistence on a rule that splits, the share counts for new sessions alone, and a rollback that only
+sets the weight to 0 leaves the sessions on the canary: the backendRef has to go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Complaint, World, backends, rules
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-1619/"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - sessionPersistence: {type: Header, header: {name: x-session}}
+      backendRefs: [{name: shop, port: 80, weight: 90}, {name: shop-canary, port: 80, weight: 10}]
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Rules with session persistence and more than one backend."""
+    for route in world.routes:
+        for group in backends(route):
+            if len(group) > 1 and rules(route)[group[0].rule].get("sessionPersistence"):
+                path = (*group[0].path[:3], "sessionPersistence")
+                message = "sessions stay on their backend, whatever the weights say; at weight 0 too"
+                yield route.complaint(path, message, "roll back by removing the backendRef")

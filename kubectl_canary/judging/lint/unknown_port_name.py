@@ -1,0 +1,71 @@
+"""A port's name that no container has leads nowhere.
+
+A Service that sends to it has no endpoints, so that requests get 503. A probe that asks it fails: the pods never become
+ready, or are restarted for ever. A probe looks at its own container's ports only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.judging.lint.examples import APP
+from kubectl_canary.judging.lint.world import Complaint, Object, Pods, World
+
+EFFECTS = {
+    "readinessProbe": "the pods never become ready",
+    "livenessProbe": "the container is restarted for ever",
+    "startupProbe": "the container is restarted for ever",
+}
+
+SEVERITY = "error"
+SOURCE = "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports"
+PASSING = (APP, APP.replace("targetPort: http", "targetPort: 8080").replace("port: http", "port: 8080"))
+FAILING = (
+    APP.replace("targetPort: http", "targetPort: web"),
+    APP.replace("path: /health, port: http", "path: /health, port: web"),
+    APP.replace(
+        "          readinessProbe",
+        "          livenessProbe: {tcpSocket: {port: web}}\n          readinessProbe",
+    ),
+)
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Ports of Services and of probes by a name that no container has."""
+    for service in world.of("Service"):
+        if service.spec.get("type") != "ExternalName" and not world.is_foreign(service):
+            yield from _of_service(service, world.selected(service))
+    for pods in world.pods:
+        yield from _of_probes(pods)
+
+
+def _of_service(service: Object, selected: list[Pods]) -> Iterator[Complaint]:
+    named = {(one.get("name"), one.get("protocol", "TCP")) for pods in selected for one in _ports(pods)}
+    for index, port in enumerate(service.spec.get("ports") or []):
+        target = port.get("targetPort")
+        wanted = target, port.get("protocol", "TCP")
+        if isinstance(target, str) and selected and wanted not in named:
+            owner = selected[0].owner
+            message = (
+                f"no container of {owner.kind} {owner.name} has the port `{target}`: its requests get 503"
+            )
+            hint = f"name the container's port `{target}`, or write its number here"
+            yield service.complaint(("spec", "ports", index, "targetPort"), message, hint)
+
+
+def _ports(pods: Pods) -> Iterator[dict[str, Any]]:
+    for _, container in pods.containers("containers", "initContainers"):
+        yield from container.get("ports") or []
+
+
+def _of_probes(pods: Pods) -> Iterator[Complaint]:
+    for path, container in pods.containers("containers", "initContainers"):
+        names = [one.get("name") for one in container.get("ports") or []]
+        for probe, effect in EFFECTS.items():
+            for way in ("httpGet", "tcpSocket"):
+                port = ((container.get(probe) or {}).get(way) or {}).get("port")
+                if isinstance(port, str) and port not in names:
+                    message = f"container `{container['name']}` has no port `{port}`: {effect}"
+                    hint = f"name one of its ports `{port}`, or write the number here"
+                    yield pods.owner.complaint((*path, probe, way, "port"), message, hint)

@@ -1,0 +1,65 @@
+"""A backend that cannot be resolved answers 500 for its share of the requests.
+
+Looked at only where the set has Services of that namespace: else they are somewhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Backend, Complaint, World, backends
+
+SEVERITY = "error"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref"
+PASSING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{name: shop, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {ports: [{port: 80}]}
+"""
+FAILING = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{name: shop, port: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {ports: [{port: 80}]}
+"""
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Backends whose Service, or the Service's port, is not in the set."""
+    for route in world.routes:
+        for group in backends(route):
+            for one in group:
+                if one.is_service and world.there(one.namespace, "Service"):
+                    yield from _of_backend(world, one)
+
+
+def _of_backend(world: World, one: Backend) -> Iterator[Complaint]:
+    name, wanted = one.value["name"], one.value.get("port")
+    service = world.find("Service", one.namespace, name)
+    if service is None:
+        yield one.route.complaint((*one.path, "name"), f"no Service `{name}` here: its share gets errors")
+        return
+    ports = [port["port"] for port in service.spec.get("ports") or []]
+    if wanted is not None and ports and wanted not in ports:
+        has = ", ".join(map(str, ports))
+        message = f"Service {name} has no port {wanted}, it has {has}: its share gets errors"
+        yield one.route.complaint((*one.path, "port"), message)

@@ -1,0 +1,48 @@
+"""Weights between Services are core; between other kinds of backends each implementation does what it likes.
+
+Some refuse the route, some share by something else than the weights: a share of 5% is then not one. ServiceImports and
+InferencePools have weights in their own specifications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubectl_canary.judging.lint.world import Complaint, World, backends
+
+WEIGHED = ("Service", "ServiceImport", "InferencePool")
+
+SEVERITY = "warning"
+SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
+_ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs:
+        - {name: shop, port: 80, weight: 95}
+        - {group: gateway.example.com, kind: Backend, name: shop-canary, weight: 5}
+"""
+PASSING = (
+    _ROUTE.replace("        - {name: shop, port: 80, weight: 95}\n", ""),
+    _ROUTE.replace(
+        "gateway.example.com, kind: Backend", "multicluster.x-k8s.io, kind: ServiceImport, port: 80"
+    ),
+)
+FAILING = (_ROUTE, _ROUTE.replace("{name: shop, port: 80", "{group: example.com, kind: Bucket, name: shop"))
+
+
+def check(world: World) -> Iterator[Complaint]:
+    """Rules that split between backends of which one is of another kind."""
+    for route in world.routes:
+        for group in backends(route):
+            other = next((one for one in group if one.value.get("kind", "Service") not in WEIGHED), None)
+            if other is not None and len(group) > 1:
+                kind = other.value["kind"]
+                message = (
+                    f"whether weights count for a {kind} is the implementation's: the share may not hold"
+                )
+                hint = f"put a Service before the {kind}, or try the shares before the release"
+                yield route.complaint((*other.path, "kind"), message, hint)

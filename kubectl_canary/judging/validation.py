@@ -1,0 +1,364 @@
+"""Manifests → what the API server would say to each, and what our lint adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from kubectl_canary.api import verdict
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where, in_order
+from kubectl_canary.judging import implementations, lint, sets
+from kubectl_canary.judging.implementations import Claims
+from kubectl_canary.reading import release, sources
+from kubectl_canary.reading.canaryfile import OWN_LABEL
+from kubectl_canary.reading.manifests import Manifest, is_canary
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import patches
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering.generator import Generator, Rendered
+from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.transition import steps
+
+Severity = Literal["error", "warning"]
+NOWHERE = Where("")
+MANAGED_BY, OWNER = ("metadata", "labels", OWN_LABEL), "kubectl-canary"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says over a canary file: values, the canary's tag, the namespace, templates."""
+
+    values: Sequence[str] = ()
+    canary_tag: str | None = None
+    namespace: str | None = None
+    templates: str | None = None
+
+    def __bool__(self) -> bool:
+        return (
+            bool(self.values or self.templates) or self.canary_tag is not None or self.namespace is not None
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to judge by: releases, which a canary file may name unless the user has, lint, and an implementation.
+
+    Without `claims`, what a Gateway's class says is the implementation. `settings` hold for every canary file.
+    """
+
+    target: Target = field(default_factory=Target)
+    target_is_given: bool = False
+    with_lint: bool = True
+    claims: Claims | None = None
+    settings: Settings = Settings()
+
+    def for_plan(self, plan: Plan) -> Plan:
+        """The plan, for the releases that it is judged by."""
+        asked = self.target if self.target_is_given else plan.canary.target
+        target = replace(asked, kubernetes=self.target.kubernetes)
+        return replace(plan, canary=replace(plan.canary, target=target))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An object, the API server's verdict (None where we do not know its kind), every finding, and judged for what."""
+
+    manifest: Manifest
+    valid: bool | None
+    findings: tuple[Finding, ...]
+    target: Target
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """`--ignore RULE[=PATH]`: findings of a rule, everywhere or at one path and below."""
+
+    rule: str
+    path: str = ""
+
+    def covers(self, finding: Finding, path: str) -> bool:
+        """Whether a finding at a path is one of these."""
+        below = path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
+        return finding.rule == self.rule and (not self.path or below)
+
+
+@dataclass(frozen=True)
+class Company:
+    """What a canary file is judged beside: manifests of no phase, and the documents of the other canary files.
+
+    `unjudged` are manifests of kinds without a schema.
+    """
+
+    manifests: Sequence[Manifest] = ()
+    documents: Sequence[dict[str, Any]] = ()
+    unjudged: Sequence[Manifest] = ()
+
+    @property
+    def everything(self) -> list[Manifest]:
+        """The manifests, those of kinds without a schema last."""
+        return [*self.manifests, *self.unjudged]
+
+    def without(self, keys: Container[sets.Identity | None], target: Target) -> Company:
+        """The same without objects that a canary file makes itself."""
+        return Company(
+            [one for one in self.manifests if sets.identity(one.value, target) not in keys],
+            [one for one in self.documents if sets.identity(one, target) not in keys],
+            self.unjudged,
+        )
+
+
+def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
+    """Every object judged; a canary file is judged by all its phases, its patches and its ways back.
+
+    What is given is one set: each phase of a canary file is looked at together with the manifests beside it.
+    """
+    judged = {id(one): _judged(one, question) for one in manifests if not is_canary(one.value)}
+    more: dict[int, list[Finding]] = {}
+    files = {id(one): _read(one, question.settings) for one in manifests if is_canary(one.value)}
+    accepted = [one for one in manifests if id(one) in judged and judged[id(one)].valid]
+    unjudged = [one for one in manifests if id(one) in judged and judged[id(one)].valid is None]
+    beside = [one for one in accepted if not one.phase_folder] if question.with_lint else []
+    unknown = [one for one in unjudged if not one.phase_folder] if question.with_lint else []
+    for one in manifests:
+        if id(one) in files:
+            others = [made for key, made in files.items() if key != id(one)] if question.with_lint else []
+            documents = [document for made in others for document in _declared(made, question)]
+            company = Company(beside, documents, unknown)
+            judged[id(one)] = _judged_canary(one, files[id(one)], question, company, more)
+    if question.with_lint:
+        _look_at_sets(manifests, accepted, unjudged, question, more)
+    return [_with(judged[id(one)], more.get(id(one), ())) for one in manifests]
+
+
+def _look_at_sets(
+    manifests: Sequence[Manifest],
+    accepted: Sequence[Manifest],
+    unjudged: Sequence[Manifest],
+    question: Question,
+    more: dict[int, list[Finding]],
+) -> None:
+    accompanied = set(more)  # what was looked at together with a canary file's phases
+    unknown = set(map(id, unjudged))
+    for together in sets.apart([*accepted, *unjudged]):
+        if all(id(one) in accompanied for one in together):
+            continue
+        known = [one.value for one in together if id(one) not in unknown]
+        rest = [one.value for one in together if id(one) in unknown]
+        for number, finding in _lint(known, question.claims, rest):
+            manifest = together[number]
+            placed = replace(finding, where=manifest.where(finding.path))
+            if id(manifest) not in accompanied:
+                more.setdefault(id(manifest), []).append(placed)
+    for together in sets.apart(manifests):
+        for manifest, finding in sets.repeated(together, question.target):
+            more.setdefault(id(manifest), []).append(finding)
+
+
+def _with(judged: Judged, more: Sequence[Finding]) -> Judged:
+    return replace(judged, findings=(*judged.findings, *in_order(more)))
+
+
+def _lint(
+    objects: Sequence[dict[str, Any]], claims: Claims | None, unjudged: Sequence[dict[str, Any]] = ()
+) -> list[tuple[int, Finding]]:
+    return [*lint.complaints(objects, unjudged), *implementations.complaints(objects, claims)]
+
+
+def _judged(manifest: Manifest, question: Question) -> Judged:
+    try:
+        found = verdict.judge(manifest.value, question.target)
+    except Unsupported as unsupported:
+        message = f"cannot be judged: the kind's own schema uses {unsupported}"
+        finding = Finding("unsupported", "error", (), message, manifest.where(()))
+        return Judged(manifest, None, (finding,), question.target)
+    if found is None:
+        return Judged(manifest, None, (_unknown_kind(manifest, question.target),), question.target)
+    placed = (replace(one, where=manifest.where(one.path)) for one in found)
+    return Judged(manifest, not found, tuple(in_order(placed)), question.target)
+
+
+def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
+    from kubectl_canary.api import unserved
+
+    api_version, kind = manifest.text("apiVersion"), manifest.text("kind")
+    message = f"not checked: no schema for {kind} of {api_version}"
+    hint = unserved.not_checked_hint(api_version, kind, target)
+    return Finding("unknown-kind", "warning", (), message, manifest.where(("kind",)), hint)
+
+
+def _read(manifest: Manifest, settings: Settings) -> Release | Refused:
+    source = sources.layered([manifest.own, *manifest.layers])
+    sources.settle(source, settings.values, settings.canary_tag)
+    try:
+        return release.read(source, settings.namespace)
+    except Refused as refused:
+        return refused
+
+
+def _declared(made: Release | Refused, question: Question) -> list[dict[str, Any]]:
+    """The documents of the phase that a canary file declares, else of its first; none where it is refused."""
+    if isinstance(made, Refused):
+        return []
+    plan = question.for_plan(made.plan)
+    try:
+        rendered = Generator(question.settings.templates, plan.canary.target).render(
+            planned(plan.canary, made.current or plan.phases[0])
+        )
+    except Refused:
+        return []
+    return [one.value for one in rendered]
+
+
+def _judged_canary(
+    manifest: Manifest,
+    made: Release | Refused,
+    question: Question,
+    company: Company,
+    more: dict[int, list[Finding]],
+) -> Judged:
+    if isinstance(made, Refused):
+        return Judged(manifest, False, made.findings, question.target)
+    plan = question.for_plan(made.plan)
+    findings = list(made.warnings)
+    owned = _owned(plan)
+    for one in company.manifests:
+        if sets.identity(one.value, plan.canary.target) in owned and one.text(*MANAGED_BY) != OWNER:
+            more.setdefault(id(one), []).append(sets.made_by_canary(one, manifest))
+    company = company.without(owned, plan.canary.target)
+    more.update({id(one): more.get(id(one), []) for one in company.everything})
+    for about, finding in _of_plan(manifest, plan, made.sources, question, company):
+        if about is manifest:
+            findings.append(finding)
+        else:
+            more.setdefault(id(about), []).append(finding)
+    valid = not any(one.severity == "error" for one in findings)
+    return Judged(manifest, valid, tuple(findings), plan.canary.target)
+
+
+def _of_plan(
+    manifest: Manifest, plan: Plan, source: sources.Sources, question: Question, company: Company
+) -> Iterator[tuple[Manifest, Finding]]:
+    """What is wrong with phases, each finding once, with the manifest that it is about."""
+    generator = Generator(question.settings.templates, plan.canary.target, sources=source)
+    phases: dict[tuple[int, Finding], list[str]] = {}
+    for phase in (*plan.phases, *plan.ways_back()):
+        for number, finding in _of_phase(plan, generator, phase, question, company):
+            phases.setdefault((number, finding), []).append(phase.name)
+    for (number, finding), names in phases.items():
+        about = company.everything[number] if number >= 0 else manifest
+        message = f"{finding.message} (in {_listed(names)})"
+        where = about.where(finding.path if number >= 0 else ())
+        is_placed = number < 0 and finding.where.line > 0
+        yield about, replace(finding, message=message, where=finding.where if is_placed else where)
+
+
+def _owned(plan: Plan) -> set[sets.Identity]:
+    """What tells each object that a plan has in any phase from all others."""
+    every = (*plan.phases, *plan.ways_back())
+    return {_identity(one) for phase in every for one in planned(plan.canary, phase)}
+
+
+def _identity(one: Planned) -> sets.Identity:
+    api_version, kind, namespace, name = one.key
+    return api_version.rpartition("/")[0], kind, namespace or "", name
+
+
+def _listed(names: Sequence[str]) -> str:
+    first = ", ".join(f"`{name}`" for name in names[:3])
+    return f"{first} and {len(names) - 3} more phases" if len(names) > 3 else first
+
+
+def _of_phase(
+    plan: Plan, generator: Generator, phase: Phase, question: Question, company: Company
+) -> Iterator[tuple[int, Finding]]:
+    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for its own."""
+    try:
+        rendered = generator.render(planned(plan.canary, phase))
+    except Refused as refused:
+        yield from ((-1, one if one.where.line else replace(one, where=NOWHERE)) for one in refused.findings)
+        return
+    yield from ((-1, one) for one in _of_patches(plan, generator, phase))
+    if not question.with_lint:
+        return
+    first = len(
+        company.documents
+    )  # rules name the later of two objects: here it is the one that is asked about
+    objects = [
+        *company.documents,
+        *(one.value for one in rendered),
+        *(one.value for one in company.manifests),
+    ]
+    for number, finding in _lint(objects, question.claims, [one.value for one in company.unjudged]):
+        own, beside = number - first, number - first - len(rendered)
+        if beside >= 0:
+            yield beside, finding
+        elif own >= 0:
+            yield -1, _of_document(generator, rendered[own], finding)
+
+
+def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
+    """What lint says of a document of ours, at the place of the canary file that it comes from."""
+    place = generator.place(document.planned, finding.path)
+    where = place[1] if place else NOWHERE
+    return replace(finding, message=f"{document.title}: {finding.message}", where=where)
+
+
+def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:
+    """The patches that lead to a phase from the one before it must make exactly the phase."""
+    start = plan.previous(phase)
+    try:
+        found = steps(plan, generator, start, phase) if start is not None else []
+    except Refused:
+        return  # what is wrong with the phase before is said there
+    for step in found:
+        if step.before is not None and step.after is not None:
+            made = patches.applied(step.before.value, step.operations())
+            if not patches.same(made, step.after.value):
+                message = f"the patch from `{start.name}` does not make `{phase.name}`" if start else ""
+                yield Finding("patch", "error", (), f"{step.rendered.title}: {message}")
+
+
+@dataclass
+class Report:
+    """Everything that was judged, and what could not be read at all."""
+
+    judged: list[Judged]
+    unread: list[Finding]
+
+    def targets(self) -> list[Target]:
+        """The releases that were judged for."""
+        return list({str(one.target): one.target for one in self.judged}.values())
+
+    def findings(self) -> Iterator[tuple[Manifest | None, Finding]]:
+        """Every finding with the object that it is about, in the order of the input."""
+        yield from ((None, one) for one in self.unread)
+        for one in self.judged:
+            yield from ((one.manifest, finding) for finding in one.findings)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of a severity there are."""
+        return sum(1 for _, finding in self.findings() if finding.severity == severity)
+
+    @property
+    def not_checked(self) -> int:
+        """How many objects we have no verdict on."""
+        return sum(1 for one in self.judged if one.valid is None)
+
+    def without(self, ignored: Sequence[Ignored], text: Any) -> Report:
+        """The same without what the user does not want to hear; the API server's verdict stays."""
+        kept = [
+            replace(
+                one,
+                findings=tuple(
+                    finding
+                    for finding in one.findings
+                    if not any(ignore.covers(finding, text(finding.path)) for ignore in ignored)
+                ),
+            )
+            for one in self.judged
+        ]
+        return Report(kept, self.unread)

@@ -1,0 +1,678 @@
+"""canary.yaml → Canary, with every complaint at its line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kubectl_canary.api import builtin, catalog, formats, prepare, quick
+from kubectl_canary.api.catalog import Target, newest
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Path, in_order
+from kubectl_canary.reading import versions
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release import phases as steps
+from kubectl_canary.release.phases import Step
+
+SPELLED = re.compile(r"\((an integer|a number|true|false)\), expected ")
+OWN_LABEL = "app.kubernetes.io/managed-by"
+OWN_PREFIX = "kubectl-canary/"
+# what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
+TOOLS_PREFIXES = (
+    "config.kubernetes.io/",
+    "config.k8s.io/",
+    "internal.config.kubernetes.io/",
+    "kustomize.config.k8s.io/",
+    "internal.kpt.dev/",
+    "postrenderer.helm.sh/",
+)
+TRACK_LABELS = ("app", "version")
+EXTERNAL = "external"  # a number of replicas that a scaler of others decides
+LABELLED: tuple[Path, ...] = (
+    ("metadata",),
+    ("spec", "podMetadata"),
+    ("spec", "canary", "podMetadata"),
+    ("spec", "route"),
+    ("spec", "service"),
+)
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+CHANNEL = ("spec", "gatewayAPI", "channel")
+HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
+ROUTES_API = f"{GATEWAY_GROUP}/v1"
+NEW_RULE_KEYS = ("retry", "sessionPersistence")
+RULE_KEYS = ("matches", "filters", "timeouts", *NEW_RULE_KEYS)
+MOST_MATCHES = 64
+MAIN_PORT = 80
+MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
+LONGEST_NAME = 63 - len("-canary")
+DRAIN = "30s"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One of the two versions: its image with tag or digest, its configuration, the replicas where they are given.
+
+    `container` is the application's, `pod` is the rest of the pod's spec.
+    """
+
+    image: str
+    replicas: int | None
+    container: dict[str, Any] = field(default_factory=dict)
+    pod: dict[str, Any] = field(default_factory=dict)
+    pod_labels: dict[str, str] = field(default_factory=dict)
+    pod_annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Everything of the version but its image."""
+        labels, annotations = self.pod_labels, self.pod_annotations
+        return {
+            "container": self.container,
+            "pod": self.pod,
+            "podMetadata": {"labels": labels, "annotations": annotations},
+        }
+
+    @property
+    def port(self) -> int | None:
+        """The port that the application listens on."""
+        ports: Sequence[dict[str, Any]] = self.container.get("ports") or [{}]
+        return self.container.get("port") or ports[0].get("containerPort")
+
+    @property
+    def container_name(self) -> str:
+        """The name of the application's container."""
+        return str(self.container.get("name", "app"))
+
+    @property
+    def version(self) -> str:
+        """What people call this version: the tag, else the digest."""
+        _, tag, digest = formats.split_image(self.image)
+        return tag or digest
+
+
+@dataclass(frozen=True)
+class Testers:
+    """Requests with this header reach the canary."""
+
+    header: str
+    value: str
+
+
+@dataclass(frozen=True)
+class GatewayRef:
+    """The Gateway that the route attaches to, by `listener` or by all; with `class_name` it is rendered too.
+
+    `tls` is the Secret of the https listener. `https_only` is None where the file does not say whether http serves the
+    application as well; with `redirect`, http leads to https.
+    """
+
+    name: str
+    namespace: str | None = None
+    listener: str | None = None
+    class_name: str | None = None
+    tls: str | None = None
+    https_only: bool | None = None
+    redirect: bool = False
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """The names of the listeners that a rendered Gateway has."""
+        if not self.tls:
+            return (HTTP,)
+        return (HTTPS,) if self.https_only and not self.redirect else (HTTP, HTTPS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The main port of both Services, which the route sends to; `more` are further ones, as in a ServiceSpec.
+
+    Without a target port it is the one that the version's container listens on.
+    """
+
+    port: int
+    target_port: int | str | None
+    port_name: str | None = None
+    app_protocol: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    more: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """The HTTPRoute; `rule` holds what the user says of the governed rule, `parents` parentRefs beside the Gateway."""
+
+    name: str
+    gateway: GatewayRef
+    hostnames: tuple[str, ...] = ()
+    rule: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    parents: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A release as its file describes it; without `canary`, the steady state between releases.
+
+    `drain` is how many seconds requests get to end between a falling share and the pods that go; `deployment` holds
+    what both Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are
+    parts of their specs; `is_scaled_by_others` says that stable's replicas are nobody's here.
+    """
+
+    name: str
+    namespace: str | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    stable: Track
+    canary: Track | None
+    service: Service
+    route: Route
+    testers: Testers | None
+    steps: tuple[Step, ...]
+    phase: str | None
+    target: Target = field(default_factory=Target)
+    drain: int = formats.seconds(DRAIN)
+    deployment: dict[str, Any] = field(default_factory=dict)
+    autoscaling: dict[str, Any] | None = None
+    disruption_budget: dict[str, Any] | None = None
+    is_scaled_by_others: bool = False
+
+    @property
+    def prints_replicas(self) -> bool:
+        """Whether stable's replicas are ours to say."""
+        return self.autoscaling is None and not self.is_scaled_by_others
+
+    @property
+    def stable_pods(self) -> int:
+        """How many pods of stable the shares are planned for.
+
+        Where others scale it, that is what the canary's own pods can take over.
+        """
+        minimum = (self.autoscaling or {}).get("minReplicas")
+        given = self.canary.replicas if self.is_scaled_by_others and self.canary else None
+        return self.stable.replicas or given or minimum or 1
+
+    @property
+    def stable_name(self) -> str:
+        """The name of stable's Deployment and Service."""
+        return f"{self.name}-stable"
+
+    @property
+    def canary_name(self) -> str:
+        """The name of the canary's Deployment and Service."""
+        return f"{self.name}-canary"
+
+
+def parse(sources: Sources, namespace: str | None = None) -> Canary:
+    """The release that the sources describe; `namespace` overrides theirs.
+
+    Raises Refused with every finding.
+    """
+    findings = [*_schema_findings(sources), *_own_findings(sources.value)]
+    findings = findings or list(versions.findings(sources.value))
+    if findings:
+        located = [_located(finding, sources) for finding in findings]
+        names = " + ".join(dict.fromkeys(document.file for document in sources.documents))
+        raise Refused(f"{names} is not valid", in_order(located))
+    canary = _build(sources.value)
+    return replace(canary, namespace=namespace) if namespace else canary
+
+
+def _schema_findings(sources: Sources) -> Iterator[Finding]:
+    if quick.accepts(sources.value, catalog.fitting(catalog.CANARY, sources.value)):
+        return
+    from kubectl_canary.api import schema
+
+    for finding in schema.complaints(sources.value, catalog.CANARY):
+        yield _with_spelling(finding, sources)
+
+
+def _with_spelling(finding: Finding, sources: Sources) -> Finding:
+    """An unquoted scalar that YAML made a number or a boolean wants quotes, or the unit that is missing."""
+    spelling = sources.spelling(finding.path)
+    kind = SPELLED.search(finding.message)
+    if spelling is None or kind is None:
+        return finding
+    wanted = _with_unit(finding.path, spelling)
+    if wanted is None and finding.message.endswith("expected a string"):
+        wanted = f'a string is expected; write "{spelling}"'
+    return (
+        replace(finding, message=f"`{spelling}` is {kind.group(1)} in YAML, and {wanted}")
+        if wanted
+        else finding
+    )
+
+
+def _with_unit(path: Path, spelling: str) -> str | None:
+    """What to write for a number where a time or a share is expected; None for every other place."""
+    if path[:2] != ("spec", "phases") or len(path) not in (3, 4):
+        return None
+    if path[3:] == ("pause",):
+        is_whole = spelling.isascii() and spelling.isdigit()
+        cure = f"`{spelling}s` or `{spelling}m`" if is_whole else "`90s` or `10m`"
+        return f"a time is expected; write {cure}"
+    if path[3:] in ((), ("weight",), ("mirror",)):
+        return f"a share is expected; write `{_as_share(spelling)}`"
+    return None
+
+
+def _as_share(spelling: str) -> str:
+    """The number as a percentage, or one for example where it is none."""
+    try:
+        formats.percentage(f"{spelling}%")
+    except ValueError:
+        return "5%"
+    return f"{spelling}%"
+
+
+def _located(finding: Finding, sources: Sources) -> Finding:
+    if finding.message.startswith(("unknown key", "missing")):
+        return replace(finding, where=sources.where(finding.path))
+    return replace(finding, where=sources.value_where(finding.path))
+
+
+# --- what a schema cannot say ---------------------------------------------------
+
+
+def _get(value: Any, *path: str | int) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _own_findings(value: Any) -> Iterator[Finding]:
+    yield from _name_findings(value)
+    yield from _image_findings(value)
+    yield from _container_findings(value)
+    yield from _port_findings(_get(value, "spec", "service"))
+    yield from _deployment_findings(_get(value, "spec", "deployment"))
+    yield from _scaling_findings(_get(value, "spec"))
+    yield from _route_findings(value)
+    yield from _listener_findings(_get(value, "spec", "route", "gateway"))
+    yield from _parent_findings(value)
+    yield from _new_field_findings(_get(value, "spec"))
+    for path in LABELLED:
+        yield from _label_findings(_get(value, *path), path)
+    phases = _get(value, "spec", "phases")
+    if isinstance(phases, list):
+        found, wrong = steps.parse(phases, _get(value, "spec", "testers") is not False)
+        yield from wrong or _copy_findings(_get(value, "spec", "route", "matches"), found)
+
+
+def _error(path: Path, message: str) -> Finding:
+    return Finding("canary", "error", path, message)
+
+
+def _name_findings(value: Any) -> Iterator[Finding]:
+    name = _get(value, "metadata", "name")
+    if not isinstance(name, str):
+        return
+    if LONGEST_NAME < len(name) <= 63:
+        message = (
+            f"{len(name)} characters; `{name}-canary` may have at most 63, so the name at most {LONGEST_NAME}"
+        )
+        yield _error(("metadata", "name"), message)
+    if name[:1].isdigit():
+        yield _error(
+            ("metadata", "name"), f"`{name}` starts with a digit; a Service's name starts with a letter"
+        )
+
+
+def _image_findings(value: Any) -> Iterator[Finding]:
+    spec = _get(value, "spec")
+    places = [("spec", "image"), ("spec", "container", "image")]
+    given = [path for path in places if _get(value, *path) is not None]
+    if len(given) == 2:
+        yield _error(given[1], "given here and in `spec.image`; leave one of them out")
+    for track in ("stable", "canary"):
+        own = _get(spec, track)
+        if not isinstance(own, dict):
+            continue
+        if "tag" in own and "image" in own:
+            yield _error(("spec", track, "image"), "`tag` and `image` both; `image` is the whole reference")
+        if "tag" not in own and "image" not in own:
+            yield _error(("spec", track, "tag"), "missing: which version is it?")
+        if "tag" in own and not given:
+            yield _error(("spec", "image"), "missing: the image that the tags belong to")
+
+
+def _container_findings(value: Any) -> Iterator[Finding]:
+    container = _get(value, "spec", "container") or {}
+    name = _get(container, "name") or "app"
+    for group in ("containers", "initContainers"):
+        sidecars = _get(value, "spec", "pod", group)
+        for index, sidecar in enumerate(sidecars if isinstance(sidecars, list) else ()):
+            if _get(sidecar, "name") == name:
+                message = f"`{name}` is the application's container already; give this one another name"
+                yield _error(("spec", "pod", group, index, "name"), message)
+    if (
+        _get(container, "port") is None
+        and not _get(container, "ports")
+        and not _get(value, "spec", "service", "targetPort")
+    ):
+        yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
+
+
+def _port_findings(service: Any) -> Iterator[Finding]:
+    """Names and numbers that stand twice among the ports of a Service."""
+    ports = _get(service, "ports")
+    main = {
+        "name": _get(service, "portName") or MAIN_PORT_NAME,
+        "port": _get(service, "port") or MAIN_PORT,
+    }
+    holders = dict.fromkeys(_port_keys(main), "the main port")
+    for index, port in enumerate(ports if isinstance(ports, list) else ()):
+        for key in _port_keys(port):
+            field_name, text = key
+            if key in holders:
+                message = f"`{text}` is the {field_name} of {holders[key]} already; give this one another"
+                cure = ", or the main port by `portName`" if text == MAIN_PORT_NAME else ""
+                yield _error(("spec", "service", "ports", index, field_name), message + cure)
+            holders.setdefault(key, f"ports[{index}]")
+
+
+def _port_keys(port: Any) -> list[tuple[str, str]]:
+    """What no other port of the Service may have: the name, and the number with the protocol."""
+    protocol = _get(port, "protocol") or "TCP"
+    keys = {"name": _get(port, "name"), "port": _get(port, "port")}
+    suffix = {"name": "", "port": f"/{protocol}"}
+    return [(key, f"{text}{suffix[key]}") for key, text in keys.items() if isinstance(text, str | int)]
+
+
+def _deployment_findings(own: Any) -> Iterator[Finding]:
+    """What the server's code holds against the fields, at their place in this file."""
+    if not isinstance(own, dict) or not own or not _fits({"spec": {"deployment": own}}):
+        return
+    template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}}
+    spec = {**own, "selector": {"matchLabels": {"app": "app"}}, "template": template}
+    for path, message in builtin.complaints({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
+        if path[1] in own:
+            yield _error(("spec", "deployment", *path[1:]), message)
+
+
+def _scaling_findings(spec: Any) -> Iterator[Finding]:
+    """Two owners of replicas, or none that we know a number of."""
+    scaling, canary = _get(spec, "autoscaling"), _get(spec, "canary")
+    if _get(spec, "stable", "replicas") == EXTERNAL:
+        if scaling is not None:
+            message = (
+                "`external` and `spec.autoscaling`: two would scale the same pods; leave one of them out"
+            )
+            yield _error(("spec", "stable", "replicas"), message)
+        if isinstance(canary, dict) and not isinstance(canary.get("replicas"), int):
+            message = "missing: where others scale stable, say how many pods the canary has, as many as stable may need"
+            yield _error(("spec", "canary", "replicas"), message)
+    least, most = _get(scaling, "minReplicas"), _get(scaling, "maxReplicas")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
+    for track in ("stable", "canary"):
+        given = _get(spec, track, "replicas")
+        if isinstance(given, int) and isinstance(most, int) and given > most:
+            yield _error(
+                ("spec", track, "replicas"), f"{given} is more than spec.autoscaling.maxReplicas, {most}"
+            )
+    given = _get(spec, "stable", "replicas")
+    if isinstance(given, int) and isinstance(least, int) and given < least:
+        message = (
+            f"{given} is less than spec.autoscaling.minReplicas, {least}: shares would be planned for too few"
+        )
+        yield _error(("spec", "stable", "replicas"), message)
+    budget = _get(spec, "disruptionBudget")
+    if isinstance(budget, dict) and len({"minAvailable", "maxUnavailable"} & budget.keys()) != 1:
+        yield _error(("spec", "disruptionBudget"), "say either `minAvailable` or `maxUnavailable`")
+
+
+def _fits(part: dict[str, Any]) -> bool:
+    """Whether a part of `spec` has the shape that its schema asks for."""
+    schema = catalog.fitting(catalog.CANARY, part)["properties"]["spec"]
+    if quick.accepts(part["spec"], {**schema, "required": []}):
+        return True
+    from kubectl_canary.api.schema import validator_of
+
+    return not any(validator_of({**schema, "required": []}).iter_errors(part["spec"]))
+
+
+def _route_findings(value: Any) -> Iterator[Finding]:
+    testers = _get(value, "spec", "testers")
+    header = _get(testers, "header") or ("x-canary" if testers is None else None)
+    matches = _get(value, "spec", "route", "matches")
+    for index, match in enumerate(matches if isinstance(matches, list) else ()):
+        headers = _get(match, "headers")
+        for position, own in enumerate(headers if isinstance(headers, list) else ()):
+            if isinstance(header, str) and str(_get(own, "name")).lower() == header.lower():
+                path = ("spec", "route", "matches", index, "headers", position, "name")
+                yield _error(path, f"`{header}` is the testers' header; let the testers use another")
+    gateway = _get(value, "spec", "route", "gateway")
+    foreign = _get(gateway, "namespace") not in (None, _get(value, "metadata", "namespace"))
+    if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
+        message = "missing: a Gateway in another namespace must know from where it lets routes attach"
+        yield _error(("metadata", "namespace"), message)
+
+
+def _listener_findings(own: Any) -> Iterator[Finding]:
+    """A listener that the rendered Gateway has not, or that has something else to do."""
+    if not isinstance(_get(own, "create"), dict):
+        return
+    path: Path = ("spec", "route", "gateway")
+    gateway, section = _gateway({"name": "", **own}), _get(own, "sectionName")
+    if _get(own, "create", "tls") is not None and not gateway.tls:
+        return  # the schema has said so
+    if gateway.redirect and not gateway.tls:
+        message = "redirects to https, and there is no https listener; name its certificate by `tls`"
+        yield _error((*path, "create", "redirect"), message)
+    elif section is not None and section not in gateway.listeners:
+        names = " and ".join(f"`{name}`" for name in gateway.listeners)
+        message = f"the Gateway that `create` renders has no listener `{section}`; it has {names}"
+        yield _error((*path, "sectionName"), message)
+    elif section == HTTP and gateway.redirect:
+        message = f"`{HTTP}` redirects to https; leave `sectionName` out, and the route attaches to `{HTTPS}`"
+        yield _error((*path, "sectionName"), message)
+
+
+def warnings(canary: Canary) -> Iterator[Finding]:
+    """What a release may have and is probably not meant."""
+    gateway = canary.route.gateway
+    is_said = gateway.https_only is not None or gateway.redirect or gateway.listener is not None
+    if gateway.class_name and gateway.tls and not is_said:
+        message = "plain http serves the application too"
+        hint = f"say `tls: {{secret: {gateway.tls}, only: true}}`, or `redirect: true` beside it"
+        path: Path = ("spec", "route", "gateway", "create", "tls")
+        yield Finding("plain-http", "warning", path, message, hint=hint)
+
+
+def _parent_findings(value: Any) -> Iterator[Finding]:
+    """Parents that stand twice, or of which not both say which listener, which the API server refuses."""
+    route, own_namespace = _get(value, "spec", "route"), _get(value, "metadata", "namespace")
+    parents = _get(route, "parents")
+    # the standard channel's rule knows no ports
+    marks = ("sectionName", "port") if _get(value, *CHANNEL) == "experimental" else ("sectionName",)
+    seen: list[tuple[Any, list[Any], str]] = []
+    for index, parent in enumerate(
+        [_bound(_get(route, "gateway")), *(parents if isinstance(parents, list) else ())]
+    ):
+        path: Path = ("spec", "route", "parents", index - 1)
+        key, section = _parent_key(parent, own_namespace), [_get(parent, mark) for mark in marks]
+        others = [(other, place) for name, other, place in seen if name == key]
+        same = next((place for other, place in others if other == section), None)
+        if same is not None and any(section):
+            yield _error(path, f"the same parent and listener as `{same}`; leave it out")
+        elif others and not all(any(known) for known in (section, *(other for other, _ in others))):
+            message = f"the same parent as `{others[0][1]}`, and not both say which listener"
+            yield _error(path, f"{message}; give both a `sectionName`, or leave this one out")
+        if _get(parent, "kind") == "Service" and _get(parent, "group") != "":
+            yield _error((*path, "kind"), 'a Service is of the core group; write `group: ""` beside it')
+        seen.append((key, section, f"parents[{index - 1}]" if index else "gateway"))
+
+
+def _bound(gateway: Any) -> Any:
+    """The Gateway with the listener that a redirect binds the route to."""
+    redirects = _get(gateway, "create", "redirect") is True
+    return {"sectionName": HTTPS, **gateway} if redirects else gateway
+
+
+def _parent_key(parent: Any, own_namespace: Any) -> tuple[Any, ...]:
+    group = _get(parent, "group")
+    return (
+        GATEWAY_GROUP if group is None else group,
+        _get(parent, "kind") or "Gateway",
+        _get(parent, "namespace") or own_namespace,
+        _get(parent, "name"),
+    )
+
+
+def _new_field_findings(spec: Any) -> Iterator[Finding]:
+    """Fields of the governed rule that not every release of the Gateway API has, held against the target."""
+    if not isinstance(spec, dict) or not _fits({"spec": {"gatewayAPI": spec.get("gatewayAPI", {})}}):
+        return
+    target = _target(spec.get("gatewayAPI", {}))
+    for key in NEW_RULE_KEYS:
+        given = _get(spec, "route", key)
+        if not isinstance(given, dict) or not _fits(
+            {"spec": {"route": {"gateway": {"name": "a"}, key: given}}}
+        ):
+            continue
+        kind = target.find(ROUTES_API, "HTTPRoute")
+        schema = kind.schema["properties"]["spec"]["properties"]["rules"]["items"] if kind else {}
+        fields = {name: field for name, field in schema.get("properties", {}).items() if name == key}
+        rule = {"properties": fields, "additionalProperties": False}
+        unknown: list[Path] = []
+        ready = prepare.prepared({key: given}, rule, unknown)
+        for path in unknown:
+            yield _error(("spec", "route", *path), _lacking(target, path))
+        if not unknown and not quick.accepts(ready, rule):
+            from kubectl_canary.api import explain
+
+            for path, message in explain.complaints(ready, rule):
+                yield _error(("spec", "route", *path), message)
+
+
+def _lacking(target: Target, path: Path) -> str:
+    having = catalog.having(ROUTES_API, "HTTPRoute", "spec", "rules", *map(str, path))
+    have = f"{having} have it; say by `spec.gatewayAPI` which the cluster has" if having else "leave it out"
+    return f"Gateway API {target.gateway_api} ({target.channel}) has no `{path[-1]}` here; {have}"
+
+
+def _copy_findings(matches: Any, phases: Sequence[steps.Step]) -> Iterator[Finding]:
+    """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
+    known = [one for one in matches if isinstance(one, dict)] if isinstance(matches, list) else [{}]
+    for index, step in enumerate(phases):
+        methods = step.methods if step.mirror else ()
+        copies = sum(match.get("method", method) == method for match in known for method in methods)
+        if copies > MOST_MATCHES:
+            listed = ", ".join(methods)
+            message = (
+                f"mirroring {listed} takes {copies} matches, and a rule may have {MOST_MATCHES}; "
+                "mirror `methods: all`, or fewer methods"
+            )
+            yield _error(("spec", "phases", index), message)
+
+
+def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
+    for group in ("labels", "annotations"):
+        own = _get(metadata, group)
+        for key, text in own.items() if isinstance(own, dict) else ():
+            here = (*path, group, key)
+            if key == OWN_LABEL or key.startswith(OWN_PREFIX) or (group == "labels" and key in TRACK_LABELS):
+                yield _error(here, f"`{key}` is set by kubectl canary; leave it out")
+            try:
+                formats.label_key(key)
+                if group == "labels" and isinstance(text, str):
+                    formats.label_value(text)
+            except ValueError as error:
+                yield _error(here, str(error))
+
+
+# --- building -------------------------------------------------------------------
+
+
+def _build(value: dict[str, Any]) -> Canary:
+    metadata, spec = value["metadata"], value["spec"]
+    repository = spec.get("container", {}).get("image", spec.get("image"))
+    testers = _testers(spec.get("testers", {"header": "x-canary"}))
+    phases = spec.get("phases")
+    return Canary(
+        name=metadata["name"],
+        namespace=metadata.get("namespace"),
+        labels=metadata.get("labels", {}),
+        annotations={
+            key: text
+            for key, text in metadata.get("annotations", {}).items()
+            if not key.startswith(TOOLS_PREFIXES)
+        },
+        stable=_track(spec["stable"], repository, spec),
+        canary=_track(spec["canary"], repository, versions.of_canary(spec)) if spec.get("canary") else None,
+        service=_service(spec.get("service", {})),
+        route=_route(spec["route"], metadata["name"]),
+        testers=testers,
+        steps=tuple(steps.parse(phases, testers is not None)[0])
+        if phases
+        else steps.default(testers is not None),
+        phase=spec.get("phase"),
+        target=_target(spec.get("gatewayAPI", {})),
+        drain=formats.seconds(spec.get("drain", DRAIN)),
+        deployment=spec.get("deployment", {}),
+        autoscaling=spec.get("autoscaling"),
+        disruption_budget=spec.get("disruptionBudget"),
+        is_scaled_by_others=spec["stable"].get("replicas") == EXTERNAL,
+    )
+
+
+def _target(own: dict[str, str]) -> Target:
+    return Target(own.get("version", newest("gatewayAPI")), own.get("channel", "standard"))
+
+
+def _track(own: dict[str, Any], repository: str | None, configuration: dict[str, Any]) -> Track:
+    container = {key: value for key, value in configuration.get("container", {}).items() if key != "image"}
+    metadata = configuration.get("podMetadata", {})
+    return Track(
+        image=own.get("image", f"{repository}:{own.get('tag')}"),
+        replicas=own["replicas"] if own.get("replicas", EXTERNAL) != EXTERNAL else None,
+        container=container,
+        pod=dict(configuration.get("pod", {})),
+        pod_labels=metadata.get("labels", {}),
+        pod_annotations=metadata.get("annotations", {}),
+    )
+
+
+def _testers(own: Any) -> Testers | None:
+    return Testers(own["header"], own.get("value", "true")) if own is not False else None
+
+
+def _service(own: dict[str, Any]) -> Service:
+    return Service(
+        port=own.get("port", MAIN_PORT),
+        target_port=own.get("targetPort"),
+        port_name=own.get("portName", MAIN_PORT_NAME if "ports" in own else None),
+        app_protocol=own.get("appProtocol"),
+        labels=own.get("labels", {}),
+        annotations=own.get("annotations", {}),
+        more=tuple(own.get("ports", ())),
+    )
+
+
+def _gateway(own: dict[str, Any]) -> GatewayRef:
+    tls, redirect = _get(own, "create", "tls"), _get(own, "create", "redirect") is True
+    return GatewayRef(
+        name=own["name"],
+        namespace=own.get("namespace"),
+        listener=own.get("sectionName", HTTPS if redirect else None),
+        class_name=_get(own, "create", "className"),
+        tls=tls if isinstance(tls, str) else _get(tls, "secret"),
+        https_only=_get(tls, "only"),
+        redirect=redirect,
+    )
+
+
+def _route(own: dict[str, Any], name: str) -> Route:
+    return Route(
+        name=own.get("name", f"{name}-canary-route"),
+        gateway=_gateway(own["gateway"]),
+        hostnames=tuple(own.get("hostnames", ())),
+        rule={key: own[key] for key in RULE_KEYS if key in own},
+        labels=own.get("labels", {}),
+        annotations=own.get("annotations", {}),
+        parents=tuple(own.get("parents", ())),
+    )

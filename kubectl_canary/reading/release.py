@@ -1,0 +1,104 @@
+"""From files and flags to a plan: what every verb starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kubectl_canary.api import formats
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.reading import canaryfile, sources
+from kubectl_canary.release.plan import Phase, Plan, plan
+
+
+@dataclass(frozen=True)
+class Release:
+    """A plan, the phase that the file declares (None where it declares none) and where, and what to say of them."""
+
+    plan: Plan
+    current: Phase | None
+    warnings: tuple[Finding, ...]
+    sources: sources.Sources
+
+    @property
+    def phase_where(self) -> Where:
+        """Where the file says, or would say, in which phase the release is."""
+        return self.sources.where(("spec", "phase"))
+
+    def placed(self, finding: Finding) -> Finding:
+        """A finding about the canary file, with its place there."""
+        return replace(finding, where=self.sources.value_where(finding.path))
+
+    @property
+    def file(self) -> str:
+        """The file that has the last word."""
+        return self.sources.documents[-1].file
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The file's `spec`, as it was merged."""
+        found: dict[str, Any] = self.sources.value["spec"]
+        return found
+
+    def declared(self, otherwise: str = "") -> Phase:
+        """The phase that the file declares. Raises Refused, with what else to do, where it declares none."""
+        if self.current is not None:
+            return self.current
+        names = ", ".join(f"`{phase.name}`" for phase in self.plan.phases)
+        message = f"missing: where does the release stand? One of {names}{otherwise}"
+        finding = Finding("phase", "error", ("spec", "phase"), message, self.phase_where)
+        raise Refused(f"{self.phase_where.file} does not say which phase to render", [finding])
+
+
+def load(
+    files: Sequence[str],
+    settings: Sequence[str] = (),
+    canary_tag: str | None = None,
+    namespace: str | None = None,
+) -> Release:
+    """Read and plan a release.
+
+    Raises Refused with every finding, UsageError for flags that cannot be.
+    """
+    check_namespace(namespace)
+    return read(sources.load(files, settings, canary_tag), namespace)
+
+
+def check_namespace(namespace: str | None) -> None:
+    """Raises UsageError for what cannot be a namespace."""
+    if namespace is not None:
+        try:
+            formats.dns_label(namespace)
+        except ValueError as error:
+            raise UsageError(f"--namespace: {error}") from None
+
+
+def read(source: sources.Sources, namespace: str | None = None) -> Release:
+    """Plan a release from what was read. Raises Refused with every finding."""
+    canary = canaryfile.parse(source, namespace)
+    made = plan(canary)
+    findings = (*canaryfile.warnings(canary), *made.version_findings(), *made.capacity_findings())
+    warnings = tuple(_located(finding, source) for finding in findings)
+    return Release(made, _declared(made, source), warnings, source)
+
+
+def _located(finding: Finding, source: sources.Sources) -> Finding:
+    path = finding.path
+    if finding.rule == "capacity":
+        in_canary = "replicas" in source.value["spec"]["canary"]
+        path = ("spec", "canary", "replicas") if in_canary else ("spec", "phases")
+    return replace(finding, path=path, where=source.where(path))
+
+
+def _declared(made: Plan, source: sources.Sources) -> Phase | None:
+    name = made.canary.phase
+    if name is None:
+        return made.phases[0] if made.canary.canary is None else None
+    try:
+        return made.find(name)
+    except UsageError as error:
+        path = ("spec", "phase")
+        finding = Finding("phase", "error", path, error.message, source.value_where(path), error.hint)
+        raise Refused(f"{finding.where.file} is not valid", [finding]) from None

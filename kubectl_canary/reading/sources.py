@@ -1,0 +1,214 @@
+"""What the user wrote, in layers: files merged in order, then `--set`; and where each value stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubectl_canary.api import catalog
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
+from kubectl_canary.outside import files
+from kubectl_canary.reading import yamltext
+
+CANARY_TAG: Path = ("spec", "canary", "tag")
+STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
+
+
+@dataclass
+class Sources:
+    """The merged value, and the layers that it was made from."""
+
+    value: Any
+    documents: list[yamltext.Document]
+    settings: dict[Path, str] = field(default_factory=dict)
+
+    def where(self, path: Path) -> Where:
+        """The place of a path, or of the nearest thing above it, in the layer that had the last word."""
+        for length in range(len(path), -1, -1):
+            for setting, text in self.settings.items():
+                if setting == path[:length]:
+                    return Where(text)
+            for document in reversed(self.documents):
+                mark = document.mark(path[:length])
+                if mark is not None:
+                    is_item = length and isinstance(path[length - 1], int)
+                    return Where(document.file, *(mark.value if is_item else mark.key))
+        document = self.documents[-1]
+        return Where(document.file, *document.start)
+
+    def value_where(self, path: Path) -> Where:
+        """The place of a value, behind its key."""
+        if path not in self.settings:
+            for document in reversed(self.documents):
+                mark = document.mark(path)
+                if mark is not None:
+                    return Where(document.file, *mark.value)
+        return self.where(path)
+
+    def spelling(self, path: Path) -> str | None:
+        """How the file spells a scalar: `1234e56` where its value is a number."""
+        if any(path[: len(setting)] == setting for setting in self.settings):
+            return None
+        for document in reversed(self.documents):
+            mark = document.mark(path)
+            if mark is not None:
+                return mark.spelling
+        return None
+
+
+def load(names: Sequence[str], settings: Sequence[str] = (), canary_tag: str | None = None) -> Sources:
+    """Read files (`-` is standard input), merge them in order as JSON merge patches (RFC 7386), then set values.
+
+    `canary_tag` is set last.
+
+    Raises Refused for what is not one YAML document each, UsageError for settings that cannot be.
+    """
+    if list(names).count("-") > 1:
+        raise UsageError("standard input can be read only once: give `-f -` once")
+    sources = layered(read(names))
+    settle(sources, settings, canary_tag)
+    return sources
+
+
+def read(names: Sequence[str]) -> list[yamltext.Document]:
+    """The one document of each file. Raises Refused for what is not that."""
+    complaints: list[Finding] = []
+    documents: list[yamltext.Document] = []
+    for name in names:
+        try:
+            documents.append(_only_document(*files.read_text(name)))
+        except Refused as refused:
+            complaints += refused.findings
+    if complaints:
+        raise Refused(
+            f"{' and '.join(dict.fromkeys(f.where.file for f in complaints))} is not valid", complaints
+        )
+    return documents
+
+
+def layered(documents: Sequence[yamltext.Document]) -> Sources:
+    """Documents merged in order as JSON merge patches (RFC 7386)."""
+    value = documents[0].value
+    for document in documents[1:]:
+        value = merge(value, document.value)
+    return Sources(value, list(documents))
+
+
+def settle(sources: Sources, settings: Sequence[str], canary_tag: str | None) -> None:
+    """Set values, the canary's tag last. Raises UsageError for settings that cannot be."""
+    for setting in settings:
+        _apply(sources, setting)
+    if canary_tag is not None:
+        _set(sources, CANARY_TAG, canary_tag, f"--canary-tag {shlex.quote(canary_tag)}")
+
+
+def _only_document(file: str, text: str) -> yamltext.Document:
+    documents = [document for document in yamltext.read(text, file) if document.value is not None]
+    if not documents:
+        raise Refused(
+            f"{file} is empty", [Finding("yaml", "error", (), "there is nothing in it", Where(file, 1, 1))]
+        )
+    if len(documents) > 1:
+        message = f"a second document; a canary file has one, this has {len(documents)}"
+        where = Where(file, *documents[1].start)
+        raise Refused(f"{file} is not valid", [Finding("yaml", "error", (), message, where)])
+    if not isinstance(documents[0].value, dict):
+        where = Where(file, *documents[0].start)
+        raise Refused(f"{file} is not valid", [Finding("schema", "error", (), "expected a mapping", where)])
+    return documents[0]
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """The JSON merge patch `patch` applied to `target` (RFC 7386); neither is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def _apply(sources: Sources, setting: str) -> None:
+    """`spec.canary.tag=v1.1.0`: the schema says whether the value is a string or YAML."""
+    text, equals, raw = setting.partition("=")
+    path = _path(text)
+    if not equals or not path:
+        raise UsageError(
+            f"--set {setting}: not of the form path=value", "for example --set spec.canary.tag=v1.1.0"
+        )
+    schema = catalog.at(path)
+    if schema is None:
+        raise UsageError(f"--set {setting}: no such path in a canary file", _known_below(path))
+    _set(sources, path, _typed(raw, schema, setting), f"--set {setting}")
+
+
+def _set(sources: Sources, path: Path, value: Any, flag: str) -> None:
+    sources.value = _with(sources.value, path, value, flag)
+    sources.settings = {p: t for p, t in sources.settings.items() if p[: len(path)] != path}
+    sources.settings[path] = flag
+
+
+def _path(text: str) -> Path:
+    steps: list[str | int] = []
+    position = 0
+    while position < len(text):
+        match = STEP.match(text, position)
+        if match is None:
+            return ()
+        key, index = match.groups()
+        steps.append(re.sub(r"\\(.)", r"\1", key) if key is not None else int(index))
+        position = match.end()
+    return tuple(steps)
+
+
+def _known_below(path: Path) -> str:
+    """What could stand where the path leaves the schema."""
+    length = next(length for length in range(len(path)) if catalog.at(path[: length + 1]) is None)
+    above = catalog.at(path[:length]) or {}
+    known = above.get("properties", {})
+    if close := nearest(str(path[length]), known):
+        return f"did you mean `{close}`?"
+    if known:
+        return "known here: " + ", ".join(sorted(known))
+    if isinstance(above.get("items"), dict):
+        return f"this is a list; its first item is {path_text((*path[:length], 0))}"
+    map_of = (catalog.at(path[: length - 1]) or {}).get("additionalProperties") if length > 1 else None
+    if isinstance(map_of, dict):
+        key = r"\.".join(map(str, path[length - 1 :]))
+        return rf"a dot in a key is written `\.`: {path_text(path[: length - 1])}.{key}"
+    return ""
+
+
+def _typed(raw: str, schema: dict[str, Any], setting: str) -> Any:
+    if schema.get("type") == "string" or isinstance(schema.get("const"), str):
+        return raw
+    try:
+        documents = yamltext.read(raw, f"--set {setting}")
+    except Refused as refused:
+        raise UsageError(f"--set {setting}: {refused.findings[0].message}") from None
+    return documents[0].value if documents else None
+
+
+def _with(node: Any, path: Path, value: Any, flag: str) -> Any:
+    """A copy of `node` with one value set; mappings on the way are made, list items must be there."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(step, int):
+        items = list(node) if isinstance(node, list) else []
+        if step > len(items):
+            raise UsageError(f"{flag}: the list has {len(items)} items, so [{step}] would leave a gap")
+        return [
+            *items[:step],
+            _with(items[step] if step < len(items) else None, rest, value, flag),
+            *items[step + 1 :],
+        ]
+    mapping = node if isinstance(node, dict) else {}
+    return {**mapping, step: _with(mapping.get(step), rest, value, flag)}

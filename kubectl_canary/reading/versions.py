@@ -1,0 +1,146 @@
+"""What the canary's own configuration makes of stable's: `spec.canary` laid over `spec`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.api import catalog, quick
+from kubectl_canary.findings import Finding, Path, nearest
+from kubectl_canary.release import strategic
+
+PARTS = ("container", "pod", "podMetadata")
+FIXED = {"image": "write it into spec.canary.image", "name": "both versions have the container's name"}
+
+
+def of_canary(spec: dict[str, Any]) -> dict[str, Any]:
+    """The canary's `container`, `pod` and `podMetadata`: stable's, with what `spec.canary` says over it."""
+    own = spec["canary"]
+    made = {part: _merged(spec, part) for part in PARTS if part in spec or part in own}
+    images: dict[str, str] = own.get("images", {})
+    if images:
+        made["pod"] = _with_images(made.get("pod", {}), images)
+    return made
+
+
+def findings(value: dict[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the canary's own configuration, with its place in the file."""
+    spec = value["spec"]
+    own = spec.get("canary") or {}
+    found = [_finding(path, message) for part in PARTS for path, message in _own_problems(own, part)]
+    found += _image_findings(spec)
+    if not found:
+        found += _schema_findings(value)
+    yield from found
+
+
+def differences(spec: dict[str, Any]) -> list[str]:
+    """What the canary has otherwise than stable, besides its image: `container.env[NEW_FLAG]`, `pod.volumes[cache]`."""
+    own = spec.get("canary") or {}
+    listed = [text for part in PARTS for text in _named(own.get(part), part)]
+    return [*listed, *(f"image of {name}" for name in own.get("images", {}))]
+
+
+def _merged(spec: dict[str, Any], part: str) -> Any:
+    patch = spec["canary"].get(part)
+    value = spec.get(part, {})
+    return strategic.merged(value, patch, strategic.Place.at(("spec", part))) if patch is not None else value
+
+
+def _with_images(pod: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
+    return {
+        **pod,
+        **{
+            group: [{**one, "image": images.get(one["name"], one.get("image"))} for one in pod[group]]
+            for group in ("containers", "initContainers")
+            if group in pod
+        },
+    }
+
+
+def _own_problems(own: dict[str, Any], part: str) -> Iterator[tuple[Path, str]]:
+    path: Path = ("spec", "canary", part)
+    yield from strategic.problems(own.get(part), path)
+    for key, cure in FIXED.items() if part == "container" else ():
+        if key in own.get(part, {}):
+            yield (*path, key), f"`{key}` does not belong here; {cure}"
+
+
+def _image_findings(spec: dict[str, Any]) -> Iterator[Finding]:
+    own = spec.get("canary") or {}
+    if not own.get("images"):
+        return
+    pod = _merged(spec, "pod")
+    known = [one.get("name") for group in ("containers", "initContainers") for one in pod.get(group, [])]
+    for name in own["images"]:
+        if name not in known:
+            close = nearest(name, [text for text in known if isinstance(text, str)])
+            there = ", ".join(f"`{text}`" for text in known) or "none"
+            meant = f"did you mean `{close}`?" if close else f"beside the application's there are {there}"
+            yield _finding(("spec", "canary", "images", name), f"no container `{name}`; {meant}")
+
+
+def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the merged configuration, at what made it so."""
+    spec = value["spec"]
+    if not any(part in (spec.get("canary") or {}) for part in PARTS):
+        return
+    made = of_canary(spec)
+    whole = {**value, "spec": {**spec, **made}}
+    if quick.accepts(whole, catalog.fitting(catalog.CANARY, whole)):
+        return
+    from kubectl_canary.api import schema
+
+    for finding in schema.complaints(whole, catalog.CANARY):
+        path = finding.path
+        if path[:1] == ("spec",) and path[1:2] and path[1] in PARTS:
+            place = in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
+            yield _finding(("spec", "canary", str(path[1]), *place), finding.message)
+
+
+def in_patch(patch: Any, made: Any, path: Path) -> Path:
+    """Where in the patch stands what the merged value has at a path, as far as it is there."""
+    if not path:
+        return ()
+    key, rest = path[0], path[1:]
+    if isinstance(key, int) and isinstance(patch, list) and isinstance(made, list) and key < len(made):
+        number = next((index for index, item in enumerate(patch) if _is_same_item(item, made[key])), None)
+        return () if number is None else (number, *in_patch(patch[number], made[key], rest))
+    if isinstance(patch, dict) and key in patch:
+        below = made.get(key) if isinstance(made, dict) else None
+        return (key, *in_patch(patch[str(key)], below, rest))
+    return ()
+
+
+def _is_same_item(item: Any, other: Any) -> bool:
+    if not isinstance(item, dict) or not isinstance(other, dict):
+        return bool(item == other)
+    names = ("name", "mountPath", "containerPort", "ip", "devicePath", "topologyKey")
+    return next(
+        (item[name] == other[name] for name in names if name in item and name in other), item == other
+    )
+
+
+def _named(patch: Any, path: str) -> Iterator[str]:
+    """The places that a patch touches, items of lists by what names them."""
+    if not isinstance(patch, dict):
+        if patch is not None:
+            yield path
+        return
+    for key, value in patch.items():
+        items = value if isinstance(value, list) else []
+        names = [
+            item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)
+        ]
+        if names:
+            yield from (f"{path}.{key}[{name}]" for name in names)
+        elif isinstance(value, dict) and path != "podMetadata":
+            yield f"{path}.{key}"
+        elif isinstance(value, dict):
+            yield from (f"{path}.{key}[{name}]" for name in value)
+        else:
+            yield f"{path}.{key}"
+
+
+def _finding(path: Path, message: str) -> Finding:
+    return Finding("canary", "error", path, message)

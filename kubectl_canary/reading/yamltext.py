@@ -1,0 +1,346 @@
+"""YAML by kubectl's rules: reading with line numbers, and writing what every reader reads the same.
+
+kubectl (sigs.k8s.io/yaml on goyaml.v2) resolves plain scalars in a way of its own, neither YAML 1.1 nor 1.2:
+`on` and `y` are true, `0777` is octal, `1234e56` is a number, `12:30` is a string.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Path, Where
+from kubectl_canary.reading import jsontext
+
+Parser: Any
+try:
+    from yaml._yaml import CParser as Parser
+except ImportError:  # PyYAML was built without libyaml: the same events, slower
+    Parser = yaml.Loader
+
+MAX_DEPTH = 100
+MAX_NODES = 200_000
+
+WORDS: dict[str, bool | float | None] = {
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], math.nan),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
+}
+INTEGER = re.compile(
+    r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z"
+)
+FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+BASES = {"hex": 16, "bin": 2, "oct": 8}
+STRING_TAGS = ("!", "tag:yaml.org,2002:str")
+SCALAR_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+
+
+# --- reading ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a key or item stands: its own place, and its value's place and spelling."""
+
+    key: tuple[int, int]
+    value: tuple[int, int]
+    spelling: str | None
+
+
+@dataclass
+class Document:
+    """A YAML document as Python data, and where each part of it stands."""
+
+    file: str
+    value: Any
+    start: tuple[int, int] = (1, 1)
+    marks: dict[int, dict[str | int, Mark]] = field(default_factory=dict)
+
+    def mark(self, path: Path) -> Mark | None:
+        """The place of a path; None where the document has no such path."""
+        node, mark = self.value, None
+        for part in path:
+            mark = self.marks.get(id(node), {}).get(part)
+            if mark is None:
+                return None
+            node = node[part]
+        return mark
+
+    def part(self, path: Path) -> Document:
+        """What stands at a path, with the same places, as a document of its own."""
+        mark, node = self.mark(path), self.value
+        for part in path:
+            node = node[part]
+        return Document(self.file, node, mark.value if mark else self.start, self.marks)
+
+    def where(self, path: Path) -> Where:
+        """The place of a path, or of the nearest thing above it."""
+        for length in range(len(path), 0, -1):
+            mark = self.mark(path[:length])
+            if mark is not None:
+                return Where(self.file, *(mark.value if isinstance(path[length - 1], int) else mark.key))
+        return Where(self.file, *self.start)
+
+
+def read(text: str, file: str) -> list[Document]:
+    """All documents of a text; what kubectl reads as JSON is read as JSON.
+
+    Raises Refused with every duplicate key, or with the first place that is not YAML.
+    """
+    composer = _Composer(text, file)
+    try:
+        documents = list(composer.documents())
+    except yaml.YAMLError as error:
+        raise Refused(f"{file} is not YAML", [_syntax_finding(error, text, file)]) from None
+    if composer.complaints:
+        raise Refused(f"{file} is not valid", composer.complaints)
+    return documents
+
+
+def resolve(text: str) -> Any:
+    """A plain scalar's value as kubectl reads it."""
+    if text in WORDS:
+        return WORDS[text]
+    return _number(text) if text[0] in "+-.0123456789" else text
+
+
+def _number(text: str) -> Any:
+    digits = text if text[0] == "." else text.replace("_", "")
+    if match := INTEGER.match(digits):
+        number = _integer(match)
+        if -(2**63) <= number < 2**63 or (2**63 <= number < 2**64 and digits[0] not in "+-"):
+            return number
+    if FLOAT.match(digits):
+        value = float(digits)
+        if math.isinf(value):
+            return text
+        return int(value) if value.is_integer() and abs(value) < 2**63 else value
+    return text
+
+
+def _integer(match: re.Match[str]) -> int:
+    sign = -1 if match.group().startswith("-") else 1
+    if match.lastgroup:
+        return sign * int(match.group(match.lastgroup), BASES[match.lastgroup])
+    return int(match.group())
+
+
+def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if mark is not None:
+        return Finding("yaml", "error", (), str(problem), Where(file, mark.line + 1, mark.column + 1))
+    position = min(getattr(error, "position", 0) or 0, len(text))
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    return Finding("yaml", "error", (), str(problem), Where(file, line, column))
+
+
+def _place(event: Any) -> tuple[int, int]:
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+class _Composer:
+    """Events → data. Deep, huge and self-containing input is refused where it becomes so."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.next = jsontext.next_event(text) if jsontext.is_json(text, file) else Parser(text).get_event
+        self.complaints: list[Finding] = []
+        self.most = max(MAX_NODES, len(text))  # what has no aliases has fewer values than characters
+
+    def documents(self) -> Iterator[Document]:
+        while type(event := self.next()) is not StreamEndEvent:
+            if isinstance(event, DocumentStartEvent):
+                self.anchors: dict[str, tuple[Any, int]] = {}
+                self.nodes = 0
+                first = self.next()
+                document = Document(self.file, None, _place(first))
+                self.marks = document.marks
+                document.value = self.node(first, ())
+                yield document
+
+    def node(self, event: Any, path: Path) -> Any:
+        self.count(1, event)
+        kind = type(event)
+        if kind is AliasEvent:
+            return self.alias(event)
+        before = self.nodes
+        if kind is ScalarEvent:
+            value = self.scalar(event)
+        elif len(path) > MAX_DEPTH:
+            self.give_up(event, f"nested deeper than {MAX_DEPTH} levels")
+        elif kind is MappingStartEvent:
+            value = self.mapping(path)
+        else:
+            value = self.sequence(path)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, self.nodes - before + 1)
+        return value
+
+    def alias(self, event: Any) -> Any:
+        if event.anchor not in self.anchors:
+            self.give_up(event, f"`*{event.anchor}` names no anchor that ends before it")
+        value, size = self.anchors[event.anchor]
+        self.count(size, event)
+        return value
+
+    def scalar(self, event: Any) -> Any:
+        if event.tag in STRING_TAGS:
+            return event.value
+        plain = event.implicit[0] and event.tag is None
+        return resolve(event.value) if plain or event.tag in SCALAR_TAGS else event.value
+
+    def mapping(self, path: Path) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        marks = self.marks[id(value)] = {}
+        merged: list[tuple[Any, Any]] = []
+        while type(key_event := self.next()) is not MappingEndEvent:
+            key = self.key(key_event, path)
+            event = self.next()
+            child = self.node(event, (*path, key))
+            if key == "<<" and key_event.tag is None and key_event.implicit[0]:
+                merged.append((child, event))
+                continue
+            if key in value:
+                first = marks[key].key
+                message = f"`{key}` stands here again; it was already given in line {first[0]}"
+                self.complaints.append(
+                    Finding("yaml", "error", (*path, key), message, Where(self.file, *_place(key_event)))
+                )
+            value[key] = child
+            marks[key] = Mark(_place(key_event), _place(event), getattr(event, "value", None))
+        for child, event in merged:
+            self.merge(value, child, event)
+        return value
+
+    def merge(self, value: dict[str, Any], source: Any, event: Any) -> None:
+        for parent in source if isinstance(source, list) else [source]:
+            if not isinstance(parent, dict):
+                self.give_up(event, "`<<` takes a mapping, or a list of mappings")
+            for key, child in parent.items():
+                if key not in value:
+                    value[key] = child
+                    self.marks[id(value)][key] = self.marks[id(parent)][key]
+
+    def key(self, event: Any, path: Path) -> str:
+        key = self.node(event, path) if type(event) in (ScalarEvent, AliasEvent) else None
+        if type(key) is str:
+            return key
+        if isinstance(key, bool):
+            return "true" if key else "false"
+        if isinstance(key, int):
+            return str(key)
+        self.give_up(event, "a key must be a string; put it in quotes")
+        return None
+
+    def sequence(self, path: Path) -> list[Any]:
+        value: list[Any] = []
+        marks = self.marks[id(value)] = {}
+        while type(event := self.next()) is not SequenceEndEvent:
+            marks[len(value)] = Mark(_place(event), _place(event), getattr(event, "value", None))
+            value.append(self.node(event, (*path, len(value))))
+        return value
+
+    def count(self, nodes: int, event: Any) -> None:
+        self.nodes += nodes
+        if self.nodes > self.most:
+            self.give_up(event, f"more than {self.most:,} values, counting aliases")
+
+    def give_up(self, event: Any, problem: str) -> NoReturn:
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+# --- writing ------------------------------------------------------------------
+
+PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?:[:=][A-Za-z0-9_./@+-]+)*\Z")
+AMOUNT = re.compile(r"[1-9][0-9]*(?:m|h|s|ms|Ki|Mi|Gi|Ti)\Z")
+ESCAPES = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff"
+LITERAL_LINE = re.compile(rf"(?: *[^\s{UNPRINTABLE}](?:[^{UNPRINTABLE}]*[^\s{UNPRINTABLE}])?)?\Z")
+
+
+def scalar(value: Any) -> str:
+    """A scalar that kubectl, YAML 1.1 and YAML 1.2 all read as this value."""
+    if isinstance(value, str):
+        return _string(value)
+    return json.dumps(value)
+
+
+def _string(text: str) -> str:
+    plain = AMOUNT.match(text) or (PLAIN.match(text) and text not in WORDS)
+    return text if plain else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return ESCAPES.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def block(value: Any, indent: int) -> str:
+    """A value in block style; all lines but the first are indented by `indent` spaces."""
+    return "\n".join(" " * indent * bool(line) + line for line in _lines(value))[indent:]
+
+
+def after_key(value: Any, indent: int) -> str:
+    """What follows `key:`: a space and a scalar, or a block on the lines below, indented by `indent` spaces."""
+    if isinstance(value, dict | list) and value:
+        return f"\n{' ' * indent}{block(value, indent)}"
+    return f" {block(value, indent)}"
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, dict) and value:
+        return [line for key, child in value.items() for line in _entry(f"{scalar(str(key))}:", child)]
+    if isinstance(value, list) and value:
+        return [line for child in value for line in _item(child)]
+    if isinstance(value, dict | list):
+        return ["{}" if isinstance(value, dict) else "[]"]
+    if isinstance(value, str) and _is_literal(value):
+        return [
+            "|" if value.endswith("\n") else "|-",
+            *(f"  {line}".rstrip() for line in value.removesuffix("\n").split("\n")),
+        ]
+    return [scalar(value)]
+
+
+def _entry(key: str, child: Any) -> list[str]:
+    lines = _lines(child)
+    if isinstance(child, dict | list) and child:
+        return [key, *(f"  {line}".rstrip() for line in lines)]
+    return [f"{key} {lines[0]}", *lines[1:]]
+
+
+def _item(child: Any) -> list[str]:
+    first, *rest = _lines(child)
+    return [f"- {first}", *(f"  {line}".rstrip() for line in rest)]
+
+
+def _is_literal(text: str) -> bool:
+    """Several lines that a literal block can hold without an indentation indicator."""
+    lines = text.removesuffix("\n").split("\n")
+    return (
+        len(lines) > 1
+        and lines[0][:1].strip() != ""
+        and lines[-1] != ""
+        and all(LITERAL_LINE.match(line) for line in lines)
+    )

@@ -1,0 +1,257 @@
+"""A phase laid over documents, whoever made them: our template, a user, or the cluster.
+
+What is the release's is known by names; rules of others, third backends, fields, annotations and their order survive.
+What cannot be told apart is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.reading.canaryfile import OWN_PREFIX, Canary
+from kubectl_canary.release import routes, shares
+from kubectl_canary.release.plan import Phase, Traffic
+from kubectl_canary.release.routes import Rule
+
+ROUTE_API = ("gateway.networking.k8s.io/v1", "HTTPRoute")
+
+
+def phase_annotation(canary: Canary) -> str:
+    """The annotation of a route that says in which phase of the release it is."""
+    return f"{OWN_PREFIX}phase.{canary.name}"
+
+
+def rules_annotation(canary: Canary) -> str:
+    """The annotation of a route that lists the rules which the release has added to it."""
+    return f"{OWN_PREFIX}rules.{canary.name}"
+
+
+@dataclass(frozen=True)
+class ReleaseOnRoute:
+    """What belongs to a release on a route: the rules that it added, and the user's rule that it governs."""
+
+    canary: Canary
+    document: dict[str, Any]
+
+    @property
+    def rules(self) -> list[Rule]:
+        """Every rule of the route."""
+        found: list[Rule] = self.document["spec"].get("rules") or []
+        return found
+
+    def added(self) -> list[Rule]:
+        """The rules of the release: listed in its annotation, and nobody but its canary is behind them."""
+        annotations = self.document["metadata"].get("annotations") or {}
+        listed = set(filter(None, str(annotations.get(rules_annotation(self.canary), "")).split(",")))
+        return [
+            rule
+            for rule in self.rules
+            if _listing(rule, self.names_rules) in listed and self._is_canarys(rule)
+        ]
+
+    @functools.cached_property
+    def names_rules(self) -> bool:
+        """Whether rules have names in the release of the Gateway API that the cluster has."""
+        return self.canary.target.has(*ROUTE_API, "spec", "rules", "name")
+
+    def governed(self) -> Rule:
+        """The user's rule whose requests the release splits. Raises Refused where it is not there, or not alone."""
+        added = self.added()
+        others = [rule for rule in self.rules if not _is_one_of(rule, added)]
+        found = [rule for rule in others if self._sends_to(rule, self.canary.stable_name)]
+        found = found or [rule for rule in others if self._sends_to(rule, self.canary.canary_name)]
+        if not found:
+            name, port = self.canary.stable_name, self.canary.service.port
+            raise self.refusal(f"no rule sends to {name} on port {port}")
+        if len(found) > 1:
+            places = ", ".join(f"rules[{self._place(rule)}]" for rule in found)
+            raise self.refusal(f"{places} all send to the release's Services: which is ours?")
+        if sum(self.is_track(ref, self.canary.stable_name) for ref in found[0]["backendRefs"]) > 1:
+            raise self.refusal(f"{self.canary.stable_name} stands twice among the backends of one rule")
+        return found[0]
+
+    def is_track(self, ref: dict[str, Any], name: str) -> bool:
+        """Whether a backendRef is a Service of the release: equal in name, kind, group, namespace and port."""
+        own = (name, "Service", "", self.canary.namespace, self.canary.service.port)
+        return own == (
+            ref.get("name"), ref.get("kind", "Service"), ref.get("group", ""),
+            ref.get("namespace", self.canary.namespace), ref.get("port"),
+        )  # fmt: skip
+
+    def mirrors(self, rule: Rule) -> list[dict[str, Any]]:
+        """The filters of a rule that mirror to the canary."""
+        return [
+            one
+            for one in rule.get("filters") or []
+            if self.is_track(one.get("requestMirror", {}).get("backendRef", {}), self.canary.canary_name)
+        ]
+
+    def foreign_references(self, governed: Rule) -> Iterator[Finding]:
+        """Rules of others that send to the canary, which no phase and no way back takes away from it."""
+        kept = [governed, *self.added()]
+        for index, rule in enumerate(self.rules):
+            if not _is_one_of(rule, kept) and self._sends_to(rule, self.canary.canary_name):
+                message = f"sends to {self.canary.canary_name} and is not this release's: it stays as it is"
+                place = Where(f"HTTPRoute {self.document['metadata']['name']}")
+                yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
+
+    def _sends_to(self, rule: Rule, name: str) -> bool:
+        return any(self.is_track(ref, name) for ref in rule.get("backendRefs") or [])
+
+    def _is_canarys(self, rule: Rule) -> bool:
+        refs = rule.get("backendRefs") or []
+        alone = bool(refs) and all(self.is_track(ref, self.canary.canary_name) for ref in refs)
+        return alone or bool(self.mirrors(rule))
+
+    def _place(self, rule: Rule) -> int:
+        return next(index for index, other in enumerate(self.rules) if other is rule)
+
+    def refusal(self, message: str) -> Refused:
+        """What to raise where the route is not as the release needs it."""
+        return _refused(f"HTTPRoute {self.document['metadata']['name']}", message)
+
+
+def route(document: dict[str, Any], canary: Canary, phase: Phase) -> tuple[dict[str, Any], list[Finding]]:
+    """The route as it should be in a phase, and what the user should know of it.
+
+    Raises Refused where the release's rule is not there, or not the only one.
+    """
+    made = copy.deepcopy(document)
+    release = ReleaseOnRoute(canary, made)
+    governed, added = release.governed(), release.added()
+    findings = list(release.foreign_references(governed))
+    own, error = _with_shares(release, _without_mirror(release, governed), phase.traffic)
+    findings += [_inexact(own, error)] if error else []
+    clones = _clones(release, own, phase.traffic)
+    if phase.traffic.mirror and not phase.traffic.methods:
+        own = routes.mirrored(own, _canary_ref(release, own), phase.traffic)
+    kept = [rule for rule in release.rules if not _is_one_of(rule, added)]
+    place = next(index for index, rule in enumerate(kept) if rule is governed)
+    _refuse_taken_names(release, kept, clones)
+    made["spec"]["rules"] = [*kept[:place], *clones, own, *kept[place + 1 :]]
+    _annotate(made["metadata"], phase_annotation(canary), phase.traffic.phase)
+    listed = ",".join(_listing(rule, release.names_rules) for rule in clones)
+    _annotate(made["metadata"], rules_annotation(canary), listed or None)
+    return made, findings
+
+
+def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
+    """Everything that a rule sends requests or copies to."""
+    yield from rule.get("backendRefs") or []
+    for one in rule.get("filters") or []:
+        mirror = one.get("requestMirror") or {}
+        if "backendRef" in mirror:
+            yield mirror["backendRef"]
+
+
+def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[Rule]:
+    """The rules that a phase adds before the governed one."""
+    canary, header = _canary_ref(release, governed), release.canary.testers
+    purpose: routes.Purpose = "mirror" if traffic.mirror else "testers"
+    if traffic.mirror:
+        clones = routes.mirror_clones(governed, canary, traffic) if traffic.methods else []
+    elif traffic.testers and header is not None:
+        clones = routes.testers_clones(governed, canary, (header.header, header.value))
+    else:
+        clones = []
+    if not release.names_rules:
+        return [{key: value for key, value in rule.items() if key != "name"} for rule in clones]
+    names = routes.clone_names(governed, purpose, len(clones), release.canary.name) if clones else []
+    return [{**rule, "name": name} for rule, name in zip(clones, names, strict=True)]
+
+
+def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
+    """The canary's backendRef: stable's with the canary's name, so that its port and filters come along."""
+    names = (release.canary.stable_name, release.canary.canary_name)
+    own = next(ref for name in names for ref in rule["backendRefs"] if release.is_track(ref, name))
+    return {**own, "name": release.canary.canary_name}
+
+
+def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple[Rule, float]:
+    """The governed rule with stable and canary in their shares of what both had, and how far that is off.
+
+    Third backends keep their exact share.
+    """
+    names = (release.canary.stable_name, release.canary.canary_name)
+    refs = rule["backendRefs"]
+    ours = [ref for ref in refs if any(release.is_track(ref, name) for name in names)]
+    others = [ref.get("weight", 1) for ref in refs if ref not in ours]
+    together = sum(ref.get("weight", 1) for ref in ours)
+    if others and not together:
+        title = f"rule {rule.get('name', '')}".rstrip()
+        raise _refused(title, "stable and canary have no weight, others have all of it")
+    stable, canary, scale, error = shares.split(traffic.share, together if others else None, others)
+    backend = {**_canary_ref(release, rule), "name": release.canary.stable_name}
+    split = [{**backend, "weight": stable}]
+    if traffic.share or traffic.testers:
+        split.append({**backend, "name": release.canary.canary_name, "weight": canary})
+    scaled: list[dict[str, Any]] = []
+    for ref in refs:
+        if ref in ours:
+            scaled += split
+            split = []
+        else:
+            scaled.append({**ref, "weight": ref.get("weight", 1) * scale} if scale != 1 else ref)
+    return {**rule, "backendRefs": scaled}, float(error)
+
+
+def _inexact(rule: Rule, error: float) -> Finding:
+    message = (
+        f"the canary's share is off by {error:.2%}: no weights up to 1,000,000 are exact beside the others"
+    )
+    return Finding("third-party-share", "warning", (), message, Where(f"rule {rule.get('name', '')}"))
+
+
+def _without_mirror(release: ReleaseOnRoute, rule: Rule) -> Rule:
+    """The rule without the mirror to the canary that a phase may have put on it."""
+    mirrors = release.mirrors(rule)
+    if not mirrors:
+        return rule
+    filters = [one for one in rule["filters"] if one not in mirrors]
+    return {
+        key: filters if key == "filters" else value
+        for key, value in rule.items()
+        if key != "filters" or filters
+    }
+
+
+def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: Sequence[Rule]) -> None:
+    taken = {rule.get("name") for rule in kept}
+    for rule in clones:
+        if rule.get("name") in taken - {None}:
+            message = f"a rule of another is called `{rule['name']}`; rename it"
+            raise release.refusal(message)
+
+
+def _listing(rule: Rule, by_name: bool) -> str:
+    """How an annotation lists a rule: by its name, or by a digest of its matches where rules have no names."""
+    if by_name:
+        return str(rule.get("name", ""))
+    text = json.dumps(routes.matches_of(rule), sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:
+    return any(rule is other for other in rules)
+
+
+def _annotate(metadata: dict[str, Any], key: str, value: str | None) -> None:
+    annotations = metadata.get("annotations") or {}
+    if value is not None:
+        metadata["annotations"] = {**annotations, key: value}
+    elif key in annotations:
+        metadata["annotations"] = {name: text for name, text in annotations.items() if name != key}
+
+
+def _refused(title: str, message: str) -> Refused:
+    return Refused(
+        "the live objects are not those of the release", [Finding("live", "error", (), message, Where(title))]
+    )

@@ -1,0 +1,241 @@
+"""The user's `phases`: the middle of a release, from deploy to 100 %."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from kubectl_canary.api import formats
+from kubectl_canary.findings import Finding, Path, nearest
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # TRACE is safe too, and no application wants it copied
+MIRROR = re.compile(r"mirror\s+(.+)\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.% _-]*\Z")
+FIXED = ("before", "deploy", "promote-roll", "promote-return", "promoted", "rolled-back")
+RESERVED = re.compile(rf"(?:{'|'.join(FIXED)}|rollback\b.*|rollback-promotion\b.*)\Z")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A Prometheus query with a bound, and how many measurements must pass."""
+
+    name: str
+    query: str
+    max: float | None = None
+    min: float | None = None
+    passes: int = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the user's phases. Shares are Fractions of 1, the pause is in seconds; no methods means all."""
+
+    name: str
+    weight: Fraction = Fraction(0)
+    mirror: Fraction = Fraction(0)
+    methods: tuple[str, ...] = SAFE_METHODS
+    replicas: int | None = None
+    pause: int = 0
+    gates: tuple[Gate, ...] = ()
+
+
+FULL = Step("100%", Fraction(1))
+SEED_TIMELINE = (
+    Step("header-only", pause=300),
+    Step("5%", Fraction(5, 100), pause=600),
+    Step("25%", Fraction(25, 100), pause=900),
+    Step("50%", Fraction(50, 100), pause=1800),
+    Step("100%", Fraction(1), pause=1800),
+)
+
+
+def default(has_testers: bool) -> tuple[Step, ...]:
+    """The phases of a file that names none."""
+    return SEED_TIMELINE if has_testers else SEED_TIMELINE[1:]
+
+
+def percent(share: Fraction) -> str:
+    """A share as users write it: `5%`, `0.01%`."""
+    return f"{float(share * 100):.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def slug(name: str) -> str:
+    """A phase's name as a folder: safe in shells and URLs."""
+    return name.lower().replace("%", "-percent").replace(" ", "-")
+
+
+def canonical(name: str) -> str:
+    """A phase's name as we print it: `5.0 %` is `5%`."""
+    try:
+        step = _named(name.strip())
+    except ValueError:
+        return name.strip()
+    return step.name
+
+
+def parse(items: list[Any], has_testers: bool) -> tuple[list[Step], list[Finding]]:
+    """The steps of `spec.phases`, with `100%` at the end, and everything that is wrong with them.
+
+    What is not of the schema's types is passed over: the schema has said so already.
+    """
+    steps: list[Step] = []
+    findings: list[Finding] = []
+    for index, item in enumerate(items):
+        path: Path = ("spec", "phases", index)
+        try:
+            step = _step(item)
+        except ValueError as error:
+            findings.append(Finding("phases", "error", path, str(error)))
+            continue
+        except TypeError:
+            continue
+        findings += [
+            Finding("phases", "error", path, message) for message in _misplaced(step, steps, has_testers)
+        ]
+        findings += [
+            Finding("phases", "error", (*path, "gates", number, "min"), message)
+            for number, message in _empty_gates(item)
+        ]
+        steps.append(step)
+    if steps and steps[-1].weight != 1:
+        steps.append(FULL)
+    return steps, findings
+
+
+def _step(item: Any) -> Step:
+    """Raises ValueError for what no phase can be, TypeError for what is not of the schema's types."""
+    if isinstance(item, str):
+        return _named(item.strip())
+    if not isinstance(item, dict) or not all(
+        isinstance(item.get(key, ""), str) for key in ("name", "weight", "mirror")
+    ):
+        raise TypeError
+    if "weight" in item and "mirror" in item:
+        raise ValueError("`weight` and `mirror` in one phase; in a mirror phase stable answers everything")
+    step = _acting(item)
+    if "methods" in item and not step.mirror:
+        raise ValueError("`methods` says what is mirrored, and this phase mirrors nothing")
+    return Step(
+        name=_own_name(item["name"], step) if "name" in item else step.name,
+        weight=step.weight,
+        mirror=step.mirror,
+        methods=_methods(item),
+        replicas=item.get("replicas"),
+        pause=_seconds(item),
+        gates=tuple(_gates(item.get("gates"))),
+    )
+
+
+def _acting(item: dict[str, Any]) -> Step:
+    if "weight" in item:
+        return _weighted(item["weight"])
+    if "mirror" in item:
+        return _mirroring(item["mirror"])
+    if "name" not in item:
+        raise ValueError("neither `name`, `weight` nor `mirror`: what should this phase do?")
+    return _named(item["name"].strip())
+
+
+def _named(text: str) -> Step:
+    if text == "header-only":
+        return Step(text)
+    if match := MIRROR.match(text):
+        return _mirroring(match.group(1))
+    if RESERVED.match(text):
+        raise ValueError(f"`{text}` is always there; leave it out")
+    if not text[:1].isdigit():
+        known = ("header-only", "mirror 20%", "5%")
+        close = nearest(text, known)
+        meant = f"did you mean `{close}`?" if close else "write `mirror 20%`, `header-only` or `5%`"
+        raise ValueError(f"unknown phase `{text}`; {meant}")
+    return _weighted(text)
+
+
+def _weighted(text: str) -> Step:
+    formats.percentage(text)
+    share = formats.share(text)
+    return Step(percent(share), weight=share)
+
+
+def _mirroring(text: str) -> Step:
+    formats.percentage(text)
+    share = formats.share(text)
+    return Step(f"mirror {percent(share)}", mirror=share)
+
+
+def _own_name(name: str, step: Step) -> str:
+    name = name.strip()
+    try:
+        named = _named(name)
+    except ValueError:
+        if RESERVED.match(name):
+            raise
+        if not NAME.match(name):
+            raise ValueError(
+                f"`{name}` is no name for a phase: letters, digits, spaces and . % _ -"
+            ) from None
+        return name
+    if (named.weight, named.mirror) != (step.weight, step.mirror):
+        raise ValueError(f"the phase is called `{name}` and does `{step.name}`")
+    return named.name
+
+
+def _methods(item: dict[str, Any]) -> tuple[str, ...]:
+    methods = item.get("methods", SAFE_METHODS)
+    if methods == "all":
+        return ()
+    return tuple(methods) if isinstance(methods, list | tuple) else SAFE_METHODS
+
+
+def _seconds(item: dict[str, Any]) -> int:
+    try:
+        return formats.seconds(item.get("pause", "0s"))
+    except (TypeError, ValueError):
+        return 0
+
+
+def _gates(items: Any) -> Iterator[Gate]:
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("query"), str):
+            yield Gate(
+                **{"name": item["query"], **{k: v for k, v in item.items() if k in Gate.__annotations__}}
+            )
+
+
+def _empty_gates(item: Any) -> Iterator[tuple[int, str]]:
+    """Gates that no value passes: their number, and why."""
+    gates = item.get("gates") if isinstance(item, dict) else None
+    for number, gate in enumerate(gates if isinstance(gates, list) else ()):
+        low, high = (gate.get("min"), gate.get("max")) if isinstance(gate, dict) else (None, None)
+        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            yield number, f"at least {low} and at most {high}: no value is both; exchange the two"
+
+
+def _misplaced(step: Step, before: list[Step], has_testers: bool) -> Iterator[str]:
+    alike = next((other.name for other in before if slug(other.name) == slug(step.name)), None)
+    if alike == step.name:
+        yield f"`{step.name}` stands here again; each phase may come once"
+    elif alike is not None:
+        yield f"`{step.name}` and `{alike}` would share a folder; give one of them another name"
+    elif step.weight:
+        highest = max((other.weight for other in before), default=Fraction(0))
+        if step.weight <= highest:
+            yield f"{percent(step.weight)} after {percent(highest)}: shares must rise; write them in order"
+    elif any(other.weight for other in before):
+        yield f"`{step.name}` after a share: it gives the canary no share, so it comes before all of them"
+    elif step.mirror:
+        yield from _misplaced_mirror(step, before)
+    elif not has_testers:
+        yield "`header-only` needs `spec.testers`, and it is `false`"
+
+
+def _misplaced_mirror(step: Step, before: list[Step]) -> Iterator[str]:
+    last = before[-1] if before else None
+    if last is not None and not last.mirror:
+        yield f"`{step.name}` after `{last.name}`: mirrors come first, since stable answers everything in them"
+    elif last is not None and step.mirror <= last.mirror:
+        shares = f"mirror {percent(step.mirror)} after mirror {percent(last.mirror)}"
+        yield f"{shares}: shares must rise; write them in order"

@@ -1,0 +1,345 @@
+"""Canary → Plan: every phase of a release as a complete state, known before the release starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+from kubectl_canary.api import formats
+from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import Finding, nearest
+from kubectl_canary.reading.canaryfile import Canary, Track
+from kubectl_canary.release.phases import Gate, Step, canonical, percent, slug
+
+
+class Kind(Enum):
+    """What a phase is for."""
+
+    BEFORE = "before"
+    DEPLOY = "deploy"
+    MIRROR = "mirror"
+    HEADER_ONLY = "header-only"
+    WEIGHT = "weight"
+    PROMOTE_ROLL = "promote-roll"
+    PROMOTE_RETURN = "promote-return"
+    PROMOTED = "promoted"
+    ROLLBACK = "rollback"
+    ROLLBACK_PROMOTION = "rollback-promotion"
+    ROLLED_BACK = "rolled-back"
+
+
+class Version(Enum):
+    """Which of the release's two versions something runs."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+WAYS_BACK = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION, Kind.ROLLED_BACK)
+PROMOTION = (Kind.PROMOTE_ROLL, Kind.PROMOTE_RETURN)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the route does. Shares are Fractions of 1; no methods means that all are mirrored.
+
+    `phase` is the phase that shaped the route, None where the route is as before the release.
+    """
+
+    phase: str | None = None
+    share: Fraction = Fraction(0)
+    mirror: Fraction = Fraction(0)
+    methods: tuple[str, ...] = ()
+    testers: bool = False
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether any request is sent to the canary."""
+        return bool(self.share or self.mirror or self.testers)
+
+
+AS_BEFORE = Traffic()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A complete state of the release.
+
+    `canary_replicas` is 0 where the canary's objects are gone; `needs` is how many canary pods the traffic of
+    this phase wants. The pause is in seconds. `origin` is the phase that a way back leaves. `holds_stable` says that
+    an autoscaler must not take stable pods away: the way back needs them all.
+    """
+
+    name: str
+    kind: Kind
+    stable_version: Version
+    stable_replicas: int
+    canary_replicas: int = 0
+    traffic: Traffic = AS_BEFORE
+    needs: int = 0
+    pause: int = 0
+    gates: tuple[Gate, ...] = ()
+    origin: str | None = None
+    holds_stable: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder: safe in shells and URLs."""
+        return slug(self.name)
+
+    @property
+    def route_first(self) -> bool:
+        """Whether the route is applied before the workloads: on the ways back traffic moves first."""
+        return self.kind in WAYS_BACK
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The release: the phases in order, and the ways back."""
+
+    canary: Canary
+    phases: tuple[Phase, ...]
+
+    def names(self) -> list[str]:
+        """Every phase that can be asked for."""
+        return [phase.name for phase in (*self.phases, *self.ways_back())]
+
+    def ways_back(self) -> tuple[Phase, ...]:
+        """`rollback from P`, `rollback-promotion from P` and `rolled-back`."""
+        if self.canary.canary is None:
+            return ()
+        back = [self._back_from(phase) for phase in self.phases if phase.canary_replicas]
+        rolled_back = replace(self.phases[0], name="rolled-back", kind=Kind.ROLLED_BACK)
+        return (*back, rolled_back)
+
+    def way_back(self, phase: Phase) -> Phase | None:
+        """The way back that starts in a phase; None where there is no canary to leave."""
+        return next((back for back in self.ways_back() if back.origin == phase.name), None)
+
+    def track(self, version: Version) -> Track:
+        """The image and configuration of a version. Raises ValueError for a release that has no new one."""
+        found = self.canary.stable if version is Version.OLD else self.canary.canary
+        if found is None:
+            raise ValueError("a release without a new version")
+        return found
+
+    @property
+    def full(self) -> Phase:
+        """The phase in which the canary gets everything."""
+        return next(phase for phase in self.phases if phase.traffic.share == 1)
+
+    def find(self, name: str, origin: str | None = None) -> Phase:
+        """The phase of a name; `origin` is where a way back starts (`rollback`, `--from 5%`).
+
+        Raises UsageError with what is there and what was probably meant.
+        """
+        wanted = canonical(name)
+        if wanted in ("rollback", "rollback-promotion") and self.canary.canary is not None:
+            return self._way_back(wanted, origin)
+        head, joint, tail = wanted.partition(" from ")
+        if joint:
+            wanted = f"{head} from {canonical(tail)}"
+        for phase in (*self.phases, *self.ways_back()):
+            if phase.name == wanted:
+                return phase
+        if self.canary.canary is None:
+            hint = "add spec.canary.tag or --canary-tag, the version to release"
+            raise UsageError(f"without spec.canary there is only the phase `before`, not `{name}`", hint)
+        raise UsageError(f"unknown phase `{name}`", self._what_is_there(wanted))
+
+    def previous(self, phase: Phase) -> Phase | None:
+        """The phase before this one on the way that leads here; for `before`, the way back from deploy."""
+        if self.canary.canary is None:
+            return None
+        if phase.kind is Kind.BEFORE:
+            return self.phases[1]
+        if phase.kind is Kind.ROLLED_BACK:
+            return next(way for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)
+        if phase.kind in WAYS_BACK:
+            return next(one for one in self.phases if one.name == phase.origin)
+        return self.phases[self.phases.index(phase) - 1]
+
+    def peak(self) -> int | None:
+        """The most pods at one time, with the surge of pods that roll; None where others scale stable."""
+        if self.canary.is_scaled_by_others:
+            return None
+        return max(self._pods(phase) for phase in (*self.phases, *self.ways_back()))
+
+    def _pods(self, phase: Phase) -> int:
+        most = int((self.canary.autoscaling or {}).get("maxReplicas", 0))
+        stable = max(phase.stable_replicas, most)
+        canary = max(phase.canary_replicas, most) if phase.canary_replicas else 0
+        rolls = phase.kind in (Kind.PROMOTE_ROLL, Kind.ROLLBACK_PROMOTION)
+        return stable + canary + (surge(self.canary.deployment, stable) if rolls else 0)
+
+    def version_findings(self) -> Iterator[Finding]:
+        """A release of what runs already."""
+        new, old = self.canary.canary, self.canary.stable
+        if new is not None and (new.image, new.configuration) == (old.image, old.configuration):
+            message = f"the canary is {self.canary.stable.image}, as stable is: this releases nothing"
+            yield Finding("version", "warning", ("spec", "canary"), message)
+
+    def capacity_findings(self) -> Iterator[Finding]:
+        """Where replicas that the user gave are fewer than a share needs, now or in the next phase."""
+        for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):
+            needs = max(phase.needs, following.needs if following else 0)
+            if 0 < phase.canary_replicas < needs:
+                later = (
+                    ""
+                    if needs == phase.needs or following is None
+                    else f", which `{following.name}` starts with"
+                )
+                runs = f"`{phase.name}` runs {pods_text(phase.canary_replicas)} of the canary{later}"
+                hint = "leave `replicas` out, and they follow the shares"
+                yield Finding("capacity", "warning", ("spec",), f"{runs}; the share needs {needs}", hint=hint)
+
+    def _back_from(self, phase: Phase) -> Phase:
+        kind = Kind.ROLLBACK_PROMOTION if phase.kind in PROMOTION else Kind.ROLLBACK
+        state = self.full if phase.kind in PROMOTION else replace(phase, traffic=AS_BEFORE, needs=0)
+        name = f"{kind.value} from {phase.name}"
+        return replace(state, name=name, kind=kind, pause=0, gates=(), origin=phase.name)
+
+    def _way_back(self, wanted: str, origin: str | None) -> Phase:
+        if origin is None:
+            raise UsageError(
+                f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file"
+            )
+        start = self.find(origin)
+        if start.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION):
+            return start
+        back = self.way_back(start)
+        if back is None or back.kind.value != wanted:
+            raise UsageError(f"no {wanted} from `{start.name}`", self._other_way(wanted, start))
+        return back
+
+    def _other_way(self, wanted: str, start: Phase) -> str:
+        if not start.canary_replicas:
+            return "there is no canary in that phase"
+        other = "rollback" if wanted == "rollback-promotion" else "rollback-promotion"
+        return f"use `{other} from {start.name}`"
+
+    def _what_is_there(self, wanted: str) -> str:
+        names = self.names()
+        close = self._nearest_share(wanted) or nearest(wanted, names)
+        known = ", ".join(phase.name for phase in self.phases)
+        meant = f"did you mean `{close}`? " if close else ""
+        return (
+            f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
+        )
+
+    def _nearest_share(self, wanted: str) -> str | None:
+        try:
+            share = formats.share(wanted if wanted.endswith("%") else f"{wanted}%")
+        except ValueError:
+            return None
+        shifting = [phase for phase in self.phases if phase.kind is Kind.WEIGHT]
+        return min(shifting, key=lambda phase: abs(phase.traffic.share - share)).name
+
+
+def plan(canary: Canary) -> Plan:
+    """All phases of a release; for a file without canary, `before` alone."""
+    before = Phase("before", Kind.BEFORE, Version.OLD, canary.stable_pods)
+    if canary.canary is None:
+        return Plan(canary, (before,))
+    middle = list(_middle(canary, before))
+    full = middle[-1]
+    roll = replace(
+        full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
+    )
+    back = replace(roll, name="promote-return", kind=Kind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
+    promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_version=Version.NEW)
+    return Plan(canary, (before, *middle, roll, back, promoted))
+
+
+def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
+    """Deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
+    steps = (Step("deploy"), *canary.steps)
+    traffics = [AS_BEFORE, *(_traffic(step, canary.testers is not None) for step in canary.steps)]
+    needed = [needs(traffic, before.stable_replicas) for traffic in traffics]
+    for index, step in enumerate(steps):
+        around = max(1, *needed[max(index - 1, 0) : index + 2])
+        given = step.replicas or (canary.canary.replicas if canary.canary else None)
+        yield replace(
+            before,
+            name=step.name,
+            kind=_kind(step),
+            canary_replicas=given or around,
+            traffic=traffics[index],
+            needs=needed[index],
+            pause=step.pause,
+            gates=step.gates,
+            holds_stable=bool(step.weight),
+        )
+
+
+def surge(deployment: dict[str, Any], replicas: int) -> int:
+    """How many pods a Deployment may have on top while its pods roll; a quarter where it says nothing.
+
+    Source: apps/v1 RollingUpdateDeployment, maxSurge; percentages are rounded up.
+    """
+    strategy = deployment.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return 0
+    most = (strategy.get("rollingUpdate") or {}).get("maxSurge", "25%")
+    return math.ceil(Fraction(most.rstrip("%")) * replicas / 100) if isinstance(most, str) else int(most)
+
+
+def _traffic(step: Step, has_testers: bool) -> Traffic:
+    methods = step.methods if step.mirror else ()
+    return Traffic(step.name, step.weight, step.mirror, methods, has_testers and not step.mirror)
+
+
+def needs(traffic: Traffic, stable_replicas: int) -> int:
+    """The canary pods that traffic needs: its share of what stable has, and one as soon as any request comes."""
+    share = math.ceil((traffic.share or traffic.mirror) * stable_replicas)
+    return max(int(traffic.reaches_canary), share)
+
+
+def _kind(step: Step) -> Kind:
+    if step.name == "deploy":
+        return Kind.DEPLOY
+    if step.mirror:
+        return Kind.MIRROR
+    return Kind.WEIGHT if step.weight else Kind.HEADER_ONLY
+
+
+def changes(start: Phase | None, phase: Phase, canary: Canary) -> str:
+    """What a phase changes, in words."""
+    if start is None:
+        return ""
+    words = [*_object_changes(start, phase, canary), *_route_changes(start, phase, canary)]
+    more = phase.canary_replicas - start.canary_replicas
+    if start.canary_replicas and phase.canary_replicas and more:
+        purpose = "more for what follows" if more > 0 else "fewer"
+        words.append(f"{'a pod' if abs(more) == 1 else f'{abs(more)} pods'} {purpose}")
+    return "; ".join(words)
+
+
+def _object_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+    if bool(start.canary_replicas) != bool(phase.canary_replicas):
+        yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {canary.name}-canary"
+    if start.stable_version != phase.stable_version and canary.canary is not None:
+        version = canary.canary.version if phase.stable_version is Version.NEW else canary.stable.version
+        idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
+        yield f"Deployment {canary.name}-stable → {version}{idle}"
+
+
+def _route_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+    if start.traffic == phase.traffic:
+        return
+    if phase.kind is Kind.MIRROR:
+        what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
+        yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
+    elif phase.traffic.testers and not start.traffic.testers and canary.testers:
+        yield f"route: {canary.testers.header}: {canary.testers.value} → canary"
+    else:
+        yield "route"
+
+
+def pods_text(number: int, width: int = 0) -> str:
+    """`1 pod`, `3 pods`; the number takes at least `width` characters."""
+    return f"{number:>{width}} {'pod' if number == 1 else 'pods'}"

@@ -1,0 +1,95 @@
+"""Rules of an HTTPRoute: the clones that testers and mirrors get, and the mirror itself.
+
+A governed rule is the user's. What a phase adds is cloned from it and stands before it, so that its matches, filters
+and timeouts hold for the testers too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+from kubectl_canary.release import shares
+from kubectl_canary.release.plan import Traffic
+
+Rule = dict[str, Any]
+Purpose = Literal["testers", "mirror"]
+
+ALONE = 100  # the weight of a backend that has a rule to itself
+ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
+LONGEST_NAME = 253  # of a rule, which is a SectionName
+NAMELESS = "rule"
+
+
+def testers_clones(governed: Rule, canary: dict[str, Any], header: tuple[str, str]) -> list[Rule]:
+    """The rules that send requests with the testers' header to the canary: each match of the rule, AND the header.
+
+    `canary` is the canary's backendRef.
+    """
+    matches = [_with_header(match, *header) for match in matches_of(governed)]
+    return _clones({**governed, "backendRefs": [{**canary, "weight": ALONE}]}, matches)
+
+
+def mirror_clones(governed: Rule, canary: dict[str, Any], traffic: Traffic) -> list[Rule]:
+    """The rules that mirror some methods only: each match of the rule, AND the method."""
+    matches = [
+        {**match, "method": method}
+        for match in matches_of(governed)
+        for method in traffic.methods
+        if match.get("method", method) == method
+    ]
+    return _clones(mirrored(governed, canary, traffic), matches)
+
+
+def mirrored(rule: Rule, canary: dict[str, Any], traffic: Traffic) -> Rule:
+    """The rule with a mirror to the canary as its last filter."""
+    target = {key: value for key, value in canary.items() if key != "weight"}
+    mirror = {"backendRef": target, **shares.mirror_amount(traffic.mirror)}
+    filters = [*rule.get("filters", []), {"type": "RequestMirror", "requestMirror": mirror}]
+    rest = {key: value for key, value in rule.items() if key not in ("filters", "backendRefs")}
+    return {
+        **rest,
+        "filters": filters,
+        **({"backendRefs": rule["backendRefs"]} if "backendRefs" in rule else {}),
+    }
+
+
+def clone_names(governed: Rule, purpose: Purpose, number: int, release: str) -> list[str]:
+    """The names of so many clones: `default-canary-testers-shop`, or numbered before the release's name.
+
+    The release's name begins with a letter, so that a number cannot be taken for a part of it.
+    """
+    numbers = [""] if number == 1 else [f"{index}-" for index in range(1, number + 1)]
+    name = str(governed.get("name") or NAMELESS)
+    return [_short_enough(name, f"-canary-{purpose}-{index}{release}") for index in numbers]
+
+
+def _short_enough(name: str, ending: str) -> str:
+    if len(name) + len(ending) <= LONGEST_NAME:
+        return name + ending
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{name[: LONGEST_NAME - len(ending) - len(digest) - 1].rstrip('-.')}-{digest}{ending}"
+
+
+def matches_of(rule: Rule) -> list[dict[str, Any]]:
+    """The matches of a rule; without any, it takes every path."""
+    return rule.get("matches") or [ANY_PATH]
+
+
+def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:
+    """One rule for all matches, or one each where a filter allows no more: ReplacePrefixMatch."""
+    if not _replaces_prefix(rule) or len(matches) < 2:
+        return [{**rule, "matches": matches}] if matches else []
+    return [{**rule, "matches": [match]} for match in matches]
+
+
+def _replaces_prefix(rule: Rule) -> bool:
+    rewrites = (
+        one.get(kind, {}) for one in rule.get("filters", []) for kind in ("urlRewrite", "requestRedirect")
+    )
+    return any(rewrite.get("path", {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
+
+
+def _with_header(match: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+    """The match AND the header."""
+    return {**match, "headers": [*match.get("headers", []), {"type": "Exact", "name": name, "value": value}]}

@@ -1,0 +1,128 @@
+"""Which way leads from one phase to another, and which step on it is safe.
+
+Forward, the way is every phase that the plan declares, in its order. Backward it is the plan's order down, or the way
+back of the phase that one is in.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan, pods_text
+
+
+def step_problem(start: Phase, to: Phase) -> str | None:
+    """Why going straight from one phase to another is not safe; None where it is (V4).
+
+    Pods must be there before their share, must not go while they serve, and stable must not roll while it serves.
+    """
+    if to.canary_replicas and start.canary_replicas < min(to.needs, to.canary_replicas):
+        return f"`{start.name}` runs {pods_text(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
+    if to.canary_replicas < min(start.needs, start.canary_replicas):
+        return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
+    rolls = start.stable_version is not to.stable_version and to.kind is not Kind.ROLLBACK_PROMOTION
+    if rolls and min(start.traffic.share, to.traffic.share) < 1:
+        return f"`{to.name}` rolls the stable pods while they serve"
+    return None
+
+
+def left_out(plan: Plan, start: Phase, to: Phase) -> Sequence[Phase]:
+    """The phases that a step forward passes by; none for a step back."""
+    if to.kind in WAYS_BACK:
+        return ()
+    return plan.phases[_position(plan, start) + 1 : _position(plan, to)]
+
+
+def way(plan: Plan, start: Phase, to: Phase) -> list[Phase]:
+    """The phases to go through, `to` the last; none where one is there already.
+
+    Raises UsageError for the way back of another phase than the one that is left.
+    """
+    if start == to:
+        return []
+    if to.kind is Kind.ROLLED_BACK:
+        return [*_back_to_stable(plan, start), to]
+    if to.kind in WAYS_BACK:
+        return [_own_way_back(plan, start, to)]
+    here, there = _position(plan, start), _position(plan, to)
+    if here < there:
+        return list(plan.phases[here + 1 : there + 1])
+    return [*reversed(plan.phases[there + 1 : here]), to]
+
+
+def chosen_way(plan: Plan, start: Phase, to: Phase, *, jump: bool = False, skip: bool = False) -> list[Phase]:
+    """The way to go: one step, or a way back, or with `jump` every phase, or with `skip` straight to the goal.
+
+    Raises Refused where one step is not safe, or leaves out phases, and neither flag says what to do.
+    """
+    found = way(plan, start, to)
+    if to.kind in WAYS_BACK or jump:
+        _refuse_unsafe([start, *found])
+        return found
+    problem = step_problem(start, to)
+    if problem is not None:
+        hint = f"{_by_way_of(start, found)}; --jump prints all of these steps"
+        raise _refused("this step is not safe", start, to, problem, hint)
+    omitted = left_out(plan, start, to)
+    if omitted and not skip:
+        hint = "--jump prints every step on the way, --skip goes straight"
+        raise _refused("this step is too long", start, to, omission(omitted), hint)
+    return [to] if found else []
+
+
+def omission(phases: Sequence[Phase]) -> str:
+    """What to say of phases that a step leaves out."""
+    return "this leaves out " + ", ".join(f"`{phase.name}`" for phase in phases)
+
+
+def _refuse_unsafe(phases: Sequence[Phase]) -> None:
+    for start, to in itertools.pairwise(phases):
+        problem = step_problem(start, to)
+        if problem is not None:
+            raise _refused("there is no safe way", start, to, problem, "")
+
+
+def _refused(title: str, start: Phase, to: Phase, problem: str, hint: str) -> Refused:
+    finding = Finding("jump", "error", (), problem, Where(f"{start.name} → {to.name}"))
+    return Refused(title, [finding], hint)
+
+
+def _by_way_of(start: Phase, found: Sequence[Phase]) -> str:
+    return "go by " + " → ".join(f"`{phase.name}`" for phase in (start, *found))
+
+
+def _position(plan: Plan, phase: Phase) -> int:
+    """Where a phase stands in the plan's order; a way back stands where its traffic stands, others at their origin."""
+    if phase.kind is Kind.ROLLED_BACK:
+        return 0
+    if phase.kind is Kind.ROLLBACK_PROMOTION:
+        return plan.phases.index(plan.full)
+    if phase.kind is Kind.ROLLBACK:
+        return min(1, len(plan.phases) - 1)
+    names = [one.name for one in plan.phases]
+    return names.index(phase.name if phase.name in names else str(phase.origin))
+
+
+def _back_to_stable(plan: Plan, start: Phase) -> list[Phase]:
+    """What leads to a phase in which the canary gets nothing and stable is the old version."""
+    promotion = {phase.kind: phase for phase in plan.phases if phase.kind in PROMOTION}
+    if start.kind is Kind.PROMOTED:
+        return [promotion[Kind.PROMOTE_RETURN], *_back_to_stable(plan, promotion[Kind.PROMOTE_RETURN])]
+    if start.kind is Kind.ROLLBACK_PROMOTION:
+        return _back_to_stable(plan, plan.full)
+    back = plan.way_back(start)
+    if back is None:
+        return []
+    return [back, *_back_to_stable(plan, back)] if back.kind is Kind.ROLLBACK_PROMOTION else [back]
+
+
+def _own_way_back(plan: Plan, start: Phase, to: Phase) -> Phase:
+    left = plan.full if start.kind is Kind.ROLLBACK_PROMOTION else start
+    if to.origin == left.name:
+        return to
+    own = plan.way_back(left)
+    hint = f"from `{start.name}` it is `{own.name}`" if own else "there is no canary in that phase"
+    raise UsageError(f"`{to.name}` does not start at `{start.name}`", hint)

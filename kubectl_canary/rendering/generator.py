@@ -1,0 +1,293 @@
+"""Plan + phase → documents, through templates/; what a template printed is held against the plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+import jinja2
+from jinja2.ext import Extension
+
+from kubectl_canary import resources
+from kubectl_canary.api import verdict
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.errors import CanaryError, Refused, WorldError
+from kubectl_canary.findings import Finding, Path, Where, in_order
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.rendering import overrides, provenance
+from kubectl_canary.rendering.objects import Planned
+
+PLACED = re.compile(
+    r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE
+)
+
+
+Refusal = tuple[Planned, Finding]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A document: its text as the template printed it, and what a YAML reader finds in it."""
+
+    planned: Planned
+    text: str
+    value: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """`Deployment my-app-stable`."""
+        return _title(self.planned)
+
+    def file_name(self, route_first: bool) -> str:
+        """`20-deployment-my-app-stable.yaml`: the same in every phase, but for a route that is applied first."""
+        slot = "00" if route_first and self.planned.group == "route" else self.planned.slot
+        return f"{slot}-{self.planned.kind.lower()}-{self.planned.names['name']}.yaml"
+
+
+class Generator:
+    """Renders planned objects, with the package's templates or the user's in their place."""
+
+    def __init__(
+        self,
+        templates: str | None = None,
+        target: Target | None = None,
+        *,
+        validating: bool = True,
+        sources: Sources | None = None,
+    ) -> None:
+        self.sources = sources
+        self.target = target or Target()
+        self.validating = validating
+        self.folder = FilePath(templates) if templates else None
+        if self.folder is not None and not self.folder.is_dir():
+            raise WorldError(f"--templates {templates}: no such folder")
+        self.environment = jinja2.Environment(
+            loader=jinja2.FunctionLoader(self._source),
+            undefined=jinja2.StrictUndefined,
+            extensions=[_Indentation],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
+        )
+        filters: dict[str, Callable[..., str]] = {
+            "yaml": yamltext.scalar,
+            "yaml_block": yamltext.block,
+            "yaml_after_key": yamltext.after_key,
+        }
+        self.environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
+        self.environment.globals.clear()  # `range` and `lipsum` make as much as they are asked for
+        if self.folder is not None:
+            overrides.check_names(self.folder, self.environment)
+
+    def render(self, planned: Sequence[Planned]) -> list[Rendered]:
+        """The documents of the objects, in their order.
+
+        Raises Refused where a document is not what was planned or not what the API server would accept.
+        """
+        rendered: list[Rendered] = []
+        findings: list[Finding] = []
+        for one in planned:
+            text = self._text(one)
+            try:
+                document = _only_document(text, one.template)
+            except Refused as refused:
+                findings += refused.findings
+                continue
+            findings += _differences_from_plan(document, one)
+            if self.validating:
+                findings += map(self._placed, _refusals(document.value, one, self.target))
+            rendered.append(Rendered(one, text, document.value))
+        if findings:
+            differs = any(finding.rule != verdict.ADMISSION for finding in findings)
+            culprit = (
+                "the templates print something else than the plan"
+                if differs
+                else "the API server would refuse"
+            )
+            raise Refused(culprit, in_order(findings))
+        return rendered
+
+    def _placed(self, refusal: Refusal) -> Finding:
+        """A refusal at the place of the canary file that it comes from; without one, at its template."""
+        one, finding = refusal
+        place = self.place(one, finding.path)
+        if place is None:
+            where = Where(one.template)
+            return replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
+        return replace(finding, path=place[0], where=place[1])
+
+    def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:
+        """The path and place in the canary file that a path of a document comes from; None where there is none."""
+        if self.sources is None or self.folder is not None:
+            return None
+        found = provenance.source(one, path, self.sources.value["spec"])
+        return (found, self.sources.value_where(found)) if found is not None else None
+
+    def refuse_invalid(self, documents: Sequence[Rendered]) -> None:
+        """Raises Refused where the API server would refuse one of these, whoever made them."""
+        refusals = (one for item in documents for one in _refusals(item.value, item.planned, self.target))
+        findings = [replace(finding, where=Where(_title(one))) for one, finding in refusals]
+        if findings and self.validating:
+            raise Refused("the API server would refuse", findings)
+
+    def _source(self, name: str) -> tuple[str, str, Any] | None:
+        own = self.folder / name if self.folder else None
+        if own is not None:
+            try:
+                text = own.read_text(encoding="utf-8")
+                overrides.check(text, own, self.environment)
+                return text, str(own), None
+            except FileNotFoundError:
+                pass
+            except (OSError, UnicodeDecodeError) as error:
+                raise WorldError(f"cannot read the template {own}: {error}") from None
+        try:
+            return resources.read("templates", name), name, None
+        except OSError:
+            return None
+
+    def _text(self, one: Planned) -> str:
+        try:
+            return self.environment.get_template(one.template).render(one.names)
+        except jinja2.TemplateSyntaxError as error:
+            raise overrides.template_error(
+                error.filename or error.name or one.template, error.lineno, error.message
+            ) from None
+        except jinja2.UndefinedError as error:
+            hint = "the names are listed in templates/README.md"
+            raise overrides.template_error(*self._failing_line(one, error), error.message, hint) from None
+        except jinja2.TemplateNotFound as error:
+            raise overrides.template_error(
+                *self._failing_line(one, error), f"no template `{error.name}` to include"
+            ) from None
+        except CanaryError:
+            raise
+        except Exception as error:
+            raise overrides.template_error(*self._failing_line(one, error), str(error)) from None
+
+    def _failing_line(self, one: Planned, error: Exception) -> tuple[str, int | None]:
+        """The innermost template and line that an error came through."""
+        place: tuple[str, int | None] = (one.template, None)
+        trace = error.__traceback__
+        while trace is not None:
+            file = trace.tb_frame.f_code.co_filename
+            if file.endswith(".j2"):
+                place = (file, trace.tb_lineno)
+            trace = trace.tb_next
+        return place
+
+
+class _Indentation(Extension):
+    """Tells `| yaml` where it stands, so that templates need not say how deep their values are."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return PLACED.sub(self._placed, source)
+
+    @staticmethod
+    def _placed(match: re.Match[str]) -> str:
+        before, space, name = match.group("before", "space", "name")
+        dashes = re.match(r"[ -]*", before)
+        depth = len(dashes.group()) if dashes else 0
+        if before.endswith(":"):
+            return f"{before}{{{{ {name} | yaml_after_key({depth + 2}) }}}}"
+        if depth == len(before):
+            return f"{before}{space}{{{{ {name} | yaml_block({depth + len(space)}) }}}}"
+        return match.group()
+
+
+def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
+    """A filter that is strict about undefined names too."""
+
+    def strict(value: Any, *arguments: int) -> str:
+        if isinstance(value, jinja2.Undefined):
+            str(value)  # raises UndefinedError, with the name
+        return write(value, *arguments)
+
+    return strict
+
+
+def _only_document(text: str, template: str) -> yamltext.Document:
+    documents = yamltext.read(text, template)
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
+        message = f"a template prints one object, this one prints {len(documents)} documents"
+        raise Refused(template, [Finding("template", "error", (), message, Where(template, 1, 1))])
+    return documents[0]
+
+
+def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
+    for path, message in _differences(document.value, one.facts, ()):
+        yield Finding("plan", "error", path, f"{_title(one)}: {message}", Where(one.template))
+    if one.kind == "HTTPRoute":
+        yield from _unplanned_rules(document.value, one)
+
+
+def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Refusal]:
+    for finding in verdict.judge(document, target) or []:
+        yield one, finding
+
+
+def _title(one: Planned) -> str:
+    return f"{one.kind} {one.names['name']}"
+
+
+def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Where a document does not show the facts. It may hold more, but in lists only more named things."""
+    if isinstance(facts, dict):
+        for key, fact in facts.items():
+            if not isinstance(value, dict) or key not in value:
+                yield (*path, key), f"missing, planned is {_short(fact)}"
+            else:
+                yield from _differences(value[key], fact, (*path, key))
+    elif isinstance(facts, list) and isinstance(value, list):
+        yield from _list_differences(value, facts, path)
+    elif type(value) is not type(facts) or value != facts:
+        yield path, f"{_short(value)}, planned is {_short(facts)}"
+
+
+def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterator[tuple[Path, str]]:
+    if path[-1] in ("containers", "rules") and all("name" in fact for fact in facts):
+        order = [item.get("name") for item in value if isinstance(item, dict)]
+        planned = [fact["name"] for fact in facts]
+        if [name for name in order if name in planned] != planned:
+            yield path, f"planned are {_short(planned)} in this order, found {_short(order)}"
+            return
+        value = [value[order.index(name)] for name in planned]
+    if len(value) != len(facts):
+        yield path, f"{len(value)} items, planned are {len(facts)}"
+        return
+    for index, (item, fact) in enumerate(zip(value, facts, strict=True)):
+        yield from _differences(item, fact, (*path, index))
+
+
+def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
+    """Rules that send to the release's Services and were not planned."""
+    planned = {rule.get("name") for rule in one.facts["spec"]["rules"]}
+    spec = value.get("spec")
+    rules = spec.get("rules") if isinstance(spec, dict) else None
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict) and rule.get("name") not in planned:
+            for name in sorted({*one.services} & {*_backends(rule)}):
+                message = f"{_title(one)}: sends to {name}, which the plan does not know"
+                yield Finding("plan", "error", ("spec", "rules", index), message, Where(one.template))
+
+
+def _backends(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key in ("backendRefs", "backendRef"):
+                refs = child if isinstance(child, list) else [child]
+                yield from (str(ref.get("name")) for ref in refs if isinstance(ref, dict))
+            yield from _backends(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _backends(child)
+
+
+def _short(value: Any) -> str:
+    text = yamltext.scalar(value) if not isinstance(value, dict | list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

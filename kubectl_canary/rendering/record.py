@@ -1,0 +1,256 @@
+"""What an output folder of ours remembers of the release that was rendered into it: its phase and both versions.
+
+With it, rendering into the same folder again is a step from one phase to another, and is judged as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kubectl_canary.api import formats
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.reading.canaryfile import Track
+from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan, Version
+from kubectl_canary.release.ways import left_out, omission, step_problem
+from kubectl_canary.rendering.objects import planned
+
+PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
+SHARED = "shared"
+RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
+HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
+RETURNS = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION)  # what is never refused
+PRINTED, LEFT_OUT = "printed", "left out"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A version as it was rendered: its image, and a digest of its configuration."""
+
+    image: str
+    configuration: str
+
+    def __str__(self) -> str:
+        return f"{self.image} {self.configuration}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The phase that was rendered last, the versions of its release, and which of them stable runs in it.
+
+    `shared` is a digest of everything that is there without a release.
+    """
+
+    phase: str
+    stable: Rendered
+    canary: Rendered | None
+    runs: Version
+    prints_replicas: bool
+    shared: str
+
+    @property
+    def running(self) -> Rendered:
+        """What stable runs."""
+        return self.canary if self.runs is Version.NEW and self.canary else self.stable
+
+    def notes(self) -> dict[str, str]:
+        """The record as lines of the folder's list."""
+        canary = {CANARY: str(self.canary)} if self.canary else {}
+        replicas = {REPLICAS: PRINTED if self.prints_replicas else LEFT_OUT}
+        return {
+            PHASE: self.phase,
+            STABLE: str(self.stable),
+            **canary,
+            RUNS: self.runs.value,
+            **replicas,
+            SHARED: self.shared,
+        }
+
+
+def of_plan(plan: Plan, phase: Phase) -> Record:
+    """The record of a phase of a plan."""
+    canary = plan.canary.canary
+    stable = _rendered(plan.canary.stable)
+    printed = plan.canary.prints_replicas
+    return Record(
+        phase.name,
+        stable,
+        _rendered(canary) if canary else None,
+        phase.stable_version,
+        printed,
+        _shared(plan),
+    )
+
+
+def read(notes: Mapping[str, str]) -> Record | None:
+    """The record that a folder's list has; None where it has none that we can read."""
+    stable, canary = _read(notes.get(STABLE)), _read(notes.get(CANARY))
+    known = [one for one in Version if one.value == notes.get(RUNS)]
+    if stable is None or not known or PHASE not in notes:
+        return None
+    return Record(
+        notes[PHASE], stable, canary, known[0], notes.get(REPLICAS, PRINTED) == PRINTED, notes.get(SHARED, "")
+    )
+
+
+def findings(
+    recorded: Record, plan: Plan, to: Phase, *, skip: bool = False, handed_over: bool = False
+) -> Iterator[Finding]:
+    """What is wrong, or to be known, about going from what was rendered last to a phase.
+
+    A way back is never an error. `handed_over`: no applier owns the Deployments' replicas any more.
+    """
+    wanted = of_plan(plan, to)
+    if recorded.prints_replicas and not wanted.prints_replicas and not handed_over:
+        yield _finding("replicas", _severity(to), RESET, _scaled_at(plan), HAND_OVER)
+    if wanted.prints_replicas and not recorded.prints_replicas:
+        message = "the folder's Deployments were scaled, and this sets their replicas"
+        yield _finding("replicas", "warning", message, ("spec", "stable"), "give as many as run now")
+    if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
+        yield from _of_shared(recorded, wanted, to)
+    elif to.kind not in RETURNS:
+        yield from _of_other_release(recorded, wanted, plan, to)
+    if plan.canary.canary is not None:
+        yield from _of_step(recorded, wanted, plan, to, skip)
+
+
+def _of_shared(recorded: Record, wanted: Record, to: Phase) -> Iterator[Finding]:
+    """What both versions share must not change while a release is under way."""
+    if recorded.canary and recorded.shared != wanted.shared and to.kind not in WAYS_BACK:
+        message = (
+            "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
+        )
+        hint = "it reaches everybody at once: change it between releases"
+        yield _finding("shared", "warning", message, ("spec",), hint)
+
+
+def _of_step(recorded: Record, wanted: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
+    """The step from the recorded phase; from `before`, where another release begins and nothing is under way."""
+    known = (*plan.phases, *plan.ways_back())
+    begins = recorded.canary != wanted.canary and not _serves(recorded)
+    name = plan.phases[0].name if begins else recorded.phase
+    start = next((one for one in known if one.name == name), None)
+    if start is None:
+        message = f"the folder is at `{name}`, which the file has no more"
+        hint = f"put the phase back, or write `phase: {_leaving(name)}` with the phases as they were"
+        yield _finding("jump", _severity(to), message, ("spec", "phases"), hint)
+        return
+    if to.name == start.name:
+        return
+    problem = step_problem(start, to)
+    if problem is not None:
+        yield _finding("jump", _severity(to), problem, ("spec", "phase"), _cure(plan, start))
+        return
+    omitted = left_out(plan, start, to)
+    if omitted and not skip:
+        hint = f"write `phase: {omitted[0].name}` first, or say --skip"
+        message = f"`{start.name}` is here, and {omission(omitted)}"
+        yield _finding("jump", "error", message, ("spec", "phase"), hint)
+
+
+def _leaving(phase: str) -> str:
+    """The way back from a recorded phase; from a way back, what follows it."""
+    if phase.startswith("rollback-promotion from "):
+        return "rollback from 100%"
+    kind = Kind.ROLLBACK_PROMOTION if phase in (kind.value for kind in PROMOTION) else Kind.ROLLBACK
+    return f"{kind.value} from {phase}"
+
+
+def _severity(to: Phase) -> str:
+    return "warning" if to.kind in RETURNS else "error"
+
+
+def _cure(plan: Plan, start: Phase) -> str:
+    back = plan.way_back(start)
+    where = plan.phases.index(start) if start in plan.phases else None
+    following = plan.phases[where + 1] if where is not None and where + 1 < len(plan.phases) else None
+    ways = [f"forward `phase: {following.name}`"] if following else []
+    ways += [f"back `phase: {back.name}`"] if back else []
+    return f"from `{start.name}`: {', '.join(ways)}" if ways else ""
+
+
+def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -> Iterator[Finding]:
+    """Another release: its stable has to be what runs, and nothing may be half done."""
+    path = ("spec", "stable")
+    if wanted.stable.image != recorded.running.image and wanted.stable.image != recorded.stable.image:
+        message = f"the folder is at {recorded.running.image}, and stable is {wanted.stable.image} here"
+        hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
+        yield _finding("stable", _steady(plan), message, path, hint)
+    elif wanted.stable.image != recorded.running.image:
+        message = (
+            f"{recorded.running.image} was promoted, and this takes stable back to {wanted.stable.image}"
+        )
+        hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
+        yield _finding("stable", _steady(plan), message, path, hint)
+    elif wanted.stable.configuration != recorded.running.configuration:
+        message = (
+            "stable's own configuration is another than what was rendered: this rolls the pods that serve"
+        )
+        hint = "a version's own configuration belongs under spec.canary (container, pod, podMetadata)"
+        if recorded.runs is Version.NEW:
+            hint = "what was promoted is more than an image: `plan` had said what to write into the file"
+        yield _finding("stable", "warning", message, path, hint)
+    if _serves(recorded) and wanted.canary is None:
+        message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
+        hint = f"write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
+        yield _finding("canary", "error", message, ("spec",), hint)
+    elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, wanted):
+        message = (
+            f"`{recorded.phase}` is under way with {recorded.canary.image}: this changes pods that serve"
+        )
+        hint = f"promote it, or write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
+        yield _finding("canary", "error", message, ("spec", "canary"), hint)
+
+
+def _is_other_canary(recorded: Record, wanted: Record) -> bool:
+    """Whether the canary itself has changed, and not only with what both versions share."""
+    if recorded.canary is None or wanted.canary is None or recorded.canary.image != wanted.canary.image:
+        return recorded.canary != wanted.canary
+    return recorded.canary != wanted.canary and recorded.stable.configuration == wanted.stable.configuration
+
+
+def _steady(plan: Plan) -> str:
+    return "error" if plan.canary.canary is not None else "warning"
+
+
+def _scaled_at(plan: Plan) -> tuple[str, ...]:
+    return ("spec", "stable", "replicas") if plan.canary.is_scaled_by_others else ("spec", "autoscaling")
+
+
+def _serves(recorded: Record) -> bool:
+    quiet = ("before", "deploy", "promote-return", "promoted", "rolled-back")
+    return (
+        recorded.canary is not None
+        and recorded.phase not in quiet
+        and not recorded.phase.startswith("rollback from ")
+    )
+
+
+def _as_stable(plan: Plan, image: str) -> str:
+    """How a file says that an image is stable: by its tag where the repository is the file's."""
+    repository, tag, digest = formats.split_image(image)
+    if tag and not digest and repository == formats.split_image(plan.canary.stable.image)[0]:
+        return f"spec.stable.tag: {tag}"
+    return f"spec.stable.image: {image}"
+
+
+def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint: str) -> Finding:
+    return Finding(rule, "error" if severity == "error" else "warning", path, message, Where(""), hint)
+
+
+def _shared(plan: Plan) -> str:
+    before = [(one.kind, one.names) for one in planned(plan.canary, plan.phases[0])]
+    text = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _rendered(track: Track) -> Rendered:
+    text = json.dumps(track.configuration, sort_keys=True, separators=(",", ":"))
+    return Rendered(track.image, f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+
+
+def _read(text: str | None) -> Rendered | None:
+    image, _, configuration = (text or "").rpartition(" ")
+    return Rendered(image, configuration) if image else None

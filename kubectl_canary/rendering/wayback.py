@@ -1,0 +1,42 @@
+"""What leads back from a phase with kubectl alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.rendering.generator import Generator, Rendered
+from kubectl_canary.rendering.objects import planned
+from kubectl_canary.rendering.transition import Stage, stage
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The way back from a phase: before promotion the route alone; after it the route, then the Deployments."""
+
+    plan: Plan
+    generator: Generator
+    start: Phase
+    phase: Phase
+
+    @property
+    def name(self) -> str:
+        """`rollback` or `rollback-promotion`."""
+        return self.phase.kind.value
+
+    def documents(self) -> list[Rendered]:
+        """What to apply, whatever the objects are like now."""
+        wanted = ("route",) if self.phase.kind is Kind.ROLLBACK else ("route", "workloads")
+        return self.generator.render(
+            [one for one in planned(self.plan.canary, self.phase) if one.group in wanted]
+        )
+
+    def stage(self) -> Stage:
+        """Patches from the phase that is left, which test the names of what they change."""
+        return stage(self.plan, self.generator, self.start, self.phase)
+
+
+def way_back(plan: Plan, generator: Generator, start: Phase) -> WayBack | None:
+    """The way back that starts in a phase; None where there is no canary to leave."""
+    back = plan.way_back(start)
+    return WayBack(plan, generator, start, back) if back is not None else None

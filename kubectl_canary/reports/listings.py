@@ -1,0 +1,223 @@
+"""What `validate` found: as text, JSON, SARIF, GitHub annotations and JUnit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from kubectl_canary import __version__
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.findings import Finding, path_text
+from kubectl_canary.judging import lint
+from kubectl_canary.judging.validation import Judged, Report
+from kubectl_canary.reading.manifests import Manifest
+
+SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+NAMELESS = {
+    "admission": "What the API server would refuse.",
+    "capacity": "More share than the pods can take.",
+    "implementation": "What the implementation does not claim to support.",
+    "jump": "A step that is not safe.",
+    "patch": "A patch that does not make what it should.",
+    "phase": "A phase that is not there.",
+    "plan": "A document that does not show the plan.",
+    "same-object-twice": "An object that stands twice among what is applied together.",
+    "schema": "A value that the file's schema does not take.",
+    "unknown-kind": "A kind whose schema is not known.",
+    "unsupported": "A schema that cannot be judged by.",
+    "version": "A release of what runs already.",
+    "yaml": "Text that is not YAML as kubectl reads it.",
+}
+
+
+def text(report: Report) -> str:
+    """A line a finding, and a last line that counts."""
+    lines = []
+    for manifest, finding in report.findings():
+        title = f"{manifest.title}: " if manifest else ""
+        rule = "" if finding.rule == "admission" else f"  [{finding.rule}]"
+        lines.append(f"{finding.where}: {finding.severity} {title}{_said(finding)}{rule}")
+        if finding.hint:
+            lines.append(f"    {finding.hint}")
+    counted = [
+        _count(len(report.judged), "document"),
+        _count(report.count("error"), "error"),
+        _count(report.count("warning"), "warning"),
+        *([f"{report.not_checked} not checked"] if report.not_checked else []),
+    ]
+    releases = "; ".join(map(_releases, report.targets()))
+    last = f"{', '.join(counted)} ({releases})" if releases else ", ".join(counted)
+    return "\n".join([*lines, last, ""])
+
+
+def _releases(target: Target) -> str:
+    return (
+        f"Gateway API {target.gateway_api} {target.channel}, Kubernetes {target.kubernetes.removeprefix('v')}"
+    )
+
+
+def as_json(report: Report) -> str:
+    """Every document with its verdict and findings; `unread` is what is not YAML."""
+    documents = [
+        {
+            "file": one.manifest.document.file,
+            "index": one.manifest.index,
+            "apiVersion": one.manifest.text("apiVersion"),
+            "kind": one.manifest.text("kind"),
+            "namespace": one.manifest.text("metadata", "namespace"),
+            "name": one.manifest.text("metadata", "name"),
+            "valid": one.valid,
+            "findings": [_finding(finding) for finding in one.findings],
+        }
+        for one in report.judged
+    ]
+    found = {"documents": documents}
+    if report.unread:
+        found["unread"] = [{"file": one.where.file, **_finding(one)} for one in report.unread]
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def sarif(report: Report) -> str:
+    """SARIF 2.1.0, as code scanning reads it."""
+    results = [
+        {
+            "ruleId": finding.rule,
+            "level": finding.severity,
+            "message": {"text": _whole(manifest, finding)},
+            "locations": [_location(finding)],
+        }
+        for manifest, finding in report.findings()
+    ]
+    used = sorted({finding.rule for _, finding in report.findings()})
+    described = {rule.id: rule.reason.partition("\n")[0] for rule in lint.rules()} | NAMELESS
+    driver = {
+        "name": "kubectl-canary",
+        "version": __version__,
+        "informationUri": "https://github.com/kubectl-canary/kubectl-canary",
+        "rules": [{"id": one, "shortDescription": {"text": described.get(one, one)}} for one in used],
+    }
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return (
+        json.dumps({"$schema": SARIF, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    )
+
+
+def github(report: Report) -> str:
+    """Workflow commands: GitHub shows each finding at its line."""
+    return "".join(
+        f"::{finding.severity} file={_property(finding.where.file)},line={max(finding.where.line, 1)},"
+        f"col={max(finding.where.column, 1)},title={_property(finding.rule)}::{_data(_whole(manifest, finding))}\n"
+        for manifest, finding in report.findings()
+    )
+
+
+def junit(report: Report) -> str:
+    """A test case a document; errors are failures, warnings are output."""
+    cases = [_case(one) for one in report.judged]
+    cases += [_unread(one) for one in report.unread]
+    failures = sum("<failure" in one for one in cases)
+    head = f'<testsuite name="kubectl-canary validate" tests="{len(cases)}" failures="{failures}" errors="0">'
+    return "\n".join(
+        [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            "<testsuites>",
+            head,
+            *cases,
+            "</testsuite>",
+            "</testsuites>",
+            "",
+        ]
+    )
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "text": text,
+    "json": as_json,
+    "sarif": sarif,
+    "github": github,
+    "junit": junit,
+}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _said(finding: Finding) -> str:
+    path = path_text(finding.path)
+    return (
+        f"{path}: {finding.message}"
+        if path and not finding.message.startswith("unknown field")
+        else finding.message
+    )
+
+
+def _whole(manifest: Manifest | None, finding: Finding) -> str:
+    parts = [
+        f"{manifest.title}: " if manifest else "",
+        _said(finding),
+        f"; {finding.hint}" if finding.hint else "",
+    ]
+    return "".join(parts)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "path": path_text(finding.path),
+        "line": finding.where.line,
+        "column": finding.where.column,
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+def _location(finding: Finding) -> dict[str, Any]:
+    region = {"startLine": max(finding.where.line, 1), "startColumn": max(finding.where.column, 1)}
+    uri = finding.where.file.replace("\\", "/").replace(" ", "%20")
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
+
+
+def _data(value: str) -> str:
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    return _data(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def _case(one: Judged) -> str:
+    errors = [finding for finding in one.findings if finding.severity == "error"]
+    warnings = [finding for finding in one.findings if finding.severity == "warning"]
+    inside = "".join(_failure(finding) for finding in errors)
+    if warnings:
+        said = "\n".join(f"{finding.where}: {_said(finding)}" for finding in warnings)
+        inside += f"<system-out>{_xml(said)}</system-out>"
+    file = one.manifest.document.file
+    return f"<testcase classname={_attribute(file)} name={_attribute(one.manifest.title)}>{inside}</testcase>"
+
+
+def _unread(finding: Finding) -> str:
+    file = _attribute(finding.where.file)
+    return f'<testcase classname={file} name="YAML">{_failure(finding)}</testcase>'
+
+
+def _failure(finding: Finding) -> str:
+    said = f"{finding.where}: {_said(finding)}"
+    return f"<failure type={_attribute(finding.rule)} message={_attribute(_said(finding))}>{_xml(said)}</failure>"
+
+
+def _xml(value: str) -> str:
+    return escape(_printable(value))
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(_printable(value))
+
+
+def _printable(value: str) -> str:
+    """Without what XML 1.0 cannot hold."""
+    return "".join(one if one >= " " or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in value)
