@@ -115,7 +115,7 @@ BUGS = [
     Bug("the phase is not annotated", "release/overlay.py", "    _annotate(made[\"metadata\"], phase_annotation(canary), phase.traffic.phase)\n", "", "test_cases test_live"),
     # observed
     Bug("a live Deployment without replicas has none", "release/observed.py", ".get(\"replicas\", 1))", ".get(\"replicas\", 0))", "test_observed test_live"),
-    Bug("the annotation is not asked where two phases fit", "release/observed.py", "key=lambda one: one.traffic.phase != noted.get(phase_annotation(plan.canary)), default=None", "key=lambda one: 0, default=None", "test_observed test_live", reason="two phases of a plan with the same route differ in stable's version or in whether there are pods"),
+    Bug("the annotation is not asked where two phases fit", "release/observed.py", "key=lambda one: one.traffic.phase != noted.get(phase_annotation(plan.application)), default=None", "key=lambda one: 0, default=None", "test_observed test_live", reason="two phases of a plan with the same route differ in stable's version or in whether there are pods"),
     Bug("the pods' version does not matter", "release/observed.py", "        and one.stable_version is state.stable_version\n", "", "test_observed test_live"),
     Bug("whether there is a canary does not matter", "release/observed.py", "        if bool(one.canary_replicas) == bool(state.canary_replicas)\n        and one", "        if one", "test_observed test_live"),
     Bug("the pods that the traffic needs are the plan's", "release/observed.py", "canary_replicas=state.canary_replicas, needs=pods_needed", "canary_replicas=state.canary_replicas", "test_observed test_live"),
@@ -237,8 +237,8 @@ BUGS = [
     Bug("--ignore RULE=PATH covers names that begin alike", "judging/validation.py", "path.startswith((f\"{self.path}.\", f\"{self.path}[\"))", "path.startswith(self.path)", "test_validation test_validate"),
     Bug("--ignore RULE=PATH covers only the path itself", "judging/validation.py", "below = path == self.path or path.startswith((f\"{self.path}.\", f\"{self.path}[\"))", "below = path == self.path", "test_validation test_validate"),
     Bug("a canary file with errors is valid", "judging/validation.py", "valid = not any(one.severity == \"error\" for one in findings)", "valid = True", "test_validate"),
-    Bug("objects of the release beside it are looked at twice", "judging/validation.py", "    company = company.without(owned, plan.canary.target)\n", "", "test_validate test_validation"),
-    Bug("--gateway-api loses to the file", "judging/validation.py", "asked = self.target if self.target_is_given else plan.canary.target", "asked = plan.canary.target", "test_validate"),
+    Bug("objects of the release beside it are looked at twice", "judging/validation.py", "    company = company.without(owned, plan.application.target)\n", "", "test_validate test_validation"),
+    Bug("--gateway-api loses to the file", "judging/validation.py", "asked = self.target if self.target_is_given else plan.application.target", "asked = plan.application.target", "test_validate"),
     Bug("--fail-on warning passes errors", "commands/judging.py", "SEVERITIES[: SEVERITIES.index(asked.fail_on) + 1]", "(asked.fail_on,)", "test_validation test_validate"),
     Bug("--fail-on never fails", "commands/judging.py", "if asked.fail_on in SEVERITIES else ()", "if asked.fail_on in SEVERITIES else SEVERITIES", "test_validation test_validate test_krm"),
     Bug("the newest report is by date alone", "judging/implementations.py", "return release, claims.date, claims.mode == \"default\", len(claims.supported)", "return (), claims.date, claims.mode == \"default\", len(claims.supported)", "test_validation test_validate"),
@@ -339,7 +339,7 @@ BUGS = [
     # what a review and a stranger found
     Bug("nothing listed lists nameless rules", "release/overlay.py", "listed = set(filter(None, ", "listed = set(filter(lambda _: True, ", "test_live"),
     Bug("a clone in another's place copies without a test", "rendering/transition.py", "copied = COPIED if any(rule not in old.added() for rule in new.added()) else ()", "copied = COPIED if len(new.added()) > len(old.added()) else ()", "test_live test_transition test_guards"),
-    Bug("pods of an autoscaler are planned ones", "rendering/transition.py", "if plan.canary.autoscaling is None or not to.canary_replicas:", "if True:", "test_live"),
+    Bug("pods of an autoscaler are planned ones", "rendering/transition.py", "if plan.application.autoscaling is None or not to.canary_replicas:", "if True:", "test_live"),
     Bug("any canary is promoted live", "rendering/transition.py", "if image is not None and here.traffic.reaches_canary and image != plan.track(Version.NEW).image:", "if False:", "test_live"),
     Bug("a way back makes objects", "rendering/transition.py", "        if to.kind in WAYS_BACK and now is None:\n            continue\n", "", "test_live"),
     Bug("a Service that is sent to is deleted", "rendering/transition.py", "    if findings:\n        hint = \"take it out first", "    if False:\n        hint = \"take it out first", "test_live"),

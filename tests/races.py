@@ -35,10 +35,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import apiserver
 
 from kubectl_canary.reading import release
-from kubectl_canary.release import overlay, routes
+from kubectl_canary.release import changes, overlay, routes
+from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan
-from kubectl_canary.rendering import transition
-from kubectl_canary.rendering.generator import Rendered
+from kubectl_canary.rendering.live import live_parts
 
 WRITERS = 8
 PHASES = "[{mirror: 20%, methods: all}, header-only, 5%, 25%, 50%, 100%]"
@@ -280,11 +280,12 @@ def race(
 def computed(server: Server, plan: Plan, to: Phase) -> list[dict[str, Any]]:
     """Our patch from what is there now."""
     _, now = server.call("GET")
-    wanted, findings = overlay.route(now, plan.canary, to)
+    wanted, findings = overlay.route(now, plan.application, to)
     assert not findings
-    one = next(one for one in transition.live_objects(plan) if one.kind == "HTTPRoute")
-    before, after = Rendered(one, "", now), Rendered(one, "", wanted)
-    return transition.step(plan, before, after, to).operations()
+    route = next(part for part in live_parts(plan) if part.is_route)
+    change = changes.change(plan.application, to, Document(route, now), Document(route, wanted))
+    operations: list[dict[str, Any]] = change.patch("json")
+    return operations
 
 
 def problems_of_shares(route: dict[str, Any], to: Phase) -> list[str]:
@@ -304,8 +305,8 @@ def prepared(folder: Path, namespace: str) -> tuple[Plan, dict[str, Any]]:
     )
     (folder / "canary.yaml").write_text(text)
     plan = release.load([str(folder / "canary.yaml")], namespace=namespace).plan
-    documents = Generator().render(planned(plan.canary, plan.find("25%")))
-    return plan, next(one.value for one in documents if one.planned.kind == "HTTPRoute")
+    documents = Generator().render(planned(plan.application, plan.find("25%")))
+    return plan, next(one.value for one in documents if one.part.is_route)
 
 
 def main() -> None:

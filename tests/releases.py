@@ -39,6 +39,6 @@ def a_release(**spec: Any) -> Plan:
 
 def route_of(plan: Plan, phase: str) -> dict[str, Any]:
     """The rendered route of a phase."""
-    rendered = GENERATOR.render(objects.planned(plan.canary, plan.find(phase)))
-    route: dict[str, Any] = next(one.value for one in rendered if one.planned.group == "route")
+    rendered = GENERATOR.render(objects.planned(plan.application, plan.find(phase)))
+    route: dict[str, Any] = next(one.value for one in rendered if one.part.is_route)
     return route

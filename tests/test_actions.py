@@ -9,20 +9,20 @@ from releases import a_release
 from test_plan import GENERATOR
 
 from kubectl_canary.release import actions
-from kubectl_canary.release.actions import Accepted, Action, Change, Pause, Ready, RolledOut, Unchanged
+from kubectl_canary.release.actions import Accepted, Action, Make, Pause, Ready, RolledOut, Unchanged
+from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.transition import stage, stages
+from kubectl_canary.rendering.steps import step, steps
 from kubectl_canary.reports import shells
 
 
 def words(action: Action) -> str:
-    if isinstance(action, Change):
-        planned = action.step.rendered.planned
-        return f"{action.step.action} {planned.kind} {planned.names['name']}"
+    if isinstance(action, Make):
+        return f"{action.change.action} {action.change.part.title}"
     if isinstance(action, Ready):
-        return f"{action.pods} ready {action.deployment.names['name']}"
+        return f"{action.pods} ready {action.deployment.name}"
     if isinstance(action, RolledOut):
-        return f"rolled out {action.deployment.names['name']}"
+        return f"rolled out {action.deployment.name}"
     if isinstance(action, Pause):
         return f"pause {action.seconds}"
     return type(action).__name__.lower()
@@ -50,34 +50,34 @@ def test_pods_are_there_before_requests_and_requests_are_gone_before_pods(
     start: str, to: str, expected: list[str]
 ) -> None:
     plan = a_release()
-    made = actions.of_stage(stage(plan, GENERATOR, plan.find(start), plan.find(to)), 7)
+    made = actions.of_step(step(plan, GENERATOR, plan.find(start), plan.find(to)), 7)
     found = [words(one) for one in made]
     assert expected == found
 
 
 def test_a_share_after_a_larger_mirror_waits_for_its_pods() -> None:
     plan = a_release(phases=[{"mirror": "100%"}, "5%", "50%"])
-    made = actions.of_stage(stage(plan, GENERATOR, plan.find("mirror 100%"), plan.find("5%")), 7)
+    made = actions.of_step(step(plan, GENERATOR, plan.find("mirror 100%"), plan.find("5%")), 7)
     found = [words(one) for one in made]
     assert found.index("rolled out shop-canary") < found.index(ROUTE)
 
 
-def test_pauses_are_slept_between_stages_and_not_after_the_last() -> None:
+def test_pauses_are_slept_between_steps_and_not_after_the_last() -> None:
     plan = a_release(phases=[{"weight": "5%", "pause": "5m"}, {"weight": "50%", "pause": "10m"}])
-    made = stages(plan, GENERATOR, plan.find("deploy"), plan.find("50%"), jump=True)
-    assert [300] == [one.seconds for one in actions.of_stages(made, 0) if isinstance(one, Pause)]
+    made = steps(plan, GENERATOR, plan.find("deploy"), plan.find("50%"), jump=True)
+    assert [300] == [one.seconds for one in actions.of_steps(made, 0) if isinstance(one, Pause)]
 
 
-def test_stages_end_at_the_first_phase_with_a_gate() -> None:
+def test_steps_end_at_the_first_phase_with_a_gate() -> None:
     gate = {"query": "up", "min": 1}
     plan = a_release(phases=["5%", {"weight": "25%", "gates": [gate]}, "50%", "100%"])
-    made = stages(plan, GENERATOR, plan.find("deploy"), plan.find("100%"), jump=True)
+    made = steps(plan, GENERATOR, plan.find("deploy"), plan.find("100%"), jump=True)
     assert ["5%", "25%"] == [one.phase.name for one in actions.until_gate(made)]
     assert ["50%", "100%"] == [one.phase.name for one in actions.until_gate(made[2:])]
 
 
 def lines(plan: Plan, start: str, to: str, **style: Any) -> str:
-    made = actions.of_stage(stage(plan, GENERATOR, plan.find(start), plan.find(to)), 7)
+    made = actions.of_step(step(plan, GENERATOR, plan.find(start), plan.find(to)), 7)
     return shells.block(made, shells.Style(**style))
 
 
@@ -106,21 +106,21 @@ def test_a_block_waits_for_all_the_pods_of_the_phase() -> None:
 
 def test_a_strict_block_tests_the_resource_version() -> None:
     plan = a_release()
-    made = stage(plan, GENERATOR, plan.find("5%"), plan.find("50%"))
-    for step in made.steps:
-        for one in (step.before, step.after):
-            if one is not None:
-                one.value["metadata"]["resourceVersion"] = "7"
-    listed = actions.of_stage(made, 0)
+    made = step(plan, GENERATOR, plan.find("5%"), plan.find("50%"))
+    for change in made.changes:
+        assert isinstance(change, Alteration)
+        for document in (change.before, change.after):
+            document.value["metadata"]["resourceVersion"] = "7"
+    listed = actions.of_step(made, 0)
     assert "/metadata/resourceVersion" in shells.block(listed, shells.Style(strict=True))
     assert "/metadata/resourceVersion" not in shells.block(listed, shells.Style())
 
 
 def test_what_must_not_happen_elsewhere_is_tested_on_the_route() -> None:
     plan = a_release()
-    made = actions.of_stage(stage(plan, GENERATOR, plan.find("100%"), plan.find("promote-roll")), 0)
+    made = actions.of_step(step(plan, GENERATOR, plan.find("100%"), plan.find("promote-roll")), 0)
     canary, test = [one for one in made if isinstance(one, Unchanged)]
-    assert ["shop-canary", "shop-canary-route"] == [one.planned.names["name"] for one in (canary, test)]
+    assert ["shop-canary", "shop-canary-route"] == [one.part.name for one in (canary, test)]
     image = "/spec/template/spec/containers/0/image"
     assert [image.replace("image", "name"), image] == [one["path"] for one in canary.tests]
     assert ["/spec/rules/1/name", "/spec/rules/1/backendRefs"] == [one["path"] for one in test.tests]

@@ -628,8 +628,8 @@ def test_several_files_are_merged_in_order(canary: Canary, canary_yaml: Write, t
     loaded = release.load(["canary.yaml", "prod.yaml", "last.yaml"])
     assert [phase.name for phase in loaded.plan.phases][1:4] == ["deploy", "50%", "100%"]
     assert loaded.plan.phases[0].stable_replicas == 9
-    assert loaded.plan.canary.namespace is None
-    assert loaded.plan.canary.testers is not None
+    assert loaded.plan.application.namespace is None
+    assert loaded.plan.application.testers is not None
     (tmp_path / "bad.yaml").write_text("spec:\n  stable: {replicas: many}\n")
     result = canary("render", "-f", "canary.yaml", "-f", "bad.yaml")
     assert (

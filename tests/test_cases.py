@@ -20,7 +20,7 @@ def rendered_phases(case: Path) -> dict[str, str]:
     generator = Generator()
     return {
         f"{number:02}-{phase.slug}.yaml": "---\n".join(
-            one.text for one in generator.render(objects.planned(plan.canary, phase))
+            one.text for one in generator.render(objects.planned(plan.application, phase))
         )
         for number, phase in enumerate((*plan.phases, *plan.ways_back()))
     }
@@ -53,5 +53,5 @@ def declared_phase(file: Path) -> str:
     if loaded.current is None:
         raise Refused("no phase", [])
     return "".join(
-        one.text for one in Generator().render(objects.planned(loaded.plan.canary, loaded.current))
+        one.text for one in Generator().render(objects.planned(loaded.plan.application, loaded.current))
     )

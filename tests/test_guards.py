@@ -19,7 +19,7 @@ from test_plan import GENERATOR, documents
 from kubectl_canary.reading import release
 from kubectl_canary.release import patches
 from kubectl_canary.release.plan import Phase, Plan
-from kubectl_canary.rendering.transition import steps
+from kubectl_canary.rendering.steps import step
 
 ROUTE = "HTTPRoute my-app-canary-route"
 Document = dict[str, Any]
@@ -99,10 +99,9 @@ def plan_of(folder: Path, text: str = RELEASE, namespace: str = "shop") -> Plan:
 
 def way(made: Plan, start: Phase, to: Phase) -> tuple[Document, list[patches.Op]]:
     """The route in a phase, and the operations that lead to another."""
-    step = next(
-        step for step in steps(made, GENERATOR, start, to) if step.rendered.planned.kind == "HTTPRoute"
-    )
-    return documents(made, start)[ROUTE], step.operations()
+    changes = step(made, GENERATOR, start, to).changes
+    route = next(change for change in changes if change.part.is_route)
+    return documents(made, start)[ROUTE], route.patch("json")
 
 
 def changed(route: Document, change: Callable[[Document], Any]) -> Document:

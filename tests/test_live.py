@@ -24,8 +24,11 @@ from test_plan import GENERATOR, documents, planned
 from kubectl_canary.errors import Refused
 from kubectl_canary.reading import release
 from kubectl_canary.release import overlay, patches, shares, ways
-from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan, Version
-from kubectl_canary.rendering.transition import Stage, live_objects, live_stage, stage
+from kubectl_canary.release.application import Version
+from kubectl_canary.release.changes import Alteration, Step
+from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.rendering.live import live_parts, live_step
+from kubectl_canary.rendering.steps import step
 
 ROUTE = "HTTPRoute my-app-canary-route"
 FOREIGN = {
@@ -109,12 +112,12 @@ def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: P
     made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     for start, to in itertools.permutations(made.phases, 2):
         now = changed(documents(made, start)[ROUTE])
-        wanted, findings = overlay.route(now, made.canary, to)
+        wanted, findings = overlay.route(now, made.application, to)
         assert [] == findings
         weights = [ref["weight"] for ref in now["spec"]["rules"][-2]["backendRefs"]]
         check(wanted, to, documents(made, to)[ROUTE], Fraction(50, sum(weights)))
         operations = patches.patch(now, wanted)
-        back, _ = overlay.route(wanted, made.canary, start)
+        back, _ = overlay.route(wanted, made.application, start)
         assert patches.failed_tests(now, operations) == []
         assert [ref["name"] for ref in back["spec"]["rules"][-2]["backendRefs"]] == [
             ref["name"] for ref in now["spec"]["rules"][-2]["backendRefs"]
@@ -124,7 +127,7 @@ def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: P
 def test_without_others_the_live_route_becomes_the_planned_one(tmp_path: Path) -> None:
     made = offline_plan(tmp_path)
     for start, to in itertools.permutations(made.phases, 2):
-        wanted, _ = overlay.route(documents(made, start)[ROUTE], made.canary, to)
+        wanted, _ = overlay.route(documents(made, start)[ROUTE], made.application, to)
         assert documents(made, to)[ROUTE] == wanted
 
 
@@ -147,7 +150,7 @@ def test_what_cannot_be_told_apart_is_refused(
     now = documents(made, made.find("5%"))[ROUTE]
     damage(now["spec"]["rules"])
     with pytest.raises(Refused) as refused:
-        overlay.route(now, made.canary, made.find("25%"))
+        overlay.route(now, made.application, made.find("25%"))
     assert message in refused.value.findings[0].message
 
 
@@ -155,7 +158,7 @@ def test_sixteen_rules_are_fine_and_a_seventeenth_is_the_servers_to_refuse(tmp_p
     made = offline_plan(tmp_path)
     now = documents(made, made.find("5%"))[ROUTE]
     now["spec"]["rules"] += [{**FOREIGN, "name": f"r{number}"} for number in range(14)]
-    wanted, _ = overlay.route(now, made.canary, made.find("25%"))
+    wanted, _ = overlay.route(now, made.application, made.find("25%"))
     assert [rule["name"] for rule in now["spec"]["rules"]] == [
         rule["name"] for rule in wanted["spec"]["rules"]
     ]
@@ -270,11 +273,11 @@ def test_live_promotion_keeps_its_order(tmp_path: Path, start: str, to: str, pro
     assert problem in refused.value.findings[0].message
 
 
-def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: bool = False) -> Stage:
-    """The stage from a cluster that holds these documents."""
-    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(made)}
+def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: bool = False) -> Step:
+    """The step from a cluster that holds these documents."""
+    named = {part.key: part.title for part in live_parts(made)}
     found = {key: there[name] for key, name in named.items() if name in there}
-    return live_stage(made, GENERATOR, goal, found, skip=skip)[0]
+    return live_step(made, GENERATOR, goal, found, skip=skip)[0]
 
 
 def refused_by_plan(made: Plan, start: Phase, to: Phase) -> bool:
@@ -300,9 +303,9 @@ def test_live_refuses_what_the_plan_refuses_and_nothing_else(
             continue
         assert not refused_by_plan(made, start, to), f"{start.name} → {to.name}"
         if to.kind not in WAYS_BACK:
-            wanted = stage(made, GENERATOR, start, to).steps
-            assert [(s.action, s.rendered.title, s.operations()) for s in wanted] == [
-                (s.action, s.rendered.title, s.operations()) for s in found.steps
+            wanted = step(made, GENERATOR, start, to).changes
+            assert [(change.action, change.part.title, change.patch("json")) for change in wanted] == [
+                (change.action, change.part.title, change.patch("json")) for change in found.changes
             ]
 
 
@@ -317,12 +320,12 @@ def test_every_release_of_the_gateway_api_can_be_taken_back_live(tmp_path: Path,
     for phase in made.phases:
         if phase.stable_version is Version.OLD:
             found = live_from(made, documents(made, phase), "rollback")
-            titles = [step.rendered.title for step in found.steps]
+            titles = [change.part.title for change in found.changes]
             assert titles == ([route] if phase.traffic.reaches_canary else [])
-            for step in found.steps:
+            for change in found.changes:
                 assert (
                     before[route]["spec"]
-                    == patches.applied(documents(made, phase)[route], step.operations())["spec"]
+                    == patches.applied(documents(made, phase)[route], change.patch("json"))["spec"]
                 )
 
 
@@ -424,7 +427,7 @@ def test_a_canary_of_another_version_gets_no_more_and_is_not_promoted(
     with pytest.raises(Refused) as refused:
         live_from(made, there, goal)
     assert "runs registry.example.com/my-app:v9, and not " in refused.value.findings[0].message
-    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").changes]
 
 
 def test_a_stable_of_a_third_version_is_not_rolled_over(tmp_path: Path) -> None:
@@ -433,7 +436,7 @@ def test_a_stable_of_a_third_version_is_not_rolled_over(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         live_from(made, there, "25%")
     assert "Deployment my-app-stable runs neither " in refused.value.findings[0].message
-    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").changes]
 
 
 @pytest.mark.parametrize("goal", ["rollback", "rolled-back", "rollback-promotion"])
@@ -455,7 +458,7 @@ def test_a_service_that_somebody_still_sends_to_is_not_deleted(tmp_path: Path) -
     with pytest.raises(Refused) as refused:
         live_from(made, there, "rolled-back")
     assert ["sends to my-app-canary still"] == [one.message for one in refused.value.findings]
-    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").steps]
+    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").changes]
 
 
 def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_path: Path) -> None:
@@ -468,11 +471,11 @@ def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_pat
     pod = there["Deployment my-app-stable"]["spec"]["template"]["spec"]
     pod["containers"][0] |= {"imagePullPolicy": "Always", "env": [{"name": "THEIRS", "value": "y"}]}
     there["Deployment my-app-stable"]["spec"]["replicas"] = 12
-    (step,) = live_from(made, there, "promote-roll").steps
-    assert step.after is not None
-    rolled = step.after.value["spec"]["template"]["spec"]["containers"][0]
+    (change,) = live_from(made, there, "promote-roll").changes
+    assert isinstance(change, Alteration)
+    rolled = change.after.value["spec"]["template"]["spec"]["containers"][0]
     assert [{"name": "THEIRS", "value": "y"}, {"name": "NEW", "value": "x"}] == rolled["env"]
-    assert ("Always", 12) == (rolled["imagePullPolicy"], step.after.value["spec"]["replicas"])
+    assert ("Always", 12) == (rolled["imagePullPolicy"], change.after.value["spec"]["replicas"])
     assert "registry.example.com/my-app:v1.1.0" == rolled["image"]
 
 
@@ -502,7 +505,7 @@ def test_a_release_of_configuration_alone_is_told_by_its_differences(tmp_path: P
         else:
             with pytest.raises(Refused, match="promotion has begun"):
                 live_from(made, there, "rollback")
-        assert [] == live_from(made, there, phase.name).steps, phase.name
+        assert () == live_from(made, there, phase.name).changes, phase.name
 
 
 def test_a_nameless_rule_of_others_is_not_ours(tmp_path: Path) -> None:
@@ -516,7 +519,7 @@ def test_a_nameless_rule_of_others_is_not_ours(tmp_path: Path) -> None:
     now = copy.deepcopy(documents(made, made.find("deploy"))[ROUTE])
     now["spec"]["rules"].append(beta)
     for goal in ("header-only", "5%", "before"):
-        assert beta in overlay.route(now, made.canary, made.find(goal))[0]["spec"]["rules"]
+        assert beta in overlay.route(now, made.application, made.find(goal))[0]["spec"]["rules"]
 
 
 def test_pods_that_an_autoscaler_added_are_no_reason_to_refuse(tmp_path: Path) -> None:
@@ -527,10 +530,10 @@ def test_pods_that_an_autoscaler_added_are_no_reason_to_refuse(tmp_path: Path) -
     there["Deployment my-app-stable"]["spec"]["replicas"] = 16
     there["Deployment my-app-canary"]["spec"]["replicas"] = 8
     assert "HTTPRoute my-app-canary-route" in [
-        one.rendered.title for one in live_from(made, there, "100%").steps
+        change.part.title for change in live_from(made, there, "100%").changes
     ]
     assert "HTTPRoute my-app-canary-route" in [
-        one.rendered.title for one in live_from(made, there, "25%").steps
+        change.part.title for change in live_from(made, there, "25%").changes
     ]
 
 
@@ -540,7 +543,7 @@ def test_ports_of_one_number_are_told_apart_by_protocol(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").write_text(text)
     made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     there = documents(made, made.find("5%"))
-    names = [one.rendered.title for one in live_from(made, there, "25%").steps]
+    names = [change.part.title for change in live_from(made, there, "25%").changes]
     assert ["Deployment my-app-canary", "HTTPRoute my-app-canary-route"] == names
 
 
@@ -548,11 +551,11 @@ def test_a_file_without_its_release_says_so(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").write_text(RELEASE.replace("  canary: {tag: v1.1.0}\n", ""))
     made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     with pytest.raises(Refused, match="there is no release in the file"):
-        live_objects(made)
+        live_parts(made)
 
 
 def test_a_way_back_does_not_make_what_is_missing(tmp_path: Path) -> None:
     made = offline_plan(tmp_path)
     there = documents(made, made.find("rollback", "5%"))
     del there["Service my-app-stable"]
-    assert {"delete"} == {one.action for one in live_from(made, there, "rolled-back").steps}
+    assert {"delete"} == {one.action for one in live_from(made, there, "rolled-back").changes}

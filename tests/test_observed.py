@@ -10,7 +10,8 @@ from releases import a_release
 from test_plan import documents
 
 from kubectl_canary.release import observed
-from kubectl_canary.release.plan import Plan, Version
+from kubectl_canary.release.application import Version
+from kubectl_canary.release.plan import Plan
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 ROUTE = ("HTTPRoute", "shop-canary-route")

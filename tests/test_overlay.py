@@ -22,7 +22,7 @@ THEIRS = {"name": "legacy", "port": 80}
 
 
 def laid_over(plan: Plan, document: dict[str, Any], phase: str) -> dict[str, Any]:
-    made, _ = overlay.route(document, plan.canary, plan.find(phase))
+    made, _ = overlay.route(document, plan.application, plan.find(phase))
     return made
 
 
@@ -61,7 +61,7 @@ def test_a_rule_to_the_canary_that_nobody_listed_stays_and_is_said() -> None:
     now = route_of(plan, "5%")
     clone = now["spec"]["rules"][0]
     del now["metadata"]["annotations"]["kubectl-canary/rules.shop"]
-    made, findings = overlay.route(now, plan.canary, plan.find("rollback from 5%"))
+    made, findings = overlay.route(now, plan.application, plan.find("rollback from 5%"))
     assert [clone, governed(route_of(plan, "before"))] == made["spec"]["rules"]
     assert ["foreign-rule"] == [finding.rule for finding in findings]
 
@@ -147,9 +147,9 @@ def test_only_the_applications_container_and_the_replicas_are_changed() -> None:
 
 def others_share(document: dict[str, Any], plan: Plan) -> dict[str, Fraction]:
     """The share of each third backend, by what it is."""
-    refs = overlay.ReleaseOnRoute(plan.canary, document).governed()["backendRefs"]
+    refs = overlay.ReleaseOnRoute(plan.application, document).governed()["backendRefs"]
     total = sum(ref.get("weight", 1) for ref in refs)
-    names = (plan.canary.stable_name, plan.canary.canary_name)
+    names = (plan.application.service.names.stable, plan.application.service.names.canary)
     return {
         str({key: value for key, value in ref.items() if key != "weight"}): Fraction(
             ref.get("weight", 1), total
@@ -167,8 +167,8 @@ def test_a_phase_laid_over_a_live_route_leaves_others_alone(
     plan = planned(value)
     for start, to in data.draw(pairs((*plan.phases, *plan.ways_back()))):
         now = data.draw(touched(route_of(plan, start.name)))
-        wanted, findings = overlay.route(now, plan.canary, to)
-        mine = overlay.ReleaseOnRoute(plan.canary, wanted)
+        wanted, findings = overlay.route(now, plan.application, to)
+        mine = overlay.ReleaseOnRoute(plan.application, wanted)
         theirs = [rule for rule in now["spec"]["rules"] if "/theirs/" in str(rule)]
         assert theirs == [rule for rule in wanted["spec"]["rules"] if "/theirs/" in str(rule)]
         assert others_share(now, plan) == others_share(wanted, plan)
@@ -176,12 +176,12 @@ def test_a_phase_laid_over_a_live_route_leaves_others_alone(
         ours = [
             ref
             for ref in mine.governed()["backendRefs"]
-            if ref["name"] in (plan.canary.stable_name, plan.canary.canary_name)
+            if ref["name"] in (plan.application.service.names.stable, plan.application.service.names.canary)
         ]
         share = Fraction(sum(ref["weight"] for ref in ours[1:]), sum(ref["weight"] for ref in ours))
         assert findings or share == to.traffic.share
         assert [] == patches.failed_tests(now, patches.patch(now, wanted))
         assert patches.same(wanted, patches.applied(now, patches.patch(now, wanted)))
         assert patches.same(wanted, patches.applied(now, patches.patch_back(now, wanted)))
-        again, _ = overlay.route(wanted, plan.canary, to)
+        again, _ = overlay.route(wanted, plan.application, to)
         assert patches.same(wanted, again)

@@ -26,17 +26,18 @@ from test_plan import GENERATOR, documents, planned
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import release
 from kubectl_canary.release import actions, patches, ways
+from kubectl_canary.release.changes import Alteration, Change
 from kubectl_canary.release.plan import Kind, Phase, Plan
-from kubectl_canary.rendering.transition import Step, steps
+from kubectl_canary.rendering.steps import step
 from kubectl_canary.reports import shells
 
 Canary = Callable[..., Result]
 SLOW = settings(max_examples=25)
 
 
-def applied(step: Step) -> Any:
-    assert step.before is not None
-    return apply(step.before.value, step.operations())
+def applied(change: Change) -> Any:
+    assert isinstance(change, Alteration)
+    return apply(change.before.value, change.operations())
 
 
 @settings(max_examples=60)
@@ -46,11 +47,11 @@ def test_a_patch_between_any_two_phases_leads_there_and_back(
 ) -> None:
     made = planned(value)
     for start, to in data.draw(pairs((*made.phases, *made.ways_back()))):
-        for step in steps(made, GENERATOR, start, to):
-            if step.before and step.after:
-                assert step.after.value == applied(step)
-                back = Step("patch", step.after, step.before, is_back=not step.is_back)
-                assert step.before.value == applied(back)
+        for change in step(made, GENERATOR, start, to).changes:
+            if isinstance(change, Alteration):
+                assert change.after.value == applied(change)
+                back = Alteration(change.after, change.before, is_back=not change.is_back)
+                assert change.before.value == applied(back)
 
 
 @SLOW
@@ -58,21 +59,19 @@ def test_a_patch_between_any_two_phases_leads_there_and_back(
 def test_a_rollback_leads_to_the_route_of_before(value: dict[str, Any]) -> None:
     made = planned(value)
     before = documents(made, made.phases[0])
-    route = f"HTTPRoute {made.canary.route.name}"
+    route = f"HTTPRoute {made.application.route.name}"
     for phase in made.phases[1:]:
         back = made.way_back(phase)
         if back is not None and back.kind is Kind.ROLLBACK:
-            found = steps(made, GENERATOR, phase, back)
+            found = step(made, GENERATOR, phase, back).changes
             assert len(found) == (phase.traffic.phase is not None)
-            assert [before[route]] * len(found) == [applied(step) for step in found]
+            assert [before[route]] * len(found) == [applied(change) for change in found]
 
 
 def kinds(start: str, to: str) -> list[str]:
     made = release.load([str(SEED)]).plan
-    found = steps(made, GENERATOR, made.find(start), made.find(to))
-    return [
-        f"{step.action} {step.rendered.planned.kind} {step.rendered.planned.names['name']}" for step in found
-    ]
+    found = step(made, GENERATOR, made.find(start), made.find(to)).changes
+    return [f"{change.action} {change.part.title}" for change in found]
 
 
 def test_steps_come_in_safe_order() -> None:
@@ -324,12 +323,12 @@ def send(
     cluster: Cluster, made: Plan, start: Phase, to: Phase, *, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """What changes something, without the waits: there are no controllers here that would end them."""
-    changes = [actions.Change(step) for step in steps(made, GENERATOR, start, to)]
+    changes = [actions.Make(change) for change in step(made, GENERATOR, start, to).changes]
     return shell(cluster, shells.block(changes, shells.Style()), check)
 
 
 def assert_live(cluster: Cluster, made: Plan, phase: Phase) -> None:
-    live = cluster.live(made.canary.namespace or "")
+    live = cluster.live(made.application.namespace or "")
     wanted = documents(made, phase)
     assert {f"{kind} {name}" for kind, name in live} == set(wanted)
     for (kind, name), found in live.items():
@@ -400,8 +399,8 @@ def test_the_rollback_files_work_with_kubectl_alone(
             if back.kind is Kind.ROLLBACK:
                 assert before["spec"] == live["HTTPRoute", "my-app-canary-route"]["spec"]
             stable = live["Deployment", "my-app-stable"]["spec"]["template"]["spec"]["containers"][0]["image"]
-            assert made.track(back.stable_version).image == stable
-    assert (out / "rollback").exists() is (made.canary.phase not in (None, "before"))
+            assert made.application.workload.runs(back.stable_version).image == stable
+    assert not (out / "rollback").exists()  # the file declares `before`
 
 
 def test_where_a_backend_was_inserted_ours_is_refused_and_the_unguarded_one_goes_wrong(
@@ -444,9 +443,9 @@ def test_the_api_server_applies_every_patch_of_every_golden_pair(
     """Each route is put into every phase and patched to every other; what the server then holds is that phase."""
     made = release.load([str(case / "canary.yaml")], namespace=namespace).plan
     phases = {phase.name: documents(made, phase) for phase in (*made.phases, *made.ways_back())}
-    name = f"HTTPRoute {made.canary.route.name}"
+    name = f"HTTPRoute {made.application.route.name}"
     distinct = {json.dumps(found[name], sort_keys=True): found[name] for found in phases.values()}
-    server = races.Server(cluster.kubeconfig, namespace, made.canary.route.name)
+    server = races.Server(cluster.kubeconfig, namespace, made.application.route.name)
     assert server.call("POST", next(iter(distinct.values())), name="")[0] == 201
     for before, after in itertools.permutations(distinct.values(), 2):
         assert server.put(before)[0] == 200
@@ -465,14 +464,14 @@ def test_kubectl_applies_every_patch_of_every_golden_pair_offline(
     made = release.load([str(case / "canary.yaml")]).plan
     sent: set[str] = set()
     for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
-        for step in steps(made, GENERATOR, start, to):
-            if step.before is None or step.after is None or step.rendered.planned.kind != "Deployment":
+        for change in step(made, GENERATOR, start, to).changes:
+            if not isinstance(change, Alteration) or change.part.kind != "Deployment":
                 continue  # kubectl knows no custom resources without a server
-            if (key := json.dumps([step.before.value, step.operations()])) in sent:
+            if (key := json.dumps([change.before.value, change.operations()])) in sent:
                 continue
             sent.add(key)
-            (tmp_path / "before.json").write_text(json.dumps(step.before.value))
-            (tmp_path / "patch.json").write_text(json.dumps(step.operations()))
+            (tmp_path / "before.json").write_text(json.dumps(change.before.value))
+            (tmp_path / "patch.json").write_text(json.dumps(change.operations()))
             flags = ["--local", "-o", "json", "--type=json", f"--patch-file={tmp_path}/patch.json"]
             command = [program("kubectl"), "patch", *flags, "-f", tmp_path / "before.json"]
             done = subprocess.run(
@@ -480,8 +479,8 @@ def test_kubectl_applies_every_patch_of_every_golden_pair_offline(
             )
             assert done.returncode == 0, done.stderr
             found = json.loads(done.stdout)["spec"]
-            image = step.after.value["spec"]["template"]["spec"]["containers"][0]["image"]
-            assert step.after.value["spec"].get("replicas") == found.get("replicas")
+            image = change.after.value["spec"]["template"]["spec"]["containers"][0]["image"]
+            assert change.after.value["spec"].get("replicas") == found.get("replicas")
             assert image == found["template"]["spec"]["containers"][0]["image"]
     assert sent
 

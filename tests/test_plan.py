@@ -26,11 +26,16 @@ GENERATOR = Generator()
 
 
 def planned(value: dict[str, Any]) -> Plan:
-    return plan(canaryfile.parse(Sources(value, [yamltext.Document("canary.yaml", value)])))
+    file = parsed(value)
+    return plan(file.application, file.phases)
+
+
+def parsed(value: dict[str, Any]) -> canaryfile.CanaryFile:
+    return canaryfile.parse(Sources(value, [yamltext.Document("canary.yaml", value)]))
 
 
 def documents(made: Plan, phase: Phase) -> dict[str, dict[str, Any]]:
-    rendered = GENERATOR.render(objects.planned(made.canary, phase))
+    rendered = GENERATOR.render(objects.planned(made.application, phase))
     return {f"{one.value['kind']} {one.value['metadata']['name']}": one.value for one in rendered}
 
 
@@ -153,8 +158,8 @@ def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:
 
 def test_the_route_comes_last_on_the_way_forth_and_first_on_the_way_back() -> None:
     made = release.load([str(SEED)]).plan
-    forth = [one.kind for one in objects.planned(made.canary, made.find("5%"))]
-    back = [one.kind for one in objects.planned(made.canary, made.find("rollback", "5%"))]
+    forth = [item.part.kind for item in objects.planned(made.application, made.find("5%"))]
+    back = [item.part.kind for item in objects.planned(made.application, made.find("rollback", "5%"))]
     assert ["Service", "Service", "Deployment", "Deployment", "Gateway", "HTTPRoute"] == forth
     assert ["HTTPRoute", "Service", "Service", "Deployment", "Deployment", "Gateway"] == back
 
@@ -167,11 +172,11 @@ def test_every_plan_keeps_the_invariants(value: dict[str, Any]) -> None:
     rendered = {phase.name: documents(made, phase) for phase in (*made.phases, *made.ways_back())}
     for phase in (*made.phases, *made.ways_back()):
         check_documents(made, phase, rendered[phase.name])
-        check_capacity(made, phase)
+        check_capacity(made, phase, follows_shares(value))
     for start, to in zip(made.phases, made.phases[1:], strict=False):
-        check_step(made, start, to)
+        check_step(start, to, follows_shares(value))
     assert rendered["before"] == rendered["rolled-back"]  # V8
-    route = f"HTTPRoute {made.canary.route.name}"
+    route = f"HTTPRoute {made.application.route.name}"
     assert rendered["before"][route] == rendered["promoted"][route] == rendered["promote-return"][route]
     assert rendered["before"].keys() == rendered["promoted"].keys()
 
@@ -179,9 +184,9 @@ def test_every_plan_keeps_the_invariants(value: dict[str, Any]) -> None:
 def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) -> None:
     services = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Service"}
     pods = {one["metadata"]["name"]: one for one in found.values() if one["kind"] == "Deployment"}
-    route = found[f"HTTPRoute {made.canary.route.name}"]
+    route = found[f"HTTPRoute {made.application.route.name}"]
     for document in found.values():
-        assert [] == verdict.judge(document, made.canary.target)
+        assert [] == verdict.judge(document, made.application.target)
     for name, service in services.items():  # V6: one track each
         chosen = [
             other
@@ -189,7 +194,7 @@ def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) 
             if service["spec"]["selector"].items() <= one["spec"]["template"]["metadata"]["labels"].items()
         ]
         assert [name] == chosen
-    stable, canary = f"{made.canary.name}-stable", f"{made.canary.name}-canary"
+    stable, canary = f"{made.application.name}-stable", f"{made.application.name}-canary"
     splits = []
     for rule in route["spec"]["rules"]:
         weights = {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
@@ -206,20 +211,21 @@ def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) 
     assert {phase.traffic.share} == set(splits)  # V2
 
 
-def follows_shares(made: Plan) -> bool:
+def follows_shares(value: dict[str, Any]) -> bool:
     """Whether the canary's pods follow the shares, and not what the user has said."""
-    assert made.canary.canary is not None
-    return not made.canary.canary.replicas and not any(step.replicas for step in made.canary.steps)
+    file = parsed(value)
+    is_given = file.application.workload.replicas.canary is not None
+    return not is_given and not any(phase.replicas for phase in file.phases)
 
 
-def check_capacity(made: Plan, phase: Phase) -> None:
+def check_capacity(made: Plan, phase: Phase, follows: bool) -> None:
     """V5: stable keeps its full size; the canary has its share, and whoever gets requests has pods.
 
     The canary never has more pods than stable, and never more than the share of some phase needs.
     """
     assert phase.stable_replicas == made.phases[0].stable_replicas
     assert not phase.traffic.reaches_canary or phase.canary_replicas >= 1
-    if follows_shares(made):
+    if follows:
         assert phase.canary_replicas >= math.ceil(phase.traffic.share * phase.stable_replicas)
         assert phase.canary_replicas <= phase.stable_replicas
         shares_needed = [
@@ -232,9 +238,9 @@ def check_capacity(made: Plan, phase: Phase) -> None:
         assert not lacking or "capacity" in problems
 
 
-def check_step(made: Plan, start: Phase, to: Phase) -> None:
+def check_step(start: Phase, to: Phase, follows: bool) -> None:
     """V4: the phase left runs what the phase entered needs, both ways; pods go after a phase without requests."""
-    if follows_shares(made):
+    if follows:
         assert start.canary_replicas >= math.ceil(to.traffic.share * to.stable_replicas)
         assert to.canary_replicas == 0 or to.canary_replicas >= math.ceil(
             start.traffic.share * start.stable_replicas
@@ -252,7 +258,7 @@ def check_step(made: Plan, start: Phase, to: Phase) -> None:
 def test_nothing_of_a_template_is_left_in_what_is_rendered(value: dict[str, Any]) -> None:
     made = planned(value)
     for phase in made.phases:
-        text = "".join(one.text for one in GENERATOR.render(objects.planned(made.canary, phase)))
+        text = "".join(one.text for one in GENERATOR.render(objects.planned(made.application, phase)))
         assert not [mark for mark in ("${", "{{", "{%", "{#") if mark in text and mark not in str(value)]
 
 
@@ -264,12 +270,14 @@ def test_testers_and_only_testers_get_the_clone(value: dict[str, Any]) -> None:
     for phase in made.phases:
         rules = next(
             one.value["spec"]["rules"]
-            for one in GENERATOR.render(objects.planned(made.canary, phase))
-            if one.planned.group == "route"
+            for one in GENERATOR.render(objects.planned(made.application, phase))
+            if one.part.is_route
         )
         assert len(rules) == 1 or phase.traffic.testers or phase.traffic.mirror
         assert len(rules) > 1 or not phase.traffic.testers
-        named = made.canary.target.has("gateway.networking.k8s.io/v1", "HTTPRoute", "spec", "rules", "name")
+        named = made.application.target.has(
+            "gateway.networking.k8s.io/v1", "HTTPRoute", "spec", "rules", "name"
+        )
         assert ["default" if named else None] == [rules[-1].get("name")]
         if phase.traffic.testers:
             twins = rules[:-1]

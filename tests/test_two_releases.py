@@ -98,7 +98,7 @@ def test_releases_move_in_any_order_and_leave_each_other_alone(
         made = plans[name]
         everything = (*made.phases, *made.ways_back())
         phase = everything[number % len(everything)]
-        wanted, findings = overlay.route(route, made.canary, phase)
+        wanted, findings = overlay.route(route, made.application, phase)
         assert [] == findings
         assert part(route, other) == part(wanted, other)
         assert phase.traffic.share == canary_share(wanted, name)
@@ -114,7 +114,7 @@ def test_releases_move_in_any_order_and_leave_each_other_alone(
         route = wanted
     back = route
     for made in plans.values():
-        back, _ = overlay.route(back, made.canary, made.phases[0])
+        back, _ = overlay.route(back, made.application, made.phases[0])
     first = both(
         {name: documents(made, made.phases[0])[ROUTE] for name, made in plans.items()}, version >= "v1.4"
     )

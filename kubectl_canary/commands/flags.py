@@ -45,7 +45,7 @@ class ReleaseFlags:
 
         if self.no_validate:
             say("warning: not validated (--no-validate): the API server may refuse what is printed")
-        target, validating = release.plan.canary.target, not self.no_validate
+        target, validating = release.plan.application.target, not self.no_validate
         return Generator(self.templates, target, validating=validating, sources=release.sources)
 
     def words(self) -> list[str]:

@@ -11,7 +11,7 @@ from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import canaryfile, sources, yamltext
-from kubectl_canary.release.phases import SEED_TIMELINE
+from kubectl_canary.release.phases import SEED_PHASES
 from kubectl_canary.release.plan import plan
 
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
@@ -71,7 +71,7 @@ def _text(image: str, tag: str, flags: dict[str, object]) -> str:
         *_create_lines(flags["gateway_class"], flags["tls"]),
         f'  testers: {{header: {quoted(flags["header"])}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *(f"    - {{name: {quoted(step.name)}, pause: {step.pause // 60}m}}" for step in SEED_TIMELINE),
+        *(f"    - {{name: {quoted(step.name)}, pause: {step.pause // 60}m}}" for step in SEED_PHASES),
     ]
     return "\n".join(lines) + "\n"
 
@@ -98,7 +98,8 @@ def _check(text: str) -> None:
     """What init writes is read back, so that it never writes a file that render refuses."""
     document = yamltext.read(text, "canary.yaml")[0]
     try:
-        plan(canaryfile.parse(sources.Sources(document.value, [document])))
+        file = canaryfile.parse(sources.Sources(document.value, [document]))
+        plan(file.application, file.phases)
     except Refused as refused:
         complaints = [f"{path_text(finding.path)}: {finding.message}" for finding in refused.findings]
         raise UsageError("the flags make no valid canary file", "\n".join(complaints)) from None

@@ -17,10 +17,12 @@ from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions, managed_fields, patches
+from kubectl_canary.release.changes import Alteration, Change, PatchType, Step
+from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.objects import Key, Planned
-from kubectl_canary.rendering.transition import Kind, Stage, Step, live_objects, live_stage, stages
+from kubectl_canary.rendering.live import live_parts, live_step
+from kubectl_canary.rendering.steps import steps
 from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_json, gate_text
 
@@ -34,7 +36,7 @@ class Asked:
     goal: str
     origin: str | None
     undo: bool
-    kind: Kind
+    kind: PatchType
     output: str
     shell: shells.Shell
     jump: bool
@@ -74,58 +76,58 @@ def run(release_flags: ReleaseFlags, cluster_flags: ClusterFlags, asked: Asked) 
 
 def _live(call: Call) -> int:
     """From what is in the cluster."""
-    found = _read(call.cluster_flags.kubectl(), live_objects(call.release.plan))
-    stage, findings = live_stage(
+    found = _read(call.cluster_flags.kubectl(), live_parts(call.release.plan))
+    step, findings = live_step(
         call.release.plan, call.generator, call.asked.goal, found, skip=call.asked.skip
     )
     for finding in findings:
         say(str(finding))
-    if not stage.steps:
-        say(f"the cluster is at `{stage.phase.name}` already: nothing to patch")
-    return _print([stage], call)
+    if not step.changes:
+        say(f"the cluster is at `{step.phase.name}` already: nothing to patch")
+    return _print([step], call)
 
 
 def _planned(call: Call) -> int:
     """From one phase of the plan to another."""
     asked, plan = call.asked, call.release.plan
     start, to = _ends(call)
-    way = stages(plan, call.generator, start, to, jump=asked.jump, skip=asked.skip)
-    if not [step for stage in way for step in stage.steps]:
+    way = steps(plan, call.generator, start, to, jump=asked.jump, skip=asked.skip)
+    changes = [change for step in way for change in step.changes]
+    if not changes:
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
     if asked.checked is not None:
-        found = [step for stage in way for step in stage.steps]
         kubectl = call.cluster_flags.kubectl()
-        return _check(call, found, _checked_object(found, asked.checked, kubectl), (start, to))
+        return _check(call, changes, _checked_object(changes, asked.checked, kubectl), (start, to))
     return _print(way, call)
 
 
-def _print(way: Sequence[Stage], call: Call) -> int:
+def _print(way: Sequence[Step], call: Call) -> int:
     """The stages, up to the first phase with a gate, and then what prints the rest."""
     asked, printed = call.asked, actions.until_gate(way)
     notes = _notes(way, printed, call)
     if asked.kind == "merge":
-        _say_what_merging_replaces([step for stage in printed for step in stage.steps])
+        _say_what_merging_replaces([change for step in printed for change in step.changes])
     for note in notes:
         say(note)
     if asked.output == "kubectl":
-        drain = call.release.plan.canary.drain
-        done = [*actions.of_stages(printed, drain), *map(actions.Note, notes)]
+        drain = call.release.plan.application.drain
+        done = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
         kubectl = shells.Kubectl(call.cluster_flags.words())
         style = shells.Style(asked.shell, asked.kind, asked.strict, kubectl)
         return _finish(shells.block(done, style), printed, call)
     if len(printed) > 1:
         say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
-    return _finish(_printed(_listed_stages(printed, asked), asked.output), printed, call)
+    return _finish(_printed(_listed_steps(printed, asked), asked.output), printed, call)
 
 
-def _finish(text: str, printed: Sequence[Stage], call: Call) -> int:
+def _finish(text: str, printed: Sequence[Step], call: Call) -> int:
     code = finish(text, call.release)
-    for stage in printed[-1:]:
-        say_what_follows(call.release, stage.phase)
+    for step in printed[-1:]:
+        say_what_follows(call.release, step.phase)
     return code
 
 
-def _notes(way: Sequence[Stage], printed: Sequence[Stage], call: Call) -> list[str]:
+def _notes(way: Sequence[Step], printed: Sequence[Step], call: Call) -> list[str]:
     """What whoever goes this way has to know: where it stops before the goal, and what follows promotion."""
     if len(printed) < len(way):
         here = printed[-1].phase
@@ -141,20 +143,20 @@ def _notes(way: Sequence[Stage], printed: Sequence[Stage], call: Call) -> list[s
     return []
 
 
-def _read(kubectl: Kubectl, wanted: Sequence[Planned]) -> dict[Key, dict[str, Any]]:
+def _read(kubectl: Kubectl, wanted: Sequence[Part]) -> dict[Key, dict[str, Any]]:
     """Those of the objects that are in the cluster, one call a namespace."""
     found: dict[Key, dict[str, Any]] = {}
-    for namespace in dict.fromkeys(one.names["namespace"] for one in wanted):
-        here = [one for one in wanted if one.names["namespace"] == namespace]
-        live = kubectl.get([_resource(one) for one in here], namespace)
+    for namespace in dict.fromkeys(part.namespace for part in wanted):
+        here = [part for part in wanted if part.namespace == namespace]
+        live = kubectl.get([_resource(part) for part in here], namespace)
         by_name = {(value["kind"], value["metadata"]["name"]): value for value in live}
-        found |= {one.key: by_name[own] for one in here if (own := (one.kind, one.names["name"])) in by_name}
+        found |= {part.key: by_name[own] for part in here if (own := (part.kind, part.name)) in by_name}
     return found
 
 
-def _resource(one: Planned) -> str:
-    group, slash, _ = one.api_version.rpartition("/")
-    return f"{one.kind.lower()}{f'.{group}' if slash else ''}/{one.names['name']}"
+def _resource(part: Part) -> str:
+    group, slash, _ = part.api_version.rpartition("/")
+    return f"{part.kind.lower()}{f'.{group}' if slash else ''}/{part.name}"
 
 
 def _ends(call: Call) -> tuple[Phase, Phase]:
@@ -166,24 +168,24 @@ def _ends(call: Call) -> tuple[Phase, Phase]:
     return (to, start) if asked.undo else (start, to)
 
 
-def _listed(step: Step, kind: Kind, strict: bool = False) -> dict[str, Any]:
-    one = step.rendered.planned
+def _listed(change: Change, kind: PatchType, strict: bool = False) -> dict[str, Any]:
+    part = change.part
     return {
-        "apiVersion": one.api_version,
-        "kind": one.kind,
-        "namespace": one.names["namespace"],
-        "name": one.names["name"],
-        "type": kind if step.action == "patch" else step.action,
-        "patch": step.patch(kind, strict),
+        "apiVersion": part.api_version,
+        "kind": part.kind,
+        "namespace": part.namespace,
+        "name": part.name,
+        "type": kind if isinstance(change, Alteration) else change.action,
+        "patch": change.patch(kind, strict),
     }
 
 
-def _listed_stages(way: Sequence[Stage], asked: Asked) -> list[dict[str, Any]]:
-    """As a list; where there are several stages, each entry with the phase that it belongs to."""
+def _listed_steps(way: Sequence[Step], asked: Asked) -> list[dict[str, Any]]:
+    """As a list; where there are several steps, each entry with the phase that it belongs to."""
     return [
-        {**({"phase": stage.phase.name} if len(way) > 1 else {}), **_listed(step, asked.kind, asked.strict)}
-        for stage in way
-        for step in stage.steps
+        {**({"phase": step.phase.name} if len(way) > 1 else {}), **_listed(change, asked.kind, asked.strict)}
+        for step in way
+        for change in step.changes
     ]
 
 
@@ -191,21 +193,22 @@ def _printed(listed: list[dict[str, Any]], output: str) -> str:
     return yamltext.block(listed, 0) + "\n" if output == "yaml" else as_json(listed)
 
 
-def _say_what_merging_replaces(found: list[Step]) -> None:
-    for step in found:
-        if step.before is not None and step.after is not None:
-            for path in sorted(patches.replaced_lists(step.before.value, step.after.value)):
-                title = f"{step.rendered.planned.kind} {step.rendered.planned.names['name']}"
-                say(f"warning: {title}: {path} is replaced whole, with what others have changed in it")
+def _say_what_merging_replaces(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if isinstance(change, Alteration):
+            for path in sorted(patches.replaced_lists(change.before.value, change.after.value)):
+                say(
+                    f"warning: {change.part.title}: {path} is replaced whole, with what others have changed in it"
+                )
 
 
-def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[str, Any]:
+def _checked_object(changes: Sequence[Change], checked: str, kubectl: Kubectl) -> dict[str, Any]:
     """The object to check: the route in the cluster, or what a file holds."""
     if checked == LIVE:
-        routes = [step.rendered.planned for step in found if step.rendered.planned.kind == "HTTPRoute"]
+        routes = [change.part for change in changes if change.part.kind == "HTTPRoute"]
         live = _read(kubectl, routes)
         if not live:
-            raise UsageError("--check: there is no route to check", _what_is_patched(found))
+            raise UsageError("--check: there is no route to check", _what_is_patched(changes))
         return live[routes[0].key]
     documents = yamltext.read(inputs.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
@@ -216,29 +219,26 @@ def _checked_object(found: list[Step], checked: str, kubectl: Kubectl) -> dict[s
     return value
 
 
-def _check(call: Call, found: list[Step], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:
+def _check(call: Call, changes: Sequence[Change], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:
     """Hold the guards of the object's patch against it; 1 where any fails."""
     own = (value.get("kind"), value["metadata"].get("name"))
-    for step in found:
-        if step.action == "patch" and own == (
-            step.rendered.planned.kind,
-            step.rendered.planned.names["name"],
-        ):
-            return _explain(call, step, value, *way)
+    for change in changes:
+        if isinstance(change, Alteration) and own == (change.part.kind, change.part.name):
+            return _explain(call, change, value, *way)
     raise UsageError(
-        f"--check {call.asked.checked}: {own[0]} {own[1]} is not patched on this way", _what_is_patched(found)
+        f"--check {call.asked.checked}: {own[0]} {own[1]} is not patched on this way",
+        _what_is_patched(changes),
     )
 
 
-def _what_is_patched(found: list[Step]) -> str:
-    patched = [step.rendered.planned for step in found if step.action == "patch"]
-    return "patched: " + (", ".join(f"{one.kind} {one.names['name']}" for one in patched) or "nothing")
+def _what_is_patched(changes: Sequence[Change]) -> str:
+    patched = [change.part.title for change in changes if isinstance(change, Alteration)]
+    return "patched: " + (", ".join(patched) or "nothing")
 
 
-def _explain(call: Call, step: Step, value: dict[str, Any], start: Phase, to: Phase) -> int:
-    one = step.rendered.planned
-    name = f"{one.kind.lower()}/{one.names['name']}"
-    failed = patches.failed_tests(value, step.operations())
+def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase, to: Phase) -> int:
+    name = f"{change.part.kind.lower()}/{change.part.name}"
+    failed = patches.failed_tests(value, change.operations())
     if not failed:
         say(f"{name} passes every guard: the patch fits")
         return 0

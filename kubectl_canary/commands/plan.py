@@ -19,8 +19,8 @@ from kubectl_canary.commands.flags import (
 )
 
 if TYPE_CHECKING:
+    from kubectl_canary.release.changes import Step
     from kubectl_canary.release.plan import Phase, Plan
-    from kubectl_canary.rendering.transition import Stage
 
 
 @verb(
@@ -58,7 +58,7 @@ def command(
     """Print the plan."""
     from kubectl_canary.errors import UsageError
     from kubectl_canary.rendering import objects
-    from kubectl_canary.rendering.transition import stages, steps
+    from kubectl_canary.rendering.steps import step, steps
     from kubectl_canary.reports import plans
 
     release = release_flags.load()
@@ -68,15 +68,15 @@ def command(
         start = plan.find(origin) if origin is not None else current
         if start is None:
             raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
-        way = stages(plan, generator, start, plan.find(goal, start.name), jump=jump, skip=skip)
+        way = steps(plan, generator, start, plan.find(goal, start.name), jump=jump, skip=skip)
         return finish(_way(plan, start, way, output), release)
     if origin is not None or jump or skip:
         raise UsageError("--from, --jump and --skip go with --to")
     for phase in (*plan.phases, *plan.ways_back()):
-        generator.render(objects.planned(plan.canary, phase))
+        generator.render(objects.planned(plan.application, phase))
     if output == "json":
         touched = {
-            phase.name: steps(plan, generator, start, phase)
+            phase.name: step(plan, generator, start, phase).changes
             for phase in (*plan.phases[1:], *plan.ways_back())
             if (start := plan.previous(phase)) is not None
         }
@@ -88,7 +88,7 @@ def command(
     return finish(plans.plan_text(plan, current, release.spec, commands, checked), release)
 
 
-def _way(plan: Plan, start: Phase, way: Sequence[Stage], output: str | None) -> str:
+def _way(plan: Plan, start: Phase, way: Sequence[Step], output: str | None) -> str:
     from kubectl_canary.reports import plans
 
     if output == "json":
@@ -100,7 +100,7 @@ def _way(plan: Plan, start: Phase, way: Sequence[Stage], output: str | None) -> 
 
 def _commands(release_flags: ReleaseFlags, plan: Plan, current: Phase | None) -> dict[str, str]:
     """What to go on with, as commands to paste."""
-    if plan.canary.canary is None:
+    if not plan.application.has_release:
         return {"plan": command_line("plan", "--canary-tag", "TAG", release=release_flags)}
     has_way_back = current is not None and plan.way_back(current) is not None
     origin = () if has_way_back else ("--from", plan.full.name)

@@ -8,7 +8,7 @@ import click
 
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, goal_flag, release_flags, skip_flag, start_flag
-from kubectl_canary.rendering.groups import GROUPS
+from kubectl_canary.release.groups import GROUPS
 
 
 @verb(

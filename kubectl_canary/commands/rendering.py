@@ -15,8 +15,9 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
+from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan
-from kubectl_canary.release.ways import left_out, omission, step_problem
+from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned, removed
@@ -64,18 +65,20 @@ def run(release_flags: ReleaseFlags, asked: Asked) -> int:
 
 def _print(release: Release, generator: Generator, asked: Asked) -> int:
     phase = _asked_phase(release, asked.phase_name, asked.origin)
-    wanted = planned(release.plan.canary, phase)
+    wanted = planned(release.plan.application, phase)
     if asked.only_removed:
-        wanted = removed(release.plan.canary, _start(release.plan, phase, asked.origin), phase)
+        wanted = removed(release.plan.application, _start(release.plan, phase, asked.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    chosen = [one for one in wanted if not asked.only or one.group in asked.only]
+    chosen = [item for item in wanted if not asked.only or item.part.group in asked.only]
     if wanted and not chosen:
         say(f"`{phase.name}` has nothing of {', '.join(asked.only)}")
     rendered = generator.render(chosen)
     if not asked.skip:
         _warn_of_jump(release, phase)
-    if not release.plan.canary.prints_replicas and any(one.kind == "Deployment" for one in chosen):
+    if not release.plan.application.workload.prints_replicas and any(
+        item.part.kind == "Deployment" for item in chosen
+    ):
         say(RESET)
     done = finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
     if not asked.only_removed:
@@ -113,16 +116,15 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
     start, plan = release.current, release.plan
     if start is None or start == phase:
         return
-    omitted = left_out(plan, start, phase)
-    problem = step_problem(start, phase) or (omission(omitted) if omitted else None)
-    if problem is not None:
-        say(f"warning: do not apply this straight from `{start.name}`: {problem}")
+    wrong = objection(plan, start, phase)
+    if wrong is not None:
+        say(f"warning: do not apply this straight from `{start.name}`: {wrong.message}")
 
 
 def _write_folder(release: Release, generator: Generator, out: Path, asked: Asked) -> int:
     from kubectl_canary.outside import folder
 
-    canary, plan, current = release.plan.canary, release.plan, release.declared()
+    plan, current = release.plan, release.declared()
     files = _phase_files(generator, plan, current, "current")
     files |= _way_back_files(generator, plan, current, "rollback")
     for number, phase in enumerate(plan.phases):
@@ -131,13 +133,12 @@ def _write_folder(release: Release, generator: Generator, out: Path, asked: Aske
         files |= _way_back_files(generator, plan, phase, f"{place}/rollback")
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
-    owner = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
 
     def judge_step(notes: Mapping[str, str]) -> None:
         _judge_step(release, generator, notes, current, asked)
 
     notes = record.of_plan(plan, current).notes()
-    changed = folder.write(out, owner, files, notes, judge_step)
+    changed = folder.write(out, plan.application.title, files, notes, judge_step)
     say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
     done = finish("", release)
     say_what_follows(release, current)
@@ -167,9 +168,9 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
     """
     there = next((one for one in (*plan.phases, *plan.ways_back()) if one.name == recorded), plan.phases[0])
     scaled = [
-        one
-        for one in planned(plan.canary, there)
-        if one.kind == "Deployment" and one.names["replicas"] is None
+        item
+        for item in planned(plan.application, there)
+        if item.part.kind == "Deployment" and item.names["replicas"] is None
     ]
     lines = ["Where `kubectl apply` applies it:"]
     for document in generator.render(scaled):
@@ -178,8 +179,8 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
             "    | kubectl apply set-last-applied --create-annotation -f -",
         ]
     lines.append("Where Argo CD or Flux apply it, server-side:")
-    for one in scaled:
-        name, namespace = one.names["name"], one.names["namespace"]
+    for item in scaled:
+        name, namespace = item.part.name, item.part.namespace
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
         handed = {
             "apiVersion": "apps/v1",
@@ -201,7 +202,7 @@ def _compact(value: Any) -> str:
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
-    rendered = generator.render(planned(plan.canary, phase))
+    rendered = generator.render(planned(plan.application, phase))
     return {f"{place}/{one.file_name(phase.route_first)}": one.text for one in rendered}
 
 
@@ -215,14 +216,15 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     back = way_back(plan, generator, phase)
     if back is None:
         return {}
-    stage = back.stage()
+    step = back.step()
     style = shells.Style(refusal=shells.Refusal(file=f"{back.name}.yaml"))
-    lines = shells.script(actions.of_stage(stage, plan.canary.drain), style)
+    lines = shells.script(actions.of_step(step, plan.application.drain), style)
     files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
+    patched = [change for change in step.changes if isinstance(change, Alteration)]
     if back.phase.kind is Kind.ROLLBACK:  # the route's; empty where it is as before already
-        operations = stage.steps[0].operations() if stage.steps else []
+        operations = patched[0].operations() if patched else []
         return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
-    for step in stage.steps:
-        kind = step.rendered.planned.kind.lower()
-        files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(step.operations())
+    for change in patched:
+        kind = change.part.kind.lower()
+        files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(change.operations())
     return files

@@ -68,7 +68,9 @@ def command(
     if output == "kubectl":
         documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
         style = shells.Style(shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
-        return finish(shells.block(actions.of_stage(back.stage(), release.plan.canary.drain), style), release)
+        return finish(
+            shells.block(actions.of_step(back.step(), release.plan.application.drain), style), release
+        )
     if output == "json":
         return finish(as_list(back.documents()), release)
     return finish(as_yaml(back.documents()), release)

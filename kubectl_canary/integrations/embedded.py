@@ -10,8 +10,9 @@ from kubectl_canary.reading import release, sources, yamltext
 from kubectl_canary.reading.canaryfile import TOOLS_PREFIXES
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import Release
+from kubectl_canary.release.documents import Key
 from kubectl_canary.rendering.generator import Generator, Rendered
-from kubectl_canary.rendering.objects import Key, planned
+from kubectl_canary.rendering.objects import planned
 
 
 def read(manifest: Manifest, question: Question) -> Release:
@@ -25,13 +26,13 @@ def documents(found: Release) -> list[Rendered]:
 
     Raises Refused where it declares none, or where a document is not valid.
     """
-    generator = Generator(target=found.plan.canary.target, sources=found.sources)
-    return generator.render(planned(found.plan.canary, found.declared()))
+    generator = Generator(target=found.plan.application.target, sources=found.sources)
+    return generator.render(planned(found.plan.application, found.declared()))
 
 
 def manifests(found: Release, rendered: Sequence[Rendered]) -> list[Manifest]:
     """Documents of a release as manifests, to be judged beside others."""
-    file = f"canary file {found.plan.canary.name}"
+    file = f"canary file {found.plan.application.name}"
     documents = [yamltext.read(one.text, file)[0] for one in rendered]
     return [
         Manifest(document, number, document.value, made_by=f"the {file}")
@@ -42,7 +43,7 @@ def manifests(found: Release, rendered: Sequence[Rendered]) -> list[Manifest]:
 def owned(found: Release) -> set[Key]:
     """What tells each object that a release has in any phase from all others."""
     phases = (*found.plan.phases, *found.plan.ways_back())
-    return {one.key for phase in phases for one in planned(found.plan.canary, phase)}
+    return {item.part.key for phase in phases for item in planned(found.plan.application, phase)}
 
 
 def notes(value: dict[str, object]) -> dict[str, str]:

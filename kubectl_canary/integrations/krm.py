@@ -15,15 +15,15 @@ from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.integrations import embedded
 from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import edit, yamltext
-from kubectl_canary.reading.canaryfile import OWN_LABEL
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
-from kubectl_canary.rendering.objects import Key
+from kubectl_canary.release.application import OWN_LABEL, OWNER
+from kubectl_canary.release.documents import Key
 
 API = "config.kubernetes.io/"
 PATHS = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
 CONFIG = ("functionConfig",)
-OWNER, OWNER_AT = "kubectl-canary", ("metadata", "labels", OWN_LABEL)
+OWNER_AT = ("metadata", "labels", OWN_LABEL)
 INDEXES = ("internal.config.kubernetes.io/index", "config.kubernetes.io/index")
 
 Complaint = tuple[Finding, Manifest | None]
@@ -158,7 +158,7 @@ def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]
         ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
         same = item.new is not None and edit.same(item.new.value, wanted.get(key))
         if key in owned and not ours and not same:
-            message = f"would be lost: the release {found.plan.canary.name} has an object of this name"
+            message = f"would be lost: the release {found.plan.application.name} has an object of this name"
             yield Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them"), manifest
 
 

@@ -14,18 +14,19 @@ from kubectl_canary.findings import Finding, Where, in_order
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.reading import release, sources
-from kubectl_canary.reading.canaryfile import OWN_LABEL
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import patches
+from kubectl_canary.release.application import OWN_LABEL, OWNER
+from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
-from kubectl_canary.rendering.transition import steps
+from kubectl_canary.rendering.steps import step
 
 Severity = Literal["error", "warning"]
 NOWHERE = Where("")
-MANAGED_BY, OWNER = ("metadata", "labels", OWN_LABEL), "kubectl-canary"
+MANAGED_BY = ("metadata", "labels", OWN_LABEL)
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Question:
 
     def for_plan(self, plan: Plan) -> Plan:
         """The plan, for the releases that it is judged by."""
-        asked = self.target if self.target_is_given else plan.canary.target
+        asked = self.target if self.target_is_given else plan.application.target
         target = replace(asked, kubernetes=self.target.kubernetes)
-        return replace(plan, canary=replace(plan.canary, target=target))
+        return replace(plan, application=replace(plan.application, target=target))
 
 
 @dataclass(frozen=True)
@@ -205,8 +206,8 @@ def _declared(made: Release | Refused, question: Question) -> list[dict[str, Any
         return []
     plan = question.for_plan(made.plan)
     try:
-        rendered = Generator(question.settings.templates, plan.canary.target).render(
-            planned(plan.canary, made.current or plan.phases[0])
+        rendered = Generator(question.settings.templates, plan.application.target).render(
+            planned(plan.application, made.current or plan.phases[0])
         )
     except Refused:
         return []
@@ -226,9 +227,9 @@ def _judged_canary(
     findings = list(made.warnings)
     owned = _owned(plan)
     for one in company.manifests:
-        if sets.identity(one.value, plan.canary.target) in owned and one.text(*MANAGED_BY) != OWNER:
+        if sets.identity(one.value, plan.application.target) in owned and one.text(*MANAGED_BY) != OWNER:
             more.setdefault(id(one), []).append(sets.made_by_canary(one, manifest))
-    company = company.without(owned, plan.canary.target)
+    company = company.without(owned, plan.application.target)
     more.update({id(one): more.get(id(one), []) for one in company.everything})
     for about, finding in _of_plan(manifest, plan, made.sources, question, company):
         if about is manifest:
@@ -236,14 +237,14 @@ def _judged_canary(
         else:
             more.setdefault(id(about), []).append(finding)
     valid = not any(one.severity == "error" for one in findings)
-    return Judged(manifest, valid, tuple(findings), plan.canary.target)
+    return Judged(manifest, valid, tuple(findings), plan.application.target)
 
 
 def _of_plan(
     manifest: Manifest, plan: Plan, source: sources.Sources, question: Question, company: Company
 ) -> Iterator[tuple[Manifest, Finding]]:
     """What is wrong with phases, each finding once, with the manifest that it is about."""
-    generator = Generator(question.settings.templates, plan.canary.target, sources=source)
+    generator = Generator(question.settings.templates, plan.application.target, sources=source)
     phases: dict[tuple[int, Finding], list[str]] = {}
     for phase in (*plan.phases, *plan.ways_back()):
         for number, finding in _of_phase(plan, generator, phase, question, company):
@@ -259,11 +260,11 @@ def _of_plan(
 def _owned(plan: Plan) -> set[sets.Identity]:
     """What tells each object that a plan has in any phase from all others."""
     every = (*plan.phases, *plan.ways_back())
-    return {_identity(one) for phase in every for one in planned(plan.canary, phase)}
+    return {_identity(one) for phase in every for one in planned(plan.application, phase)}
 
 
 def _identity(one: Planned) -> sets.Identity:
-    api_version, kind, namespace, name = one.key
+    api_version, kind, namespace, name = one.part.key
     return api_version.rpartition("/")[0], kind, namespace or "", name
 
 
@@ -277,7 +278,7 @@ def _of_phase(
 ) -> Iterator[tuple[int, Finding]]:
     """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for its own."""
     try:
-        rendered = generator.render(planned(plan.canary, phase))
+        rendered = generator.render(planned(plan.application, phase))
     except Refused as refused:
         yield from ((-1, one if one.where.line else replace(one, where=NOWHERE)) for one in refused.findings)
         return
@@ -304,22 +305,22 @@ def _of_document(generator: Generator, document: Rendered, finding: Finding) -> 
     """What lint says of a document of ours, at the place of the canary file that it comes from."""
     place = generator.place(document.planned, finding.path)
     where = place[1] if place else NOWHERE
-    return replace(finding, message=f"{document.title}: {finding.message}", where=where)
+    return replace(finding, message=f"{document.part.title}: {finding.message}", where=where)
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:
     """The patches that lead to a phase from the one before it must make exactly the phase."""
     start = plan.previous(phase)
     try:
-        found = steps(plan, generator, start, phase) if start is not None else []
+        changes = step(plan, generator, start, phase).changes if start is not None else ()
     except Refused:
         return  # what is wrong with the phase before is said there
-    for step in found:
-        if step.before is not None and step.after is not None:
-            made = patches.applied(step.before.value, step.operations())
-            if not patches.same(made, step.after.value):
-                message = f"the patch from `{start.name}` does not make `{phase.name}`" if start else ""
-                yield Finding("patch", "error", (), f"{step.rendered.title}: {message}")
+    for change in changes:
+        if start is not None and isinstance(change, Alteration):
+            made = patches.applied(change.before.value, change.operations())
+            if not patches.same(made, change.after.value):
+                message = f"the patch from `{start.name}` does not make `{phase.name}`"
+                yield Finding("patch", "error", (), f"{change.part.title}: {message}")
 
 
 @dataclass

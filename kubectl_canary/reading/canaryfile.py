@@ -1,10 +1,10 @@
-"""canary.yaml → Canary, with every complaint at its line and column."""
+"""canary.yaml → an application and its phases, with every complaint at its line and column."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.api import builtin, catalog, formats, prepare, quick
@@ -13,12 +13,27 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.release import phases as steps
-from kubectl_canary.release.phases import Step
+from kubectl_canary.release import phases
+from kubectl_canary.release.application import (
+    GATEWAY_API,
+    GATEWAY_GROUP,
+    HTTP,
+    HTTPS,
+    OWN_LABEL,
+    OWN_PREFIX,
+    Application,
+    Configuration,
+    GatewayRef,
+    Route,
+    Service,
+    Side,
+    Sides,
+    Testers,
+    Workload,
+)
+from kubectl_canary.release.phases import PhaseSpec
 
 SPELLED = re.compile(r"\((an integer|a number|true|false)\), expected ")
-OWN_LABEL = "app.kubernetes.io/managed-by"
-OWN_PREFIX = "kubectl-canary/"
 # what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
 TOOLS_PREFIXES = (
     "config.kubernetes.io/",
@@ -37,10 +52,7 @@ LABELLED: tuple[Path, ...] = (
     ("spec", "route"),
     ("spec", "service"),
 )
-GATEWAY_GROUP = "gateway.networking.k8s.io"
 CHANNEL = ("spec", "gatewayAPI", "channel")
-HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
-ROUTES_API = f"{GATEWAY_GROUP}/v1"
 NEW_RULE_KEYS = ("retry", "sessionPersistence")
 RULE_KEYS = ("matches", "filters", "timeouts", *NEW_RULE_KEYS)
 MOST_MATCHES = 64
@@ -51,163 +63,16 @@ DRAIN = "30s"
 
 
 @dataclass(frozen=True)
-class Track:
-    """One of the two versions: its image with tag or digest, its configuration, the replicas where they are given.
+class CanaryFile:
+    """What a canary file says: the application, the user's phases, and the name of the one where the release stands."""
 
-    `container` is the application's, `pod` is the rest of the pod's spec.
-    """
-
-    image: str
-    replicas: int | None
-    container: dict[str, Any] = field(default_factory=dict)
-    pod: dict[str, Any] = field(default_factory=dict)
-    pod_labels: dict[str, str] = field(default_factory=dict)
-    pod_annotations: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """Everything of the version but its image."""
-        labels, annotations = self.pod_labels, self.pod_annotations
-        return {
-            "container": self.container,
-            "pod": self.pod,
-            "podMetadata": {"labels": labels, "annotations": annotations},
-        }
-
-    @property
-    def port(self) -> int | None:
-        """The port that the application listens on."""
-        ports: Sequence[dict[str, Any]] = self.container.get("ports") or [{}]
-        return self.container.get("port") or ports[0].get("containerPort")
-
-    @property
-    def container_name(self) -> str:
-        """The name of the application's container."""
-        return str(self.container.get("name", "app"))
-
-    @property
-    def version(self) -> str:
-        """What people call this version: the tag, else the digest."""
-        _, tag, digest = formats.split_image(self.image)
-        return tag or digest
-
-
-@dataclass(frozen=True)
-class Testers:
-    """Requests with this header reach the canary."""
-
-    header: str
-    value: str
-
-
-@dataclass(frozen=True)
-class GatewayRef:
-    """The Gateway that the route attaches to, by `listener` or by all; with `class_name` it is rendered too.
-
-    `tls` is the Secret of the https listener. `https_only` is None where the file does not say whether http serves the
-    application as well; with `redirect`, http leads to https.
-    """
-
-    name: str
-    namespace: str | None = None
-    listener: str | None = None
-    class_name: str | None = None
-    tls: str | None = None
-    https_only: bool | None = None
-    redirect: bool = False
-
-    @property
-    def listeners(self) -> tuple[str, ...]:
-        """The names of the listeners that a rendered Gateway has."""
-        if not self.tls:
-            return (HTTP,)
-        return (HTTPS,) if self.https_only and not self.redirect else (HTTP, HTTPS)
-
-
-@dataclass(frozen=True)
-class Service:
-    """The main port of both Services, which the route sends to; `more` are further ones, as in a ServiceSpec.
-
-    Without a target port it is the one that the version's container listens on.
-    """
-
-    port: int
-    target_port: int | str | None
-    port_name: str | None = None
-    app_protocol: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
-    more: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Route:
-    """The HTTPRoute; `rule` holds what the user says of the governed rule, `parents` parentRefs beside the Gateway."""
-
-    name: str
-    gateway: GatewayRef
-    hostnames: tuple[str, ...] = ()
-    rule: dict[str, Any] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
-    parents: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A release as its file describes it; without `canary`, the steady state between releases.
-
-    `drain` is how many seconds requests get to end between a falling share and the pods that go; `deployment` holds
-    what both Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are
-    parts of their specs; `is_scaled_by_others` says that stable's replicas are nobody's here.
-    """
-
-    name: str
-    namespace: str | None
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    stable: Track
-    canary: Track | None
-    service: Service
-    route: Route
-    testers: Testers | None
-    steps: tuple[Step, ...]
+    application: Application
+    phases: tuple[PhaseSpec, ...]
     phase: str | None
-    target: Target = field(default_factory=Target)
-    drain: int = formats.seconds(DRAIN)
-    deployment: dict[str, Any] = field(default_factory=dict)
-    autoscaling: dict[str, Any] | None = None
-    disruption_budget: dict[str, Any] | None = None
-    is_scaled_by_others: bool = False
-
-    @property
-    def prints_replicas(self) -> bool:
-        """Whether stable's replicas are ours to say."""
-        return self.autoscaling is None and not self.is_scaled_by_others
-
-    @property
-    def stable_pods(self) -> int:
-        """How many pods of stable the shares are planned for.
-
-        Where others scale it, that is what the canary's own pods can take over.
-        """
-        minimum = (self.autoscaling or {}).get("minReplicas")
-        given = self.canary.replicas if self.is_scaled_by_others and self.canary else None
-        return self.stable.replicas or given or minimum or 1
-
-    @property
-    def stable_name(self) -> str:
-        """The name of stable's Deployment and Service."""
-        return f"{self.name}-stable"
-
-    @property
-    def canary_name(self) -> str:
-        """The name of the canary's Deployment and Service."""
-        return f"{self.name}-canary"
 
 
-def parse(sources: Sources, namespace: str | None = None) -> Canary:
-    """The release that the sources describe; `namespace` overrides theirs.
+def parse(sources: Sources, namespace: str | None = None) -> CanaryFile:
+    """The application and phases that the sources describe; `namespace` overrides theirs.
 
     Raises Refused with every finding.
     """
@@ -217,8 +82,7 @@ def parse(sources: Sources, namespace: str | None = None) -> Canary:
         located = [_located(finding, sources) for finding in findings]
         names = " + ".join(dict.fromkeys(document.file for document in sources.documents))
         raise Refused(f"{names} is not valid", in_order(located))
-    canary = _build(sources.value)
-    return replace(canary, namespace=namespace) if namespace else canary
+    return _build(sources.value, namespace)
 
 
 def _schema_findings(sources: Sources) -> Iterator[Finding]:
@@ -296,9 +160,9 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _new_field_findings(_get(value, "spec"))
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
-    phases = _get(value, "spec", "phases")
-    if isinstance(phases, list):
-        found, wrong = steps.parse(phases, _get(value, "spec", "testers") is not False)
+    items = _get(value, "spec", "phases")
+    if isinstance(items, list):
+        found, wrong = phases.parse(items, _get(value, "spec", "testers") is not False)
         yield from wrong or _copy_findings(_get(value, "spec", "route", "matches"), found)
 
 
@@ -457,25 +321,24 @@ def _listener_findings(own: Any) -> Iterator[Finding]:
     if not isinstance(_get(own, "create"), dict):
         return
     path: Path = ("spec", "route", "gateway")
-    gateway, section = _gateway({"name": "", **own}), _get(own, "sectionName")
+    gateway, section = _gateway({"name": "", **own}, ""), _get(own, "sectionName")
     if _get(own, "create", "tls") is not None and not gateway.tls:
         return  # the schema has said so
-    if gateway.redirect and not gateway.tls:
+    if gateway.redirect is not None and not gateway.tls:
         message = "redirects to https, and there is no https listener; name its certificate by `tls`"
         yield _error((*path, "create", "redirect"), message)
     elif section is not None and section not in gateway.listeners:
         names = " and ".join(f"`{name}`" for name in gateway.listeners)
         message = f"the Gateway that `create` renders has no listener `{section}`; it has {names}"
         yield _error((*path, "sectionName"), message)
-    elif section == HTTP and gateway.redirect:
+    elif section == HTTP and gateway.redirect is not None:
         message = f"`{HTTP}` redirects to https; leave `sectionName` out, and the route attaches to `{HTTPS}`"
         yield _error((*path, "sectionName"), message)
 
 
-def warnings(canary: Canary) -> Iterator[Finding]:
-    """What a release may have and is probably not meant."""
-    gateway = canary.route.gateway
-    is_said = gateway.https_only is not None or gateway.redirect or gateway.listener is not None
+def warnings(gateway: GatewayRef) -> Iterator[Finding]:
+    """What a Gateway may be and is probably not meant."""
+    is_said = gateway.https_only is not None or gateway.redirect is not None or gateway.listener is not None
     if gateway.class_name and gateway.tls and not is_said:
         message = "plain http serves the application too"
         hint = f"say `tls: {{secret: {gateway.tls}, only: true}}`, or `redirect: true` beside it"
@@ -534,7 +397,7 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
             {"spec": {"route": {"gateway": {"name": "a"}, key: given}}}
         ):
             continue
-        kind = target.find(ROUTES_API, "HTTPRoute")
+        kind = target.find(GATEWAY_API, "HTTPRoute")
         schema = kind.schema["properties"]["spec"]["properties"]["rules"]["items"] if kind else {}
         fields = {name: field for name, field in schema.get("properties", {}).items() if name == key}
         rule = {"properties": fields, "additionalProperties": False}
@@ -550,16 +413,16 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
 
 
 def _lacking(target: Target, path: Path) -> str:
-    having = catalog.having(ROUTES_API, "HTTPRoute", "spec", "rules", *map(str, path))
+    having = catalog.having(GATEWAY_API, "HTTPRoute", "spec", "rules", *map(str, path))
     have = f"{having} have it; say by `spec.gatewayAPI` which the cluster has" if having else "leave it out"
     return f"Gateway API {target.gateway_api} ({target.channel}) has no `{path[-1]}` here; {have}"
 
 
-def _copy_findings(matches: Any, phases: Sequence[steps.Step]) -> Iterator[Finding]:
+def _copy_findings(matches: Any, specs: Sequence[PhaseSpec]) -> Iterator[Finding]:
     """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
     known = [one for one in matches if isinstance(one, dict)] if isinstance(matches, list) else [{}]
-    for index, step in enumerate(phases):
-        methods = step.methods if step.mirror else ()
+    for index, phase in enumerate(specs):
+        methods = phase.methods if phase.mirror else ()
         copies = sum(match.get("method", method) == method for match in known for method in methods)
         if copies > MOST_MATCHES:
             listed = ", ".join(methods)
@@ -588,50 +451,67 @@ def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
 # --- building -------------------------------------------------------------------
 
 
-def _build(value: dict[str, Any]) -> Canary:
+def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:
     metadata, spec = value["metadata"], value["spec"]
-    repository = spec.get("container", {}).get("image", spec.get("image"))
+    name = metadata["name"]
     testers = _testers(spec.get("testers", {"header": "x-canary"}))
-    phases = spec.get("phases")
-    return Canary(
-        name=metadata["name"],
-        namespace=metadata.get("namespace"),
+    items = spec.get("phases")
+    application = Application(
+        name=name,
+        namespace=namespace or metadata.get("namespace"),
         labels=metadata.get("labels", {}),
         annotations={
             key: text
             for key, text in metadata.get("annotations", {}).items()
             if not key.startswith(TOOLS_PREFIXES)
         },
-        stable=_track(spec["stable"], repository, spec),
-        canary=_track(spec["canary"], repository, versions.of_canary(spec)) if spec.get("canary") else None,
-        service=_service(spec.get("service", {})),
-        route=_route(spec["route"], metadata["name"]),
+        workload=_workload(spec, name),
+        service=_service(spec.get("service", {}), name),
+        route=_route(spec["route"], name),
         testers=testers,
-        steps=tuple(steps.parse(phases, testers is not None)[0])
-        if phases
-        else steps.default(testers is not None),
-        phase=spec.get("phase"),
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
+    )
+    given = phases.parse(items, testers is not None)[0] if items else phases.default(testers is not None)
+    return CanaryFile(application, tuple(given), spec.get("phase"))
+
+
+def _sides(name: str) -> Sides[str]:
+    return Sides(f"{name}-{Side.STABLE.value}", f"{name}-{Side.CANARY.value}")
+
+
+def _workload(spec: dict[str, Any], name: str) -> Workload:
+    repository = spec.get("container", {}).get("image", spec.get("image"))
+    stable, canary = spec["stable"], spec.get("canary") or {}
+    return Workload(
+        names=_sides(name),
+        selectors=Sides(*({"app": name, "version": side.value} for side in Side)),
+        old=_configuration(stable, repository, spec),
+        new=_configuration(canary, repository, versions.of_canary(spec)) if canary else None,
+        replicas=Sides(_number(stable), _number(canary)),
         deployment=spec.get("deployment", {}),
         autoscaling=spec.get("autoscaling"),
         disruption_budget=spec.get("disruptionBudget"),
-        is_scaled_by_others=spec["stable"].get("replicas") == EXTERNAL,
+        is_scaled_by_others=stable.get("replicas") == EXTERNAL,
     )
+
+
+def _number(side: dict[str, Any]) -> int | None:
+    """The replicas that a side is given; None where it is given none, or others decide."""
+    return side["replicas"] if side.get("replicas", EXTERNAL) != EXTERNAL else None
 
 
 def _target(own: dict[str, str]) -> Target:
     return Target(own.get("version", newest("gatewayAPI")), own.get("channel", "standard"))
 
 
-def _track(own: dict[str, Any], repository: str | None, configuration: dict[str, Any]) -> Track:
-    container = {key: value for key, value in configuration.get("container", {}).items() if key != "image"}
-    metadata = configuration.get("podMetadata", {})
-    return Track(
+def _configuration(own: dict[str, Any], repository: str | None, spec: dict[str, Any]) -> Configuration:
+    container = {key: value for key, value in spec.get("container", {}).items() if key != "image"}
+    metadata = spec.get("podMetadata", {})
+    return Configuration(
         image=own.get("image", f"{repository}:{own.get('tag')}"),
-        replicas=own["replicas"] if own.get("replicas", EXTERNAL) != EXTERNAL else None,
         container=container,
-        pod=dict(configuration.get("pod", {})),
+        pod=dict(spec.get("pod", {})),
         pod_labels=metadata.get("labels", {}),
         pod_annotations=metadata.get("annotations", {}),
     )
@@ -641,8 +521,9 @@ def _testers(own: Any) -> Testers | None:
     return Testers(own["header"], own.get("value", "true")) if own is not False else None
 
 
-def _service(own: dict[str, Any]) -> Service:
+def _service(own: dict[str, Any], name: str) -> Service:
     return Service(
+        names=_sides(name),
         port=own.get("port", MAIN_PORT),
         target_port=own.get("targetPort"),
         port_name=own.get("portName", MAIN_PORT_NAME if "ports" in own else None),
@@ -653,23 +534,24 @@ def _service(own: dict[str, Any]) -> Service:
     )
 
 
-def _gateway(own: dict[str, Any]) -> GatewayRef:
-    tls, redirect = _get(own, "create", "tls"), _get(own, "create", "redirect") is True
+def _gateway(own: dict[str, Any], route: str) -> GatewayRef:
+    tls, redirects = _get(own, "create", "tls"), _get(own, "create", "redirect") is True
     return GatewayRef(
         name=own["name"],
         namespace=own.get("namespace"),
-        listener=own.get("sectionName", HTTPS if redirect else None),
+        listener=own.get("sectionName", HTTPS if redirects else None),
         class_name=_get(own, "create", "className"),
         tls=tls if isinstance(tls, str) else _get(tls, "secret"),
         https_only=_get(tls, "only"),
-        redirect=redirect,
+        redirect=f"{route}-redirect" if redirects else None,
     )
 
 
 def _route(own: dict[str, Any], name: str) -> Route:
+    route = own.get("name", f"{name}-canary-route")
     return Route(
-        name=own.get("name", f"{name}-canary-route"),
-        gateway=_gateway(own["gateway"]),
+        name=route,
+        gateway=_gateway(own["gateway"], route),
         hostnames=tuple(own.get("hostnames", ())),
         rule={key: own[key] for key in RULE_KEYS if key in own},
         labels=own.get("labels", {}),

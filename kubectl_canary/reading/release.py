@@ -77,11 +77,12 @@ def check_namespace(namespace: str | None) -> None:
 
 def read(source: sources.Sources, namespace: str | None = None) -> Release:
     """Plan a release from what was read. Raises Refused with every finding."""
-    canary = canaryfile.parse(source, namespace)
-    made = plan(canary)
-    findings = (*canaryfile.warnings(canary), *made.version_findings(), *made.capacity_findings())
+    file = canaryfile.parse(source, namespace)
+    made = plan(file.application, file.phases)
+    gateway = file.application.route.gateway
+    findings = (*canaryfile.warnings(gateway), *made.version_findings(), *made.capacity_findings())
     warnings = tuple(_located(finding, source) for finding in findings)
-    return Release(made, _declared(made, source), warnings, source)
+    return Release(made, _declared(made, file.phase, source), warnings, source)
 
 
 def _located(finding: Finding, source: sources.Sources) -> Finding:
@@ -92,10 +93,9 @@ def _located(finding: Finding, source: sources.Sources) -> Finding:
     return replace(finding, path=path, where=source.where(path))
 
 
-def _declared(made: Plan, source: sources.Sources) -> Phase | None:
-    name = made.canary.phase
+def _declared(made: Plan, name: str | None, source: sources.Sources) -> Phase | None:
     if name is None:
-        return made.phases[0] if made.canary.canary is None else None
+        return None if made.application.has_release else made.phases[0]
     try:
         return made.find(name)
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""What kubectl has to do and to wait for, one line after the other, to make a stage of a release.
+"""What kubectl has to do and to wait for, one line after the other, to make a step of a release.
 
 Before a share rises, the pods that will take it are ready. After the route changed, every parent has accepted it.
 Before pods go, the requests that they have are drained. A way back begins with the route and waits for nothing before.
@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kubectl_canary.release.application import Side
+from kubectl_canary.release.changes import Change, Step
+from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
 from kubectl_canary.release.plan import WAYS_BACK, Kind
-from kubectl_canary.rendering.objects import Planned
-from kubectl_canary.rendering.transition import Stage, Step
 
 
 @dataclass(frozen=True)
-class Change:
+class Make:
     """An object is created, patched or deleted."""
 
-    step: Step
+    change: Change
 
 
 @dataclass(frozen=True)
 class Unchanged:
     """An object is held against tests, and nothing is changed: what comes next must not happen where they fail."""
 
-    planned: Planned
+    part: Part
     tests: tuple[Op, ...]
 
 
@@ -34,14 +35,14 @@ class Unchanged:
 class RolledOut:
     """A Deployment's pods are all of its newest template."""
 
-    deployment: Planned
+    deployment: Part
 
 
 @dataclass(frozen=True)
 class Ready:
     """A Deployment has so many ready pods."""
 
-    deployment: Planned
+    deployment: Part
     pods: int
 
 
@@ -49,7 +50,7 @@ class Ready:
 class Accepted:
     """Every parent of a route has accepted its newest generation and found what it refers to."""
 
-    route: Planned
+    route: Part
 
 
 @dataclass(frozen=True)
@@ -66,102 +67,111 @@ class Note:
     text: str
 
 
-Action = Change | Unchanged | RolledOut | Ready | Accepted | Pause | Note
+Action = Make | Unchanged | RolledOut | Ready | Accepted | Pause | Note
 
 
-def of_stage(stage: Stage, drain: int) -> list[Action]:
-    """The actions of a stage; `drain` is in seconds."""
-    return [*_same_canary(stage), *_moves(stage, drain)]
+def of_step(step: Step, drain: int) -> list[Action]:
+    """The actions of a step; `drain` is in seconds."""
+    return [*_same_canary(step), *_moves(step, drain)]
 
 
-def _same_canary(stage: Stage) -> Iterator[Action]:
-    """The canary is the version that is planned: no other one may get more requests, or be promoted."""
-    falls = stage.phase.traffic.share < stage.start.traffic.share or not stage.phase.traffic.reaches_canary
-    if stage.steps and stage.canary_tests and not falls and stage.phase.kind not in WAYS_BACK:
-        yield Unchanged(stage.canary, stage.canary_tests)
-
-
-def _moves(stage: Stage, drain: int) -> list[Action]:
-    route = [step for step in stage.steps if step.rendered.planned.group == "route"]
-    changed = [step for step in stage.steps if step not in route and step.action != "delete"]
-    gone = [step for step in stage.steps if step.action == "delete"]
-    waiting = [Pause(drain)] if drain else []
-    there = [Ready(stage.stable, stage.stable.ready)] if stage.phase.kind is Kind.ROLLBACK_PROMOTION else []
-    if not route:
-        return [*_undisturbed(stage, changed, gone, waiting), *_pods(changed), *there, *map(Change, gone)]
-    if stage.route_first:
-        drained = waiting if changed or gone else []
-        taken_over = _ready(stage, ()) if _returns(stage) or _rises(stage) else ()
-        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Change, gone)]
-    return [
-        *_pods(changed),
-        *_ready(stage, changed),
-        *_traffic(route),
-        *(waiting if gone else []),
-        *map(Change, gone),
-    ]
-
-
-def of_stages(stages: Sequence[Stage], drain: int) -> list[Action]:
-    """The actions of several stages, with the pauses of the phases that are passed."""
+def of_steps(steps: Sequence[Step], drain: int) -> list[Action]:
+    """The actions of several steps, with the pauses of the phases that are passed."""
     actions: list[Action] = []
-    for number, stage in enumerate(stages):
-        actions += of_stage(stage, drain)
-        if stage.phase.pause and number < len(stages) - 1:
-            actions.append(Pause(stage.phase.pause))
+    for number, step in enumerate(steps):
+        actions += of_step(step, drain)
+        if step.phase.pause and number < len(steps) - 1:
+            actions.append(Pause(step.phase.pause))
     return actions
 
 
-def until_gate(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages up to the first phase that has a gate, which only somebody who looks at it may leave."""
-    gated = (number for number, stage in enumerate(stages[:-1], 1) if stage.phase.gates)
-    return list(stages[: next(gated, len(stages))])
+def until_gate(steps: Sequence[Step]) -> list[Step]:
+    """The steps up to the first phase that has a gate, which only somebody who looks at it may leave."""
+    gated = (number for number, step in enumerate(steps[:-1], 1) if step.phase.gates)
+    return list(steps[: next(gated, len(steps))])
+
+
+def _same_canary(step: Step) -> Iterator[Action]:
+    """The canary is the version that is planned: no other one may get more requests, or be promoted."""
+    falls = step.phase.traffic.share < step.start.traffic.share or not step.phase.traffic.reaches_canary
+    canary = step.deployment(Side.CANARY)
+    is_tested = bool(step.changes and step.canary_tests) and not falls and step.phase.kind not in WAYS_BACK
+    if canary is not None and is_tested:
+        yield Unchanged(canary, step.canary_tests)
+
+
+def _moves(step: Step, drain: int) -> list[Action]:
+    route = [change for change in step.changes if change.part.is_route]
+    changed = [change for change in step.changes if not change.part.is_route and change.action != "delete"]
+    gone = [change for change in step.changes if change.action == "delete"]
+    waiting = [Pause(drain)] if drain else []
+    there = list(_stable_is_back(step))
+    if not route:
+        return [*_undisturbed(step, changed, gone, waiting), *_pods(changed), *there, *map(Make, gone)]
+    if step.route_first:
+        drained = waiting if changed or gone else []
+        taken_over = _ready(step, ()) if _returns(step) or _rises(step) else ()
+        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Make, gone)]
+    return [
+        *_pods(changed),
+        *_ready(step, changed),
+        *_traffic(route),
+        *(waiting if gone else []),
+        *map(Make, gone),
+    ]
+
+
+def _stable_is_back(step: Step) -> Iterator[Action]:
+    """The way back after promotion ends once stable's pods are there."""
+    stable = step.deployment(Side.STABLE)
+    if stable is not None and step.phase.kind is Kind.ROLLBACK_PROMOTION:
+        yield Ready(stable, stable.ready)
 
 
 def _undisturbed(
-    stage: Stage, changed: Sequence[Step], gone: Sequence[Step], waiting: Sequence[Action]
+    step: Step, changed: Sequence[Change], gone: Sequence[Change], waiting: Sequence[Action]
 ) -> Iterator[Action]:
     """The route is as it should be before pods change, and what they served has drained before they go or roll."""
-    if gone or any(step.action == "patch" for step in changed):
-        yield Unchanged(stage.route, stage.route_tests)
-    rolls = stage.stable.key in [one.key for one in _deployments(changed)]
-    is_back = stage.phase.kind is Kind.ROLLBACK_PROMOTION
+    if gone or any(change.action == "patch" for change in changed):
+        yield Unchanged(step.route, step.route_tests)
+    rolls = any(part.side is Side.STABLE for part in _deployments(changed))
+    is_back = step.phase.kind is Kind.ROLLBACK_PROMOTION
     yield from waiting if gone or (rolls and not is_back) else ()
 
 
-def _traffic(route: Sequence[Step]) -> Iterator[Action]:
-    for step in route:
-        yield Change(step)
-        yield Accepted(step.rendered.planned)
+def _traffic(route: Sequence[Change]) -> Iterator[Action]:
+    for change in route:
+        yield Make(change)
+        yield Accepted(change.part)
 
 
-def _pods(changed: Sequence[Step]) -> Iterator[Action]:
+def _pods(changed: Sequence[Change]) -> Iterator[Action]:
     """Everything that is made or changed, then that its pods are there."""
-    yield from map(Change, changed)
-    yield from (RolledOut(one) for one in _deployments(changed))
+    yield from map(Make, changed)
+    yield from map(RolledOut, _deployments(changed))
 
 
-def _ready(stage: Stage, changed: Sequence[Step]) -> Iterator[Action]:
+def _ready(step: Step, changed: Sequence[Change]) -> Iterator[Action]:
     """The pods that a rising share will be sent to are there."""
-    if stage.phase.kind in WAYS_BACK:
+    to_canary = step.phase.traffic.reaches_canary and not _returns(step)
+    rising = step.deployment(Side.CANARY if to_canary else Side.STABLE)
+    if rising is None or step.phase.kind in WAYS_BACK:
         return
-    to_canary = stage.phase.traffic.reaches_canary and not _returns(stage)
-    rising = stage.canary if to_canary else stage.stable
-    if rising.key not in [one.key for one in _deployments(changed)]:
+    if rising not in _deployments(changed):
         yield RolledOut(rising)
     yield Ready(rising, rising.ready)
 
 
-def _rises(stage: Stage) -> bool:
+def _rises(step: Step) -> bool:
     """Whether more requests reach the canary, though fewer copies may."""
-    start, to = stage.start.traffic, stage.phase.traffic
+    start, to = step.start.traffic, step.phase.traffic
     return to.share > start.share or (to.testers and not start.testers)
 
 
-def _returns(stage: Stage) -> bool:
+def _returns(step: Step) -> bool:
     """Whether stable gets requests again, after a phase in which the canary has had all of them."""
-    return stage.phase.traffic.share < 1 == stage.start.traffic.share
+    return step.phase.traffic.share < 1 == step.start.traffic.share
 
 
-def _deployments(steps: Sequence[Step]) -> list[Planned]:
-    return [step.rendered.planned for step in steps if step.rendered.planned.kind == "Deployment"]
+def _deployments(changes: Sequence[Change]) -> list[Part]:
+    return [change.part for change in changes if change.part.kind == "Deployment"]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary.release import overlay, patches, strategic
-from kubectl_canary.release.overlay import ReleaseOnRoute, phase_annotation
-from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, Version, needs
-from kubectl_canary.rendering import objects
+from kubectl_canary.release import overlay, patches, strategic, workloads
+from kubectl_canary.release.application import Side, Version
+from kubectl_canary.release.overlay import ReleaseOnRoute
+from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, needs
 
 SOMEWHERE = "what is in the cluster"
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
@@ -21,9 +21,8 @@ def phase(found: Objects, plan: Plan) -> Phase:
 
     Raises Refused where the release's rule cannot be told.
     """
-    canary = plan.canary
-    stable, pods = (found.get(("Deployment", name)) for name in (canary.stable_name, canary.canary_name))
-    route = found.get(("HTTPRoute", canary.route.name))
+    stable, pods = (found.get(("Deployment", name)) for name in plan.application.workload.names.both())
+    route = found.get(("HTTPRoute", plan.application.route.name))
     stable_replicas = _replicas(stable) if stable is not None else plan.phases[0].stable_replicas
     state = Phase(
         name=SOMEWHERE,
@@ -48,15 +47,16 @@ def version(found: Objects, plan: Plan) -> Version | None:
 
     It is the one whose image runs, and in a release of configuration alone the one that all differences speak for.
     """
-    deployment = found.get(("Deployment", plan.canary.stable_name))
+    workload = plan.application.workload
+    deployment = found.get(("Deployment", workload.names.stable))
     if deployment is None:
         return Version.OLD
-    container = _container(deployment, plan.canary.stable.container_name)
-    versions = [Version.OLD, Version.NEW] if plan.canary.canary else [Version.OLD]
-    alike = [one for one in versions if plan.track(one).image == container.get("image")]
+    container = _container(deployment, workload.old.container_name)
+    versions = [Version.OLD, Version.NEW] if workload.new else [Version.OLD]
+    alike = [version for version in versions if workload.runs(version).image == container.get("image")]
     if len(alike) > 1:
         template = deployment["spec"]["template"]
-        old, new = (objects.pod_template(plan.canary, plan.track(one)) for one in versions)
+        old, new = (workloads.pod_template(workload, Side.STABLE, workload.runs(one)) for one in versions)
         differences = list(strategic.differences(old, new, template))
         alike = [
             one
@@ -68,10 +68,11 @@ def version(found: Objects, plan: Plan) -> Version | None:
 
 def canary_image(found: Objects, plan: Plan) -> str | None:
     """The image of the application's container in the canary's Deployment; None where there is none."""
-    deployment = found.get(("Deployment", plan.canary.canary_name))
-    if deployment is None or plan.canary.canary is None:
+    workload = plan.application.workload
+    deployment = found.get(("Deployment", workload.names.canary))
+    if deployment is None or workload.new is None:
         return None
-    image = _container(deployment, plan.canary.canary.container_name).get("image")
+    image = _container(deployment, workload.new.container_name).get("image")
     return str(image) if image is not None else None
 
 
@@ -86,12 +87,12 @@ def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | 
     ]
     noted = (route or {}).get("metadata", {}).get("annotations") or {}
     return min(
-        alike, key=lambda one: one.traffic.phase != noted.get(phase_annotation(plan.canary)), default=None
+        alike, key=lambda one: one.traffic.phase != noted.get(plan.application.phase_annotation), default=None
     )
 
 
 def _changes_nothing(route: dict[str, Any], one: Phase, plan: Plan) -> bool:
-    return patches.same(overlay.route(route, plan.canary, one)[0]["spec"], route["spec"])
+    return patches.same(overlay.route(route, plan.application, one)[0]["spec"], route["spec"])
 
 
 def _nearest(state: Phase, plan: Plan) -> Phase:
@@ -121,17 +122,16 @@ def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:
     """What the route sends to the canary."""
     if route is None:
         return AS_BEFORE
-    release = ReleaseOnRoute(plan.canary, route)
+    release = ReleaseOnRoute(plan.application, route)
     governed, added = release.governed(), release.added()
-    names = (plan.canary.stable_name, plan.canary.canary_name)
     stable, canary = (
         sum(ref.get("weight", 1) for ref in governed["backendRefs"] if release.is_track(ref, name))
-        for name in names
+        for name in release.services.both()
     )
     mirroring = [rule for rule in added if release.mirrors(rule)]
     mirrors = [filter_ for rule in (*mirroring, governed) for filter_ in release.mirrors(rule)]
     return Traffic(
-        phase=(route["metadata"].get("annotations") or {}).get(phase_annotation(plan.canary)),
+        phase=(route["metadata"].get("annotations") or {}).get(plan.application.phase_annotation),
         share=Fraction(canary, stable + canary) if stable + canary else Fraction(0),
         mirror=max(map(_mirrored, mirrors), default=Fraction(0)),
         testers=len(added) > len(mirroring),

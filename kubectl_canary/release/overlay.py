@@ -16,29 +16,18 @@ from typing import Any
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.reading.canaryfile import OWN_PREFIX, Canary
-from kubectl_canary.release import routes, shares
+from kubectl_canary.release import routes, shares, strategic
+from kubectl_canary.release.application import Application, Sides
+from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
-
-ROUTE_API = ("gateway.networking.k8s.io/v1", "HTTPRoute")
-
-
-def phase_annotation(canary: Canary) -> str:
-    """The annotation of a route that says in which phase of the release it is."""
-    return f"{OWN_PREFIX}phase.{canary.name}"
-
-
-def rules_annotation(canary: Canary) -> str:
-    """The annotation of a route that lists the rules which the release has added to it."""
-    return f"{OWN_PREFIX}rules.{canary.name}"
 
 
 @dataclass(frozen=True)
 class ReleaseOnRoute:
     """What belongs to a release on a route: the rules that it added, and the user's rule that it governs."""
 
-    canary: Canary
+    application: Application
     document: dict[str, Any]
 
     @property
@@ -50,7 +39,7 @@ class ReleaseOnRoute:
     def added(self) -> list[Rule]:
         """The rules of the release: listed in its annotation, and nobody but its canary is behind them."""
         annotations = self.document["metadata"].get("annotations") or {}
-        listed = set(filter(None, str(annotations.get(rules_annotation(self.canary), "")).split(",")))
+        listed = set(filter(None, str(annotations.get(self.application.rules_annotation, "")).split(",")))
         return [
             rule
             for rule in self.rules
@@ -60,30 +49,35 @@ class ReleaseOnRoute:
     @functools.cached_property
     def names_rules(self) -> bool:
         """Whether rules have names in the release of the Gateway API that the cluster has."""
-        return self.canary.target.has(*ROUTE_API, "spec", "rules", "name")
+        return self.application.names_rules
+
+    @property
+    def services(self) -> Sides[str]:
+        """The names of the release's Services."""
+        return self.application.service.names
 
     def governed(self) -> Rule:
         """The user's rule whose requests the release splits. Raises Refused where it is not there, or not alone."""
         added = self.added()
         others = [rule for rule in self.rules if not _is_one_of(rule, added)]
-        found = [rule for rule in others if self._sends_to(rule, self.canary.stable_name)]
-        found = found or [rule for rule in others if self._sends_to(rule, self.canary.canary_name)]
+        found = [rule for rule in others if self._sends_to(rule, self.services.stable)]
+        found = found or [rule for rule in others if self._sends_to(rule, self.services.canary)]
         if not found:
-            name, port = self.canary.stable_name, self.canary.service.port
+            name, port = self.services.stable, self.application.service.port
             raise self.refusal(f"no rule sends to {name} on port {port}")
         if len(found) > 1:
             places = ", ".join(f"rules[{self._place(rule)}]" for rule in found)
             raise self.refusal(f"{places} all send to the release's Services: which is ours?")
-        if sum(self.is_track(ref, self.canary.stable_name) for ref in found[0]["backendRefs"]) > 1:
-            raise self.refusal(f"{self.canary.stable_name} stands twice among the backends of one rule")
+        if sum(self.is_track(ref, self.services.stable) for ref in found[0]["backendRefs"]) > 1:
+            raise self.refusal(f"{self.services.stable} stands twice among the backends of one rule")
         return found[0]
 
     def is_track(self, ref: dict[str, Any], name: str) -> bool:
         """Whether a backendRef is a Service of the release: equal in name, kind, group, namespace and port."""
-        own = (name, "Service", "", self.canary.namespace, self.canary.service.port)
+        own = (name, "Service", "", self.application.namespace, self.application.service.port)
         return own == (
             ref.get("name"), ref.get("kind", "Service"), ref.get("group", ""),
-            ref.get("namespace", self.canary.namespace), ref.get("port"),
+            ref.get("namespace", self.application.namespace), ref.get("port"),
         )  # fmt: skip
 
     def mirrors(self, rule: Rule) -> list[dict[str, Any]]:
@@ -91,15 +85,15 @@ class ReleaseOnRoute:
         return [
             one
             for one in rule.get("filters") or []
-            if self.is_track(one.get("requestMirror", {}).get("backendRef", {}), self.canary.canary_name)
+            if self.is_track(one.get("requestMirror", {}).get("backendRef", {}), self.services.canary)
         ]
 
     def foreign_references(self, governed: Rule) -> Iterator[Finding]:
         """Rules of others that send to the canary, which no phase and no way back takes away from it."""
         kept = [governed, *self.added()]
         for index, rule in enumerate(self.rules):
-            if not _is_one_of(rule, kept) and self._sends_to(rule, self.canary.canary_name):
-                message = f"sends to {self.canary.canary_name} and is not this release's: it stays as it is"
+            if not _is_one_of(rule, kept) and self._sends_to(rule, self.services.canary):
+                message = f"sends to {self.services.canary} and is not this release's: it stays as it is"
                 place = Where(f"HTTPRoute {self.document['metadata']['name']}")
                 yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
 
@@ -108,7 +102,7 @@ class ReleaseOnRoute:
 
     def _is_canarys(self, rule: Rule) -> bool:
         refs = rule.get("backendRefs") or []
-        alone = bool(refs) and all(self.is_track(ref, self.canary.canary_name) for ref in refs)
+        alone = bool(refs) and all(self.is_track(ref, self.services.canary) for ref in refs)
         return alone or bool(self.mirrors(rule))
 
     def _place(self, rule: Rule) -> int:
@@ -119,13 +113,36 @@ class ReleaseOnRoute:
         return _refused(f"HTTPRoute {self.document['metadata']['name']}", message)
 
 
-def route(document: dict[str, Any], canary: Canary, phase: Phase) -> tuple[dict[str, Any], list[Finding]]:
+def laid_over(
+    now: dict[str, Any],
+    before: dict[str, Any] | None,
+    wanted: Document,
+    application: Application,
+    phase: Phase,
+) -> tuple[dict[str, Any], list[Finding]]:
+    """An object as it should be in a phase, whoever has made it, and what the user should know of it.
+
+    `before` is the object as it was planned for what it is now, None where nothing of it is taken as given; `wanted` is
+    the object as it is planned in the phase. What both agree on stays as it is.
+    """
+    if wanted.part.is_route:
+        return route(now, application, phase)
+    if wanted.part.kind not in strategic.FILES:
+        return now, []
+    place = strategic.Place.of_kind(wanted.part.kind, application.target.kubernetes).below("spec")
+    spec = strategic.carried(now["spec"], (before or {}).get("spec", {}), wanted.value["spec"], place)
+    return {**now, "spec": spec}, []
+
+
+def route(
+    document: dict[str, Any], application: Application, phase: Phase
+) -> tuple[dict[str, Any], list[Finding]]:
     """The route as it should be in a phase, and what the user should know of it.
 
     Raises Refused where the release's rule is not there, or not the only one.
     """
     made = copy.deepcopy(document)
-    release = ReleaseOnRoute(canary, made)
+    release = ReleaseOnRoute(application, made)
     governed, added = release.governed(), release.added()
     findings = list(release.foreign_references(governed))
     own, error = _with_shares(release, _without_mirror(release, governed), phase.traffic)
@@ -137,9 +154,9 @@ def route(document: dict[str, Any], canary: Canary, phase: Phase) -> tuple[dict[
     place = next(index for index, rule in enumerate(kept) if rule is governed)
     _refuse_taken_names(release, kept, clones)
     made["spec"]["rules"] = [*kept[:place], *clones, own, *kept[place + 1 :]]
-    _annotate(made["metadata"], phase_annotation(canary), phase.traffic.phase)
+    _annotate(made["metadata"], application.phase_annotation, phase.traffic.phase)
     listed = ",".join(_listing(rule, release.names_rules) for rule in clones)
-    _annotate(made["metadata"], rules_annotation(canary), listed or None)
+    _annotate(made["metadata"], application.rules_annotation, listed or None)
     return made, findings
 
 
@@ -154,7 +171,7 @@ def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
 
 def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[Rule]:
     """The rules that a phase adds before the governed one."""
-    canary, header = _canary_ref(release, governed), release.canary.testers
+    canary, header = _canary_ref(release, governed), release.application.testers
     purpose: routes.Purpose = "mirror" if traffic.mirror else "testers"
     if traffic.mirror:
         clones = routes.mirror_clones(governed, canary, traffic) if traffic.methods else []
@@ -164,15 +181,15 @@ def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[R
         clones = []
     if not release.names_rules:
         return [{key: value for key, value in rule.items() if key != "name"} for rule in clones]
-    names = routes.clone_names(governed, purpose, len(clones), release.canary.name) if clones else []
+    names = routes.clone_names(governed, purpose, len(clones), release.application.name) if clones else []
     return [{**rule, "name": name} for rule, name in zip(clones, names, strict=True)]
 
 
 def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
     """The canary's backendRef: stable's with the canary's name, so that its port and filters come along."""
-    names = (release.canary.stable_name, release.canary.canary_name)
+    names = release.services.both()
     own = next(ref for name in names for ref in rule["backendRefs"] if release.is_track(ref, name))
-    return {**own, "name": release.canary.canary_name}
+    return {**own, "name": release.services.canary}
 
 
 def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple[Rule, float]:
@@ -180,7 +197,7 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
 
     Third backends keep their exact share.
     """
-    names = (release.canary.stable_name, release.canary.canary_name)
+    names = release.services.both()
     refs = rule["backendRefs"]
     ours = [ref for ref in refs if any(release.is_track(ref, name) for name in names)]
     others = [ref.get("weight", 1) for ref in refs if ref not in ours]
@@ -189,10 +206,10 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
         title = f"rule {rule.get('name', '')}".rstrip()
         raise _refused(title, "stable and canary have no weight, others have all of it")
     stable, canary, scale, error = shares.split(traffic.share, together if others else None, others)
-    backend = {**_canary_ref(release, rule), "name": release.canary.stable_name}
+    backend = {**_canary_ref(release, rule), "name": release.services.stable}
     split = [{**backend, "weight": stable}]
     if traffic.share or traffic.testers:
-        split.append({**backend, "name": release.canary.canary_name, "weight": canary})
+        split.append({**backend, "name": release.services.canary, "weight": canary})
     scaled: list[dict[str, Any]] = []
     for ref in refs:
         if ref in ours:

@@ -30,7 +30,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Step:
+class PhaseSpec:
     """One of the user's phases. Shares are Fractions of 1, the pause is in seconds; no methods means all."""
 
     name: str
@@ -42,19 +42,19 @@ class Step:
     gates: tuple[Gate, ...] = ()
 
 
-FULL = Step("100%", Fraction(1))
-SEED_TIMELINE = (
-    Step("header-only", pause=300),
-    Step("5%", Fraction(5, 100), pause=600),
-    Step("25%", Fraction(25, 100), pause=900),
-    Step("50%", Fraction(50, 100), pause=1800),
-    Step("100%", Fraction(1), pause=1800),
+FULL = PhaseSpec("100%", Fraction(1))
+SEED_PHASES = (
+    PhaseSpec("header-only", pause=300),
+    PhaseSpec("5%", Fraction(5, 100), pause=600),
+    PhaseSpec("25%", Fraction(25, 100), pause=900),
+    PhaseSpec("50%", Fraction(50, 100), pause=1800),
+    PhaseSpec("100%", Fraction(1), pause=1800),
 )
 
 
-def default(has_testers: bool) -> tuple[Step, ...]:
+def default(has_testers: bool) -> tuple[PhaseSpec, ...]:
     """The phases of a file that names none."""
-    return SEED_TIMELINE if has_testers else SEED_TIMELINE[1:]
+    return SEED_PHASES if has_testers else SEED_PHASES[1:]
 
 
 def percent(share: Fraction) -> str:
@@ -70,42 +70,42 @@ def slug(name: str) -> str:
 def canonical(name: str) -> str:
     """A phase's name as we print it: `5.0 %` is `5%`."""
     try:
-        step = _named(name.strip())
+        phase = _named(name.strip())
     except ValueError:
         return name.strip()
-    return step.name
+    return phase.name
 
 
-def parse(items: list[Any], has_testers: bool) -> tuple[list[Step], list[Finding]]:
-    """The steps of `spec.phases`, with `100%` at the end, and everything that is wrong with them.
+def parse(items: list[Any], has_testers: bool) -> tuple[list[PhaseSpec], list[Finding]]:
+    """The phases of `spec.phases`, with `100%` at the end, and everything that is wrong with them.
 
     What is not of the schema's types is passed over: the schema has said so already.
     """
-    steps: list[Step] = []
+    phases: list[PhaseSpec] = []
     findings: list[Finding] = []
     for index, item in enumerate(items):
         path: Path = ("spec", "phases", index)
         try:
-            step = _step(item)
+            phase = _phase(item)
         except ValueError as error:
             findings.append(Finding("phases", "error", path, str(error)))
             continue
         except TypeError:
             continue
         findings += [
-            Finding("phases", "error", path, message) for message in _misplaced(step, steps, has_testers)
+            Finding("phases", "error", path, message) for message in _misplaced(phase, phases, has_testers)
         ]
         findings += [
             Finding("phases", "error", (*path, "gates", number, "min"), message)
             for number, message in _empty_gates(item)
         ]
-        steps.append(step)
-    if steps and steps[-1].weight != 1:
-        steps.append(FULL)
-    return steps, findings
+        phases.append(phase)
+    if phases and phases[-1].weight != 1:
+        phases.append(FULL)
+    return phases, findings
 
 
-def _step(item: Any) -> Step:
+def _phase(item: Any) -> PhaseSpec:
     """Raises ValueError for what no phase can be, TypeError for what is not of the schema's types."""
     if isinstance(item, str):
         return _named(item.strip())
@@ -115,13 +115,13 @@ def _step(item: Any) -> Step:
         raise TypeError
     if "weight" in item and "mirror" in item:
         raise ValueError("`weight` and `mirror` in one phase; in a mirror phase stable answers everything")
-    step = _acting(item)
-    if "methods" in item and not step.mirror:
+    phase = _acting(item)
+    if "methods" in item and not phase.mirror:
         raise ValueError("`methods` says what is mirrored, and this phase mirrors nothing")
-    return Step(
-        name=_own_name(item["name"], step) if "name" in item else step.name,
-        weight=step.weight,
-        mirror=step.mirror,
+    return PhaseSpec(
+        name=_own_name(item["name"], phase) if "name" in item else phase.name,
+        weight=phase.weight,
+        mirror=phase.mirror,
         methods=_methods(item),
         replicas=item.get("replicas"),
         pause=_seconds(item),
@@ -129,7 +129,7 @@ def _step(item: Any) -> Step:
     )
 
 
-def _acting(item: dict[str, Any]) -> Step:
+def _acting(item: dict[str, Any]) -> PhaseSpec:
     if "weight" in item:
         return _weighted(item["weight"])
     if "mirror" in item:
@@ -139,9 +139,9 @@ def _acting(item: dict[str, Any]) -> Step:
     return _named(item["name"].strip())
 
 
-def _named(text: str) -> Step:
+def _named(text: str) -> PhaseSpec:
     if text == "header-only":
-        return Step(text)
+        return PhaseSpec(text)
     if match := MIRROR.match(text):
         return _mirroring(match.group(1))
     if RESERVED.match(text):
@@ -154,19 +154,19 @@ def _named(text: str) -> Step:
     return _weighted(text)
 
 
-def _weighted(text: str) -> Step:
+def _weighted(text: str) -> PhaseSpec:
     formats.percentage(text)
     share = formats.share(text)
-    return Step(percent(share), weight=share)
+    return PhaseSpec(percent(share), weight=share)
 
 
-def _mirroring(text: str) -> Step:
+def _mirroring(text: str) -> PhaseSpec:
     formats.percentage(text)
     share = formats.share(text)
-    return Step(f"mirror {percent(share)}", mirror=share)
+    return PhaseSpec(f"mirror {percent(share)}", mirror=share)
 
 
-def _own_name(name: str, step: Step) -> str:
+def _own_name(name: str, phase: PhaseSpec) -> str:
     name = name.strip()
     try:
         named = _named(name)
@@ -178,8 +178,8 @@ def _own_name(name: str, step: Step) -> str:
                 f"`{name}` is no name for a phase: letters, digits, spaces and . % _ -"
             ) from None
         return name
-    if (named.weight, named.mirror) != (step.weight, step.mirror):
-        raise ValueError(f"the phase is called `{name}` and does `{step.name}`")
+    if (named.weight, named.mirror) != (phase.weight, phase.mirror):
+        raise ValueError(f"the phase is called `{name}` and does `{phase.name}`")
     return named.name
 
 
@@ -214,28 +214,28 @@ def _empty_gates(item: Any) -> Iterator[tuple[int, str]]:
             yield number, f"at least {low} and at most {high}: no value is both; exchange the two"
 
 
-def _misplaced(step: Step, before: list[Step], has_testers: bool) -> Iterator[str]:
-    alike = next((other.name for other in before if slug(other.name) == slug(step.name)), None)
-    if alike == step.name:
-        yield f"`{step.name}` stands here again; each phase may come once"
+def _misplaced(phase: PhaseSpec, before: list[PhaseSpec], has_testers: bool) -> Iterator[str]:
+    alike = next((other.name for other in before if slug(other.name) == slug(phase.name)), None)
+    if alike == phase.name:
+        yield f"`{phase.name}` stands here again; each phase may come once"
     elif alike is not None:
-        yield f"`{step.name}` and `{alike}` would share a folder; give one of them another name"
-    elif step.weight:
+        yield f"`{phase.name}` and `{alike}` would share a folder; give one of them another name"
+    elif phase.weight:
         highest = max((other.weight for other in before), default=Fraction(0))
-        if step.weight <= highest:
-            yield f"{percent(step.weight)} after {percent(highest)}: shares must rise; write them in order"
+        if phase.weight <= highest:
+            yield f"{percent(phase.weight)} after {percent(highest)}: shares must rise; write them in order"
     elif any(other.weight for other in before):
-        yield f"`{step.name}` after a share: it gives the canary no share, so it comes before all of them"
-    elif step.mirror:
-        yield from _misplaced_mirror(step, before)
+        yield f"`{phase.name}` after a share: it gives the canary no share, so it comes before all of them"
+    elif phase.mirror:
+        yield from _misplaced_mirror(phase, before)
     elif not has_testers:
         yield "`header-only` needs `spec.testers`, and it is `false`"
 
 
-def _misplaced_mirror(step: Step, before: list[Step]) -> Iterator[str]:
+def _misplaced_mirror(phase: PhaseSpec, before: list[PhaseSpec]) -> Iterator[str]:
     last = before[-1] if before else None
     if last is not None and not last.mirror:
-        yield f"`{step.name}` after `{last.name}`: mirrors come first, since stable answers everything in them"
-    elif last is not None and step.mirror <= last.mirror:
-        shares = f"mirror {percent(step.mirror)} after mirror {percent(last.mirror)}"
+        yield f"`{phase.name}` after `{last.name}`: mirrors come first, since stable answers everything in them"
+    elif last is not None and phase.mirror <= last.mirror:
+        shares = f"mirror {percent(phase.mirror)} after mirror {percent(last.mirror)}"
         yield f"{shares}: shares must rise; write them in order"

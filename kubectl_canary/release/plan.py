@@ -1,9 +1,9 @@
-"""Canary → Plan: every phase of a release as a complete state, known before the release starts."""
+"""Application and phases → Plan: every phase of a release as a complete state, known before the release starts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -12,8 +12,8 @@ from typing import Any
 from kubectl_canary.api import formats
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
-from kubectl_canary.reading.canaryfile import Canary, Track
-from kubectl_canary.release.phases import Gate, Step, canonical, percent, slug
+from kubectl_canary.release.application import Application, Version, Workload
+from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, percent, slug
 
 
 class Kind(Enum):
@@ -30,13 +30,6 @@ class Kind(Enum):
     ROLLBACK = "rollback"
     ROLLBACK_PROMOTION = "rollback-promotion"
     ROLLED_BACK = "rolled-back"
-
-
-class Version(Enum):
-    """Which of the release's two versions something runs."""
-
-    OLD = "old"
-    NEW = "new"
 
 
 WAYS_BACK = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION, Kind.ROLLED_BACK)
@@ -101,7 +94,7 @@ class Phase:
 class Plan:
     """The release: the phases in order, and the ways back."""
 
-    canary: Canary
+    application: Application
     phases: tuple[Phase, ...]
 
     def names(self) -> list[str]:
@@ -110,7 +103,7 @@ class Plan:
 
     def ways_back(self) -> tuple[Phase, ...]:
         """`rollback from P`, `rollback-promotion from P` and `rolled-back`."""
-        if self.canary.canary is None:
+        if not self.application.has_release:
             return ()
         back = [self._back_from(phase) for phase in self.phases if phase.canary_replicas]
         rolled_back = replace(self.phases[0], name="rolled-back", kind=Kind.ROLLED_BACK)
@@ -119,13 +112,6 @@ class Plan:
     def way_back(self, phase: Phase) -> Phase | None:
         """The way back that starts in a phase; None where there is no canary to leave."""
         return next((back for back in self.ways_back() if back.origin == phase.name), None)
-
-    def track(self, version: Version) -> Track:
-        """The image and configuration of a version. Raises ValueError for a release that has no new one."""
-        found = self.canary.stable if version is Version.OLD else self.canary.canary
-        if found is None:
-            raise ValueError("a release without a new version")
-        return found
 
     @property
     def full(self) -> Phase:
@@ -138,7 +124,7 @@ class Plan:
         Raises UsageError with what is there and what was probably meant.
         """
         wanted = canonical(name)
-        if wanted in ("rollback", "rollback-promotion") and self.canary.canary is not None:
+        if wanted in ("rollback", "rollback-promotion") and self.application.has_release:
             return self._way_back(wanted, origin)
         head, joint, tail = wanted.partition(" from ")
         if joint:
@@ -146,14 +132,14 @@ class Plan:
         for phase in (*self.phases, *self.ways_back()):
             if phase.name == wanted:
                 return phase
-        if self.canary.canary is None:
+        if not self.application.has_release:
             hint = "add spec.canary.tag or --canary-tag, the version to release"
             raise UsageError(f"without spec.canary there is only the phase `before`, not `{name}`", hint)
         raise UsageError(f"unknown phase `{name}`", self._what_is_there(wanted))
 
     def previous(self, phase: Phase) -> Phase | None:
         """The phase before this one on the way that leads here; for `before`, the way back from deploy."""
-        if self.canary.canary is None:
+        if not self.application.has_release:
             return None
         if phase.kind is Kind.BEFORE:
             return self.phases[1]
@@ -165,22 +151,23 @@ class Plan:
 
     def peak(self) -> int | None:
         """The most pods at one time, with the surge of pods that roll; None where others scale stable."""
-        if self.canary.is_scaled_by_others:
+        if self.application.workload.is_scaled_by_others:
             return None
         return max(self._pods(phase) for phase in (*self.phases, *self.ways_back()))
 
     def _pods(self, phase: Phase) -> int:
-        most = int((self.canary.autoscaling or {}).get("maxReplicas", 0))
+        workload = self.application.workload
+        most = int((workload.autoscaling or {}).get("maxReplicas", 0))
         stable = max(phase.stable_replicas, most)
         canary = max(phase.canary_replicas, most) if phase.canary_replicas else 0
         rolls = phase.kind in (Kind.PROMOTE_ROLL, Kind.ROLLBACK_PROMOTION)
-        return stable + canary + (surge(self.canary.deployment, stable) if rolls else 0)
+        return stable + canary + (surge(workload.deployment, stable) if rolls else 0)
 
     def version_findings(self) -> Iterator[Finding]:
         """A release of what runs already."""
-        new, old = self.canary.canary, self.canary.stable
-        if new is not None and (new.image, new.configuration) == (old.image, old.configuration):
-            message = f"the canary is {self.canary.stable.image}, as stable is: this releases nothing"
+        workload = self.application.workload
+        if workload.new == workload.old:
+            message = f"the canary is {workload.old.image}, as stable is: this releases nothing"
             yield Finding("version", "warning", ("spec", "canary"), message)
 
     def capacity_findings(self) -> Iterator[Finding]:
@@ -240,39 +227,38 @@ class Plan:
         return min(shifting, key=lambda phase: abs(phase.traffic.share - share)).name
 
 
-def plan(canary: Canary) -> Plan:
-    """All phases of a release; for a file without canary, `before` alone."""
-    before = Phase("before", Kind.BEFORE, Version.OLD, canary.stable_pods)
-    if canary.canary is None:
-        return Plan(canary, (before,))
-    middle = list(_middle(canary, before))
+def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
+    """All phases of a release; where there is none, `before` alone."""
+    before = Phase("before", Kind.BEFORE, Version.OLD, application.workload.stable_pods)
+    if not application.has_release:
+        return Plan(application, (before,))
+    middle = list(_middle(application, specs, before))
     full = middle[-1]
     roll = replace(
         full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
     )
     back = replace(roll, name="promote-return", kind=Kind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
     promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_version=Version.NEW)
-    return Plan(canary, (before, *middle, roll, back, promoted))
+    return Plan(application, (before, *middle, roll, back, promoted))
 
 
-def _middle(canary: Canary, before: Phase) -> Iterator[Phase]:
+def _middle(application: Application, specs: Sequence[PhaseSpec], before: Phase) -> Iterator[Phase]:
     """Deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
-    steps = (Step("deploy"), *canary.steps)
-    traffics = [AS_BEFORE, *(_traffic(step, canary.testers is not None) for step in canary.steps)]
+    has_testers = application.testers is not None
+    traffics = [AS_BEFORE, *(_traffic(spec, has_testers) for spec in specs)]
     needed = [needs(traffic, before.stable_replicas) for traffic in traffics]
-    for index, step in enumerate(steps):
+    for index, spec in enumerate((PhaseSpec("deploy"), *specs)):
         around = max(1, *needed[max(index - 1, 0) : index + 2])
-        given = step.replicas or (canary.canary.replicas if canary.canary else None)
         yield replace(
             before,
-            name=step.name,
-            kind=_kind(step),
-            canary_replicas=given or around,
+            name=spec.name,
+            kind=_kind(spec),
+            canary_replicas=spec.replicas or application.workload.replicas.canary or around,
             traffic=traffics[index],
             needs=needed[index],
-            pause=step.pause,
-            gates=step.gates,
-            holds_stable=bool(step.weight),
+            pause=spec.pause,
+            gates=spec.gates,
+            holds_stable=bool(spec.weight),
         )
 
 
@@ -288,9 +274,9 @@ def surge(deployment: dict[str, Any], replicas: int) -> int:
     return math.ceil(Fraction(most.rstrip("%")) * replicas / 100) if isinstance(most, str) else int(most)
 
 
-def _traffic(step: Step, has_testers: bool) -> Traffic:
-    methods = step.methods if step.mirror else ()
-    return Traffic(step.name, step.weight, step.mirror, methods, has_testers and not step.mirror)
+def _traffic(spec: PhaseSpec, has_testers: bool) -> Traffic:
+    methods = spec.methods if spec.mirror else ()
+    return Traffic(spec.name, spec.weight, spec.mirror, methods, has_testers and not spec.mirror)
 
 
 def needs(traffic: Traffic, stable_replicas: int) -> int:
@@ -299,19 +285,19 @@ def needs(traffic: Traffic, stable_replicas: int) -> int:
     return max(int(traffic.reaches_canary), share)
 
 
-def _kind(step: Step) -> Kind:
-    if step.name == "deploy":
+def _kind(spec: PhaseSpec) -> Kind:
+    if spec.name == "deploy":
         return Kind.DEPLOY
-    if step.mirror:
+    if spec.mirror:
         return Kind.MIRROR
-    return Kind.WEIGHT if step.weight else Kind.HEADER_ONLY
+    return Kind.WEIGHT if spec.weight else Kind.HEADER_ONLY
 
 
-def changes(start: Phase | None, phase: Phase, canary: Canary) -> str:
+def changes(start: Phase | None, phase: Phase, application: Application) -> str:
     """What a phase changes, in words."""
     if start is None:
         return ""
-    words = [*_object_changes(start, phase, canary), *_route_changes(start, phase, canary)]
+    words = [*_object_changes(start, phase, application.workload), *_route_changes(start, phase, application)]
     more = phase.canary_replicas - start.canary_replicas
     if start.canary_replicas and phase.canary_replicas and more:
         purpose = "more for what follows" if more > 0 else "fewer"
@@ -319,23 +305,23 @@ def changes(start: Phase | None, phase: Phase, canary: Canary) -> str:
     return "; ".join(words)
 
 
-def _object_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+def _object_changes(start: Phase, phase: Phase, workload: Workload) -> Iterator[str]:
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
-        yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {canary.name}-canary"
-    if start.stable_version != phase.stable_version and canary.canary is not None:
-        version = canary.canary.version if phase.stable_version is Version.NEW else canary.stable.version
+        yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {workload.names.canary}"
+    if start.stable_version != phase.stable_version:
+        version = workload.runs(phase.stable_version).called
         idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
-        yield f"Deployment {canary.name}-stable → {version}{idle}"
+        yield f"Deployment {workload.names.stable} → {version}{idle}"
 
 
-def _route_changes(start: Phase, phase: Phase, canary: Canary) -> Iterator[str]:
+def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
     if start.traffic == phase.traffic:
         return
     if phase.kind is Kind.MIRROR:
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
         yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
-    elif phase.traffic.testers and not start.traffic.testers and canary.testers:
-        yield f"route: {canary.testers.header}: {canary.testers.value} → canary"
+    elif phase.traffic.testers and not start.traffic.testers and application.testers:
+        yield f"route: {application.testers.header}: {application.testers.value} → canary"
     else:
         yield "route"
 

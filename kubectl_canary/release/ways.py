@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
@@ -36,6 +37,24 @@ def left_out(plan: Plan, start: Phase, to: Phase) -> Sequence[Phase]:
     return plan.phases[_position(plan, start) + 1 : _position(plan, to)]
 
 
+@dataclass(frozen=True)
+class Objection:
+    """Why a step is not one to take: it is not safe, or it leaves phases out."""
+
+    message: str
+    omitted: tuple[Phase, ...] = ()
+
+
+def objection(plan: Plan, start: Phase, to: Phase, *, skip: bool = False) -> Objection | None:
+    """What speaks against going straight from one phase to another; `skip` allows to leave phases out."""
+    problem = step_problem(start, to)
+    if problem is not None:
+        return Objection(problem)
+    omitted = () if skip else tuple(left_out(plan, start, to))
+    listed = ", ".join(f"`{phase.name}`" for phase in omitted)
+    return Objection(f"this leaves out {listed}", omitted) if omitted else None
+
+
 def way(plan: Plan, start: Phase, to: Phase) -> list[Phase]:
     """The phases to go through, `to` the last; none where one is there already.
 
@@ -62,20 +81,14 @@ def chosen_way(plan: Plan, start: Phase, to: Phase, *, jump: bool = False, skip:
     if to.kind in WAYS_BACK or jump:
         _refuse_unsafe([start, *found])
         return found
-    problem = step_problem(start, to)
-    if problem is not None:
-        hint = f"{_by_way_of(start, found)}; --jump prints all of these steps"
-        raise _refused("this step is not safe", start, to, problem, hint)
-    omitted = left_out(plan, start, to)
-    if omitted and not skip:
+    wrong = objection(plan, start, to, skip=skip)
+    if wrong is None:
+        return [to] if found else []
+    if wrong.omitted:
         hint = "--jump prints every step on the way, --skip goes straight"
-        raise _refused("this step is too long", start, to, omission(omitted), hint)
-    return [to] if found else []
-
-
-def omission(phases: Sequence[Phase]) -> str:
-    """What to say of phases that a step leaves out."""
-    return "this leaves out " + ", ".join(f"`{phase.name}`" for phase in phases)
+        raise _refused("this step is too long", start, to, wrong.message, hint)
+    hint = f"{_by_way_of(start, found)}; --jump prints all of these steps"
+    raise _refused("this step is not safe", start, to, wrong.message, hint)
 
 
 def _refuse_unsafe(phases: Sequence[Phase]) -> None:

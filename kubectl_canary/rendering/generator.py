@@ -18,6 +18,7 @@ from kubectl_canary.errors import CanaryError, Refused, WorldError
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release.documents import Document
 from kubectl_canary.rendering import overrides, provenance
 from kubectl_canary.rendering.objects import Planned
 
@@ -30,22 +31,16 @@ Refusal = tuple[Planned, Finding]
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A document: its text as the template printed it, and what a YAML reader finds in it."""
+class Rendered(Document):
+    """A document: what a YAML reader finds in it, its text as the template printed it, and what was planned."""
 
-    planned: Planned
     text: str
-    value: dict[str, Any]
-
-    @property
-    def title(self) -> str:
-        """`Deployment my-app-stable`."""
-        return _title(self.planned)
+    planned: Planned
 
     def file_name(self, route_first: bool) -> str:
         """`20-deployment-my-app-stable.yaml`: the same in every phase, but for a route that is applied first."""
-        slot = "00" if route_first and self.planned.group == "route" else self.planned.slot
-        return f"{slot}-{self.planned.kind.lower()}-{self.planned.names['name']}.yaml"
+        slot = "00" if route_first and self.part.is_route else self.part.slot
+        return f"{slot}-{self.part.kind.lower()}-{self.part.name}.yaml"
 
 
 class Generator:
@@ -101,7 +96,7 @@ class Generator:
             findings += _differences_from_plan(document, one)
             if self.validating:
                 findings += map(self._placed, _refusals(document.value, one, self.target))
-            rendered.append(Rendered(one, text, document.value))
+            rendered.append(Rendered(one.part, document.value, text, one))
         if findings:
             differs = any(finding.rule != verdict.ADMISSION for finding in findings)
             culprit = (
@@ -118,7 +113,7 @@ class Generator:
         place = self.place(one, finding.path)
         if place is None:
             where = Where(one.template)
-            return replace(finding, message=f"{_title(one)}: {finding.message}", where=where)
+            return replace(finding, message=f"{one.part.title}: {finding.message}", where=where)
         return replace(finding, path=place[0], where=place[1])
 
     def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:
@@ -128,10 +123,13 @@ class Generator:
         found = provenance.source(one, path, self.sources.value["spec"])
         return (found, self.sources.value_where(found)) if found is not None else None
 
-    def refuse_invalid(self, documents: Sequence[Rendered]) -> None:
+    def refuse_invalid(self, documents: Sequence[Document]) -> None:
         """Raises Refused where the API server would refuse one of these, whoever made them."""
-        refusals = (one for item in documents for one in _refusals(item.value, item.planned, self.target))
-        findings = [replace(finding, where=Where(_title(one))) for one, finding in refusals]
+        findings = [
+            replace(finding, where=Where(document.part.title))
+            for document in documents
+            for finding in verdict.judge(document.value, self.target) or []
+        ]
         if findings and self.validating:
             raise Refused("the API server would refuse", findings)
 
@@ -221,18 +219,14 @@ def _only_document(text: str, template: str) -> yamltext.Document:
 
 def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
     for path, message in _differences(document.value, one.facts, ()):
-        yield Finding("plan", "error", path, f"{_title(one)}: {message}", Where(one.template))
-    if one.kind == "HTTPRoute":
+        yield Finding("plan", "error", path, f"{one.part.title}: {message}", Where(one.template))
+    if one.part.kind == "HTTPRoute":
         yield from _unplanned_rules(document.value, one)
 
 
 def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Refusal]:
     for finding in verdict.judge(document, target) or []:
         yield one, finding
-
-
-def _title(one: Planned) -> str:
-    return f"{one.kind} {one.names['name']}"
 
 
 def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -272,7 +266,7 @@ def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict) and rule.get("name") not in planned:
             for name in sorted({*one.services} & {*_backends(rule)}):
-                message = f"{_title(one)}: sends to {name}, which the plan does not know"
+                message = f"{one.part.title}: sends to {name}, which the plan does not know"
                 yield Finding("plan", "error", ("spec", "rules", index), message, Where(one.template))
 
 

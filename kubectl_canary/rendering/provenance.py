@@ -7,7 +7,8 @@ from typing import Any
 from kubectl_canary.findings import Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.canaryfile import RULE_KEYS
-from kubectl_canary.rendering.objects import Planned, port_is_added
+from kubectl_canary.release.workloads import port_is_added
+from kubectl_canary.rendering.objects import Planned
 
 POD: Path = ("spec", "template", "spec")
 POD_METADATA: Path = ("spec", "template", "metadata")
@@ -28,13 +29,14 @@ def source(one: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
         "HorizontalPodAutoscaler": _of_scaler,
         "PodDisruptionBudget": _of_budget,
     }
-    return ways[one.kind](one, path, spec) if path[:1] == ("spec",) and one.kind in ways else None
+    kind = one.part.kind
+    return ways[kind](one, path, spec) if path[:1] == ("spec",) and kind in ways else None
 
 
 def _of_deployment(one: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
-    track = str(one.names["labels"].get("version"))
+    side = one.part.side.value if one.part.side else ""
     if path[:2] == ("spec", "replicas"):
-        return ("spec", track, "replicas")
+        return ("spec", side, "replicas")
     if path[: len(POD_METADATA)] == POD_METADATA:
         return _of_version(one, spec, "podMetadata", path[len(POD_METADATA) :])
     if path[: len(POD)] != POD:
@@ -46,7 +48,7 @@ def _of_deployment(one: Planned, path: Path, spec: dict[str, Any]) -> Path | Non
     if number:
         return _of_version(one, spec, "pod", ("containers", number - 1, *below[2:]))
     if below[2:3] == ("image",):
-        return ("spec", track, "image")
+        return ("spec", side, "image")
     return _of_version(one, spec, "container", _own_port(below[2:], spec))
 
 
@@ -62,7 +64,7 @@ def _own_port(below: Path, spec: dict[str, Any]) -> Path:
 def _of_version(one: Planned, spec: dict[str, Any], part: str, below: Path) -> Path:
     """The part of `spec`, or what `spec.canary` lays over it where the document is the new version's."""
     own = (spec.get("canary") or {}).get(part)
-    if own is not None and one.is_new:
+    if own is not None and one.part.is_new:
         place = versions.in_patch(own, versions.of_canary(spec).get(part), below)
         if len(place) == len(below):
             return ("spec", "canary", part, *place)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.reading.canaryfile import Track
-from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan, Version
-from kubectl_canary.release.ways import left_out, omission, step_problem
+from kubectl_canary.release.application import Configuration, Version
+from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.objects import planned
 
 PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
@@ -71,16 +71,14 @@ class Record:
 
 def of_plan(plan: Plan, phase: Phase) -> Record:
     """The record of a phase of a plan."""
-    canary = plan.canary.canary
-    stable = _rendered(plan.canary.stable)
-    printed = plan.canary.prints_replicas
+    workload = plan.application.workload
     return Record(
-        phase.name,
-        stable,
-        _rendered(canary) if canary else None,
-        phase.stable_version,
-        printed,
-        _shared(plan),
+        phase=phase.name,
+        stable=_rendered(workload.old),
+        canary=_rendered(workload.new) if workload.new else None,
+        runs=phase.stable_version,
+        prints_replicas=workload.prints_replicas,
+        shared=_shared(plan),
     )
 
 
@@ -112,7 +110,7 @@ def findings(
         yield from _of_shared(recorded, wanted, to)
     elif to.kind not in RETURNS:
         yield from _of_other_release(recorded, wanted, plan, to)
-    if plan.canary.canary is not None:
+    if plan.application.has_release:
         yield from _of_step(recorded, wanted, plan, to, skip)
 
 
@@ -139,15 +137,13 @@ def _of_step(recorded: Record, wanted: Record, plan: Plan, to: Phase, skip: bool
         return
     if to.name == start.name:
         return
-    problem = step_problem(start, to)
-    if problem is not None:
-        yield _finding("jump", _severity(to), problem, ("spec", "phase"), _cure(plan, start))
-        return
-    omitted = left_out(plan, start, to)
-    if omitted and not skip:
-        hint = f"write `phase: {omitted[0].name}` first, or say --skip"
-        message = f"`{start.name}` is here, and {omission(omitted)}"
+    wrong = objection(plan, start, to, skip=skip)
+    if wrong is not None and wrong.omitted:
+        hint = f"write `phase: {wrong.omitted[0].name}` first, or say --skip"
+        message = f"`{start.name}` is here, and {wrong.message}"
         yield _finding("jump", "error", message, ("spec", "phase"), hint)
+    elif wrong is not None:
+        yield _finding("jump", _severity(to), wrong.message, ("spec", "phase"), _cure(plan, start))
 
 
 def _leaving(phase: str) -> str:
@@ -212,11 +208,15 @@ def _is_other_canary(recorded: Record, wanted: Record) -> bool:
 
 
 def _steady(plan: Plan) -> str:
-    return "error" if plan.canary.canary is not None else "warning"
+    return "error" if plan.application.has_release else "warning"
 
 
 def _scaled_at(plan: Plan) -> tuple[str, ...]:
-    return ("spec", "stable", "replicas") if plan.canary.is_scaled_by_others else ("spec", "autoscaling")
+    return (
+        ("spec", "stable", "replicas")
+        if plan.application.workload.is_scaled_by_others
+        else ("spec", "autoscaling")
+    )
 
 
 def _serves(recorded: Record) -> bool:
@@ -231,7 +231,7 @@ def _serves(recorded: Record) -> bool:
 def _as_stable(plan: Plan, image: str) -> str:
     """How a file says that an image is stable: by its tag where the repository is the file's."""
     repository, tag, digest = formats.split_image(image)
-    if tag and not digest and repository == formats.split_image(plan.canary.stable.image)[0]:
+    if tag and not digest and repository == formats.split_image(plan.application.workload.old.image)[0]:
         return f"spec.stable.tag: {tag}"
     return f"spec.stable.image: {image}"
 
@@ -241,14 +241,14 @@ def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint
 
 
 def _shared(plan: Plan) -> str:
-    before = [(one.kind, one.names) for one in planned(plan.canary, plan.phases[0])]
+    before = [(item.part.kind, item.names) for item in planned(plan.application, plan.phases[0])]
     text = json.dumps(before, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _rendered(track: Track) -> Rendered:
-    text = json.dumps(track.configuration, sort_keys=True, separators=(",", ":"))
-    return Rendered(track.image, f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+def _rendered(configuration: Configuration) -> Rendered:
+    text = json.dumps(configuration.settings, sort_keys=True, separators=(",", ":"))
+    return Rendered(configuration.image, f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 def _read(text: str | None) -> Rendered | None:

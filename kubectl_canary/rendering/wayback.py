@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubectl_canary.release.changes import Step
 from kubectl_canary.release.plan import Kind, Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import planned
-from kubectl_canary.rendering.transition import Stage, stage
+from kubectl_canary.rendering.steps import step
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,12 @@ class WayBack:
         """What to apply, whatever the objects are like now."""
         wanted = ("route",) if self.phase.kind is Kind.ROLLBACK else ("route", "workloads")
         return self.generator.render(
-            [one for one in planned(self.plan.canary, self.phase) if one.group in wanted]
+            [item for item in planned(self.plan.application, self.phase) if item.part.group in wanted]
         )
 
-    def stage(self) -> Stage:
+    def step(self) -> Step:
         """Patches from the phase that is left, which test the names of what they change."""
-        return stage(self.plan, self.generator, self.start, self.phase)
+        return step(self.plan, self.generator, self.start, self.phase)
 
 
 def way_back(plan: Plan, generator: Generator, start: Phase) -> WayBack | None:

@@ -13,8 +13,8 @@ from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, Plan, changes, pods_text
 
 if TYPE_CHECKING:
+    from kubectl_canary.release.changes import Change, Step
     from kubectl_canary.rendering.generator import Rendered
-    from kubectl_canary.rendering.transition import Stage, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
 
@@ -34,7 +34,7 @@ def plan_table(plan: Plan, current: Phase | None) -> str:
                 current.name,
                 *_way_back_cells(current, pods),
                 "",
-                changes(plan.previous(current), current, plan.canary),
+                changes(plan.previous(current), current, plan.application),
             ]
         )
     widths = [max(len(line[column]) for line in lines) for column in range(6)]
@@ -63,7 +63,7 @@ def _side(side: Any, width: int) -> str:
 
 def _cells(plan: Plan, phase: Phase) -> tuple[Any, Any, str, str]:
     share = phase.traffic.share
-    words = [changes(plan.previous(phase) if phase is not plan.phases[0] else None, phase, plan.canary)]
+    words = [changes(plan.previous(phase) if phase is not plan.phases[0] else None, phase, plan.application)]
     words += [f"gate: {gate_text(gate)}" for gate in phase.gates]
     return (
         (1 - share, phase.stable_replicas),
@@ -96,12 +96,11 @@ def plan_text(
 
     `spec` is the file's; `commands` are what to go on with: `plan` or `rollback`.
     """
-    canary = plan.canary
-    place = f"{canary.name} in {canary.namespace}" if canary.namespace else canary.name
-    if canary.canary is None:
+    application, workload = plan.application, plan.application.workload
+    if workload.new is None:
         return "\n".join(
             [
-                f"{place}: {canary.stable.version}, no release under way",
+                f"{application.title}: {workload.old.called}, no release under way",
                 "",
                 plan_table(plan, current),
                 "",
@@ -111,7 +110,8 @@ def plan_text(
         )
     return "\n".join(
         [
-            f"{place}: {canary.stable.version} → {canary.canary.version}, through HTTPRoute {canary.route.name}",
+            f"{application.title}: {workload.old.called} → {workload.new.called}, "
+            f"through HTTPRoute {application.route.name}",
             "",
             plan_table(plan, current),
             "",
@@ -129,14 +129,14 @@ def plan_text(
 
 def _capacity_text(plan: Plan) -> list[str]:
     """The most pods, and for how many pods of stable the shares are proved where those may change."""
-    canary, peak = plan.canary, plan.peak()
+    workload, peak = plan.application.workload, plan.peak()
     most = (
         [f"At most {peak} pods, with those that come on top while stable rolls."] if peak is not None else []
     )
-    if canary.prints_replicas:
+    if workload.prints_replicas:
         return most
-    whose = "by others" if canary.is_scaled_by_others else "by its autoscaler"
-    proved = f"Stable is scaled {whose}: no share outruns its pods up to {pods_text(canary.stable_pods)} of stable."
+    whose = "by others" if workload.is_scaled_by_others else "by its autoscaler"
+    proved = f"Stable is scaled {whose}: no share outruns its pods up to {pods_text(workload.stable_pods)} of stable."
     return [*most, proved]
 
 
@@ -172,29 +172,29 @@ def plan_json(
     current: Phase | None,
     spec: dict[str, Any],
     findings: Sequence[Finding],
-    touched: Mapping[str, Sequence[Step]],
+    touched: Mapping[str, Sequence[Change]],
 ) -> str:
     """The release as JSON, for programs: shares as percentages, pauses in seconds."""
-    canary = plan.canary
+    application, workload = plan.application, plan.application.workload
     return as_json(
         {
-            "name": canary.name,
-            "namespace": canary.namespace,
-            "route": canary.route.name,
-            "stable": canary.stable.image,
-            "canary": canary.canary.image if canary.canary else None,
+            "name": application.name,
+            "namespace": application.namespace,
+            "route": application.route.name,
+            "stable": workload.old.image,
+            "canary": workload.new.image if workload.new else None,
             "phase": current.name if current else None,
             "phases": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.phases],
             "waysBack": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.ways_back()],
             "peakPods": plan.peak(),
             "differences": versions.differences(spec),
-            "afterPromotion": promotion.stable_after(spec) if canary.canary else None,
+            "afterPromotion": promotion.stable_after(spec) if workload.new else None,
             "findings": [finding_json(finding) for finding in findings],
         }
     )
 
 
-def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, Any]:
+def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Change]) -> dict[str, Any]:
     share = phase.traffic.share
     stable_weight, canary_weight = shares.weights(share)
     return {
@@ -204,15 +204,17 @@ def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, 
             "share": percent(1 - share),
             "weight": stable_weight,
             "replicas": phase.stable_replicas,
-            "image": plan.track(phase.stable_version).image,
+            "image": plan.application.workload.runs(phase.stable_version).image,
         },
         "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
         "mirror": percent(phase.traffic.mirror),
         "testers": phase.traffic.testers,
         "pauseSeconds": phase.pause,
         "gates": [vars(gate) for gate in phase.gates],
-        "changes": changes(plan.previous(phase), phase, plan.canary) if phase.kind.value != "before" else "",
-        "steps": [{"action": step.action, "object": step.rendered.title} for step in touched],
+        "changes": changes(plan.previous(phase), phase, plan.application)
+        if phase.kind.value != "before"
+        else "",
+        "steps": [{"action": change.action, "object": change.part.title} for change in touched],
     }
 
 
@@ -240,14 +242,14 @@ def as_list(rendered: Sequence[Rendered]) -> str:
     return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
 
 
-def ways_table(start: Phase, stages: Sequence[Stage]) -> str:
-    """The way from one phase to another, a line a stage: what each touches, then its pause and gates."""
-    width = max(len(stage.phase.name) for stage in stages)
-    lines = [f"from {start.name}, {len(stages)} {'step' if len(stages) == 1 else 'steps'}:"]
-    for stage in stages:
-        touched = [f"{step.action} {step.rendered.title}" for step in stage.steps]
-        words = [", ".join(touched) or "nothing to do", *_before_leaving(stage.phase)]
-        lines.append(f"  {stage.phase.name:<{width}}  {'; '.join(words)}")
+def ways_table(start: Phase, steps: Sequence[Step]) -> str:
+    """The way from one phase to another, a line a step: what each touches, then its pause and gates."""
+    width = max(len(step.phase.name) for step in steps)
+    lines = [f"from {start.name}, {len(steps)} {'step' if len(steps) == 1 else 'steps'}:"]
+    for step in steps:
+        touched = [f"{change.action} {change.part.title}" for change in step.changes]
+        words = [", ".join(touched) or "nothing to do", *_before_leaving(step.phase)]
+        lines.append(f"  {step.phase.name:<{width}}  {'; '.join(words)}")
     return "\n".join(lines) + "\n"
 
 
@@ -256,20 +258,20 @@ def _before_leaving(phase: Phase) -> list[str]:
     return [*pause, *(f"gate: {gate_text(gate)}" for gate in phase.gates)]
 
 
-def ways_markdown(stages: Sequence[Stage]) -> str:
+def ways_markdown(steps: Sequence[Step]) -> str:
     """The way from one phase to another as a Markdown table."""
     lines = ["| phase | changes | wait | gates |", "|---|---|---|---|"]
-    for stage in stages:
-        touched = ", ".join(f"{step.action} {step.rendered.title}" for step in stage.steps)
-        gates = "; ".join(map(gate_text, stage.phase.gates))
-        lines.append(_markdown_row([stage.phase.name, touched, wait_text(stage.phase.pause), gates]))
+    for step in steps:
+        touched = ", ".join(f"{change.action} {change.part.title}" for change in step.changes)
+        gates = "; ".join(map(gate_text, step.phase.gates))
+        lines.append(_markdown_row([step.phase.name, touched, wait_text(step.phase.pause), gates]))
     return "\n".join(lines) + "\n"
 
 
-def ways_json(plan: Plan, start: Phase, stages: Sequence[Stage]) -> str:
+def ways_json(plan: Plan, start: Phase, steps: Sequence[Step]) -> str:
     """The way from one phase to another, for programs."""
     return as_json(
-        {"from": start.name, "steps": [_phase_json(plan, stage.phase, stage.steps) for stage in stages]}
+        {"from": start.name, "steps": [_phase_json(plan, step.phase, step.changes) for step in steps]}
     )
 
 

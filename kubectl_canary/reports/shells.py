@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kubectl_canary.release.actions import Accepted, Action, Change, Note, Pause, Ready, RolledOut, Unchanged
-from kubectl_canary.rendering.objects import Planned
-from kubectl_canary.rendering.transition import Kind, Step
+from kubectl_canary.release.actions import Accepted, Action, Make, Note, Pause, Ready, RolledOut, Unchanged
+from kubectl_canary.release.changes import Change, Creation, PatchType, Removal
+from kubectl_canary.release.documents import Part
 
 Shell = Literal["sh", "powershell"]
 
@@ -100,7 +100,7 @@ class Style:
     """How actions become lines: for which shell, as which patches, and what a refused first line says."""
 
     shell: Shell = "sh"
-    kind: Kind = "json"
+    kind: PatchType = "json"
     strict: bool = False
     kubectl: Kubectl = Kubectl()
     refusal: Refusal | None = None
@@ -144,9 +144,9 @@ def _sh_lines(action: Action, style: Style) -> Iterator[str]:
     def kubectl(*words: str) -> str:
         return style.kubectl.line(*words, quote=shlex.quote)
 
-    if isinstance(action, Change):
-        text = _input(action.step, style)
-        line = kubectl(*_words(action.step, style))
+    if isinstance(action, Make):
+        text = _input(action.change, style)
+        line = kubectl(*_words(action.change, style))
         yield f"printf %s {shlex.quote(text)} | {line}" if text else line
     elif isinstance(action, Ready | Accepted):
         said, looks, words = _waiting(action)
@@ -177,9 +177,9 @@ def _powershell_lines(action: Action, style: Style) -> Iterator[str]:
     def kubectl(*words: str) -> str:
         return style.kubectl.line(*words, quote=_powershell_word)
 
-    if isinstance(action, Change):
-        text = _input(action.step, style)
-        line = kubectl(*_words(action.step, style))
+    if isinstance(action, Make):
+        text = _input(action.change, style)
+        line = kubectl(*_words(action.change, style))
         yield f"{_quoted_for_powershell(text)} | {line}" if text else line
         yield STOP
     elif isinstance(action, Ready | Accepted):
@@ -215,40 +215,34 @@ def _quoted_for_powershell(text: str) -> str:
 # --- kubectl's words --------------------------------------------------------------
 
 
-def _named(one: Planned) -> list[str]:
-    namespace = one.names["namespace"]
-    return [one.kind.lower(), one.names["name"], *(["-n", namespace] if namespace else [])]
+def _named(part: Part) -> list[str]:
+    return [part.kind.lower(), part.name, *(["-n", part.namespace] if part.namespace else [])]
 
 
-def _words(step: Step, style: Style) -> list[str]:
-    if step.action == "create":
+def _words(change: Change, style: Style) -> list[str]:
+    if isinstance(change, Creation):
         return ["create", "-f", "-"]
-    if step.action == "delete":
-        return ["delete", *_named(step.rendered.planned)]
-    return [
-        "patch",
-        *_named(step.rendered.planned),
-        f"--type={style.kind}",
-        "-p",
-        _json(step.patch(style.kind, style.strict)),
-    ]
+    if isinstance(change, Removal):
+        return ["delete", *_named(change.part)]
+    patch = _json(change.patch(style.kind, style.strict))
+    return ["patch", *_named(change.part), f"--type={style.kind}", "-p", patch]
 
 
-def _input(step: Step, style: Style) -> str:
+def _input(change: Change, style: Style) -> str:
     """What kubectl reads from its standard input."""
-    return _json(step.patch(style.kind)) if step.action == "create" else ""
+    return _json(change.patch(style.kind)) if isinstance(change, Creation) else ""
 
 
 def _checking(action: Unchanged | RolledOut) -> list[str]:
     if isinstance(action, Unchanged):
-        return ["patch", *_named(action.planned), "--type=json", "-p", _json(list(action.tests))]
+        return ["patch", *_named(action.part), "--type=json", "-p", _json(list(action.tests))]
     return ["rollout", "status", *_named(action.deployment), f"--timeout={ROLLOUT_TIMEOUT}"]
 
 
 def _waiting(action: Ready | Accepted) -> tuple[str, int, list[str]]:
     """What to say where it never happens, how often to look, and at what."""
     one = action.deployment if isinstance(action, Ready) else action.route
-    title = f"{one.kind.lower()} {one.names['name']}"
+    title = f"{one.kind.lower()} {one.name}"
     if isinstance(action, Ready):
         said, looks, template = (
             f"{title} has not {action.pods} ready pods",

@@ -10,34 +10,38 @@ from test_plan import GENERATOR, documents
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import patches
+from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.transition import Step, live_objects, live_stage, stage
+from kubectl_canary.rendering.live import live_parts, live_step
+from kubectl_canary.rendering.steps import step
 
 
-def ways(plan: Plan, start: str, to: str) -> list[Step]:
-    return stage(plan, GENERATOR, plan.find(start), plan.find(to)).steps
+def between(plan: Plan, start: str, to: str) -> Step:
+    return step(plan, GENERATOR, plan.find(start), plan.find(to))
 
 
-def kinds(steps: list[Step]) -> list[str]:
-    return [f"{step.action} {step.rendered.planned.kind}" for step in steps]
+def kinds(made: Step) -> list[str]:
+    return [f"{change.action} {change.part.kind}" for change in made.changes]
 
 
 def test_a_mirror_that_falls_moves_before_its_pods_go() -> None:
     plan = a_release(phases=["5%"], testers=False)
     route, pods = "patch HTTPRoute", "patch Deployment"
     plan = a_release(phases=[{"mirror": "10%", "replicas": 1}, {"mirror": "100%", "replicas": 10}, "5%"])
-    assert [route, pods] == kinds(ways(plan, "mirror 100%", "mirror 10%"))
-    assert [pods, route] == kinds(ways(plan, "mirror 10%", "mirror 100%"))
+    assert [route, pods] == kinds(between(plan, "mirror 100%", "mirror 10%"))
+    assert [pods, route] == kinds(between(plan, "mirror 10%", "mirror 100%"))
 
 
 def test_a_share_that_falls_moves_before_its_pods_go_though_a_mirror_needs_as_many() -> None:
     plan = a_release(phases=["5%", "10%"], stable={"tag": "v1", "replicas": 1})
-    assert stage(plan, GENERATOR, plan.find("10%"), plan.find("5%")).route_first
-    assert not stage(plan, GENERATOR, plan.find("5%"), plan.find("10%")).route_first
+    assert between(plan, "10%", "5%").route_first
+    assert not between(plan, "5%", "10%").route_first
 
 
-def route_step(plan: Plan, start: str, to: str) -> Step:
-    return next(step for step in ways(plan, start, to) if step.rendered.planned.group == "route")
+def of_route(plan: Plan, start: str, to: str) -> Alteration:
+    change = next(change for change in between(plan, start, to).changes if change.part.is_route)
+    assert isinstance(change, Alteration)
+    return change
 
 
 @pytest.mark.parametrize(
@@ -56,15 +60,15 @@ def test_a_step_forward_stands_on_the_governed_rule_and_on_the_hostnames(
     start: str, to: str, stands_on: set[str]
 ) -> None:
     plan = a_release(phases=[{"mirror": "1%", "methods": "all"}, "5%", "50%"])
-    step = route_step(plan, start, to)
-    assert stands_on == {str(place[-1]) for place, _ in step.standing_on if place[:2] == ("spec", "rules")}
-    assert bool(stands_on) is ((("spec", "hostnames"), None) in step.standing_on)
+    change = of_route(plan, start, to)
+    assert stands_on == {str(place[-1]) for place, _ in change.standing_on if place[:2] == ("spec", "rules")}
+    assert bool(stands_on) is ((("spec", "hostnames"), None) in change.standing_on)
 
 
 def test_a_step_forward_is_refused_where_hostnames_came() -> None:
     plan = a_release()
     now = route_of(plan, "5%")
-    operations = route_step(plan, "5%", "50%").operations()
+    operations = of_route(plan, "5%", "50%").operations()
     assert [] == patches.failed_tests(now, operations)
     now["spec"]["hostnames"] = ["shop.example.com"]
     assert ["/spec/hostnames"] == [failed.path for failed in patches.failed_tests(now, operations)]
@@ -72,27 +76,23 @@ def test_a_step_forward_is_refused_where_hostnames_came() -> None:
 
 def test_a_strict_patch_tests_the_resource_version_first() -> None:
     plan = a_release()
-    step = route_step(plan, "5%", "50%")
-    assert step.before is not None
-    assert step.operations() == step.operations(strict=True)
-    step.before.value["metadata"]["resourceVersion"] = "7"
-    step.rendered.value["metadata"]["resourceVersion"] = "7"
+    change = of_route(plan, "5%", "50%")
+    assert change.operations() == change.operations(strict=True)
+    change.before.value["metadata"]["resourceVersion"] = "7"
+    change.after.value["metadata"]["resourceVersion"] = "7"
     guard = {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
-    assert [guard, *step.operations()] == step.operations(strict=True)
-    assert [] == Step("patch", step.before, step.before).operations(strict=True)
+    assert [guard, *change.operations()] == change.operations(strict=True)
+    assert [] == Alteration(change.before, change.before).operations(strict=True)
 
 
 def live(plan: Plan, phase: str, goal: str, change: Any = None) -> list[str]:
     there = documents(plan, plan.find(phase))
     if change is not None:
         change(there)
-    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(plan)}
+    named = {part.key: part.title for part in live_parts(plan)}
     found = {key: there[name] for key, name in named.items() if name in there}
-    made, _ = live_stage(plan, GENERATOR, goal, found)
-    return [
-        f"{step.action} {step.rendered.planned.kind} {step.rendered.planned.names['name']}"
-        for step in made.steps
-    ]
+    made, _ = live_step(plan, GENERATOR, goal, found)
+    return [f"{change.action} {change.part.title}" for change in made.changes]
 
 
 def test_a_live_rollback_leaves_pods_alone_that_somebody_scaled() -> None:
@@ -119,7 +119,7 @@ def test_a_live_step_is_refused_where_stable_is_neither_version() -> None:
 def test_a_live_rollback_is_that_of_the_phase_that_is_there() -> None:
     plan = a_release()
     there = documents(plan, plan.find("50%"))
-    named = {one.key: f"{one.kind} {one.names['name']}" for one in live_objects(plan)}
+    named = {part.key: part.title for part in live_parts(plan)}
     found = {key: there[name] for key, name in named.items() if name in there}
-    made, _ = live_stage(plan, GENERATOR, "rollback", found)
+    made, _ = live_step(plan, GENERATOR, "rollback", found)
     assert ("50%", "rollback from 50%") == (made.start.name, made.phase.name)

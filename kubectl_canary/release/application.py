@@ -1,0 +1,239 @@
+"""What a release moves: a Deployment with a version on each side, its Services, the governed rule, who tests it.
+
+It is made from the canary file, and every name of an object is decided there once. What is here knows no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from kubectl_canary.api import formats
+from kubectl_canary.api.catalog import Target
+
+Value = TypeVar("Value")
+
+OWN_LABEL, OWNER = "app.kubernetes.io/managed-by", "kubectl-canary"
+OWN_PREFIX = "kubectl-canary/"
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+GATEWAY_API = f"{GATEWAY_GROUP}/v1"
+HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
+
+
+class Version(Enum):
+    """Which of the release's two versions something runs."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class Side(Enum):
+    """Which of the two sets of pods something belongs to; its value is that of the label `version`."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True)
+class Sides(Generic[Value]):
+    """The same thing of stable and of the canary, such as a name."""
+
+    stable: Value
+    canary: Value
+
+    def of(self, side: Side) -> Value:
+        """The one of a side."""
+        return self.stable if side is Side.STABLE else self.canary
+
+    def both(self) -> tuple[Value, Value]:
+        """Stable's, then the canary's."""
+        return self.stable, self.canary
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a version runs: its image with tag or digest, and how its pods are configured.
+
+    `container` is the application's, `pod` is the rest of the pod's spec.
+    """
+
+    image: str
+    container: dict[str, Any] = field(default_factory=dict)
+    pod: dict[str, Any] = field(default_factory=dict)
+    pod_labels: dict[str, str] = field(default_factory=dict)
+    pod_annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything of the version but its image."""
+        labels, annotations = self.pod_labels, self.pod_annotations
+        return {
+            "container": self.container,
+            "pod": self.pod,
+            "podMetadata": {"labels": labels, "annotations": annotations},
+        }
+
+    @property
+    def port(self) -> int | None:
+        """The port that the application listens on."""
+        ports: Sequence[dict[str, Any]] = self.container.get("ports") or [{}]
+        return self.container.get("port") or ports[0].get("containerPort")
+
+    @property
+    def container_name(self) -> str:
+        """The name of the application's container."""
+        return str(self.container.get("name", "app"))
+
+    @property
+    def called(self) -> str:
+        """What people call this version: the tag, else the digest."""
+        _, tag, digest = formats.split_image(self.image)
+        return tag or digest
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The Deployments of both sides: their names and selectors, what the versions run, who scales them.
+
+    Without `new` no release is under way. `replicas` are those that the user gave. `deployment` holds what both
+    Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are parts of
+    their specs; `is_scaled_by_others` says that stable's replicas are nobody's here.
+    """
+
+    names: Sides[str]
+    selectors: Sides[dict[str, str]]
+    old: Configuration
+    new: Configuration | None
+    replicas: Sides[int | None]
+    deployment: dict[str, Any] = field(default_factory=dict)
+    autoscaling: dict[str, Any] | None = None
+    disruption_budget: dict[str, Any] | None = None
+    is_scaled_by_others: bool = False
+
+    def runs(self, version: Version) -> Configuration:
+        """What a version runs; between releases there is only one."""
+        return self.new if version is Version.NEW and self.new is not None else self.old
+
+    @property
+    def prints_replicas(self) -> bool:
+        """Whether stable's replicas are ours to say."""
+        return self.autoscaling is None and not self.is_scaled_by_others
+
+    @property
+    def stable_pods(self) -> int:
+        """How many pods of stable the shares are planned for.
+
+        Where others scale it, that is what the canary's own pods can take over.
+        """
+        minimum = (self.autoscaling or {}).get("minReplicas")
+        given = self.replicas.canary if self.is_scaled_by_others else None
+        return self.replicas.stable or given or minimum or 1
+
+
+@dataclass(frozen=True)
+class Service:
+    """Both Services: their main port, which the route sends to; `more` are further ones, as in a ServiceSpec.
+
+    Without a target port it is the one that the version's container listens on.
+    """
+
+    names: Sides[str]
+    port: int
+    target_port: int | str | None
+    port_name: str | None = None
+    app_protocol: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    more: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class GatewayRef:
+    """The Gateway that the route attaches to, by `listener` or by all; with `class_name` it is rendered too.
+
+    `tls` is the Secret of the https listener. `https_only` is None where nobody says whether http serves the
+    application as well. `redirect` is the name of the route that leads from http to https, None where none does.
+    """
+
+    name: str
+    namespace: str | None = None
+    listener: str | None = None
+    class_name: str | None = None
+    tls: str | None = None
+    https_only: bool | None = None
+    redirect: str | None = None
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """The names of the listeners that a rendered Gateway has."""
+        if not self.tls:
+            return (HTTP,)
+        return (HTTPS,) if self.https_only and self.redirect is None else (HTTP, HTTPS)
+
+
+@dataclass(frozen=True)
+class Route:
+    """The HTTPRoute; `rule` holds what the user says of the governed rule, `parents` parentRefs beside the Gateway."""
+
+    name: str
+    gateway: GatewayRef
+    hostnames: tuple[str, ...] = ()
+    rule: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    parents: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Testers:
+    """Requests with this header reach the canary."""
+
+    header: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Application:
+    """What a release moves.
+
+    `labels` and `annotations` are those of all its objects; `drain` is how many seconds requests get to end between
+    a falling share and the pods that go; `target` names the releases that the cluster has.
+    """
+
+    name: str
+    namespace: str | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    workload: Workload
+    service: Service
+    route: Route
+    testers: Testers | None
+    target: Target
+    drain: int
+
+    @property
+    def has_release(self) -> bool:
+        """Whether there is a new version to release."""
+        return self.workload.new is not None
+
+    @property
+    def title(self) -> str:
+        """`my-app in production`."""
+        return f"{self.name} in {self.namespace}" if self.namespace else self.name
+
+    @property
+    def names_rules(self) -> bool:
+        """Whether rules of routes have names in the release of the Gateway API that the cluster has."""
+        return self.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name")
+
+    @property
+    def phase_annotation(self) -> str:
+        """The annotation of a route that says in which phase of the release it is."""
+        return f"{OWN_PREFIX}phase.{self.name}"
+
+    @property
+    def rules_annotation(self) -> str:
+        """The annotation of a route that lists the rules which the release has added to it."""
+        return f"{OWN_PREFIX}rules.{self.name}"

@@ -1,0 +1,226 @@
+"""Two states of a release's objects → what has to change, object by object, in the order in which it is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from kubectl_canary.release import overlay, patches
+from kubectl_canary.release.application import Application, Side, Version
+from kubectl_canary.release.documents import Document, Part
+from kubectl_canary.release.patches import Guard, Op
+from kubectl_canary.release.plan import WAYS_BACK, Phase
+
+PatchType = Literal["json", "merge"]
+RESOURCE_VERSION = "/metadata/resourceVersion"
+COPIED = ("timeouts", "retry", "sessionPersistence")  # what a clone takes along beside matches and filters
+
+
+@dataclass(frozen=True)
+class Creation:
+    """An object that is made."""
+
+    after: Document
+    action: ClassVar[Literal["create"]] = "create"
+
+    @property
+    def part(self) -> Part:
+        """The object."""
+        return self.after.part
+
+    def patch(self, _: PatchType, strict: bool = False) -> Any:
+        """The whole document; there is nothing to be strict about."""
+        return self.after.value
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An object that goes."""
+
+    before: Document
+    action: ClassVar[Literal["delete"]] = "delete"
+
+    @property
+    def part(self) -> Part:
+        """The object."""
+        return self.before.part
+
+    def patch(self, _: PatchType, strict: bool = False) -> Any:
+        """Nothing."""
+        return None
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """An object that is patched.
+
+    On a way back the patch tests names alone; any other tests what the release stands on too: `standing_on`. The
+    places of its own are set whatever stands there: `kubectl apply` leaves annotations that it has not set.
+    """
+
+    before: Document
+    after: Document
+    is_back: bool = False
+    standing_on: tuple[Guard, ...] = ()
+    own: tuple[patches.Location, ...] = ()
+    action: ClassVar[Literal["patch"]] = "patch"
+
+    @property
+    def part(self) -> Part:
+        """The object."""
+        return self.after.part
+
+    def patch(self, kind: PatchType, strict: bool = False) -> Any:
+        """The patch: RFC 6902 operations, or an RFC 7386 merge patch."""
+        if kind == "merge":
+            return patches.merge_patch(self.before.value, self.after.value)
+        return self.operations(strict)
+
+    def operations(self, strict: bool = False) -> list[Op]:
+        """The guarded RFC 6902 operations; strict ones guard the resourceVersion too."""
+        if self.is_back:
+            operations = patches.patch_back(self.before.value, self.after.value)
+        else:
+            operations = patches.patch(self.before.value, self.after.value, self.standing_on, self.own)
+        version = patches.look_up(self.before.value, RESOURCE_VERSION)
+        guard = {"op": "test", "path": RESOURCE_VERSION, "value": version}
+        is_guarded = strict and operations and version is not patches.MISSING
+        return [guard, *operations] if is_guarded else operations
+
+
+Change = Creation | Alteration | Removal
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a release: the changes that lead from a phase to another, in safe order.
+
+    `parts` are the objects that are there afterwards. `route_tests` are the JSON patch tests that the route passes
+    once the step is done: its split is the phase's. `canary_tests` are those that the canary's Deployment passes
+    before it: its image is the planned one.
+    """
+
+    start: Phase
+    phase: Phase
+    changes: tuple[Change, ...]
+    parts: tuple[Part, ...]
+    route_tests: tuple[Op, ...]
+    canary_tests: tuple[Op, ...]
+
+    @property
+    def route(self) -> Part:
+        """The release's route."""
+        return next(part for part in self.parts if part.is_route)
+
+    def deployment(self, side: Side) -> Part | None:
+        """The Deployment of a side; None where there is none afterwards."""
+        return next((part for part in self.parts if part.kind == "Deployment" and part.side is side), None)
+
+    @property
+    def route_first(self) -> bool:
+        """Whether traffic moves before pods do: where it falls, and on the ways back."""
+        return is_route_first(self.start, self.phase)
+
+
+def is_route_first(start: Phase, to: Phase) -> bool:
+    """Whether traffic moves before pods do between two phases: where it falls, and on the ways back."""
+    return to.route_first or to.needs < start.needs or to.traffic.share < start.traffic.share
+
+
+def step(
+    application: Application,
+    start: Phase,
+    to: Phase,
+    before: Sequence[Document],
+    after: Sequence[Document],
+) -> Step:
+    """The step between two phases, whose documents are `before` and `after`."""
+    found = changes(application, start, to, before, after)
+    route = next(document for document in after if document.part.is_route)
+    split = _of_governed(overlay.ReleaseOnRoute(application, route.value), ("backendRefs",))
+    return Step(
+        start,
+        to,
+        tuple(found),
+        tuple(document.part for document in after),
+        tuple(patches.tests(split)),
+        tuple(patches.tests(_canary_guards(application, start, found, after))),
+    )
+
+
+def changes(
+    application: Application,
+    start: Phase,
+    to: Phase,
+    before: Iterable[Document],
+    after: Iterable[Document],
+) -> list[Change]:
+    """What has to change between the documents of two phases, in safe order.
+
+    Traffic that falls moves before the pods it leaves; traffic that rises moves after the pods it needs are made.
+    What is deleted goes last.
+    """
+    old = {document.part.key: document for document in before}
+    new = {document.part.key: document for document in after}
+    changed = [
+        change(application, to, old.get(key), document)
+        for key, document in sorted(new.items(), key=lambda item: item[1].part.slot)
+        if key not in old or not patches.same(old[key].value, document.value)
+    ]
+    if is_route_first(start, to):
+        changed.sort(key=lambda change: not change.part.is_route)
+    gone = (document for key, document in old.items() if key not in new)
+    return [*changed, *map(Removal, sorted(gone, key=lambda document: document.part.slot, reverse=True))]
+
+
+def change(application: Application, to: Phase, before: Document | None, after: Document) -> Change:
+    """What makes an object, or brings it to a phase; on a route, with what the release stands on."""
+    if before is None:
+        return Creation(after)
+    if to.kind in WAYS_BACK:
+        return Alteration(before, after, is_back=True)
+    if not after.part.is_route:
+        return Alteration(before, after)
+    names = (application.phase_annotation, application.rules_annotation)
+    own = tuple(("metadata", "annotations", name) for name in names)
+    return Alteration(before, after, standing_on=_standing_on(application, before, after), own=own)
+
+
+def _standing_on(application: Application, before: Document, after: Document) -> tuple[Guard, ...]:
+    """What a forward patch of a route relies on: the governed rule's name, matches, filters, backends; the hostnames.
+
+    What it copies into new rules is among them; the rest of the rule is not, and the whole rule never is: a newer CRD
+    adds defaults to rules that are there.
+    """
+    old, new = (overlay.ReleaseOnRoute(application, route.value) for route in (before, after))
+    copied = COPIED if any(rule not in old.added() for rule in new.added()) else ()
+    hostnames = (("spec", "hostnames"), before.value["spec"].get("hostnames"))
+    return (*_of_governed(old, ("matches", "filters", "backendRefs", *copied)), hostnames)
+
+
+def _of_governed(release: overlay.ReleaseOnRoute, keys: Sequence[str]) -> list[Guard]:
+    """The governed rule's name, where rules have one, and some of its fields as they are."""
+    governed = release.governed()
+    place = next(index for index, rule in enumerate(release.rules) if rule is governed)
+    named = ("name",) if "name" in governed else ()
+    return [(("spec", "rules", place, key), governed.get(key)) for key in (*named, *keys)]
+
+
+def _canary_guards(
+    application: Application, start: Phase, found: Sequence[Change], after: Sequence[Document]
+) -> list[Guard]:
+    """That the canary which is there runs the planned image; nothing where none was there, or none is left."""
+    created = [change.part for change in found if change.action == "create"]
+    canary = next((document for document in after if _is_canarys_deployment(document.part)), None)
+    if canary is None or not start.canary_replicas or canary.part in created:
+        return []
+    containers = canary.value["spec"]["template"]["spec"]["containers"]
+    name = application.workload.runs(Version.NEW).container_name
+    place = next(index for index, container in enumerate(containers) if container["name"] == name)
+    path = ("spec", "template", "spec", "containers", place)
+    return [((*path, key), containers[place][key]) for key in ("name", "image")]
+
+
+def _is_canarys_deployment(part: Part) -> bool:
+    return part.kind == "Deployment" and part.side is Side.CANARY and part.is_new

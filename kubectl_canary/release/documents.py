@@ -1,0 +1,57 @@
+"""The objects of a release: what tells each from all others, what it is to the release, and its document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.release.application import Side
+from kubectl_canary.release.groups import GROUPS
+
+Key = tuple[str, str, str | None, str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An object of a release, whatever its document says.
+
+    `group` is the one of `--only`. `side` is None for what both sides share. A Deployment has at least `ready` pods.
+    `is_new` says that it is of the new version.
+    """
+
+    group: str
+    api_version: str
+    kind: str
+    namespace: str | None
+    name: str
+    side: Side | None = None
+    ready: int = 0
+    is_new: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What tells this object from all others in the cluster."""
+        return self.api_version, self.kind, self.namespace, self.name
+
+    @property
+    def slot(self) -> str:
+        """Where the object stands in apply order: two digits that are the same in every phase."""
+        return f"{GROUPS.index(self.group) + 1}{int(self.side is Side.CANARY)}"
+
+    @property
+    def title(self) -> str:
+        """`Deployment my-app-stable`."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def is_route(self) -> bool:
+        """Whether it is the route that the release shapes."""
+        return self.group == "route"
+
+
+@dataclass(frozen=True)
+class Document:
+    """An object as it is somewhere: rendered, or in the cluster."""
+
+    part: Part
+    value: dict[str, Any]

@@ -1,0 +1,208 @@
+"""The objects of a release as they are in a cluster → the step from there to a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release import changes, observed, overlay, strategic
+from kubectl_canary.release.application import Side, Version
+from kubectl_canary.release.changes import Change, Removal, Step
+from kubectl_canary.release.documents import Document, Key, Part
+from kubectl_canary.release.plan import AS_BEFORE, WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.ways import objection
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned
+
+CLUSTER = "the cluster"
+Objects = Mapping[Key, dict[str, Any]]
+
+
+def live_parts(plan: Plan) -> list[Part]:
+    """Every object that the release has while a canary is there, in apply order.
+
+    Raises Refused for a file without a release.
+    """
+    if not plan.application.has_release:
+        message = "the file has no spec.canary: a release that is under way cannot be told from it"
+        hint = "put spec.canary back as it was, and go back or on from there"
+        raise _refused("there is no release in the file", "live", message, hint)
+    last = next(phase for phase in reversed(plan.phases) if phase.canary_replicas)
+    return [item.part for item in planned(plan.application, last)]
+
+
+def live_step(
+    plan: Plan, generator: Generator, goal: str, found: Objects, *, skip: bool = False
+) -> tuple[Step, list[Finding]]:
+    """The step from the objects as they are now to a phase, and what is to be known of it.
+
+    `goal` is the phase's name; `rollback` needs no origin. `found` has those of the objects that are in the cluster.
+    Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
+    a phase that is not there.
+    """
+    before = [Document(part, found[part.key]) for part in live_parts(plan) if part.key in found]
+    there = {(document.part.kind, document.part.name): document.value for document in before}
+    here = observed.phase(there, plan)
+    to = _goal(plan, goal, here)
+    _refuse_absent(plan, to, there)
+    _refuse_unsafe(plan, here, to, there, skip)
+    wanted = generator.render(planned(plan.application, to))
+    as_planned = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
+    after, findings = _reached(plan, to, found, wanted, as_planned)
+    findings += _of_empty_stable(plan, here, to)
+    step = changes.step(plan.application, here, to, before, after)
+    generator.refuse_invalid([change.after for change in step.changes if not isinstance(change, Removal)])
+    _refuse_referenced(plan, after, step.changes)
+    return step, findings
+
+
+def _goal(plan: Plan, goal: str, here: Phase) -> Phase:
+    """The phase of a name; every `rollback` is the same to a route, and so is every `rollback-promotion`."""
+    backs = [back for back in plan.ways_back() if back.kind.value == goal.strip()]
+    own = [back for back in backs if back.origin == here.name]
+    return (own or backs)[0] if backs else plan.find(goal)
+
+
+def _reached(
+    plan: Plan,
+    to: Phase,
+    found: Objects,
+    wanted: Sequence[Document],
+    as_planned: Mapping[Key, dict[str, Any]],
+) -> tuple[list[Document], list[Finding]]:
+    """The objects that are there once the phase is reached, and what is to be known of them.
+
+    A way back makes nothing that is not there, and `rollback` changes the route alone.
+    """
+    after: list[Document] = []
+    findings: list[Finding] = []
+    for document in sorted(wanted, key=lambda document: document.part.slot):
+        now = found.get(document.part.key)
+        if now is None:
+            after += [] if to.kind in WAYS_BACK else [document]
+        elif to.kind is Kind.ROLLBACK and not document.part.is_route:
+            after.append(Document(document.part, now))
+        else:
+            planned_now = as_planned.get(document.part.key)
+            value, more = overlay.laid_over(now, planned_now, document, plan.application, to)
+            after.append(Document(document.part, value))
+            findings += [*more, *_drift(now, planned_now, document.part, to)]
+    return after, findings
+
+
+def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dict[Key, dict[str, Any]]:
+    """Stable's objects as they are planned for the version that runs; of the canary's nothing is taken as given."""
+    assumed = replace(here, stable_replicas=to.stable_replicas, traffic=AS_BEFORE)
+    stable = [item for item in planned(plan.application, assumed) if item.part.side is Side.STABLE]
+    return {document.part.key: document.value for document in generator.render(stable)}
+
+
+def _drift(now: dict[str, Any], before: dict[str, Any] | None, part: Part, to: Phase) -> Iterator[Finding]:
+    """Stable's own part of the file is another than what runs, while a release is under way."""
+    if before is None or part.kind != "Deployment" or to.kind in WAYS_BACK:
+        return
+    if not strategic.shows(now["spec"]["template"], before["spec"]["template"]):
+        message = (
+            "stable's pods in the cluster are not as the file describes them; this leaves them as they are"
+        )
+        hint = (
+            "applied as a document, the file rolls the pods that serve; a version's own part is spec.canary's"
+        )
+        yield Finding("stable", "warning", (), message, Where(part.title), hint)
+
+
+def _of_empty_stable(plan: Plan, here: Phase, to: Phase) -> Iterator[Finding]:
+    """A way back to a stable that has no pods."""
+    if to.kind in WAYS_BACK and here.stable_replicas == 0 and to.traffic.share < 1:
+        message = (
+            f"Deployment {plan.application.workload.names.stable} has no pods: the way back leads to nobody"
+        )
+        yield Finding("stable", "warning", (), message, Where(CLUSTER), "scale it up first")
+
+
+# --- what is refused ------------------------------------------------------------
+
+
+def _refused(title: str, rule: str, message: str, hint: str) -> Refused:
+    return Refused(title, [Finding(rule, "error", (), message, Where(CLUSTER), hint)])
+
+
+def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, skip: bool) -> None:
+    if to.kind in (Kind.ROLLBACK, Kind.ROLLED_BACK):
+        _refuse_promoted(here)
+        return
+    if to.kind not in WAYS_BACK and observed.version(there, plan) is None:
+        _refuse_other_stable(plan)
+    image = observed.canary_image(there, plan)
+    if image is not None and here.traffic.reaches_canary:
+        _refuse_other_canary(plan, image)
+    wrong = objection(plan, here, _with_scaled_pods(plan, here, to), skip=skip)
+    if wrong is not None:
+        hint = "go by the phases between, and wait for their pods"
+        raise _refused("this step is not safe", "jump", wrong.message, hint)
+
+
+def _refuse_other_stable(plan: Plan) -> None:
+    workload = plan.application.workload
+    names = " nor ".join(workload.runs(version).image for version in Version)
+    message = f"Deployment {workload.names.stable} runs neither {names}"
+    hint = "write what runs into spec.stable, so that no step takes production back to what it has left"
+    raise _refused("stable is another version", "stable", message, hint)
+
+
+def _refuse_other_canary(plan: Plan, image: str) -> None:
+    workload = plan.application.workload
+    wanted = workload.runs(Version.NEW).image
+    if image != wanted:
+        message = f"Deployment {workload.names.canary} runs {image}, and not {wanted}"
+        hint = "that is the version which requests have reached: release it, or roll back first"
+        raise _refused("the canary is another version", "canary", message, hint)
+
+
+def _with_scaled_pods(plan: Plan, here: Phase, to: Phase) -> Phase:
+    """A phase takes no pods away that an autoscaler has added: its number is the fewest."""
+    if plan.application.workload.autoscaling is None or not to.canary_replicas:
+        return to
+    return replace(to, canary_replicas=max(to.canary_replicas, here.canary_replicas))
+
+
+def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
+    """A way back needs something to go back from: in another namespace or cluster there is nothing of the release."""
+    application = plan.application
+    if to.kind in WAYS_BACK and ("HTTPRoute", application.route.name) not in there:
+        place = f" in {application.namespace}" if application.namespace else ""
+        message = f"there is no HTTPRoute {application.route.name}{place}: nothing to go back from"
+        raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
+
+
+def _refuse_referenced(plan: Plan, reached: Sequence[Document], made: Iterable[Change]) -> None:
+    """The canary's Service must not go while a rule of the route, whosever it is, sends to it."""
+    if not any(isinstance(change, Removal) for change in made):
+        return
+    route = next(document for document in reached if document.part.is_route)
+    name = plan.application.service.names.canary
+    findings = [
+        Finding(
+            "foreign-rule",
+            "error",
+            ("spec", "rules", index),
+            f"sends to {name} still",
+            Where(route.part.title),
+        )
+        for index, rule in enumerate(route.value["spec"].get("rules") or [])
+        if name in {ref.get("name") for ref in overlay.backend_references(rule)}
+    ]
+    if findings:
+        hint = "take it out first; --to rollback --live leads back without deleting anything"
+        raise Refused("requests would be sent to what is deleted", findings, hint)
+
+
+def _refuse_promoted(here: Phase) -> None:
+    """The way back before promotion leads to a stable that is the old version."""
+    if here.stable_version is Version.NEW:
+        message = "stable runs the new version already: the route alone does not lead back"
+        hint = "--to rollback-promotion --live brings the old version back to stable first"
+        raise _refused("promotion has begun", "jump", message, hint)
