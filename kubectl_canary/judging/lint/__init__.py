@@ -84,7 +84,7 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _rule(name: str) -> Rule:
-    module = importlib.import_module(f"kubectl_canary.lint.{name}")
+    module = importlib.import_module(f"{__name__}.{name}")
     reason = inspect.cleandoc(module.__doc__ or "")
     return Rule(
         name.replace("_", "-"),
