@@ -147,11 +147,7 @@ def _count(number: int, noun: str) -> str:
 
 def _said(finding: Finding) -> str:
     path = path_text(finding.path)
-    return (
-        f"{path}: {finding.message}"
-        if path and not finding.message.startswith("unknown field")
-        else finding.message
-    )
+    return f"{path}: {finding.message}" if path and finding.code != "unknown-field" else finding.message
 
 
 def _whole(manifest: Manifest | None, finding: Finding) -> str:
