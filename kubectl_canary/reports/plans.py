@@ -1,4 +1,4 @@
-"""Plans and findings as text, JSON and Markdown."""
+"""Plans as text, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, Plan, changes, pods_text
+from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
     from kubectl_canary.rendering.generator import Rendered
@@ -189,7 +190,7 @@ def plan_json(
             "peakPods": plan.peak(),
             "differences": versions.differences(spec),
             "afterPromotion": promotion.stable_after(spec) if canary.canary else None,
-            "findings": [finding_json(finding) for finding in findings],
+            "findings": [as_value(finding) for finding in findings],
         }
     )
 
@@ -213,20 +214,6 @@ def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, 
         "gates": [vars(gate) for gate in phase.gates],
         "changes": changes(plan.previous(phase), phase, plan.canary) if phase.kind.value != "before" else "",
         "steps": [{"action": step.action, "object": step.rendered.title} for step in touched],
-    }
-
-
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding for programs."""
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "file": finding.where.file,
-        "line": finding.where.line,
-        "column": finding.where.column,
-        "path": ".".join(map(str, finding.path)),
-        "message": finding.message,
-        "hint": finding.hint,
     }
 
 
