@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.phases import Gate, percent
-from kubectl_canary.release.plan import Phase, Plan, changes, pods_text
+from kubectl_canary.release.plan import Kind, Phase, Plan, changes, pods_text
 from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
@@ -18,60 +20,90 @@ if TYPE_CHECKING:
     from kubectl_canary.rendering.transition import Stage, Step
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
+WAIT = 4  # the column whose cells stand at the right
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two versions in a phase: its share of the traffic, a Fraction of 1, and its pods."""
+
+    share: Fraction
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A phase as every form of a plan shows it; the pause is in seconds, and `changes` are words."""
+
+    name: str
+    kind: str
+    stable: Side
+    canary: Side
+    stable_image: str
+    mirror: Fraction
+    testers: bool
+    pause: int
+    gates: tuple[Gate, ...]
+    changes: str
+    is_current: bool
+
+    @property
+    def wait(self) -> str:
+        """The pause as text."""
+        return wait_text(self.pause)
+
+    @property
+    def words(self) -> str:
+        """What the phase changes, and the gates before the next one."""
+        words = [self.changes, *(f"gate: {gate_text(gate)}" for gate in self.gates)]
+        return "; ".join(word for word in words if word)
+
+
+def rows(plan: Plan, phases: Iterable[Phase], current: Phase | None = None) -> list[Row]:
+    """Phases of a plan as rows; `current` is the phase where the release is."""
+    return [_row(plan, phase, phase == current) for phase in phases]
+
+
+def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
+    share, is_first = phase.traffic.share, phase.kind is Kind.BEFORE
+    return Row(
+        name=phase.name,
+        kind=phase.kind.value,
+        stable=Side(1 - share, phase.stable_replicas),
+        canary=Side(share, phase.canary_replicas),
+        stable_image=plan.track(phase.stable_version).image,
+        mirror=phase.traffic.mirror,
+        testers=phase.traffic.testers,
+        pause=phase.pause,
+        gates=phase.gates,
+        changes="" if is_first else changes(plan.previous(phase), phase, plan.canary),
+        is_current=is_current,
+    )
 
 
 def plan_table(plan: Plan, current: Phase | None) -> str:
-    """The release as a table; an arrow stands at the phase where it is."""
-    rows = [_cells(plan, phase) for phase in plan.phases]
-    pods = max(len(str(phase.stable_replicas + phase.canary_replicas)) for phase in plan.phases)
-    lines = [["", HEADINGS[0], HEADINGS[1], HEADINGS[2], HEADINGS[3], HEADINGS[4]]]
-    for phase, (stable, canary, wait, change) in zip(plan.phases, rows, strict=True):
-        arrow = "→" if phase == current else ""
-        lines.append([arrow, phase.name, _side(stable, pods), _side(canary, pods), wait, change])
-    if current is not None and current not in plan.phases:
-        lines.append(
-            [
-                "→",
-                current.name,
-                *_way_back_cells(current, pods),
-                "",
-                changes(plan.previous(current), current, plan.canary),
-            ]
-        )
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    right = (4,)
-    return "\n".join(
-        "  "
-        + "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    """The release as a table; an arrow stands at the phase where it is, which may be a way back."""
+    way_back = () if current is None or current in plan.phases else (current,)
+    table = rows(plan, (*plan.phases, *way_back), current)
+    pods = max(len(str(row.stable.replicas + row.canary.replicas)) for row in table)
+    lines = [["", *HEADINGS], *(_cells(row, pods) for row in table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_line(line, widths) for line in lines)
 
 
-def _way_back_cells(phase: Phase, pods: int) -> tuple[str, str]:
-    return (
-        _side((1 - phase.traffic.share, phase.stable_replicas), pods),
-        _side((phase.traffic.share, phase.canary_replicas), pods),
-    )
+def _cells(row: Row, pods: int) -> list[str]:
+    arrow = "→" if row.is_current else ""
+    return [arrow, row.name, _side(row.stable, pods), _side(row.canary, pods), row.wait, row.words]
 
 
-def _side(side: Any, width: int) -> str:
-    share, replicas = side
-    return f"{percent(share).replace('%', ' %'):>7}  {pods_text(replicas, width)}"
+def _side(side: Side, pods: int) -> str:
+    return f"{percent(side.share).replace('%', ' %'):>7}  {pods_text(side.replicas, pods)}"
 
 
-def _cells(plan: Plan, phase: Phase) -> tuple[Any, Any, str, str]:
-    share = phase.traffic.share
-    words = [changes(plan.previous(phase) if phase is not plan.phases[0] else None, phase, plan.canary)]
-    words += [f"gate: {gate_text(gate)}" for gate in phase.gates]
-    return (
-        (1 - share, phase.stable_replicas),
-        (share, phase.canary_replicas),
-        wait_text(phase.pause),
-        "; ".join(word for word in words if word),
-    )
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    padded[WAIT] = cells[WAIT].rjust(widths[WAIT])
+    return "  " + "  ".join(padded).rstrip()
 
 
 def wait_text(seconds: int) -> str:
@@ -150,17 +182,10 @@ def _differences_text(spec: dict[str, Any]) -> list[str]:
 def plan_markdown(plan: Plan, current: Phase | None) -> str:
     """The release as a Markdown table, for a pull request."""
     lines = ["| phase | stable | canary | wait | changes |", "|---|---|---|---|---|"]
-    for phase in plan.phases:
-        (stable, stable_pods), (share, pods), wait, change = _cells(plan, phase)
-        name = f"**{phase.name}** (now)" if phase == current else phase.name
-        cells = (
-            name,
-            f"{percent(stable)}, {pods_text(stable_pods)}",
-            f"{percent(share)}, {pods_text(pods)}",
-            wait,
-            change,
-        )
-        lines.append(_markdown_row(cells))
+    for row in rows(plan, plan.phases, current):
+        name = f"**{row.name}** (now)" if row.is_current else row.name
+        sides = [f"{percent(side.share)}, {pods_text(side.replicas)}" for side in (row.stable, row.canary)]
+        lines.append(_markdown_row([name, *sides, row.wait, row.words]))
     return "\n".join(lines) + "\n"
 
 
@@ -185,8 +210,8 @@ def plan_json(
             "stable": canary.stable.image,
             "canary": canary.canary.image if canary.canary else None,
             "phase": current.name if current else None,
-            "phases": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.phases],
-            "waysBack": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.ways_back()],
+            "phases": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.phases)],
+            "waysBack": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.ways_back())],
             "peakPods": plan.peak(),
             "differences": versions.differences(spec),
             "afterPromotion": promotion.stable_after(spec) if canary.canary else None,
@@ -195,24 +220,27 @@ def plan_json(
     )
 
 
-def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Step]) -> dict[str, Any]:
-    share = phase.traffic.share
-    stable_weight, canary_weight = shares.weights(share)
+def _row_json(row: Row, touched: Sequence[Step]) -> dict[str, Any]:
+    stable_weight, canary_weight = shares.weights(row.canary.share)
     return {
-        "name": phase.name,
-        "kind": phase.kind.value,
+        "name": row.name,
+        "kind": row.kind,
         "stable": {
-            "share": percent(1 - share),
+            "share": percent(row.stable.share),
             "weight": stable_weight,
-            "replicas": phase.stable_replicas,
-            "image": plan.track(phase.stable_version).image,
+            "replicas": row.stable.replicas,
+            "image": row.stable_image,
         },
-        "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
-        "mirror": percent(phase.traffic.mirror),
-        "testers": phase.traffic.testers,
-        "pauseSeconds": phase.pause,
-        "gates": [vars(gate) for gate in phase.gates],
-        "changes": changes(plan.previous(phase), phase, plan.canary) if phase.kind.value != "before" else "",
+        "canary": {
+            "share": percent(row.canary.share),
+            "weight": canary_weight,
+            "replicas": row.canary.replicas,
+        },
+        "mirror": percent(row.mirror),
+        "testers": row.testers,
+        "pauseSeconds": row.pause,
+        "gates": [vars(gate) for gate in row.gates],
+        "changes": row.changes,
         "steps": [{"action": step.action, "object": step.rendered.title} for step in touched],
     }
 
@@ -232,10 +260,13 @@ def ways_table(start: Phase, stages: Sequence[Stage]) -> str:
     width = max(len(stage.phase.name) for stage in stages)
     lines = [f"from {start.name}, {len(stages)} {'step' if len(stages) == 1 else 'steps'}:"]
     for stage in stages:
-        touched = [f"{step.action} {step.rendered.title}" for step in stage.steps]
-        words = [", ".join(touched) or "nothing to do", *_before_leaving(stage.phase)]
+        words = [_touched(stage) or "nothing to do", *_before_leaving(stage.phase)]
         lines.append(f"  {stage.phase.name:<{width}}  {'; '.join(words)}")
     return "\n".join(lines) + "\n"
+
+
+def _touched(stage: Stage) -> str:
+    return ", ".join(f"{step.action} {step.rendered.title}" for step in stage.steps)
 
 
 def _before_leaving(phase: Phase) -> list[str]:
@@ -247,17 +278,16 @@ def ways_markdown(stages: Sequence[Stage]) -> str:
     """The way from one phase to another as a Markdown table."""
     lines = ["| phase | changes | wait | gates |", "|---|---|---|---|"]
     for stage in stages:
-        touched = ", ".join(f"{step.action} {step.rendered.title}" for step in stage.steps)
         gates = "; ".join(map(gate_text, stage.phase.gates))
-        lines.append(_markdown_row([stage.phase.name, touched, wait_text(stage.phase.pause), gates]))
+        lines.append(_markdown_row([stage.phase.name, _touched(stage), wait_text(stage.phase.pause), gates]))
     return "\n".join(lines) + "\n"
 
 
 def ways_json(plan: Plan, start: Phase, stages: Sequence[Stage]) -> str:
     """The way from one phase to another, for programs."""
-    return as_json(
-        {"from": start.name, "steps": [_phase_json(plan, stage.phase, stage.steps) for stage in stages]}
-    )
+    table = rows(plan, (stage.phase for stage in stages))
+    steps = [_row_json(row, stage.steps) for row, stage in zip(table, stages, strict=True)]
+    return as_json({"from": start.name, "steps": steps})
 
 
 def as_json(value: Any) -> str:
