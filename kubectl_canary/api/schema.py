@@ -23,7 +23,7 @@ KINDS = {
 }
 
 
-def complaints(value: Any, name: str) -> Iterator[Finding]:
+def findings(value: Any, name: str) -> Iterator[Finding]:
     """Every finding of the schema file `name` against a value; the places are not filled in."""
     for error in _validator(name).iter_errors(value):
         yield from _findings(error, ())

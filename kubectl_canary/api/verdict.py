@@ -96,16 +96,16 @@ def _findings(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     yield from (_refusal(path, message) for path, message in _refused(value, kind))
 
 
-def _refused(value: dict[str, Any], kind: Kind) -> Iterator[tuple[Path, str]]:
+def _refused(value: dict[str, Any], kind: Kind) -> Iterator[metadata.FieldError]:
     """What is refused for its schema; where that accepts a built-in kind, what the server checks in code."""
     if not quick.accepts(value, kind.schema):
         from kubectl_canary.api import explain
 
-        yield from explain.complaints(value, kind.schema)
+        yield from explain.field_errors(value, kind.schema)
     elif not kind.custom:
         from kubectl_canary.api import builtin
 
-        yield from builtin.complaints(value)
+        yield from builtin.field_errors(value)
 
 
 def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Finding]:
@@ -117,9 +117,9 @@ def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     value = prepare.prepared(given, schema, unknown, ("metadata",))
     yield from (_unknown_field(path, hint="") for path in unknown)
     if quick.accepts(value, schema):
-        found = metadata.complaints({**document, "metadata": value}, kind, target)
+        found = metadata.field_errors({**document, "metadata": value}, kind, target)
     else:
         from kubectl_canary.api import explain
 
-        found = explain.complaints(value, schema, ("metadata",))
+        found = explain.field_errors(value, schema, ("metadata",))
     yield from (_refusal(path, message) for path, message in found)

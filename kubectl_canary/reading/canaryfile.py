@@ -224,7 +224,7 @@ def _schema_findings(sources: Sources) -> Iterator[Finding]:
         return
     from kubectl_canary.api import schema
 
-    for finding in schema.complaints(sources.value, catalog.CANARY):
+    for finding in schema.findings(sources.value, catalog.CANARY):
         yield _with_spelling(finding, sources) if finding.code in ("wrong-type", "not-a-string") else finding
 
 
@@ -398,7 +398,7 @@ def _deployment_findings(own: Any) -> Iterator[Finding]:
         return
     template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}}
     spec = {**own, "selector": {"matchLabels": {"app": "app"}}, "template": template}
-    for path, message in builtin.complaints({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
+    for path, message in builtin.field_errors({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
         if path[1] in own:
             yield _error(("spec", "deployment", *path[1:]), message)
 
@@ -557,7 +557,7 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
         if not unknown and not quick.accepts(ready, rule):
             from kubectl_canary.api import explain
 
-            for path, message in explain.complaints(ready, rule):
+            for path, message in explain.field_errors(ready, rule):
                 yield _error(("spec", "route", *path), message)
 
 

@@ -92,7 +92,7 @@ def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
         return
     from kubectl_canary.api import schema
 
-    for finding in schema.complaints(whole, catalog.CANARY):
+    for finding in schema.findings(whole, catalog.CANARY):
         path = finding.path
         if path[:1] == ("spec",) and path[1:2] and path[1] in PARTS:
             place = in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
