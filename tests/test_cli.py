@@ -121,6 +121,12 @@ def test_the_plan_is_json_for_programs(canary: Canary) -> None:
     assert "rollback from 25%" in [phase["name"] for phase in plan["waysBack"]]
 
 
+def test_a_way_back_that_is_under_way_stands_in_the_table(canary: Canary) -> None:
+    lines = canary("plan", "-f", SEED, "--set", "spec.phase=rollback from 25%").out.splitlines()
+    (arrow,) = [line.split() for line in lines if "→ " in line[:4]]
+    assert ["→", "rollback", "from", "25%", "100", "%"] == arrow[:6]
+
+
 def test_a_finding_is_the_same_json_from_every_verb(canary: Canary) -> None:
     same = ["-f", SEED, "--set", "spec.canary.tag=v1.0.0", "-o", "json"]
     (finding,) = json.loads(canary("plan", *same).out)["findings"]

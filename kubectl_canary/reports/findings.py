@@ -13,9 +13,9 @@ def as_value(finding: Finding) -> dict[str, Any]:
         "rule": finding.rule,
         "severity": finding.severity,
         "file": finding.where.file,
+        "path": path_text(finding.path),
         "line": finding.where.line,
         "column": finding.where.column,
-        "path": path_text(finding.path),
         "message": finding.message,
         "hint": finding.hint,
     }
