@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Path = tuple[str | int, ...]
+# what code asks about: a key that our schema has not, a field that the API server has not (its message names the whole
+# path), a key that is not there, a value of another type, and one that is not the text which is expected
+Code = Literal["", "unknown-key", "unknown-field", "missing", "wrong-type", "not-a-string"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Finding:
-    """One complaint about one place."""
+    """One complaint about one place; `code` is for code that asks what it is, and the rest is for people."""
 
     rule: str
     severity: Literal["error", "warning"]
@@ -31,6 +34,7 @@ class Finding:
     message: str
     where: Where = Where("")
     hint: str = ""
+    code: Code = field(default="", compare=False)
 
     def __str__(self) -> str:
         parts = [

@@ -16,6 +16,8 @@ from conftest import ROOT, SEED, Result
 
 from kubectl_canary import __version__, cli
 from kubectl_canary.cli import VERBS
+from kubectl_canary.findings import Finding
+from kubectl_canary.reports import findings
 
 Canary = Callable[..., Result]
 COMMAND = [sys.executable, "-m", "kubectl_canary"]
@@ -117,6 +119,22 @@ def test_the_plan_is_json_for_programs(canary: Canary) -> None:
         quarter["stable"], quarter["pauseSeconds"],
     )  # fmt: skip
     assert "rollback from 25%" in [phase["name"] for phase in plan["waysBack"]]
+
+
+def test_a_way_back_that_is_under_way_stands_in_the_table(canary: Canary) -> None:
+    lines = canary("plan", "-f", SEED, "--set", "spec.phase=rollback from 25%").out.splitlines()
+    (arrow,) = [line.split() for line in lines if "→ " in line[:4]]
+    assert ["→", "rollback", "from", "25%", "100", "%"] == arrow[:6]
+
+
+def test_a_finding_is_the_same_json_from_every_verb(canary: Canary) -> None:
+    same = ["-f", SEED, "--set", "spec.canary.tag=v1.0.0", "-o", "json"]
+    (finding,) = json.loads(canary("plan", *same).out)["findings"]
+    (judged,) = json.loads(canary("validate", *same).out)["documents"]
+    assert ("version", "spec.canary") == (finding["rule"], finding["path"])
+    assert finding in judged["findings"]
+    deep = Finding("schema", "error", ("spec", "rules", 0, "name"), "missing")
+    assert "spec.rules[0].name" == findings.as_value(deep)["path"]
 
 
 def test_the_plan_is_markdown_for_reviews(canary: Canary) -> None:

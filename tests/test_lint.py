@@ -21,7 +21,7 @@ BY_ID = {rule.id: rule for rule in RULES}
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    return [(one.rule, one.message) for _, one in lint.complaints(list(yaml.safe_load_all(text)))]
+    return [(one.rule, one.message) for _, one in lint.findings(list(yaml.safe_load_all(text)))]
 
 
 def examples(key: str) -> list[Any]:
@@ -66,7 +66,7 @@ def test_every_file_of_a_rule_is_listed() -> None:
         "__init__",
         "examples",
         "targets",
-        "world",
+        "objects",
     }
     assert files == set(lint.MODULES)
 
@@ -103,7 +103,7 @@ HEADER = {"name": "x-canary", "value": "true"}
 )
 def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: bool) -> None:
     document = route(rules=[{"matches": matches}, {"matches": others}])
-    assert loses is ("header-rule-loses" in {one.rule for _, one in lint.complaints([document])})
+    assert loses is ("header-rule-loses" in {one.rule for _, one in lint.findings([document])})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: 
 )
 def test_two_rules_with_one_prefix(first: dict[str, Any], second: dict[str, Any], same: bool) -> None:
     document = route(rules=[{"matches": [{"path": one}]} for one in (first, second)])
-    assert same is ("duplicate-match" in {one.rule for _, one in lint.complaints([document])})
+    assert same is ("duplicate-match" in {one.rule for _, one in lint.findings([document])})
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_two_rules_with_one_prefix(first: dict[str, Any], second: dict[str, Any]
 )
 def test_two_routes_with_one_match(first: dict[str, Any], second: dict[str, Any], complains: bool) -> None:
     parent = {"parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]}
-    said = lint.complaints([route(**first, **parent), route(**second, **parent)])
+    said = lint.findings([route(**first, **parent), route(**second, **parent)])
     assert complains is ("duplicate-match" in {one.rule for _, one in said})
 
 
@@ -154,7 +154,7 @@ def test_a_grant_must_be_for_the_route(spec: dict[str, Any], message: str | None
         "metadata": {"name": "a", "namespace": "data"},
         "spec": {**spec, "to": [{"group": "", "kind": "Service"}]},
     }
-    said = [one.message for _, one in lint.complaints([document, grant])]
+    said = [one.message for _, one in lint.findings([document, grant])]
     assert ([] if message is None else [message]) == [one[: len("no ReferenceGrant")] for one in said]
 
 
@@ -206,7 +206,7 @@ def test_a_listener_takes_routes_by_their_namespace(
     document["metadata"]["namespace"] = "web"
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "web", "labels": labels}}
     objects = [document, gateway(namespaces=allowed), *([namespace] if labels is not None else [])]
-    assert is_refused is ("listener-refuses-route" in {one.rule for _, one in lint.complaints(objects)})
+    assert is_refused is ("listener-refuses-route" in {one.rule for _, one in lint.findings(objects)})
 
 
 def test_one_listener_that_takes_the_route_is_enough() -> None:
@@ -216,9 +216,9 @@ def test_one_listener_that_takes_the_route_is_enough() -> None:
     both["spec"]["listeners"].append(
         gateway(namespaces={"from": "All"})["spec"]["listeners"][0] | {"name": "open"}
     )
-    assert [] == lint.complaints([document, both])
+    assert [] == lint.findings([document, both])
     document["spec"]["parentRefs"][0]["sectionName"] = "http"
-    assert ["listener-refuses-route"] == [one.rule for _, one in lint.complaints([document, both])]
+    assert ["listener-refuses-route"] == [one.rule for _, one in lint.findings([document, both])]
 
 
 def test_a_port_needs_its_protocol_and_a_probe_its_own_container() -> None:
@@ -238,9 +238,9 @@ def test_pods_of_kinds_without_a_schema_are_pods() -> None:
         "kind": "Pod",
         "metadata": {"name": "a", "namespace": "web", "labels": {"app": "other"}},
     }
-    assert [] == lint.complaints(list(yaml.safe_load_all(app)))
+    assert [] == lint.findings(list(yaml.safe_load_all(app)))
     for one in (rollout, pod):
-        assert [] == lint.complaints(list(yaml.safe_load_all(lonely)), [one])
+        assert [] == lint.findings(list(yaml.safe_load_all(lonely)), [one])
 
 
 def test_ten_thousand_objects_take_seconds() -> None:
@@ -251,7 +251,7 @@ def test_ten_thousand_objects_take_seconds() -> None:
         text = json.dumps(app).replace('"shop"', f'"shop-{number}"')
         objects += json.loads(text)
     started = time.process_time()
-    assert [] == [one for _, one in lint.complaints(objects) if one.rule != "duplicate-match"]
+    assert [] == [one for _, one in lint.findings(objects) if one.rule != "duplicate-match"]
     assert time.process_time() - started < 10
 
 
@@ -294,7 +294,7 @@ def test_a_rule_of_its_own_is_no_clone(change: tuple[str, str]) -> None:
 def test_objects_of_unknown_shape_break_nothing(spec: Any) -> None:
     odd = {"apiVersion": "example.com/v1", "kind": "Odd", "metadata": {"name": ["a"]}, "spec": spec}
     whole = list(yaml.safe_load_all(BY_ID["service-without-pods"].failing[0]))
-    assert ["service-without-pods"] == [one.rule for _, one in lint.complaints(whole, [odd, {"metadata": 3}])]
+    assert ["service-without-pods"] == [one.rule for _, one in lint.findings(whole, [odd, {"metadata": 3}])]
 
 
 def test_a_grant_may_be_for_the_namespace_that_kubectl_decides() -> None:
@@ -318,8 +318,8 @@ def test_a_service_over_pods_of_another_kind_too_may_mean_their_ports() -> None:
         "kind": "Pod",
         "metadata": {"name": "a", "namespace": "web", "labels": {"app": "shop"}},
     }
-    assert ["unknown-port-name"] == [one.rule for _, one in lint.complaints(whole)]
-    assert [] == lint.complaints(whole, [pod])
+    assert ["unknown-port-name"] == [one.rule for _, one in lint.findings(whole)]
+    assert [] == lint.findings(whole, [pod])
 
 
 @pytest.mark.parametrize(("namespace", "is_meant"), [("web", True), ("blog", False)])

@@ -164,7 +164,7 @@ def test_the_quick_walk_tells_one_from_true(value: Any, wanted: Any, accepted: b
 @given(damaged())
 def test_the_quick_walk_accepts_just_what_jsonschema_accepts(value: Any) -> None:
     assert quick.accepts(value, catalog.fitting(catalog.CANARY, value)) is (
-        not list(schema.complaints(value, catalog.CANARY))
+        not list(schema.findings(value, catalog.CANARY))
     )
 
 
@@ -194,7 +194,7 @@ def test_the_quick_walk_and_jsonschema_agree_on_documents(
     assert kind is not None
     value = prepare.prepared(changed, kind.schema, [])
     assert quick.accepts(prepare.prepared(document, kind.schema, []), kind.schema)
-    assert quick.accepts(value, kind.schema) is (not list(explain.complaints(value, kind.schema)))
+    assert quick.accepts(value, kind.schema) is (not list(explain.field_errors(value, kind.schema)))
 
 
 PATTERNS = sorted({

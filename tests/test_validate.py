@@ -143,7 +143,7 @@ def test_json_has_the_verdict_and_every_finding(canary: Canary, route: Path) -> 
         "file": "route.yaml", "index": 0, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "namespace": "web", "name": "shop", "valid": False,
     } == document  # fmt: skip
-    assert {"rule", "severity", "path", "line", "column", "message", "hint"} == finding.keys()
+    assert {"rule", "severity", "file", "line", "column", "path", "message", "hint"} == finding.keys()
     assert ("admission", "error", 12, 11) == tuple(
         finding[key] for key in ("rule", "severity", "line", "column")
     )

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError, val
 from kubectl_canary.api import formats, lists, openapi, re2
 from kubectl_canary.api.catalog import Schema
 from kubectl_canary.api.cel.rules import broken
-from kubectl_canary.api.metadata import shown
+from kubectl_canary.api.metadata import FieldError, shown
 from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.findings import Path, path_text
 
@@ -24,8 +24,8 @@ RULES = "x-kubernetes-validations"
 EMBEDDED = "x-kubernetes-embedded-resource"
 
 
-def complaints(value: Any, schema: Schema, above: Path = ()) -> Iterator[tuple[Path, str]]:
-    """The path and the message of every complaint."""
+def field_errors(value: Any, schema: Schema, above: Path = ()) -> Iterator[FieldError]:
+    """Every error of the schema."""
     errors = list(Engine(schema, format_checker=_checker()).iter_errors(value))
     blocked = any(error.validator in BLOCKING for error in errors)
     for error in errors:
@@ -80,7 +80,7 @@ Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # theirs
 )
 
 
-def _told(error: Any, above: Path) -> Iterator[tuple[Path, str]]:
+def _told(error: Any, above: Path) -> Iterator[FieldError]:
     path: Path = (*above, *error.absolute_path)
     if error.validator == "required":
         for key in error.validator_value:

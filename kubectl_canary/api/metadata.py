@@ -14,7 +14,8 @@ from typing import Any
 from kubectl_canary.api.catalog import Kind, Target
 from kubectl_canary.findings import Path
 
-Complaint = tuple[Path, str]
+# the server's own word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
+FieldError = tuple[Path, str]
 Check = Callable[[str], str | None]
 
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
@@ -50,7 +51,7 @@ VALUE_WORDS = (
 PATH_SEGMENT_WORDS = "may not be '.' or '..', and may not contain '/' or '%'"
 
 
-def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Complaint]:
+def field_errors(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[FieldError]:
     """Everything that the server holds against `document["metadata"]`, whose types are right already."""
     metadata: dict[str, Any] = document.get("metadata") or {}
     if kind.custom:
@@ -59,7 +60,7 @@ def complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator
         yield from _name(metadata, _check_of(document["kind"], target))
     yield from _namespace(metadata, kind)
     yield from _labels(metadata.get("labels") or {})
-    yield from annotation_complaints(("metadata", "annotations"), metadata.get("annotations") or {})
+    yield from annotation_errors(("metadata", "annotations"), metadata.get("annotations") or {})
     yield from _finalizers(metadata.get("finalizers") or [], kind)
     yield from _owners(metadata.get("ownerReferences") or [])
     for key in TIMES:
@@ -124,7 +125,7 @@ def path_segment(text: str) -> str | None:
     return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
 
 
-def annotation_complaints(path: Path, given: dict[str, str | None]) -> Iterator[Complaint]:
+def annotation_errors(path: Path, given: dict[str, str | None]) -> Iterator[FieldError]:
     """What is wrong with the keys and the size of annotations."""
     for key in given:
         problem = qualified_name(key.lower())
@@ -180,7 +181,7 @@ def _check_of(kind: str, target: Target) -> Check:
     return NAMES.get(kind, subdomain)
 
 
-def _name(metadata: dict[str, Any], check: Check) -> Iterator[Complaint]:
+def _name(metadata: dict[str, Any], check: Check) -> Iterator[FieldError]:
     name, prefix = metadata.get("name") or "", metadata.get("generateName") or ""
     if prefix:
         problem = prefix_of(check)(prefix)
@@ -194,14 +195,14 @@ def _name(metadata: dict[str, Any], check: Check) -> Iterator[Complaint]:
         yield ("metadata", "name"), "Required value: name or generateName is required"
 
 
-def _namespace(metadata: dict[str, Any], kind: Kind) -> Iterator[Complaint]:
+def _namespace(metadata: dict[str, Any], kind: Kind) -> Iterator[FieldError]:
     namespace = metadata.get("namespace") or ""
     problem = label(namespace) if namespace and kind.namespaced else None
     if problem:
         yield ("metadata", "namespace"), f"Invalid value: {shown(namespace)}: {problem}"
 
 
-def _labels(labels: dict[str, str | None]) -> Iterator[Complaint]:
+def _labels(labels: dict[str, str | None]) -> Iterator[FieldError]:
     for key, value in labels.items():
         problem = qualified_name(key)
         if problem:
@@ -211,7 +212,7 @@ def _labels(labels: dict[str, str | None]) -> Iterator[Complaint]:
             yield ("metadata", "labels", key), f"Invalid value: {shown(value)}: {problem}"
 
 
-def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[Complaint]:
+def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[FieldError]:
     for index, finalizer in enumerate(finalizers):
         problem = qualified_name(finalizer or "")
         if problem:
@@ -220,7 +221,7 @@ def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[Complaint]
         yield ("metadata", "finalizers"), "finalizer orphan and foregroundDeletion cannot be both set"
 
 
-def _owners(owners: list[dict[str, Any] | None]) -> Iterator[Complaint]:
+def _owners(owners: list[dict[str, Any] | None]) -> Iterator[FieldError]:
     for index, given in enumerate(owners):
         owner, path = given or {}, ("metadata", "ownerReferences", index)
         group, _, version = (owner.get("apiVersion") or "").rpartition("/")

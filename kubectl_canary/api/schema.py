@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
 from kubectl_canary.api import catalog, formats, re2
-from kubectl_canary.findings import Finding, Path, nearest
+from kubectl_canary.findings import Code, Finding, Path, nearest
 
 KINDS = {
     "object": "a mapping",
@@ -23,7 +23,7 @@ KINDS = {
 }
 
 
-def complaints(value: Any, name: str) -> Iterator[Finding]:
+def findings(value: Any, name: str) -> Iterator[Finding]:
     """Every finding of the schema file `name` against a value; the places are not filled in."""
     for error in _validator(name).iter_errors(value):
         yield from _findings(error, ())
@@ -73,13 +73,23 @@ def _findings(error: Any, above: Path) -> Iterator[Finding]:
         known = error.schema.get("properties", {})
         for key in error.instance:
             if key not in known:
-                yield Finding("schema", "error", (*path, key), _unknown(key, list(known)))
+                yield _finding((*path, key), _unknown(key, list(known)), "unknown-key")
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in error.instance:
-                yield Finding("schema", "error", (*path, key), "missing")
+                yield _finding((*path, key), "missing", "missing")
     elif error.validator != "pattern" or "format" not in error.schema:
-        yield Finding("schema", "error", path, _message(error))
+        yield _finding(path, _message(error), _code(error))
+
+
+def _finding(path: Path, message: str, code: Code = "") -> Finding:
+    return Finding("schema", "error", path, message, code=code)
+
+
+def _code(error: Any) -> Code:
+    if error.validator == "type" and error.validator_value == "string":
+        return "not-a-string"
+    return "wrong-type" if error.validator in ("type", "const", "enum") else ""
 
 
 def _of_nearest_branch(error: Any, path: Path) -> Iterator[Finding]:
@@ -89,13 +99,13 @@ def _of_nearest_branch(error: Any, path: Path) -> Iterator[Finding]:
     ]
     if all(sub.validator == "required" for sub in error.context):
         wanted = " or ".join(f"`{key}`" for sub in error.context for key in sub.validator_value)
-        yield Finding("schema", "error", path, f"one of {wanted} is needed")
+        yield _finding(path, f"one of {wanted} is needed")
     elif fitting:
         for sub in fitting:
             yield from _findings(sub, path)
     else:
         allowed = " or ".join(dict.fromkeys(_wanted(sub) for sub in error.context))
-        yield Finding("schema", "error", path, f"found {_shown(error.instance)}, expected {allowed}")
+        yield _finding(path, f"found {_shown(error.instance)}, expected {allowed}")
 
 
 def _wanted(error: Any) -> str:

@@ -25,16 +25,20 @@ def judge(document: Any, target: Target) -> list[Finding] | None:
     kind = target.find(document["apiVersion"], document["kind"])
     if kind is None:
         return _unknown_kind(document, target)
-    return [
-        Finding(ADMISSION, "error", path, message, hint=_hint(document, path, message, target))
-        for path, message in _complaints(document, kind, target)
-    ]
+    return list(_findings(document, kind, target))
 
 
-def _hint(document: dict[str, Any], path: Path, message: str, target: Target) -> str:
+def _refusal(path: Path, message: str) -> Finding:
+    return Finding(ADMISSION, "error", path, message)
+
+
+def _unknown_field(path: Path, hint: str) -> Finding:
+    message = f'unknown field "{path_text(path)}"'
+    return Finding(ADMISSION, "error", path, message, hint=hint, code="unknown-field")
+
+
+def _hint(document: dict[str, Any], path: Path, target: Target) -> str:
     """For an unknown field: what was probably meant, or which releases have it."""
-    if not message.startswith("unknown field") or path[0] == "metadata":
-        return ""
     close = nearest(str(path[-1]), _fields(target, document, path[:-1]))
     having = [one for one in catalog.gateway_targets(target.kubernetes) if _knows(one, document, path)]
     if having:
@@ -81,37 +85,41 @@ def _unknown_kind(document: dict[str, Any], target: Target) -> list[Finding] | N
     return [Finding(ADMISSION, "error", ("kind",), message, hint=hint)]
 
 
-def _complaints(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[tuple[Path, str]]:
+def _findings(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Finding]:
     yield from _metadata(document, kind, target)
     known = {key: value for key, value in document.items() if key != "status"}
     unknown: list[Path] = []
     if not kind.custom:
         known = prepare.without_nulls(known, kind.schema)
     value = prepare.prepared({**known, "metadata": {}}, kind.schema, unknown)
-    for path in unknown:
-        yield path, f'unknown field "{path_text(path)}"'
+    yield from (_unknown_field(path, _hint(document, path, target)) for path in unknown)
+    yield from (_refusal(path, message) for path, message in _refused(value, kind))
+
+
+def _refused(value: dict[str, Any], kind: Kind) -> Iterator[metadata.FieldError]:
+    """What is refused for its schema; where that accepts a built-in kind, what the server checks in code."""
     if not quick.accepts(value, kind.schema):
         from kubectl_canary.api import explain
 
-        yield from explain.complaints(value, kind.schema)
+        yield from explain.field_errors(value, kind.schema)
     elif not kind.custom:
         from kubectl_canary.api import builtin
 
-        yield from builtin.complaints(value)
+        yield from builtin.field_errors(value)
 
 
-def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[tuple[Path, str]]:
+def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Finding]:
     given = document.get("metadata")
     if given is None:
         given = {}
     schema = catalog.definition(target.kubernetes, OBJECT_META)
     unknown: list[Path] = []
     value = prepare.prepared(given, schema, unknown, ("metadata",))
-    for path in unknown:
-        yield path, f'unknown field "{path_text(path)}"'
+    yield from (_unknown_field(path, hint="") for path in unknown)
     if quick.accepts(value, schema):
-        yield from metadata.complaints({**document, "metadata": value}, kind, target)
-        return
-    from kubectl_canary.api import explain
+        found = metadata.field_errors({**document, "metadata": value}, kind, target)
+    else:
+        from kubectl_canary.api import explain
 
-    yield from explain.complaints(value, schema, ("metadata",))
+        found = explain.field_errors(value, schema, ("metadata",))
+    yield from (_refusal(path, message) for path, message in found)

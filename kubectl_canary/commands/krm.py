@@ -46,12 +46,12 @@ def command(ctx: click.Context, /, **asked: Any) -> int:
     wanted = "render" if call.generates else _wanted(call.options)
     judge = judging.judge_of(judging.JudgeFlags(**(asked | _flags(ctx, call.options))))
     came = [krm.Item(one) for one in call.items]
-    items, complaints = krm.rendered(call, judge.question) if wanted == "render" else (came, [])
-    fails = bool(complaints)
+    items, results = krm.rendered(call, judge.question) if wanted == "render" else (came, [])
+    fails = bool(results)
     if not fails:
         report = judge.report(krm.manifests(call, items))
-        complaints, fails = [(finding, one) for one, finding in report.findings()], judge.fails(report)
-    results = krm.results(complaints)
+        results = [krm.Result(finding, one) for one, finding in report.findings()]
+        fails = judge.fails(report)
     write(krm.answer(call, came if fails else items, results))
     if results:
         say(krm.lines(results))

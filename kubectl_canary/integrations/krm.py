@@ -6,7 +6,7 @@ object is judged; what is wrong becomes `results`. Comments, and objects that we
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,6 @@ PATHS = ("internal.config.kubernetes.io/path", "config.kubernetes.io/path")
 CONFIG = ("functionConfig",)
 OWNER_AT = ("metadata", "labels", OWN_LABEL)
 INDEXES = ("internal.config.kubernetes.io/index", "config.kubernetes.io/index")
-
-Complaint = tuple[Finding, Manifest | None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,29 @@ class Item:
         return {**self.new.value, "metadata": {**metadata, **({"annotations": annotations} if kept else {})}}
 
 
+@dataclass(frozen=True)
+class Result:
+    """A finding, and the object that it is about where there is one."""
+
+    finding: Finding
+    manifest: Manifest | None
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The result as the specification has it."""
+        finding = self.finding
+        message = f"{finding.message}; {finding.hint}" if finding.hint else finding.message
+        about = _about(self.manifest) if self.manifest is not None else {}
+        field = {"field": {"path": path_text(finding.path)}} if finding.path else {}
+        return {
+            "message": message,
+            "severity": finding.severity,
+            **about,
+            **field,
+            "tags": {"rule": finding.rule},
+        }
+
+
 def read(text: str) -> Call:
     """The call in a text. Raises Refused where it is not a ResourceList."""
     documents = yamltext.read(text, "standard input")
@@ -105,8 +126,8 @@ def _misshapen(items: Any, config: Any, document: yamltext.Document) -> Iterator
         yield finding(("functionConfig", "kind"), "a Canary or a ConfigMap")
 
 
-def rendered(call: Call, question: Question) -> tuple[list[Item], list[Complaint]]:
-    """The objects with the release in them, and what is wrong, each with the object that it is about.
+def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
+    """The objects with the release in them, and what is wrong.
 
     A canary file as configuration adds its documents. Without one, each canary file among the objects is replaced by
     its documents. Documents that are there already, from the last time, are replaced in their place, and those
@@ -115,20 +136,20 @@ def rendered(call: Call, question: Question) -> tuple[list[Item], list[Complaint
     own = [call.config] if call.generates and call.config else []
     files = own or [one for one in call.items if is_canary(one.value)]
     items = [Item(one) for one in call.items]
-    complaints: list[Complaint] = []
+    results: list[Result] = []
     if not files:
         message = "no canary file: neither functionConfig nor one of the items is a Canary"
-        complaints.append((Finding("schema", "error", (), message), call.config))
+        results.append(Result(Finding("schema", "error", (), message), call.config))
     for file in files:
         try:
             found = embedded.read(file, question)
             documents = embedded.manifests(found, embedded.documents(found))
         except Refused as refused:
-            complaints += [(finding, file) for finding in in_order(refused.findings)]
+            results += [Result(finding, file) for finding in in_order(refused.findings)]
             continue
-        complaints += _losses(items, found, documents)
+        results += _losses(items, found, documents)
         items = list(_with_release(items, embedded.owned(found), file, documents))
-    return items, complaints
+    return items, results
 
 
 def _with_release(
@@ -149,7 +170,7 @@ def _with_release(
         yield from added
 
 
-def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Complaint]:
+def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Result]:
     """Objects with the name of one of the release that are another's: they would be replaced, or left out."""
     wanted = {_key(one.value): one.value for one in documents}
     owned = embedded.owned(found)
@@ -159,7 +180,8 @@ def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]
         same = item.new is not None and edit.same(item.new.value, wanted.get(key))
         if key in owned and not ours and not same:
             message = f"would be lost: the release {found.plan.application.name} has an object of this name"
-            yield Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them"), manifest
+            finding = Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them")
+            yield Result(finding, manifest)
 
 
 def _key(value: dict[str, Any]) -> Key:
@@ -179,7 +201,7 @@ def manifests(call: Call, items: Sequence[Item]) -> list[Manifest]:
     return [one for one in judged if one and not (call.generates and is_canary(one.value))]
 
 
-def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]]) -> str:
+def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:
     """The list with these objects and results, in the call's own words where nothing changed.
 
     Raises Refused where the call's YAML cannot be kept as it is.
@@ -188,20 +210,15 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[dict[str, Any]])
     wanted = {key: value for key, value in came.items() if key != "results"}
     wanted["items"] = [item.value for item in items]
     if results:
-        wanted["results"] = list(results)
+        wanted["results"] = [result.value for result in results]
     if edit.same(wanted, came):
         return call.text
     return edit.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
 
 
-def results(found: Iterable[Complaint]) -> list[dict[str, Any]]:
-    """Findings as results of the specification."""
-    return [_result(finding, manifest) for finding, manifest in found]
-
-
-def lines(results: Sequence[dict[str, Any]]) -> str:
+def lines(results: Sequence[Result]) -> str:
     """Results as lines to read."""
-    return "\n".join(map(_line, results))
+    return "\n".join(_line(result.value) for result in results)
 
 
 def _line(result: dict[str, Any]) -> str:
@@ -211,16 +228,6 @@ def _line(result: dict[str, Any]) -> str:
     parts = [file, f"{result['severity']} {ref.get('kind', '')} {name}".rstrip()]
     parts += [result.get("field", {}).get("path", ""), result["message"]]
     return f"{': '.join(part for part in parts if part)}  [{result['tags']['rule']}]"
-
-
-def _result(finding: Finding, manifest: Manifest | None) -> dict[str, Any]:
-    message = f"{finding.message}; {finding.hint}" if finding.hint else finding.message
-    result: dict[str, Any] = {"message": message, "severity": finding.severity}
-    if manifest is not None:
-        result |= _about(manifest)
-    if finding.path:
-        result["field"] = {"path": path_text(finding.path)}
-    return {**result, "tags": {"rule": finding.rule}}
 
 
 def _about(manifest: Manifest) -> dict[str, Any]:

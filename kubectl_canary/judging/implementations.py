@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kubectl_canary import resources
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.judging.lint.world import Object, World, parents, rules
+from kubectl_canary.judging.lint.objects import Object, Objects, parents, rules
 
 ALIASES = {
     "envoy": "envoy-gateway",
@@ -129,16 +129,16 @@ def of_class(name: str) -> Claims | None:
     return None
 
 
-def complaints(
-    objects: Sequence[dict[str, Any]], claims: Claims | None = None
+def findings(
+    documents: Sequence[dict[str, Any]], claims: Claims | None = None
 ) -> Iterator[tuple[int, Finding]]:
-    """What HTTPRoutes need and the implementation does not claim: the object's number, and the finding.
+    """What HTTPRoutes need and the implementation does not claim: the document's number, and the finding.
 
     Without `claims`, the class of the route's Gateway in the set decides; where it says nothing, nothing is said.
     """
-    world = World(objects)
-    for route in world.of("HTTPRoute"):
-        own = claims or _of_parents(world, route)
+    objects = Objects(documents)
+    for route in objects.of("HTTPRoute"):
+        own = claims or _of_parents(objects, route)
         for feature, path, words in _needs(route) if own else ():
             answer = own.answer(feature) if own else "unknown"
             if answer != "claimed":
@@ -149,9 +149,9 @@ def complaints(
                 yield route.number, Finding("implementation", "warning", path, message, hint=hint)
 
 
-def _of_parents(world: World, route: Object) -> Claims | None:
+def _of_parents(objects: Objects, route: Object) -> Claims | None:
     for parent in parents(route):
-        gateway = world.gateway(parent)
+        gateway = objects.gateway(parent)
         if gateway is not None:
             return of_class(str(gateway.spec.get("gatewayClassName")))
     return None

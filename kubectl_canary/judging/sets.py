@@ -29,7 +29,7 @@ def repeated(manifests: Sequence[Manifest], target: Target) -> Iterator[tuple[Ma
         key = identity(one.value, target)
         other = first.setdefault(key, one) if key else one
         if other is not one and not _shared(one, other):
-            yield _complaint(other, one)
+            yield _finding(other, one)
 
 
 def identity(value: Any, target: Target) -> Identity | None:
@@ -56,7 +56,7 @@ def made_by_canary(one: Manifest, file: Manifest) -> Finding:
     return replace(finding, where=one.where(NAME))
 
 
-def _complaint(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:
+def _finding(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:
     """The finding stands where the user can take something out: not in what a canary file makes."""
     if second.made_by and not first.made_by:
         first, second = second, first

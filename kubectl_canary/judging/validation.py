@@ -166,7 +166,7 @@ def _with(judged: Judged, more: Sequence[Finding]) -> Judged:
 def _lint(
     objects: Sequence[dict[str, Any]], claims: Claims | None, unjudged: Sequence[dict[str, Any]] = ()
 ) -> list[tuple[int, Finding]]:
-    return [*lint.complaints(objects, unjudged), *implementations.complaints(objects, claims)]
+    return [*lint.findings(objects, unjudged), *implementations.findings(objects, claims)]
 
 
 def _judged(manifest: Manifest, question: Question) -> Judged:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +32,6 @@ from kubectl_canary.release.application import (
 )
 from kubectl_canary.release.phases import PhaseSpec
 
-SPELLED = re.compile(r"\((an integer|a number|true|false)\), expected ")
 # what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
 TOOLS_PREFIXES = (
     "config.kubernetes.io/",
@@ -90,24 +88,32 @@ def _schema_findings(sources: Sources) -> Iterator[Finding]:
         return
     from kubectl_canary.api import schema
 
-    for finding in schema.complaints(sources.value, catalog.CANARY):
-        yield _with_spelling(finding, sources)
+    for finding in schema.findings(sources.value, catalog.CANARY):
+        yield _with_spelling(finding, sources) if finding.code in ("wrong-type", "not-a-string") else finding
 
 
 def _with_spelling(finding: Finding, sources: Sources) -> Finding:
     """An unquoted scalar that YAML made a number or a boolean wants quotes, or the unit that is missing."""
-    spelling = sources.spelling(finding.path)
-    kind = SPELLED.search(finding.message)
-    if spelling is None or kind is None:
+    from kubectl_canary.api import schema
+
+    spelling, value = sources.spelling(finding.path), _at(sources.value, finding.path)
+    wanted = _wanted(finding, spelling) if spelling is not None else None
+    if wanted is None or not isinstance(value, int | float):
         return finding
-    wanted = _with_unit(finding.path, spelling)
-    if wanted is None and finding.message.endswith("expected a string"):
-        wanted = f'a string is expected; write "{spelling}"'
-    return (
-        replace(finding, message=f"`{spelling}` is {kind.group(1)} in YAML, and {wanted}")
-        if wanted
-        else finding
-    )
+    return replace(finding, message=f"`{spelling}` is {schema.kind_of(value)} in YAML, and {wanted}")
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _wanted(finding: Finding, spelling: str) -> str | None:
+    """What to write: the value in quotes, or with its unit. None where neither helps."""
+    if finding.code == "not-a-string":
+        return _with_unit(finding.path, spelling) or f'a string is expected; write "{spelling}"'
+    return _with_unit(finding.path, spelling)
 
 
 def _with_unit(path: Path, spelling: str) -> str | None:
@@ -133,7 +139,7 @@ def _as_share(spelling: str) -> str:
 
 
 def _located(finding: Finding, sources: Sources) -> Finding:
-    if finding.message.startswith(("unknown key", "missing")):
+    if finding.code in ("unknown-key", "missing"):
         return replace(finding, where=sources.where(finding.path))
     return replace(finding, where=sources.value_where(finding.path))
 
@@ -170,6 +176,10 @@ def _error(path: Path, message: str) -> Finding:
     return Finding("canary", "error", path, message)
 
 
+def _missing(path: Path, message: str) -> Finding:
+    return Finding("canary", "error", path, f"missing: {message}", code="missing")
+
+
 def _name_findings(value: Any) -> Iterator[Finding]:
     name = _get(value, "metadata", "name")
     if not isinstance(name, str):
@@ -198,9 +208,9 @@ def _image_findings(value: Any) -> Iterator[Finding]:
         if "tag" in own and "image" in own:
             yield _error(("spec", track, "image"), "`tag` and `image` both; `image` is the whole reference")
         if "tag" not in own and "image" not in own:
-            yield _error(("spec", track, "tag"), "missing: which version is it?")
+            yield _missing(("spec", track, "tag"), "which version is it?")
         if "tag" in own and not given:
-            yield _error(("spec", "image"), "missing: the image that the tags belong to")
+            yield _missing(("spec", "image"), "the image that the tags belong to")
 
 
 def _container_findings(value: Any) -> Iterator[Finding]:
@@ -217,7 +227,7 @@ def _container_findings(value: Any) -> Iterator[Finding]:
         and not _get(container, "ports")
         and not _get(value, "spec", "service", "targetPort")
     ):
-        yield _error(("spec", "container", "port"), "missing: the port that the application listens on")
+        yield _missing(("spec", "container", "port"), "the port that the application listens on")
 
 
 def _port_findings(service: Any) -> Iterator[Finding]:
@@ -252,7 +262,7 @@ def _deployment_findings(own: Any) -> Iterator[Finding]:
         return
     template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}}
     spec = {**own, "selector": {"matchLabels": {"app": "app"}}, "template": template}
-    for path, message in builtin.complaints({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
+    for path, message in builtin.field_errors({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
         if path[1] in own:
             yield _error(("spec", "deployment", *path[1:]), message)
 
@@ -267,8 +277,10 @@ def _scaling_findings(spec: Any) -> Iterator[Finding]:
             )
             yield _error(("spec", "stable", "replicas"), message)
         if isinstance(canary, dict) and not isinstance(canary.get("replicas"), int):
-            message = "missing: where others scale stable, say how many pods the canary has, as many as stable may need"
-            yield _error(("spec", "canary", "replicas"), message)
+            message = (
+                "where others scale stable, say how many pods the canary has, as many as stable may need"
+            )
+            yield _missing(("spec", "canary", "replicas"), message)
     least, most = _get(scaling, "minReplicas"), _get(scaling, "maxReplicas")
     if isinstance(least, int) and isinstance(most, int) and least > most:
         yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
@@ -312,8 +324,8 @@ def _route_findings(value: Any) -> Iterator[Finding]:
     gateway = _get(value, "spec", "route", "gateway")
     foreign = _get(gateway, "namespace") not in (None, _get(value, "metadata", "namespace"))
     if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
-        message = "missing: a Gateway in another namespace must know from where it lets routes attach"
-        yield _error(("metadata", "namespace"), message)
+        message = "a Gateway in another namespace must know from where it lets routes attach"
+        yield _missing(("metadata", "namespace"), message)
 
 
 def _listener_findings(own: Any) -> Iterator[Finding]:
@@ -408,7 +420,7 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
         if not unknown and not quick.accepts(ready, rule):
             from kubectl_canary.api import explain
 
-            for path, message in explain.complaints(ready, rule):
+            for path, message in explain.field_errors(ready, rule):
                 yield _error(("spec", "route", *path), message)
 
 

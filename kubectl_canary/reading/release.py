@@ -48,7 +48,7 @@ class Release:
             return self.current
         names = ", ".join(f"`{phase.name}`" for phase in self.plan.phases)
         message = f"missing: where does the release stand? One of {names}{otherwise}"
-        finding = Finding("phase", "error", ("spec", "phase"), message, self.phase_where)
+        finding = Finding("phase", "error", ("spec", "phase"), message, self.phase_where, code="missing")
         raise Refused(f"{self.phase_where.file} does not say which phase to render", [finding])
 
 

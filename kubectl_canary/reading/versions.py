@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import catalog, quick
@@ -91,11 +92,11 @@ def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
         return
     from kubectl_canary.api import schema
 
-    for finding in schema.complaints(whole, catalog.CANARY):
+    for finding in schema.findings(whole, catalog.CANARY):
         path = finding.path
         if path[:1] == ("spec",) and path[1:2] and path[1] in PARTS:
             place = in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
-            yield _finding(("spec", "canary", str(path[1]), *place), finding.message)
+            yield replace(finding, rule="canary", path=("spec", "canary", str(path[1]), *place))
 
 
 def in_patch(patch: Any, made: Any, path: Path) -> Path:

@@ -113,7 +113,8 @@ class Generator:
         place = self.place(one, finding.path)
         if place is None:
             where = Where(one.template)
-            return replace(finding, message=f"{one.part.title}: {finding.message}", where=where)
+            # behind the title, the message no longer tells the path by itself
+            return replace(finding, message=f"{one.part.title}: {finding.message}", where=where, code="")
         return replace(finding, path=place[0], where=place[1])
 
     def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:

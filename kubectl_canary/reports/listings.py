@@ -13,6 +13,7 @@ from kubectl_canary.findings import Finding, path_text
 from kubectl_canary.judging import lint
 from kubectl_canary.judging.validation import Judged, Report
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.reports.findings import as_value
 
 SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 NAMELESS = {
@@ -69,13 +70,13 @@ def as_json(report: Report) -> str:
             "namespace": one.manifest.text("metadata", "namespace"),
             "name": one.manifest.text("metadata", "name"),
             "valid": one.valid,
-            "findings": [_finding(finding) for finding in one.findings],
+            "findings": [as_value(finding) for finding in one.findings],
         }
         for one in report.judged
     ]
     found = {"documents": documents}
     if report.unread:
-        found["unread"] = [{"file": one.where.file, **_finding(one)} for one in report.unread]
+        found["unread"] = [as_value(one) for one in report.unread]
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -147,11 +148,7 @@ def _count(number: int, noun: str) -> str:
 
 def _said(finding: Finding) -> str:
     path = path_text(finding.path)
-    return (
-        f"{path}: {finding.message}"
-        if path and not finding.message.startswith("unknown field")
-        else finding.message
-    )
+    return f"{path}: {finding.message}" if path and finding.code != "unknown-field" else finding.message
 
 
 def _whole(manifest: Manifest | None, finding: Finding) -> str:
@@ -161,18 +158,6 @@ def _whole(manifest: Manifest | None, finding: Finding) -> str:
         f"; {finding.hint}" if finding.hint else "",
     ]
     return "".join(parts)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "path": path_text(finding.path),
-        "line": finding.where.line,
-        "column": finding.where.column,
-        "message": finding.message,
-        "hint": finding.hint,
-    }
 
 
 def _location(finding: Finding) -> dict[str, Any]:

@@ -1,76 +1,109 @@
-"""Plans and findings as text, JSON and Markdown."""
+"""Plans as text, JSON and Markdown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.phases import Gate, percent
-from kubectl_canary.release.plan import Phase, Plan, changes, pods_text
+from kubectl_canary.release.plan import Kind, Phase, Plan, changes, pods_text
+from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
     from kubectl_canary.release.changes import Change, Step
     from kubectl_canary.rendering.generator import Rendered
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
+WAIT = 4  # the column whose cells stand at the right
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two versions in a phase: its share of the traffic, a Fraction of 1, and its pods."""
+
+    share: Fraction
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A phase as every form of a plan shows it; the pause is in seconds, and `changes` are words."""
+
+    name: str
+    kind: str
+    stable: Side
+    canary: Side
+    stable_image: str
+    mirror: Fraction
+    testers: bool
+    pause: int
+    gates: tuple[Gate, ...]
+    changes: str
+    is_current: bool
+
+    @property
+    def wait(self) -> str:
+        """The pause as text."""
+        return wait_text(self.pause)
+
+    @property
+    def words(self) -> str:
+        """What the phase changes, and the gates before the next one."""
+        words = [self.changes, *(f"gate: {gate_text(gate)}" for gate in self.gates)]
+        return "; ".join(word for word in words if word)
+
+
+def rows(plan: Plan, phases: Iterable[Phase], current: Phase | None = None) -> list[Row]:
+    """Phases of a plan as rows; `current` is the phase where the release is."""
+    return [_row(plan, phase, phase == current) for phase in phases]
+
+
+def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
+    share, is_first = phase.traffic.share, phase.kind is Kind.BEFORE
+    return Row(
+        name=phase.name,
+        kind=phase.kind.value,
+        stable=Side(1 - share, phase.stable_replicas),
+        canary=Side(share, phase.canary_replicas),
+        stable_image=plan.application.workload.runs(phase.stable_version).image,
+        mirror=phase.traffic.mirror,
+        testers=phase.traffic.testers,
+        pause=phase.pause,
+        gates=phase.gates,
+        changes="" if is_first else changes(plan.previous(phase), phase, plan.application),
+        is_current=is_current,
+    )
 
 
 def plan_table(plan: Plan, current: Phase | None) -> str:
-    """The release as a table; an arrow stands at the phase where it is."""
-    rows = [_cells(plan, phase) for phase in plan.phases]
-    pods = max(len(str(phase.stable_replicas + phase.canary_replicas)) for phase in plan.phases)
-    lines = [["", HEADINGS[0], HEADINGS[1], HEADINGS[2], HEADINGS[3], HEADINGS[4]]]
-    for phase, (stable, canary, wait, change) in zip(plan.phases, rows, strict=True):
-        arrow = "→" if phase == current else ""
-        lines.append([arrow, phase.name, _side(stable, pods), _side(canary, pods), wait, change])
-    if current is not None and current not in plan.phases:
-        lines.append(
-            [
-                "→",
-                current.name,
-                *_way_back_cells(current, pods),
-                "",
-                changes(plan.previous(current), current, plan.application),
-            ]
-        )
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    right = (4,)
-    return "\n".join(
-        "  "
-        + "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    """The release as a table; an arrow stands at the phase where it is, which may be a way back."""
+    way_back = () if current is None or current in plan.phases else (current,)
+    table = rows(plan, (*plan.phases, *way_back), current)
+    pods = max(len(str(row.stable.replicas + row.canary.replicas)) for row in table)
+    lines = [["", *HEADINGS], *(_cells(row, pods) for row in table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_line(line, widths) for line in lines)
 
 
-def _way_back_cells(phase: Phase, pods: int) -> tuple[str, str]:
-    return (
-        _side((1 - phase.traffic.share, phase.stable_replicas), pods),
-        _side((phase.traffic.share, phase.canary_replicas), pods),
-    )
+def _cells(row: Row, pods: int) -> list[str]:
+    arrow = "→" if row.is_current else ""
+    return [arrow, row.name, _side(row.stable, pods), _side(row.canary, pods), row.wait, row.words]
 
 
-def _side(side: Any, width: int) -> str:
-    share, replicas = side
-    return f"{percent(share).replace('%', ' %'):>7}  {pods_text(replicas, width)}"
+def _side(side: Side, pods: int) -> str:
+    return f"{percent(side.share).replace('%', ' %'):>7}  {pods_text(side.replicas, pods)}"
 
 
-def _cells(plan: Plan, phase: Phase) -> tuple[Any, Any, str, str]:
-    share = phase.traffic.share
-    words = [changes(plan.previous(phase) if phase is not plan.phases[0] else None, phase, plan.application)]
-    words += [f"gate: {gate_text(gate)}" for gate in phase.gates]
-    return (
-        (1 - share, phase.stable_replicas),
-        (share, phase.canary_replicas),
-        wait_text(phase.pause),
-        "; ".join(word for word in words if word),
-    )
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    padded[WAIT] = cells[WAIT].rjust(widths[WAIT])
+    return "  " + "  ".join(padded).rstrip()
 
 
 def wait_text(seconds: int) -> str:
@@ -149,17 +182,10 @@ def _differences_text(spec: dict[str, Any]) -> list[str]:
 def plan_markdown(plan: Plan, current: Phase | None) -> str:
     """The release as a Markdown table, for a pull request."""
     lines = ["| phase | stable | canary | wait | changes |", "|---|---|---|---|---|"]
-    for phase in plan.phases:
-        (stable, stable_pods), (share, pods), wait, change = _cells(plan, phase)
-        name = f"**{phase.name}** (now)" if phase == current else phase.name
-        cells = (
-            name,
-            f"{percent(stable)}, {pods_text(stable_pods)}",
-            f"{percent(share)}, {pods_text(pods)}",
-            wait,
-            change,
-        )
-        lines.append(_markdown_row(cells))
+    for row in rows(plan, plan.phases, current):
+        name = f"**{row.name}** (now)" if row.is_current else row.name
+        sides = [f"{percent(side.share)}, {pods_text(side.replicas)}" for side in (row.stable, row.canary)]
+        lines.append(_markdown_row([name, *sides, row.wait, row.words]))
     return "\n".join(lines) + "\n"
 
 
@@ -184,51 +210,38 @@ def plan_json(
             "stable": workload.old.image,
             "canary": workload.new.image if workload.new else None,
             "phase": current.name if current else None,
-            "phases": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.phases],
-            "waysBack": [_phase_json(plan, phase, touched.get(phase.name, ())) for phase in plan.ways_back()],
+            "phases": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.phases)],
+            "waysBack": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.ways_back())],
             "peakPods": plan.peak(),
             "differences": versions.differences(spec),
             "afterPromotion": promotion.stable_after(spec) if workload.new else None,
-            "findings": [finding_json(finding) for finding in findings],
+            "findings": [as_value(finding) for finding in findings],
         }
     )
 
 
-def _phase_json(plan: Plan, phase: Phase, touched: Sequence[Change]) -> dict[str, Any]:
-    share = phase.traffic.share
-    stable_weight, canary_weight = shares.weights(share)
+def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
+    stable_weight, canary_weight = shares.weights(row.canary.share)
     return {
-        "name": phase.name,
-        "kind": phase.kind.value,
+        "name": row.name,
+        "kind": row.kind,
         "stable": {
-            "share": percent(1 - share),
+            "share": percent(row.stable.share),
             "weight": stable_weight,
-            "replicas": phase.stable_replicas,
-            "image": plan.application.workload.runs(phase.stable_version).image,
+            "replicas": row.stable.replicas,
+            "image": row.stable_image,
         },
-        "canary": {"share": percent(share), "weight": canary_weight, "replicas": phase.canary_replicas},
-        "mirror": percent(phase.traffic.mirror),
-        "testers": phase.traffic.testers,
-        "pauseSeconds": phase.pause,
-        "gates": [vars(gate) for gate in phase.gates],
-        "changes": changes(plan.previous(phase), phase, plan.application)
-        if phase.kind.value != "before"
-        else "",
+        "canary": {
+            "share": percent(row.canary.share),
+            "weight": canary_weight,
+            "replicas": row.canary.replicas,
+        },
+        "mirror": percent(row.mirror),
+        "testers": row.testers,
+        "pauseSeconds": row.pause,
+        "gates": [vars(gate) for gate in row.gates],
+        "changes": row.changes,
         "steps": [{"action": change.action, "object": change.part.title} for change in touched],
-    }
-
-
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding for programs."""
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "file": finding.where.file,
-        "line": finding.where.line,
-        "column": finding.where.column,
-        "path": ".".join(map(str, finding.path)),
-        "message": finding.message,
-        "hint": finding.hint,
     }
 
 
@@ -247,10 +260,13 @@ def ways_table(start: Phase, steps: Sequence[Step]) -> str:
     width = max(len(step.phase.name) for step in steps)
     lines = [f"from {start.name}, {len(steps)} {'step' if len(steps) == 1 else 'steps'}:"]
     for step in steps:
-        touched = [f"{change.action} {change.part.title}" for change in step.changes]
-        words = [", ".join(touched) or "nothing to do", *_before_leaving(step.phase)]
+        words = [_touched(step) or "nothing to do", *_before_leaving(step.phase)]
         lines.append(f"  {step.phase.name:<{width}}  {'; '.join(words)}")
     return "\n".join(lines) + "\n"
+
+
+def _touched(step: Step) -> str:
+    return ", ".join(f"{change.action} {change.part.title}" for change in step.changes)
 
 
 def _before_leaving(phase: Phase) -> list[str]:
@@ -262,17 +278,16 @@ def ways_markdown(steps: Sequence[Step]) -> str:
     """The way from one phase to another as a Markdown table."""
     lines = ["| phase | changes | wait | gates |", "|---|---|---|---|"]
     for step in steps:
-        touched = ", ".join(f"{change.action} {change.part.title}" for change in step.changes)
         gates = "; ".join(map(gate_text, step.phase.gates))
-        lines.append(_markdown_row([step.phase.name, touched, wait_text(step.phase.pause), gates]))
+        lines.append(_markdown_row([step.phase.name, _touched(step), wait_text(step.phase.pause), gates]))
     return "\n".join(lines) + "\n"
 
 
 def ways_json(plan: Plan, start: Phase, steps: Sequence[Step]) -> str:
     """The way from one phase to another, for programs."""
-    return as_json(
-        {"from": start.name, "steps": [_phase_json(plan, step.phase, step.changes) for step in steps]}
-    )
+    table = rows(plan, (step.phase for step in steps))
+    listed = [_row_json(row, step.changes) for row, step in zip(table, steps, strict=True)]
+    return as_json({"from": start.name, "steps": listed})
 
 
 def as_json(value: Any) -> str:

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.api.builtin.words import Complaint
+from kubectl_canary.api.metadata import FieldError
 
 MODULES = {
     "v1 ConfigMap": "data",
@@ -30,7 +30,7 @@ MODULES = {
 }
 
 
-def complaints(document: dict[str, Any]) -> Iterator[Complaint]:
+def field_errors(document: dict[str, Any]) -> Iterator[FieldError]:
     """The path and the message of everything that the server's code holds against a document of a built-in kind."""
     kind = document["kind"]
     name = MODULES.get(f"{document['apiVersion']} {kind}")

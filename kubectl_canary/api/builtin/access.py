@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.builtin.words import Complaint, invalid, named, one_of, required
+from kubectl_canary.api.builtin.checks import invalid, named, one_of, required
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 GROUP = "rbac.authorization.k8s.io"
 GROUPS = {"ServiceAccount": "", "User": GROUP, "Group": GROUP}
 
 
-def _role(document: dict[str, Any]) -> Iterator[Complaint]:
+def _role(document: dict[str, Any]) -> Iterator[FieldError]:
     for index, rule in enumerate(document.get("rules", [])):
         path = ("rules", index)
         if not rule.get("verbs"):
@@ -27,7 +28,7 @@ def _role(document: dict[str, Any]) -> Iterator[Complaint]:
             yield required((*path, "resources"), "resource rules must supply at least one resource")
 
 
-def _binding(document: dict[str, Any]) -> Iterator[Complaint]:
+def _binding(document: dict[str, Any]) -> Iterator[FieldError]:
     reference = document["roleRef"]
     yield from one_of(("roleRef", "apiGroup"), reference.get("apiGroup") or GROUP, (GROUP,))
     yield from one_of(("roleRef", "kind"), reference.get("kind", ""), ("Role", "ClusterRole"))
@@ -36,7 +37,7 @@ def _binding(document: dict[str, Any]) -> Iterator[Complaint]:
         yield from _subject(subject, ("subjects", index))
 
 
-def _subject(subject: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _subject(subject: dict[str, Any], path: Path) -> Iterator[FieldError]:
     kind = subject.get("kind", "")
     account = kind == "ServiceAccount"
     yield from one_of((*path, "kind"), kind, tuple(GROUPS))

@@ -9,10 +9,8 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin import quantity
-from kubectl_canary.api.builtin.data import key_problem
-from kubectl_canary.api.builtin.words import (
+from kubectl_canary.api.builtin.checks import (
     PROTOCOLS,
-    Complaint,
     duplicate,
     forbidden,
     invalid,
@@ -25,6 +23,8 @@ from kubectl_canary.api.builtin.words import (
     port_or_name,
     required,
 )
+from kubectl_canary.api.builtin.data import key_problem
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 Container = dict[str, Any]
@@ -47,13 +47,13 @@ VARIABLE_WORDS = (
 SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
 
 
-def ordinary(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[Complaint]:
+def ordinary(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
     """Everything against a container that keeps running; `grace` in seconds."""
     yield from _common(one, path, volumes)
     yield from _lifecycle(one, path, grace)
 
 
-def initial(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[Complaint]:
+def initial(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
     """Everything against a container that runs before the others, or beside them (`restartPolicy: Always`)."""
     yield from _common(one, path, volumes)
     yield from host_ports([one], path[:-1], False)
@@ -65,7 +65,7 @@ def initial(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterat
             yield forbidden((*path, key), "may not be set for init containers without restartPolicy=Always")
 
 
-def host_ports(containers: Sequence[Container], path: Path, on_host: bool) -> Iterator[Complaint]:
+def host_ports(containers: Sequence[Container], path: Path, on_host: bool) -> Iterator[FieldError]:
     """Ports of the node that two of them want, or that differ from the container's in the node's network."""
     seen = set()
     for number, one in enumerate(containers):
@@ -79,7 +79,7 @@ def host_ports(containers: Sequence[Container], path: Path, on_host: bool) -> It
             seen.add(key)
 
 
-def seccomp(context: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def seccomp(context: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """A seccomp profile of a security context."""
     profile = context.get("seccompProfile")
     if profile is None:
@@ -96,7 +96,7 @@ def seccomp(context: dict[str, Any], path: Path) -> Iterator[Complaint]:
         )
 
 
-def _common(one: Container, path: Path, volumes: Set[str]) -> Iterator[Complaint]:
+def _common(one: Container, path: Path, volumes: Set[str]) -> Iterator[FieldError]:
     yield from named(path, one, "name", metadata.label)
     yield from named(path, one, "image")
     pull, message = one.get("imagePullPolicy"), one.get("terminationMessagePolicy")
@@ -115,7 +115,7 @@ def _common(one: Container, path: Path, volumes: Set[str]) -> Iterator[Complaint
     yield from _security(one.get("securityContext", {}), (*path, "securityContext"))
 
 
-def _ports(ports: Sequence[dict[str, Any]], path: Path) -> Iterator[Complaint]:
+def _ports(ports: Sequence[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     names = set()
     for index, one in enumerate(ports):
         at, name = (*path, index), one.get("name", "")
@@ -134,7 +134,7 @@ def _ports(ports: Sequence[dict[str, Any]], path: Path) -> Iterator[Complaint]:
         yield from one_of((*at, "protocol"), one.get("protocol") or "TCP", PROTOCOLS)
 
 
-def _variable(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _variable(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
     if not one.get("name"):
         yield required((*path, "name"))
     elif not VARIABLE.match(one["name"]):
@@ -157,12 +157,12 @@ def _variable(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _resource_field(source["resourceFieldRef"], (*at, "resourceFieldRef"))
 
 
-def _key(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _key(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from matches((*path, "name"), source.get("name", ""), metadata.subdomain)
     yield from named(path, source, "key", key_problem)
 
 
-def _field(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _field(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     name, at = source.get("fieldPath", ""), (*path, "fieldPath")
     if not name:
         yield required(at)
@@ -170,7 +170,7 @@ def _field(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from one_of(at, name, FIELDS)
 
 
-def _resource_field(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _resource_field(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     name = source.get("resource", "")
     if not name:
         yield required((*path, "resource"))
@@ -178,7 +178,7 @@ def _resource_field(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from one_of((*path, "resource"), name, RESOURCE_FIELDS)
 
 
-def _variables(source: dict[str, Any], path: Path, index: int) -> Iterator[Complaint]:
+def _variables(source: dict[str, Any], path: Path, index: int) -> Iterator[FieldError]:
     at = (*path, index)
     if source.get("prefix") and not VARIABLE.match(source["prefix"]):
         yield invalid((*at, "prefix"), source["prefix"], VARIABLE_WORDS)
@@ -191,7 +191,7 @@ def _variables(source: dict[str, Any], path: Path, index: int) -> Iterator[Compl
         yield invalid(path, "", "may not have more than one field specified at a time")
 
 
-def _mounts(mounts: Sequence[dict[str, Any]], path: Path, volumes: Set[str]) -> Iterator[Complaint]:
+def _mounts(mounts: Sequence[dict[str, Any]], path: Path, volumes: Set[str]) -> Iterator[FieldError]:
     places = set()
     for index, one in enumerate(mounts):
         at, name, place = (*path, index), one.get("name", ""), one.get("mountPath", "")
@@ -211,7 +211,7 @@ def _mounts(mounts: Sequence[dict[str, Any]], path: Path, volumes: Set[str]) -> 
             yield invalid((*at, "subPathExpr"), one["subPathExpr"], text)
 
 
-def descending(path: Path, text: str) -> Iterator[Complaint]:
+def descending(path: Path, text: str) -> Iterator[FieldError]:
     """A path inside a volume: relative, and never up."""
     if text.startswith("/"):
         yield invalid(path, text, "must be a relative path")
@@ -219,7 +219,7 @@ def descending(path: Path, text: str) -> Iterator[Complaint]:
         yield invalid(path, text, "must not contain '..'")
 
 
-def _resources(given: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _resources(given: dict[str, Any], path: Path) -> Iterator[FieldError]:
     limits = given.get("limits", {})
     for kind in ("limits", "requests"):
         for name, value in given.get(kind, {}).items():
@@ -236,7 +236,7 @@ def _resources(given: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield invalid((*path, "requests"), str(value), text)
 
 
-def _resource(path: Path, name: str, amount: Fraction, value: Any) -> Iterator[Complaint]:
+def _resource(path: Path, name: str, amount: Fraction, value: Any) -> Iterator[FieldError]:
     problem = metadata.qualified_name(name)
     if problem:
         yield invalid(path, name, problem)
@@ -246,7 +246,7 @@ def _resource(path: Path, name: str, amount: Fraction, value: Any) -> Iterator[C
         yield invalid(path, str(value), "must be greater than or equal to 0")
 
 
-def _security(context: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _security(context: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key in ("runAsUser", "runAsGroup"):
         if not 0 <= context.get(key, 0) < 2**31:
             yield invalid((*path, key), context[key], "must be between 0 and 2147483647, inclusive")
@@ -260,7 +260,7 @@ def _security(context: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield invalid(path, context, text)
 
 
-def _lifecycle(one: Container, path: Path, grace: int) -> Iterator[Complaint]:
+def _lifecycle(one: Container, path: Path, grace: int) -> Iterator[FieldError]:
     for key in ("postStart", "preStop"):
         if key in one.get("lifecycle", {}):
             yield from _handler(one["lifecycle"][key], (*path, "lifecycle", key), grace)
@@ -269,7 +269,7 @@ def _lifecycle(one: Container, path: Path, grace: int) -> Iterator[Complaint]:
             yield from _probe(one[key], (*path, key), grace)
 
 
-def _probe(probe: dict[str, Any], path: Path, grace: int) -> Iterator[Complaint]:
+def _probe(probe: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
     yield from _handler(probe, path, grace)
     yield from not_negative(
         path, probe, "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"
@@ -283,7 +283,7 @@ def _probe(probe: dict[str, Any], path: Path, grace: int) -> Iterator[Complaint]
         yield invalid(at, seconds, "must be greater than 0")
 
 
-def _handler(given: dict[str, Any], path: Path, grace: int) -> Iterator[Complaint]:
+def _handler(given: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
     found = [key for key in HANDLERS if key in given]
     if not found:
         yield required(path, "must specify a handler type")
@@ -293,7 +293,7 @@ def _handler(given: dict[str, Any], path: Path, grace: int) -> Iterator[Complain
         yield from _action(key, given[key], (*path, key), grace)
 
 
-def _action(key: str, action: dict[str, Any], path: Path, grace: int) -> Iterator[Complaint]:
+def _action(key: str, action: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
     if key == "exec" and not action.get("command"):
         yield required((*path, "command"))
     elif key == "sleep" and not 0 <= action.get("seconds", 0) <= grace:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.builtin.words import Complaint, invalid, matches, required
+from kubectl_canary.api.builtin.checks import invalid, matches, required
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 LARGEST = 1024 * 1024
@@ -38,7 +39,7 @@ def _size(value: Any) -> int:
     return len(base64.b64decode(value)) if isinstance(value, str) else len(value)
 
 
-def _config_map(document: dict[str, Any]) -> Iterator[Complaint]:
+def _config_map(document: dict[str, Any]) -> Iterator[FieldError]:
     texts, binary = document.get("data", {}), document.get("binaryData", {})
     for place, keys in (("data", texts), ("binaryData", binary)):
         for key in keys:
@@ -52,7 +53,7 @@ def _config_map(document: dict[str, Any]) -> Iterator[Complaint]:
         yield (), f"Too long: may not be more than {LARGEST} bytes"
 
 
-def _secret(document: dict[str, Any]) -> Iterator[Complaint]:
+def _secret(document: dict[str, Any]) -> Iterator[FieldError]:
     encoded, texts = document.get("data", {}), document.get("stringData", {})
     keys = {**encoded, **texts}
     for key in keys:
@@ -69,7 +70,7 @@ def _secret(document: dict[str, Any]) -> Iterator[Complaint]:
         yield from (required(("data", key)) for key in LOGIN)
 
 
-def _namespace(document: dict[str, Any]) -> Iterator[Complaint]:
+def _namespace(document: dict[str, Any]) -> Iterator[FieldError]:
     path: Path = ("spec", "finalizers")
     for name in document.get("spec", {}).get("finalizers", []):
         yield from matches(path, name, metadata.qualified_name)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.builtin.words import (
+from kubectl_canary.api.builtin.checks import (
     PROTOCOLS,
-    Complaint,
     at_most,
     forbidden,
     invalid,
@@ -22,6 +21,7 @@ from kubectl_canary.api.builtin.words import (
     selector,
     unique,
 )
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 SPEC: Path = ("spec",)
@@ -32,7 +32,7 @@ MOST_HINTS = 8
 FAMILIES = ("FQDN", "IPv4", "IPv6")
 
 
-def _policy(document: dict[str, Any]) -> Iterator[Complaint]:
+def _policy(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document.get("spec", {})
     yield from selector((*SPEC, "podSelector"), spec.get("podSelector", {}))
     for key, peers in (("ingress", "from"), ("egress", "to")):
@@ -50,7 +50,7 @@ def _policy(document: dict[str, Any]) -> Iterator[Complaint]:
             yield from one_of((*SPEC, "policyTypes", index), kind, ("Ingress", "Egress"))
 
 
-def _port(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _port(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
     port, last = one.get("port"), one.get("endPort")
     yield from one_of((*path, "protocol"), one.get("protocol") or "TCP", PROTOCOLS)
     if port is None:
@@ -67,7 +67,7 @@ def _port(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from port_or_name((*path, "endPort"), last)
 
 
-def _peer(peer: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _peer(peer: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key in ("podSelector", "namespaceSelector"):
         yield from selector((*path, key), peer.get(key, {}))
     if not peer:
@@ -79,7 +79,7 @@ def _peer(peer: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _block(peer["ipBlock"], (*path, "ipBlock"))
 
 
-def _block(block: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _block(block: dict[str, Any], path: Path) -> Iterator[FieldError]:
     whole = _network(block.get("cidr", ""))
     if not block.get("cidr"):
         yield required((*path, "cidr"))
@@ -101,11 +101,11 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return None
 
 
-def _no_network(path: Path, text: str) -> Complaint:
+def _no_network(path: Path, text: str) -> FieldError:
     return invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
 
 
-def _slice(document: dict[str, Any]) -> Iterator[Complaint]:
+def _slice(document: dict[str, Any]) -> Iterator[FieldError]:
     family = document.get("addressType", "")
     yield from one_of(("addressType",), family, FAMILIES)
     yield from at_most(("endpoints",), document.get("endpoints", []), MOST_ENDPOINTS)
@@ -130,7 +130,7 @@ def _slice(document: dict[str, Any]) -> Iterator[Complaint]:
         names.add(port.get("name", ""))
 
 
-def _endpoint(endpoint: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _endpoint(endpoint: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key, check in (("nodeName", metadata.subdomain), ("hostname", metadata.label)):
         if key in endpoint:
             yield from matches((*path, key), endpoint[key], check)
@@ -142,7 +142,7 @@ def _endpoint(endpoint: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield from matches((*at, number, "name"), one.get("name", ""), metadata.label_value)
 
 
-def _address(text: str, family: str, path: Path) -> Iterator[Complaint]:
+def _address(text: str, family: str, path: Path) -> Iterator[FieldError]:
     if family in ("IPv4", "IPv6"):
         yield from reachable_address(path, text)
         if is_address(text) and (":" in text) is (family == "IPv4"):

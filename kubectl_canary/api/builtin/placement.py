@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.builtin.words import (
-    Complaint,
+from kubectl_canary.api.builtin.checks import (
     duplicate,
     invalid,
     matches,
@@ -16,6 +15,7 @@ from kubectl_canary.api.builtin.words import (
     required,
     selector,
 )
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -25,7 +25,7 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 SPREAD_POLICIES = ("DoNotSchedule", "ScheduleAnyway")
 
 
-def complaints(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def field_errors(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """Everything against a pod's placement."""
     for index, one in enumerate(spec.get("tolerations", [])):
         yield from _toleration(one, (*path, "tolerations", index))
@@ -36,7 +36,7 @@ def complaints(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
     yield from _spread(spec.get("topologySpreadConstraints", []), (*path, "topologySpreadConstraints"))
 
 
-def _toleration(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _toleration(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
     key, operator, value = one.get("key", ""), one.get("operator", ""), one.get("value", "")
     effect = one.get("effect", "")
     if key:
@@ -56,7 +56,7 @@ def _toleration(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from one_of((*path, "effect"), effect, EFFECTS)
 
 
-def _pods(affinity: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _pods(affinity: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for index, term in enumerate(affinity.get(REQUIRED, [])):
         yield from _term(term, (*path, REQUIRED, index))
     for index, one in enumerate(affinity.get(PREFERRED, [])):
@@ -65,12 +65,12 @@ def _pods(affinity: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _term(one.get("podAffinityTerm", {}), (*at, "podAffinityTerm"))
 
 
-def _weight(one: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _weight(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
     if not 1 <= one.get("weight", 0) <= 100:
         yield invalid((*path, "weight"), one.get("weight", 0), "must be in the range 1-100")
 
 
-def _term(term: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _term(term: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key in ("labelSelector", "namespaceSelector"):
         yield from selector((*path, key), term.get(key, {}))
     for name in term.get("namespaces", []):
@@ -81,7 +81,7 @@ def _term(term: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from matches((*path, "topologyKey"), term["topologyKey"], metadata.qualified_name)
 
 
-def _nodes(affinity: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _nodes(affinity: dict[str, Any], path: Path) -> Iterator[FieldError]:
     if REQUIRED in affinity:
         terms, at = affinity[REQUIRED].get("nodeSelectorTerms", []), (*path, REQUIRED, "nodeSelectorTerms")
         if not terms:
@@ -93,7 +93,7 @@ def _nodes(affinity: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _node_term(one.get("preference", {}), (*path, PREFERRED, index, "preference"))
 
 
-def _node_term(term: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _node_term(term: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for index, one in enumerate(term.get("matchExpressions", [])):
         at = (*path, "matchExpressions", index)
         operator, values = one.get("operator", ""), one.get("values", [])
@@ -113,7 +113,7 @@ def _node_term(term: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield from matches((*at, "values", number), value, metadata.label_value)
 
 
-def _spread(constraints: list[dict[str, Any]], path: Path) -> Iterator[Complaint]:
+def _spread(constraints: list[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     seen = set()
     for index, one in enumerate(constraints):
         at = (*path, index)

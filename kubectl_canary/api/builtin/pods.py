@@ -7,7 +7,8 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin import containers, placement, volumes
-from kubectl_canary.api.builtin.words import Complaint, invalid, labels, matches, one_of, required, unique
+from kubectl_canary.api.builtin.checks import invalid, labels, matches, one_of, required, unique
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 POLICIES = ("Always", "OnFailure", "Never")
@@ -15,20 +16,20 @@ DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 GRACE_SECONDS = 30
 
 
-def template(given: dict[str, Any], path: Path, claims: Sequence[str] = ()) -> Iterator[Complaint]:
+def template(given: dict[str, Any], path: Path, claims: Sequence[str] = ()) -> Iterator[FieldError]:
     """Everything against a template; `claims` are the volumes that a StatefulSet adds."""
     own = given.get("metadata", {})
     yield from labels((*path, "metadata", "labels"), own.get("labels", {}))
-    yield from metadata.annotation_complaints((*path, "metadata", "annotations"), own.get("annotations", {}))
+    yield from metadata.annotation_errors((*path, "metadata", "annotations"), own.get("annotations", {}))
     spec, at = given.get("spec", {}), (*path, "spec")
     yield from _containers(spec, at, claims)
     yield from _itself(spec, at)
-    yield from placement.complaints(spec, at)
+    yield from placement.field_errors(spec, at)
 
 
-def _containers(spec: dict[str, Any], path: Path, claims: Sequence[str]) -> Iterator[Complaint]:
+def _containers(spec: dict[str, Any], path: Path, claims: Sequence[str]) -> Iterator[FieldError]:
     mountable = {one["name"] for one in spec.get("volumes", []) if one.get("name")} | set(claims)
-    yield from volumes.complaints(spec.get("volumes", []), (*path, "volumes"))
+    yield from volumes.field_errors(spec.get("volumes", []), (*path, "volumes"))
     ordinary, initial = spec.get("containers", []), spec.get("initContainers", [])
     grace = spec.get("terminationGracePeriodSeconds", GRACE_SECONDS)
     if not ordinary:
@@ -46,7 +47,7 @@ def _containers(spec: dict[str, Any], path: Path, claims: Sequence[str]) -> Iter
         names.add(one.get("name"))
 
 
-def _itself(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _itself(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from one_of((*path, "restartPolicy"), spec.get("restartPolicy") or "Always", POLICIES)
     yield from one_of((*path, "dnsPolicy"), spec.get("dnsPolicy") or "ClusterFirst", DNS_POLICIES)
     if spec.get("dnsPolicy") == "None" and not spec.get("dnsConfig"):
@@ -65,7 +66,7 @@ def _itself(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
     yield from _identity(spec.get("securityContext", {}), (*path, "securityContext"))
 
 
-def _identity(context: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _identity(context: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key in ("runAsUser", "runAsGroup", "fsGroup"):
         if not 0 <= context.get(key, 0) < 2**31:
             yield invalid((*path, key), context[key], "must be between 0 and 2147483647, inclusive")

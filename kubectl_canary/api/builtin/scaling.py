@@ -7,8 +7,7 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin import quantity
-from kubectl_canary.api.builtin.words import (
-    Complaint,
+from kubectl_canary.api.builtin.checks import (
     at_most_all,
     count_or_percent,
     forbidden,
@@ -18,6 +17,7 @@ from kubectl_canary.api.builtin.words import (
     required,
     selector,
 )
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 SPEC: Path = ("spec",)
@@ -46,7 +46,7 @@ WANTED = {
 }
 
 
-def _autoscaler(document: dict[str, Any]) -> Iterator[Complaint]:
+def _autoscaler(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document.get("spec", {})
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas", 0)
     if least < 1:
@@ -62,7 +62,7 @@ def _autoscaler(document: dict[str, Any]) -> Iterator[Complaint]:
         yield from _scaling(rules, (*SPEC, "behavior", key))
 
 
-def _scaling(rules: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _scaling(rules: dict[str, Any], path: Path) -> Iterator[FieldError]:
     window = rules.get("stabilizationWindowSeconds", 0)
     if not 0 <= window <= LONGEST_WINDOW:
         limit = f"must be between 0 and {LONGEST_WINDOW}"
@@ -82,12 +82,12 @@ def _scaling(rules: dict[str, Any], path: Path) -> Iterator[Complaint]:
                 yield invalid((*at, key), value, f"must be less than or equal to {most}")
 
 
-def _segments(reference: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _segments(reference: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for key in ("kind", "name"):
         yield from named(path, reference, key, metadata.path_segment)
 
 
-def _target_reference(reference: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _target_reference(reference: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from _segments(reference, path)
     version = reference.get("apiVersion", "")
     if version.count("/") > 1:
@@ -96,7 +96,7 @@ def _target_reference(reference: dict[str, Any], path: Path) -> Iterator[Complai
         yield invalid((*path, "apiVersion"), version, "apiVersion must specify API group")
 
 
-def _metric(metric: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _metric(metric: dict[str, Any], path: Path) -> Iterator[FieldError]:
     kind = metric.get("type", "")
     if not kind:
         yield required((*path, "type"), "must specify a metric source type")
@@ -113,7 +113,7 @@ def _metric(metric: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _source(metric[wanted], (*path, wanted))
 
 
-def _source(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _source(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     if path[-1] in ("resource", "containerResource"):
         yield from named(path, source, "name")
     else:
@@ -138,7 +138,7 @@ def _source(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield invalid((*at, key), target[key], "must be positive")
 
 
-def _budget(document: dict[str, Any]) -> Iterator[Complaint]:
+def _budget(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document.get("spec", {})
     if "minAvailable" in spec and "maxUnavailable" in spec:
         yield invalid(SPEC, spec, "minAvailable and maxUnavailable cannot be both set")

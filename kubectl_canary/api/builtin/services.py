@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.builtin.words import (
+from kubectl_canary.api.builtin.checks import (
     PROTOCOLS,
-    Complaint,
     address,
     duplicate,
     forbidden,
@@ -21,6 +20,7 @@ from kubectl_canary.api.builtin.words import (
     reachable_address,
     required,
 )
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 Spec = dict[str, Any]
@@ -31,7 +31,7 @@ TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 LONGEST_AFFINITY = 86400
 
 
-def _service(document: dict[str, Any]) -> Iterator[Complaint]:
+def _service(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document.get("spec", {})
     kind = spec.get("type") or "ClusterIP"
     yield from one_of((*SPEC, "type"), kind, TYPES)
@@ -54,7 +54,7 @@ def _headless(spec: Spec) -> bool:
     return spec.get("clusterIP") == "None" or spec.get("clusterIPs") == ["None"]
 
 
-def _external_name(spec: Spec) -> Iterator[Complaint]:
+def _external_name(spec: Spec) -> Iterator[FieldError]:
     for key in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if spec.get(key) or (key == "clusterIPs" and spec.get("clusterIP")):
             yield forbidden((*SPEC, key), "may not be set for ExternalName services")
@@ -65,7 +65,7 @@ def _external_name(spec: Spec) -> Iterator[Complaint]:
         yield required((*SPEC, "externalName"))
 
 
-def _cluster_addresses(spec: Spec, kind: str) -> Iterator[Complaint]:
+def _cluster_addresses(spec: Spec, kind: str) -> Iterator[FieldError]:
     path = (*SPEC, "clusterIPs")
     first = spec.get("clusterIP", "")
     given = spec.get("clusterIPs", [first] if first else [])
@@ -91,7 +91,7 @@ def _cluster_addresses(spec: Spec, kind: str) -> Iterator[Complaint]:
         yield from one_of((*SPEC, "ipFamilyPolicy"), spec["ipFamilyPolicy"], policies)
 
 
-def _ports(ports: list[dict[str, Any]], kind: str) -> Iterator[Complaint]:
+def _ports(ports: list[dict[str, Any]], kind: str) -> Iterator[FieldError]:
     names, node_ports, numbers = set(), set(), set()
     for index, one in enumerate(ports):
         path = (*PORTS, index)
@@ -118,12 +118,12 @@ def _ports(ports: list[dict[str, Any]], kind: str) -> Iterator[Complaint]:
         numbers.add((protocol, one["port"]))
 
 
-def _node_port(path: Path, one: dict[str, Any], kind: str) -> Iterator[Complaint]:
+def _node_port(path: Path, one: dict[str, Any], kind: str) -> Iterator[FieldError]:
     if one.get("nodePort") and kind == "ClusterIP":
         yield forbidden((*path, "nodePort"), "may not be used when `type` is 'ClusterIP'")
 
 
-def _affinity(spec: Spec) -> Iterator[Complaint]:
+def _affinity(spec: Spec) -> Iterator[FieldError]:
     kind, config = spec.get("sessionAffinity") or "None", spec.get("sessionAffinityConfig")
     path = (*SPEC, "sessionAffinityConfig")
     yield from one_of((*SPEC, "sessionAffinity"), kind, ("ClientIP", "None"))
@@ -133,7 +133,7 @@ def _affinity(spec: Spec) -> Iterator[Complaint]:
         yield invalid((*path, "clientIP", "timeoutSeconds"), seconds, text)
 
 
-def _traffic(spec: Spec, kind: str) -> Iterator[Complaint]:
+def _traffic(spec: Spec, kind: str) -> Iterator[FieldError]:
     path = (*SPEC, "externalTrafficPolicy")
     policy = spec.get("externalTrafficPolicy")
     outside = kind in ("LoadBalancer", "NodePort") or (kind == "ClusterIP" and spec.get("externalIPs"))
@@ -150,7 +150,7 @@ def _traffic(spec: Spec, kind: str) -> Iterator[Complaint]:
         )
 
 
-def _load_balancer(spec: Spec, kind: str) -> Iterator[Complaint]:
+def _load_balancer(spec: Spec, kind: str) -> Iterator[FieldError]:
     if kind == "LoadBalancer":
         return
     for key in ("allocateLoadBalancerNodePorts", "loadBalancerSourceRanges"):

@@ -7,9 +7,7 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin import quantity
-from kubectl_canary.api.builtin.containers import descending
-from kubectl_canary.api.builtin.words import (
-    Complaint,
+from kubectl_canary.api.builtin.checks import (
     forbidden,
     invalid,
     matches,
@@ -18,6 +16,8 @@ from kubectl_canary.api.builtin.words import (
     required,
     unique,
 )
+from kubectl_canary.api.builtin.containers import descending
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 MODE_WORDS = "must be a number between 0 and 0777 (octal), both inclusive"
@@ -36,7 +36,7 @@ HOST_TYPES = (
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 
-def complaints(volumes: Sequence[dict[str, Any]], path: Path) -> Iterator[Complaint]:
+def field_errors(volumes: Sequence[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     """Everything against the volumes."""
     for index, one in enumerate(volumes):
         at = (*path, index)
@@ -49,7 +49,7 @@ def complaints(volumes: Sequence[dict[str, Any]], path: Path) -> Iterator[Compla
     yield from unique(path, volumes)
 
 
-def claim_template(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def claim_template(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """Everything against the claims that a StatefulSet makes."""
     if not spec.get("accessModes"):
         yield required((*path, "accessModes"), "at least 1 access mode is required")
@@ -64,21 +64,21 @@ def claim_template(spec: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from matches((*path, "storageClassName"), spec["storageClassName"], metadata.subdomain)
 
 
-def _other(_: dict[str, Any], __: Path) -> Iterator[Complaint]:
+def _other(_: dict[str, Any], __: Path) -> Iterator[FieldError]:
     yield from ()
 
 
-def _config_map(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _config_map(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from named(path, source, "name")
     yield from _files(source, path)
 
 
-def _secret(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _secret(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from named(path, source, "secretName")
     yield from _files(source, path)
 
 
-def _files(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _files(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from _mode((*path, "defaultMode"), source.get("defaultMode"))
     for index, item in enumerate(source.get("items", [])):
         at = (*path, "items", index)
@@ -88,34 +88,34 @@ def _files(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
         yield from _mode((*at, "mode"), item.get("mode"))
 
 
-def _mode(path: Path, mode: int | None) -> Iterator[Complaint]:
+def _mode(path: Path, mode: int | None) -> Iterator[FieldError]:
     if mode is not None and not 0 <= mode <= 0o777:
         yield invalid(path, mode, MODE_WORDS)
 
 
-def _inside(path: Path, text: str) -> Iterator[Complaint]:
+def _inside(path: Path, text: str) -> Iterator[FieldError]:
     yield from descending(path, text)
     if text.startswith("..") and not text.startswith("../") and text != "..":
         yield invalid(path, text, "must not start with '..'")
 
 
-def _empty_dir(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _empty_dir(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     if "sizeLimit" in source and quantity.parsed(source["sizeLimit"]) < 0:
         yield forbidden((*path, "sizeLimit"), "SizeLimit field must be a valid resource quantity")
 
 
-def _claim(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _claim(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from named(path, source, "claimName")
 
 
-def _host_path(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _host_path(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from named(path, source, "path")
     if ".." in source.get("path", "").split("/"):
         yield invalid((*path, "path"), source["path"], "must not contain '..'")
     yield from one_of((*path, "type"), source.get("type", ""), HOST_TYPES)
 
 
-def _projected(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _projected(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from _mode((*path, "defaultMode"), source.get("defaultMode"))
     for index, one in enumerate(source.get("sources", [])):
         at = (*path, "sources", index)
@@ -129,7 +129,7 @@ def _projected(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
             yield from _token(one["serviceAccountToken"], (*at, "serviceAccountToken"))
 
 
-def _token(source: dict[str, Any], path: Path) -> Iterator[Complaint]:
+def _token(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     seconds = source.get("expirationSeconds", 3600)
     if seconds < SHORTEST_TOKEN:
         yield invalid(

@@ -7,8 +7,7 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin import pods, volumes
-from kubectl_canary.api.builtin.words import (
-    Complaint,
+from kubectl_canary.api.builtin.checks import (
     at_most_all,
     count_or_percent,
     forbidden,
@@ -21,6 +20,7 @@ from kubectl_canary.api.builtin.words import (
     selector,
     selects,
 )
+from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
 SPEC: Path = ("spec",)
@@ -29,7 +29,7 @@ STRATEGY = ("spec", "strategy")
 UPDATES = ("spec", "updateStrategy")
 
 
-def _deployment(document: dict[str, Any]) -> Iterator[Complaint]:
+def _deployment(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document["spec"]
     yield from not_negative(
         SPEC, spec, "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
@@ -43,7 +43,7 @@ def _deployment(document: dict[str, Any]) -> Iterator[Complaint]:
     yield from _always_restarted(spec["template"], "ReplicaSet")
 
 
-def _strategy(strategy: dict[str, Any]) -> Iterator[Complaint]:
+def _strategy(strategy: dict[str, Any]) -> Iterator[FieldError]:
     kind, rolling = strategy.get("type") or "RollingUpdate", strategy.get("rollingUpdate")
     if kind == "Recreate":
         if rolling is not None:
@@ -55,7 +55,7 @@ def _strategy(strategy: dict[str, Any]) -> Iterator[Complaint]:
         yield from one_of((*STRATEGY, "type"), kind, ("Recreate", "RollingUpdate"))
 
 
-def _rolling(rolling: dict[str, Any]) -> Iterator[Complaint]:
+def _rolling(rolling: dict[str, Any]) -> Iterator[FieldError]:
     path = (*STRATEGY, "rollingUpdate")
     unavailable, surge = rolling.get("maxUnavailable", "25%"), rolling.get("maxSurge", "25%")
     yield from count_or_percent((*path, "maxUnavailable"), unavailable)
@@ -65,7 +65,7 @@ def _rolling(rolling: dict[str, Any]) -> Iterator[Complaint]:
     yield from at_most_all((*path, "maxUnavailable"), unavailable)
 
 
-def _selected(spec: dict[str, Any], kind: str) -> Iterator[Complaint]:
+def _selected(spec: dict[str, Any], kind: str) -> Iterator[FieldError]:
     """The selector, and that it selects the template's own labels."""
     given, path = spec["selector"], (*SPEC, "selector")
     yield from selector(path, given)
@@ -77,14 +77,14 @@ def _selected(spec: dict[str, Any], kind: str) -> Iterator[Complaint]:
         yield invalid(where, own or None, "`selector` does not match template `labels`")
 
 
-def _always_restarted(template: dict[str, Any], kind: str) -> Iterator[Complaint]:
+def _always_restarted(template: dict[str, Any], kind: str) -> Iterator[FieldError]:
     spec, path = template.get("spec", {}), (*SPEC, "template", "spec")
     yield from one_of((*path, "restartPolicy"), spec.get("restartPolicy") or "Always", ("Always",))
     if "activeDeadlineSeconds" in spec:
         yield forbidden((*path, "activeDeadlineSeconds"), f"activeDeadlineSeconds in {kind} is not Supported")
 
 
-def _stateful_set(document: dict[str, Any]) -> Iterator[Complaint]:
+def _stateful_set(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document["spec"]
     yield from not_negative(SPEC, spec, "replicas", "minReadySeconds", "revisionHistoryLimit")
     yield from not_negative((*SPEC, "ordinals"), spec.get("ordinals", {}), "start")
@@ -106,7 +106,7 @@ def _stateful_set(document: dict[str, Any]) -> Iterator[Complaint]:
     yield from _always_restarted(spec["template"], "StatefulSet")
 
 
-def _partition(strategy: dict[str, Any]) -> Iterator[Complaint]:
+def _partition(strategy: dict[str, Any]) -> Iterator[FieldError]:
     kind, rolling = strategy.get("type") or "RollingUpdate", strategy.get("rollingUpdate")
     path = (*UPDATES, "rollingUpdate")
     if kind == "OnDelete":
@@ -124,7 +124,7 @@ def _partition(strategy: dict[str, Any]) -> Iterator[Complaint]:
                 yield invalid((*path, "maxUnavailable"), value, "cannot be 0")
 
 
-def _daemon_set(document: dict[str, Any]) -> Iterator[Complaint]:
+def _daemon_set(document: dict[str, Any]) -> Iterator[FieldError]:
     spec = document["spec"]
     yield from not_negative(SPEC, spec, "minReadySeconds", "revisionHistoryLimit")
     yield from _selected(spec, "daemonset")
@@ -133,7 +133,7 @@ def _daemon_set(document: dict[str, Any]) -> Iterator[Complaint]:
     yield from _always_restarted(spec["template"], "DaemonSet")
 
 
-def _daemon_updates(strategy: dict[str, Any]) -> Iterator[Complaint]:
+def _daemon_updates(strategy: dict[str, Any]) -> Iterator[FieldError]:
     kind, path = strategy.get("type") or "RollingUpdate", (*UPDATES, "rollingUpdate")
     if kind != "RollingUpdate":
         yield from one_of(UPDATES, kind, ("RollingUpdate", "OnDelete"))

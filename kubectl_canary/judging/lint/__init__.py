@@ -1,7 +1,7 @@
 """What the API server accepts and is still wrong: one rule a file.
 
 A rule's file is its documentation: the docstring gives the reason, SEVERITY, SOURCE, PASSING and FAILING the rest
-(an example each, or several), and `check` answers with complaints about the objects of a set. The rule's id is the
+(an example each, or several), and `check` answers with what violates it in a set of objects. The rule's id is the
 file's name with dashes.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kubectl_canary.findings import Finding
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 MODULES = (
     "bad_regex",
@@ -69,7 +69,7 @@ class Rule:
     source: str
     passing: tuple[str, ...]
     failing: tuple[str, ...]
-    check: Callable[[World], Iterator[Complaint]]
+    check: Callable[[Objects], Iterator[Violation]]
 
     def examples(self) -> Iterator[tuple[str, str]]:
         """Every example, after what it does: `Passes` or `Fails`."""
@@ -101,16 +101,16 @@ def _examples(given: str | tuple[str, ...]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else given
 
 
-def complaints(
-    objects: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()
+def findings(
+    documents: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()
 ) -> list[tuple[int, Finding]]:
-    """Every complaint about a set of objects that the API server accepts: the object's number, and the finding.
+    """Everything that rules say about documents that the API server accepts: the document's number, and the finding.
 
     `unjudged` are mappings of kinds without a schema, numbered after the others; a few rules look at them.
     """
-    world = World(objects, unjudged)
+    objects = Objects(documents, unjudged)
     return [
         (one.number, Finding(rule.id, rule.severity, one.path, one.message, hint=one.hint))
         for rule in rules()
-        for one in rule.check(world)
+        for one in rule.check(objects)
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kubectl_canary.api import re2
 from kubectl_canary.api.unsupported import Unsupported
-from kubectl_canary.judging.lint.world import Complaint, World, regular_expressions
+from kubectl_canary.judging.lint.objects import Objects, Violation, regular_expressions
 
 NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
 
@@ -39,13 +39,13 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Regular expressions that RE2 refuses."""
-    for route in world.routes:
+    for route in objects.routes:
         for path, text in regular_expressions(route):
             problem = _problem(text)
             if problem:
-                yield route.complaint(path, f"`{text}` is not RE2: {problem}")
+                yield route.violation(path, f"`{text}` is not RE2: {problem}")
 
 
 def _problem(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#backendobjectreference"
@@ -30,11 +30,11 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Backends of the group `core`."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
             for one in group:
                 if one.value.get("group") == "core":
                     message = "no such group: the backend cannot be resolved, its share gets errors"
-                    yield route.complaint((*one.path, "group"), message, 'write `group: ""`, or leave it out')
+                    yield route.violation((*one.path, "group"), message, 'write `group: ""`, or leave it out')

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from kubectl_canary.judging.lint.world import Backend, Complaint, Object, World, backends
+from kubectl_canary.judging.lint.objects import Backend, Object, Objects, Violation, backends
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -40,23 +40,23 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules whose split differs from the first one's between the same backends."""
-    for route in world.routes:
+    for route in objects.routes:
         yield from _in_route(route)
 
 
-def _in_route(route: Object) -> Iterator[Complaint]:
+def _in_route(route: Object) -> Iterator[Violation]:
     first: dict[frozenset[object], tuple[int, dict[object, Fraction]]] = {}
     for group in backends(route):
         total = sum(one.weight for one in group)
         if len(group) < 2 or not total:
             continue
         split = _split(group, total)
-        rule, expected = first.setdefault(frozenset(split), (group[0].rule, split))
+        rule, expected = first.setdefault(frozenset(split), (group[0].rule_number, split))
         if split != expected:
             message = f"splits otherwise than rules[{rule}], between the same backends"
-            yield route.complaint(group[0].path[:4], message, "give both rules the same weights")
+            yield route.violation(group[0].path[:4], message, "give both rules the same weights")
 
 
 def _split(group: list[Backend], total: int) -> dict[object, Fraction]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.world import Complaint, Object, World, hostnames, parents, path_of, rules
+from kubectl_canary.judging.lint.objects import Object, Objects, Violation, hostnames, parents, path_of, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -39,10 +39,10 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Matches that an earlier rule has, or another route of the same parent and hostname."""
     seen: dict[tuple[object, ...], tuple[Object, int]] = {}
-    for route in world.routes:
+    for route in objects.routes:
         for path, match in _matches(route):
             identity = json.dumps(_normal(match, route.kind), sort_keys=True)
             keys: list[tuple[object, ...]] = [
@@ -53,7 +53,7 @@ def check(world: World) -> Iterator[Complaint]:
             for key in keys:
                 seen.setdefault(key, (route, int(path[2])))
             if first is not None and (first[0] is route or not _is_same(first[0], route)):
-                yield route.complaint(path, _message(route, *first))
+                yield route.violation(path, _message(route, *first))
 
 
 def _is_same(one: Object, other: Object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/concepts/containers/images/#image-names"
@@ -20,9 +20,9 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Images of pods behind a route that have neither a digest nor a tag that stays."""
-    owners = {pods.owner.number: pods for _, pods in world.served}
+    owners = {pods.owner.number: pods for _, pods in objects.served}
     for pods in owners.values():
         for path, container in pods.containers("containers", "initContainers"):
             image = container.get("image") or ""
@@ -30,7 +30,7 @@ def check(world: World) -> Iterator[Complaint]:
                 message = (
                     f"`{image}` is another image tomorrow: pods of one version differ, the way back is lost"
                 )
-                yield pods.owner.complaint((*path, "image"), message, "name a version's tag, or a digest")
+                yield pods.owner.violation((*path, "image"), message, "name a version's tag, or a digest")
 
 
 def _floats(image: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpheadermatch"
@@ -35,9 +35,9 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Header names that stand in a match already, in another case."""
-    for route in world.routes:
+    for route in objects.routes:
         for number, rule in enumerate(rules(route)):
             for index, match in enumerate(rule.get("matches") or []):
                 seen: dict[str, str] = {}
@@ -48,4 +48,4 @@ def check(world: World) -> Iterator[Complaint]:
                         message = (
                             f"`{header['name']}` is the header `{first}` again: only the first one counts"
                         )
-                        yield route.complaint(path, message)
+                        yield route.violation(path, message)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.world import Complaint, Object, World, path_of, rules
+from kubectl_canary.judging.lint.objects import Object, Objects, Violation, path_of, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -44,9 +44,9 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Header matches that a longer path of another rule, without the header, takes requests from."""
-    for route in world.of("HTTPRoute"):
+    for route in objects.of("HTTPRoute"):
         matches = list(_matches(route))
         for path, match in matches:
             names = _headers(match)
@@ -57,7 +57,7 @@ def check(world: World) -> Iterator[Complaint]:
                 word = "exact path" if kind == "Exact" else "longer prefix"
                 header = ", ".join(sorted(names))
                 message = f"requests with {header} to `{longer}` do not come here: it is the {word}, without the header"
-                yield route.complaint(path, message, f"give the header rule a match with `{longer}` too")
+                yield route.violation(path, message, f"give the header rule a match with `{longer}` too")
 
 
 def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:

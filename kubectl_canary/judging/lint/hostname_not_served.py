@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, Object, World, listeners, parents
+from kubectl_canary.judging.lint.objects import Object, Objects, Violation, listeners, parents
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#listener"
@@ -54,21 +54,21 @@ spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, h
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Hostnames outside those of every listener, where all parents are Gateways of the set."""
-    for route in world.routes:
-        served = _served(world, route)
+    for route in objects.routes:
+        served = _served(objects, route)
         for index, name in enumerate(route.spec.get("hostnames") or []):
             if served and not any(_meet(name, listener) for listener in served):
                 message = f"no listener serves `{name}`; they serve {', '.join(f'`{one}`' for one in served)}"
-                yield route.complaint(("spec", "hostnames", index), message)
+                yield route.violation(("spec", "hostnames", index), message)
 
 
-def _served(world: World, route: Object) -> list[str]:
+def _served(objects: Objects, route: Object) -> list[str]:
     """The hostnames of the listeners that a route names; none where a parent is not in the set."""
     served: list[str] = []
     for parent in parents(route):
-        gateway = world.gateway(parent)
+        gateway = objects.gateway(parent)
         if gateway is None:
             return []
         served += [one.get("hostname") or "*" for one in listeners(gateway, parent)]

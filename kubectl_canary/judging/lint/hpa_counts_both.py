@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import SPLIT
-from kubectl_canary.judging.lint.world import Complaint, World, pod_labels, selects
+from kubectl_canary.judging.lint.objects import Objects, Violation, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#ambiguous-selectors"
@@ -26,16 +26,16 @@ PASSING = SPLIT + AUTOSCALER
 FAILING = SPLIT.replace("matchLabels: {app: shop, version: stable}", "matchLabels: {app: shop}") + AUTOSCALER
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Autoscalers whose workload selects the pods of the other side of a split as well."""
-    for autoscaler in world.of("HorizontalPodAutoscaler"):
+    for autoscaler in objects.of("HorizontalPodAutoscaler"):
         target = autoscaler.spec.get("scaleTargetRef") or {}
-        scaled = world.find(str(target.get("kind")), autoscaler.namespace, str(target.get("name")))
-        for pair in world.tracks.get(autoscaler.namespace, ()):
+        scaled = objects.find(str(target.get("kind")), autoscaler.namespace, str(target.get("name")))
+        for pair in objects.tracks.get(autoscaler.namespace, ()):
             own, other = pair if pair[0] is scaled else reversed(pair)
             selector = (own.spec.get("selector") or {}).get("matchLabels")
             if own is scaled and selects(selector, pod_labels(other)):
                 message = f"counts the pods of {other.name} as {own.name}'s: its selector matches both"
                 hint = f"let the selector of {own.kind} {own.name} match its own pods alone"
-                yield autoscaler.complaint(("spec", "scaleTargetRef"), message, hint)
+                yield autoscaler.violation(("spec", "scaleTargetRef"), message, hint)
                 break

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, hostnames, parents
+from kubectl_canary.judging.lint.objects import Objects, Violation, hostnames, parents
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#grpcroute"
@@ -41,17 +41,17 @@ spec: {parentRefs: [{name: gw}], hostnames: [a.example.com]}
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """GRPCRoutes that share a parent and a hostname with an HTTPRoute."""
     taken = {
         (parent, name): http
-        for http in world.of("HTTPRoute")
+        for http in objects.of("HTTPRoute")
         for parent in parents(http)
         for name in hostnames(http)
     }
-    for grpc in world.of("GRPCRoute"):
+    for grpc in objects.of("GRPCRoute"):
         both = [(parent, name) for parent in parents(grpc) for name in hostnames(grpc)]
         found = sorted({name: taken[key] for key in both for name in key[1:] if key in taken}.items())
         for name, http in found[:1]:
             message = f"HTTPRoute {http.name} has the hostname `{name}` on the same parent: one is refused"
-            yield grpc.complaint(("spec", "hostnames"), message, "give them different hostnames")
+            yield grpc.violation(("spec", "hostnames"), message, "give them different hostnames")

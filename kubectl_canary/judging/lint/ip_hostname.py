@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 
@@ -31,12 +31,12 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Hostnames that are IPv4 addresses."""
-    for route in world.routes:
+    for route in objects.routes:
         for index, name in enumerate(route.spec.get("hostnames") or []):
             if ADDRESS.match(name):
                 message = f"`{name}` is an IP address: the route will never match"
-                yield route.complaint(
+                yield route.violation(
                     ("spec", "hostnames", index), message, "leave `hostnames` out to take all"
                 )

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.judging.lint.examples import GATEWAY, ROUTE
-from kubectl_canary.judging.lint.world import GATEWAY as GROUP
-from kubectl_canary.judging.lint.world import Complaint, Object, World, listeners, parents
+from kubectl_canary.judging.lint.objects import GATEWAY as GROUP
+from kubectl_canary.judging.lint.objects import Object, Objects, Violation, listeners, parents
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 KINDS = {
@@ -42,22 +42,22 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Parents all of whose listeners keep the route out."""
-    for route in world.attached:
+    for route in objects.attached:
         for index, parent in enumerate(parents(route)):
-            gateway = world.gateway(parent)
+            gateway = objects.gateway(parent)
             named = listeners(gateway, parent) if gateway is not None else []
-            found = [_refusal(world, route, gateway, one) for one in named if gateway is not None]
+            found = [_refusal(objects, route, gateway, one) for one in named if gateway is not None]
             reasons = [one for one in found if one is not None]
             if found and len(reasons) == len(found):
                 name, (why, hint) = named[0]["name"], reasons[0]
                 message = f"listener `{name}` of Gateway {parent.name} {why}: no request comes here"
-                yield route.complaint(("spec", "parentRefs", index), message, hint)
+                yield route.violation(("spec", "parentRefs", index), message, hint)
 
 
 def _refusal(
-    world: World, route: Object, gateway: Object, listener: dict[str, Any]
+    objects: Objects, route: Object, gateway: Object, listener: dict[str, Any]
 ) -> tuple[str, str] | None:
     """Why a listener keeps a route out, and what to do; None where it does not, or where that is not known."""
     allowed = listener.get("allowedRoutes") or {}
@@ -67,7 +67,7 @@ def _refusal(
             f"takes {', '.join(kinds) or 'other kinds'} only",
             f"add {route.kind} to its allowedRoutes.kinds",
         )
-    return _of_namespace(world, route, gateway, allowed.get("namespaces") or {})
+    return _of_namespace(objects, route, gateway, allowed.get("namespaces") or {})
 
 
 def _kinds(protocol: str, given: list[dict[str, Any]]) -> Sequence[str] | None:
@@ -77,7 +77,7 @@ def _kinds(protocol: str, given: list[dict[str, Any]]) -> Sequence[str] | None:
 
 
 def _of_namespace(
-    world: World, route: Object, gateway: Object, allowed: dict[str, Any]
+    objects: Objects, route: Object, gateway: Object, allowed: dict[str, Any]
 ) -> tuple[str, str] | None:
     source = allowed.get("from", "Same")
     if source == "None":
@@ -85,17 +85,17 @@ def _of_namespace(
     if source == "Same" and route.namespace and route.namespace != gateway.namespace:
         why = f"takes routes of its own namespace {gateway.namespace} only, and this is {route.namespace}"
         return why, "set its allowedRoutes.namespaces: `from: All`, or `from: Selector` with a selector"
-    if source == "Selector" and not _may_select(world, allowed.get("selector") or {}, route.namespace):
+    if source == "Selector" and not _may_select(objects, allowed.get("selector") or {}, route.namespace):
         why = f"selects namespaces by labels that {route.namespace} does not have"
         return why, f"label the namespace {route.namespace}, or change allowedRoutes.namespaces.selector"
     return None
 
 
-def _may_select(world: World, selector: dict[str, Any], namespace: str) -> bool:
+def _may_select(objects: Objects, selector: dict[str, Any], namespace: str) -> bool:
     """Whether a label selector takes a namespace, as far as the set shows its labels."""
     if not namespace:
         return True
-    known = world.find("Namespace", "", namespace)
+    known = objects.find("Namespace", "", namespace)
     labels = {NAME_LABEL: namespace}
     if known is not None:
         labels = {**(known.value["metadata"].get("labels") or {}), **labels}

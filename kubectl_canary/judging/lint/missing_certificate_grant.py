@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.world import GATEWAY, Complaint, Object, World
+from kubectl_canary.judging.lint.objects import GATEWAY, Object, Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#secretobjectreference"
@@ -45,16 +45,16 @@ PASSING = (_GATEWAY + _GRANT, _GATEWAY)
 FAILING = (_GATEWAY + _NAMESPACE, _GATEWAY + _GRANT.replace("namespace: infra", "namespace: edge"))
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Certificates in other namespaces that no ReferenceGrant of the set allows."""
-    for gateway in world.of("Gateway", "ListenerSet"):
+    for gateway in objects.of("Gateway", "ListenerSet"):
         for path, ref in _certificates(gateway) if gateway.group == GATEWAY else ():
             namespace = ref.get("namespace") or gateway.namespace
-            is_elsewhere = namespace != gateway.namespace and _is_shown(world, gateway, namespace)
-            if is_elsewhere and not _is_granted(world, gateway, ref):
+            is_elsewhere = namespace != gateway.namespace and _is_shown(objects, gateway, namespace)
+            if is_elsewhere and not _is_granted(objects, gateway, ref):
                 message = f"no ReferenceGrant in {namespace} lets this {gateway.kind} have the certificate"
                 hint = f"add one in {namespace}, from {gateway.kind}s of this namespace to this Secret"
-                yield gateway.complaint((*path, "namespace"), message, hint)
+                yield gateway.violation((*path, "namespace"), message, hint)
 
 
 def _certificates(gateway: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -63,13 +63,13 @@ def _certificates(gateway: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield ("spec", "listeners", index, "tls", "certificateRefs", number), ref
 
 
-def _is_shown(world: World, gateway: Object, namespace: str) -> bool:
+def _is_shown(objects: Objects, gateway: Object, namespace: str) -> bool:
     """Whether a missing grant would be in the set. A grant may be for the namespace that kubectl will decide."""
-    if not gateway.namespace and world.there(namespace, "ReferenceGrant"):
+    if not gateway.namespace and objects.there(namespace, "ReferenceGrant"):
         return False
-    return namespace in world.namespaces or bool(world.of("ReferenceGrant"))
+    return namespace in objects.namespaces or bool(objects.of("ReferenceGrant"))
 
 
-def _is_granted(world: World, gateway: Object, ref: dict[str, Any]) -> bool:
+def _is_granted(objects: Objects, gateway: Object, ref: dict[str, Any]) -> bool:
     group, kind = ref.get("group", ""), ref.get("kind", "Secret")
-    return world.is_granted(gateway, group, kind, ref["namespace"], ref["name"])
+    return objects.is_granted(gateway, group, kind, ref["namespace"], ref["name"])

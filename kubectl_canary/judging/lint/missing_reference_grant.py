@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Backend, Complaint, World, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant"
@@ -33,18 +33,18 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Backends in other namespaces that no ReferenceGrant of the set allows."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
             for one in group:
-                if one.namespace != route.namespace and not _is_granted(world, one):
+                if one.namespace != route.namespace and not _is_granted(objects, one):
                     message = f"no ReferenceGrant in {one.namespace} lets this {route.kind} in"
-                    yield route.complaint(
+                    yield route.violation(
                         (*one.path, "namespace"), message, "without one its share gets errors"
                     )
 
 
-def _is_granted(world: World, one: Backend) -> bool:
+def _is_granted(objects: Objects, one: Backend) -> bool:
     group, kind, namespace, name, _ = one.key
-    return world.is_granted(one.route, group, kind, namespace, name)
+    return objects.is_granted(one.route, group, kind, namespace, name)

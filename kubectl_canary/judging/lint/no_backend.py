@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.judging.lint.world import Complaint, World, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, rules
 
 ANSWERING = ("RequestRedirect", "ExtensionRef")
 
@@ -36,14 +36,14 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules without backends and without a filter that answers."""
-    for route in world.routes:
+    for route in objects.routes:
         answer = "500" if route.kind == "HTTPRoute" else "UNAVAILABLE"
         for number, rule in enumerate(rules(route)):
             if not rule.get("backendRefs") and not _answers(rule):
                 message = f"no backend and no filter that answers: every request to this rule gets {answer}"
-                yield route.complaint(("spec", "rules", number), message, "add backendRefs or a redirect")
+                yield route.violation(("spec", "rules", number), message, "add backendRefs or a redirect")
 
 
 def _answers(rule: dict[str, Any]) -> bool:

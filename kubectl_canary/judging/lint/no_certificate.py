@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.judging.lint.world import GATEWAY, Complaint, Object, World
+from kubectl_canary.judging.lint.objects import GATEWAY, Object, Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/guides/user-guides/tls/"
@@ -59,15 +59,15 @@ spec:
 CERTIFICATE_MAP = "networking.gke.io/certmap"
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Listeners that end TLS without a certificate."""
-    for gateway in world.of("Gateway", "ListenerSet"):
+    for gateway in objects.of("Gateway", "ListenerSet"):
         if gateway.group == GATEWAY and not _has_another_way(gateway):
             for index, listener in enumerate(gateway.spec.get("listeners") or []):
                 if _ends_tls(listener) and not _has_certificate(listener):
                     message = "ends TLS and names no certificate: clients get no handshake"
                     hint = "set tls.certificateRefs to a Secret; ignore this where the implementation finds one itself"
-                    yield gateway.complaint(("spec", "listeners", index), message, hint)
+                    yield gateway.violation(("spec", "listeners", index), message, hint)
 
 
 def _ends_tls(listener: dict[str, Any]) -> bool:

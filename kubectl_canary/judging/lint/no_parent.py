@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import ROUTE
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#commonroutespec"
@@ -23,9 +23,9 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Routes without parentRefs."""
-    for route in world.attached:
+    for route in objects.attached:
         if not route.spec.get("parentRefs"):
             message = "has no parentRefs: it is attached to nothing, no request comes here"
-            yield route.complaint(("spec",), message, "name the Gateway in spec.parentRefs")
+            yield route.violation(("spec",), message, "name the Gateway in spec.parentRefs")

@@ -11,7 +11,7 @@ from typing import Any
 
 from kubectl_canary.findings import Path
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, Object, Pods, World
+from kubectl_canary.judging.lint.objects import Object, Objects, Pods, Violation
 
 SEVERITY = "warning"
 SOURCE = (
@@ -26,16 +26,16 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Containers that a route's requests reach and that have no probe which holds requests back."""
     seen = set()
-    for service, pods in world.served:
+    for service, pods in objects.served:
         for path, container in _reached(service, pods):
             key = (pods.owner.number, path)
             is_held = container.get("readinessProbe") or container.get("startupProbe")
             if key not in seen and not is_held and not pods.spec.get("readinessGates"):
                 message = f"requests of a route reach `{container['name']}` as soon as it runs, ready or not"
-                yield pods.owner.complaint(path, message, "add a readinessProbe")
+                yield pods.owner.violation(path, message, "add a readinessProbe")
             seen.add(key)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#backendref"
@@ -36,10 +36,10 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules with backends that have no weight."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
             if group and not sum(one.weight for one in group):
                 path = group[0].path[:3]
-                yield route.complaint(path, "all weights are 0: every request to this rule gets an error")
+                yield route.violation(path, "all weights are 0: every request to this rule gets an error")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import SPLIT
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/configure-pdb/"
@@ -34,11 +34,11 @@ spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Budgets that cover the pods of both sides of a split."""
-    for budget in world.of("PodDisruptionBudget"):
+    for budget in objects.of("PodDisruptionBudget"):
         selector = (budget.spec.get("selector") or {}).get("matchLabels")
-        both = world.both_sides(budget.namespace, selector)
+        both = objects.both_sides(budget.namespace, selector)
         if both is not None:
             message = f"covers the pods of {both[0].name} and of {both[1].name} as if they were one"
-            yield budget.complaint(("spec", "selector"), message, "give each a budget of its own")
+            yield budget.violation(("spec", "selector"), message, "give each a budget of its own")

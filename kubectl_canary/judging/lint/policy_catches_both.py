@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import SPLIT
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
@@ -40,12 +40,12 @@ spec: {podSelector: {matchLabels: {app: shop}}, ingress: [{ports: [{port: 8080}]
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Policies that name pods by labels which both sides of a split have."""
-    for policy in world.of("NetworkPolicy"):
+    for policy in objects.of("NetworkPolicy"):
         selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
-        both = world.both_sides(policy.namespace, selector)
+        both = objects.both_sides(policy.namespace, selector)
         if both is not None:
             message = f"covers the pods of {both[0].name} and of {both[1].name}: a change meets both at once"
             hint = "give each a policy of its own, or ignore this where both need the same"
-            yield policy.complaint(("spec", "podSelector"), message, hint)
+            yield policy.violation(("spec", "podSelector"), message, hint)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends
 from kubectl_canary.judging.lint.targets import Targets
-from kubectl_canary.judging.lint.world import Complaint, World, backends
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#backendtlspolicy"
@@ -43,13 +43,13 @@ PASSING = (_ROUTE + _BOTH, _ROUTE.replace("shop-canary", "other") + _POLICY)
 FAILING = (_ROUTE + _POLICY, _ROUTE.replace("{name: shop,", "{name: shop-stable,") + _FOREIGN)
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Policies on a Service beside which there is a canary's that none of their kind holds for."""
-    targets = Targets(world)
-    services = {(one.namespace, one.name) for one in world.of("Service")}
+    targets = Targets(objects)
+    services = {(one.namespace, one.name) for one in objects.of("Service")}
     services |= {
         (one.namespace, str(one.value["name"]))
-        for route in world.routes
+        for route in objects.routes
         for group in backends(route)
         for one in group
     }
@@ -59,4 +59,4 @@ def check(world: World) -> Iterator[Complaint]:
         is_there = (target.namespace, canary) in services
         if is_service and is_there and not targets.has_also(target, canary, target.section):
             message = f"holds for the Service {target.name} and not for {canary}: the canary goes without it"
-            yield target.policy.complaint((*target.path, "name"), message, f"target {canary} too")
+            yield target.policy.violation((*target.path, "name"), message, f"target {canary} too")

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from kubectl_canary.judging.lint.objects import GATEWAY, ROUTES, Object, Objects, Violation, path_of, rules
 from kubectl_canary.judging.lint.targets import Target, Targets
-from kubectl_canary.judging.lint.world import GATEWAY, ROUTES, Complaint, Object, World, path_of, rules
 
 GOVERNS = "kubectl-canary/governs"
 UNNAMED = r"kubectl-canary-(testers|mirror)(-[0-9]+)?"
@@ -49,17 +49,17 @@ PASSING = (
 FAILING = (_ROUTE, _ROUTE_OF_ANOTHER)
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Policies on a rule by name that leave out a clone of it."""
-    targets = Targets(world)
+    targets = Targets(objects)
     for target in targets.all:
         is_rule = target.group == GATEWAY and target.kind in ROUTES and target.section
-        route = world.find(target.kind, target.namespace, target.name) if is_rule else None
+        route = objects.find(target.kind, target.namespace, target.name) if is_rule else None
         if route is not None:
             yield from _of_route(targets, target, route)
 
 
-def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Complaint]:
+def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Violation]:
     for index, clone in _clones(route, target.section or ""):
         name = clone.get("name")
         if not targets.has_also(target, target.name, name or ""):
@@ -68,7 +68,7 @@ def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Compl
                 f"holds for the rule `{target.section}` and not for its clone {said}: requests get past it"
             )
             hint = f"target {said if name else 'it'} too, or the whole {route.kind} without sectionName"
-            yield target.policy.complaint((*target.path, "sectionName"), message, hint)
+            yield target.policy.violation((*target.path, "sectionName"), message, hint)
 
 
 def _clones(route: Object, name: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import SPLIT
-from kubectl_canary.judging.lint.world import Complaint, Object, World, pod_labels, selects
+from kubectl_canary.judging.lint.objects import Object, Objects, Violation, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = (
@@ -42,15 +42,15 @@ spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Splits of whose sides only one is covered by policies of the set."""
-    for first, second in (pair for pairs in world.tracks.values() for pair in pairs):
-        policies = world.there(first.namespace, "NetworkPolicy")
+    for first, second in (pair for pairs in objects.tracks.values() for pair in pairs):
+        policies = objects.there(first.namespace, "NetworkPolicy")
         for own, other in ((first, second), (second, first)):
             found = [one for one in policies if _covers(one, own)]
             if found and not any(_covers(one, other) for one in policies):
                 message = f"covers the pods of {own.name}, and no policy here those of {other.name}"
-                yield found[0].complaint(("spec", "podSelector"), message, f"add a policy for {other.name}")
+                yield found[0].violation(("spec", "podSelector"), message, f"add a policy for {other.name}")
 
 
 def _covers(policy: Object, workload: Object) -> bool:

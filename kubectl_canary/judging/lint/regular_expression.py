@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, regular_expressions
+from kubectl_canary.judging.lint.objects import Objects, Violation, regular_expressions
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#pathmatchtype"
@@ -32,11 +32,11 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """The first regular expression of each route."""
-    for route in world.routes:
+    for route in objects.routes:
         for path, text in regular_expressions(route):
             message = f"what `{text}` matches, and what it wins over, depends on the implementation"
             hint = "use Exact or PathPrefix, or try it in the implementation that you have"
-            yield route.complaint(path, message, hint)
+            yield route.violation(path, message, hint)
             break

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, parents
+from kubectl_canary.judging.lint.objects import Objects, Violation, parents
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#parentreference"
@@ -27,11 +27,11 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Parents that stand in the list already."""
-    for route in world.routes:
+    for route in objects.routes:
         seen: dict[tuple[object, ...], int] = {}
         for index, key in enumerate(parents(route)):
             if seen.setdefault(key, index) != index:
                 message = f"is the same parent as parentRefs[{seen[key]}]"
-                yield route.complaint(("spec", "parentRefs", index), message, "leave one of them out")
+                yield route.violation(("spec", "parentRefs", index), message, "leave one of them out")

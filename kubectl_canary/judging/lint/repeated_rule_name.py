@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-995/"
@@ -35,12 +35,12 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Names of rules that an earlier rule has."""
-    for route in world.routes:
+    for route in objects.routes:
         seen: dict[str, int] = {}
         for number, rule in enumerate(rules(route)):
             name = rule.get("name")
             if name and seen.setdefault(name, number) != number:
                 message = f"rules[{seen[name]}] is called `{name}` too"
-                yield route.complaint(("spec", "rules", number, "name"), message)
+                yield route.violation(("spec", "rules", number, "name"), message)

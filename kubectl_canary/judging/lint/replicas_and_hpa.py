@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import WORKLOADS, Complaint, World
+from kubectl_canary.judging.lint.objects import WORKLOADS, Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling"
@@ -37,11 +37,11 @@ spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, n
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Workloads with `replicas` that a HorizontalPodAutoscaler scales."""
-    for scaler in world.of("HorizontalPodAutoscaler"):
+    for scaler in objects.of("HorizontalPodAutoscaler"):
         target = scaler.spec["scaleTargetRef"]
-        one = world.find(target["kind"], scaler.namespace, target["name"])
+        one = objects.find(target["kind"], scaler.namespace, target["name"])
         if one is not None and one.kind in WORKLOADS and one.spec.get("replicas") is not None:
             message = f"HorizontalPodAutoscaler {scaler.name} scales it too: each apply undoes what it did"
-            yield one.complaint(("spec", "replicas"), message, "leave `replicas` out")
+            yield one.violation(("spec", "replicas"), message, "leave `replicas` out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import SPLIT
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/service/"
@@ -13,11 +13,11 @@ PASSING = SPLIT
 FAILING = SPLIT.replace("selector: {app: shop, version: stable}", "selector: {app: shop}")
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Services behind a split that select the pods of both of its sides."""
-    for service in world.of("Service"):
-        both = world.both_sides(service.namespace, service.spec.get("selector"))
+    for service in objects.of("Service"):
+        both = objects.both_sides(service.namespace, service.spec.get("selector"))
         if both is not None:
             message = f"selects the pods of {both[0].name} and of {both[1].name}: requests get past the split"
             hint = "add a label to the selector that only one of them has"
-            yield service.complaint(("spec", "selector"), message, hint)
+            yield service.violation(("spec", "selector"), message, hint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors"
@@ -27,14 +27,14 @@ PASSING = (
 FAILING = (APP + _OTHER, APP + _OTHER.replace("{app: other}", "{app: shop, version: canary}"))
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Services with a selector that nothing in the set has, where the set has pods of the namespace."""
-    for service in world.of("Service"):
+    for service in objects.of("Service"):
         selector: dict[str, str] = service.spec.get("selector") or {}
         is_meant = selector and service.group == "" and service.spec.get("type") != "ExternalName"
-        has_pods = world.selected(service) or world.is_foreign(service)
-        if is_meant and service.namespace in world.inhabited and not has_pods:
+        has_pods = objects.selected(service) or objects.is_foreign(service)
+        if is_meant and service.namespace in objects.inhabited and not has_pods:
             labels = ", ".join(f"{key}={value}" for key, value in selector.items())
             message = f"no pods here have {labels}: requests to this Service get 503"
             hint = "select by the labels of the pods' template"
-            yield service.complaint(("spec", "selector"), message, hint)
+            yield service.violation(("spec", "selector"), message, hint)

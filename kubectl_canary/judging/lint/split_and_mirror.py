@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, backends, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/guides/http-request-mirroring/"
@@ -44,9 +44,9 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules that mirror to a backend of theirs which has a share already."""
-    for route in world.routes:
+    for route in objects.routes:
         for number, (rule, group) in enumerate(zip(rules(route), backends(route), strict=True)):
             served = {(one.namespace, one.value["name"]) for one in group if one.weight > 0}
             if len(group) < 2:
@@ -56,4 +56,4 @@ def check(world: World) -> Iterator[Complaint]:
                 if (mirrored.get("namespace") or route.namespace, mirrored.get("name")) in served:
                     path = ("spec", "rules", number, "filters", index, "requestMirror", "backendRef")
                     message = f"mirrors to {mirrored['name']}, which has a share of the same requests"
-                    yield route.complaint(path, message, "mirror in one phase, split in the next")
+                    yield route.violation(path, message, "mirror in one phase, split in the next")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, backends, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends, rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-1619/"
@@ -35,11 +35,11 @@ spec:
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules with session persistence and more than one backend."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
-            if len(group) > 1 and rules(route)[group[0].rule].get("sessionPersistence"):
+            if len(group) > 1 and rules(route)[group[0].rule_number].get("sessionPersistence"):
                 path = (*group[0].path[:3], "sessionPersistence")
                 message = "sessions stay on their backend, whatever the weights say; at weight 0 too"
-                yield route.complaint(path, message, "roll back by removing the backendRef")
+                yield route.violation(path, message, "roll back by removing the backendRef")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.world import Object, World
+from kubectl_canary.judging.lint.objects import Object, Objects
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Target:
 class Targets:
     """What the policies of a set hang on."""
 
-    def __init__(self, world: World) -> None:
-        judged = (one for found in world.kinds.values() for one in found)
-        policies = [*judged, *world.unjudged]
+    def __init__(self, objects: Objects) -> None:
+        judged = (one for found in objects.kinds.values() for one in found)
+        policies = [*judged, *objects.unjudged]
         self.all = [target for one in policies for target in _targets(one)]
         self._taken = {
             (one.policy.group, one.policy.kind, one.kind, one.namespace, one.name, one.section)

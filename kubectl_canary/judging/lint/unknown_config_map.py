@@ -11,7 +11,7 @@ from typing import Any
 
 from kubectl_canary.findings import Path
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, Pods, World
+from kubectl_canary.judging.lint.objects import Objects, Pods, Violation
 
 OF_THE_CLUSTER = "kube-root-ca.crt"
 
@@ -36,16 +36,16 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """ConfigMaps that pods need and that the set lacks."""
-    for pods in world.pods:
+    for pods in objects.pods:
         namespace = pods.owner.namespace
-        for path, ref in _references(pods) if world.there(namespace, "ConfigMap") else ():
+        for path, ref in _references(pods) if objects.there(namespace, "ConfigMap") else ():
             name = ref.get("name")
             is_needed = name not in (None, OF_THE_CLUSTER) and not ref.get("optional")
-            if is_needed and world.find("ConfigMap", namespace, str(name)) is None:
+            if is_needed and objects.find("ConfigMap", namespace, str(name)) is None:
                 message = f"no ConfigMap `{name}` here: the containers that need it do not start"
-                yield pods.owner.complaint(
+                yield pods.owner.violation(
                     (*path, "name"), message, "correct the name, or set `optional: true`"
                 )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kubectl_canary.findings import nearest
 from kubectl_canary.judging.lint.examples import GATEWAY, ROUTE
-from kubectl_canary.judging.lint.world import Complaint, Object, Parent, World, listeners, parents
+from kubectl_canary.judging.lint.objects import Object, Objects, Parent, Violation, listeners, parents
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#parentreference"
@@ -23,16 +23,16 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Parents whose section or port no listener of the Gateway has."""
-    for route in world.attached:
+    for route in objects.attached:
         for index, parent in enumerate(parents(route)):
-            gateway = world.gateway(parent)
+            gateway = objects.gateway(parent)
             if gateway is not None and gateway.spec.get("listeners") and not listeners(gateway, parent):
                 yield _missing(route, index, parent, gateway)
 
 
-def _missing(route: Object, index: int, parent: Parent, gateway: Object) -> Complaint:
+def _missing(route: Object, index: int, parent: Parent, gateway: Object) -> Violation:
     names = [one["name"] for one in gateway.spec["listeners"]]
     is_named = parent.section is None or parent.section in names
     key, wanted = ("port", f"on port {parent.port}") if is_named else ("sectionName", f"`{parent.section}`")
@@ -40,4 +40,4 @@ def _missing(route: Object, index: int, parent: Parent, gateway: Object) -> Comp
     close = None if is_named else nearest(str(parent.section), names)
     message = f"Gateway {gateway.name} has no such listener {wanted}, it has {has}: no request comes here"
     hint = f"did you mean `{close}`?" if close else "name one that is there, or leave it out to mean all"
-    return route.complaint(("spec", "parentRefs", index, key), message, hint)
+    return route.violation(("spec", "parentRefs", index, key), message, hint)

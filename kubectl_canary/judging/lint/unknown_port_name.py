@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, Object, Pods, World
+from kubectl_canary.judging.lint.objects import Object, Objects, Pods, Violation
 
 EFFECTS = {
     "readinessProbe": "the pods never become ready",
@@ -31,16 +31,16 @@ FAILING = (
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Ports of Services and of probes by a name that no container has."""
-    for service in world.of("Service"):
-        if service.spec.get("type") != "ExternalName" and not world.is_foreign(service):
-            yield from _of_service(service, world.selected(service))
-    for pods in world.pods:
+    for service in objects.of("Service"):
+        if service.spec.get("type") != "ExternalName" and not objects.is_foreign(service):
+            yield from _of_service(service, objects.selected(service))
+    for pods in objects.pods:
         yield from _of_probes(pods)
 
 
-def _of_service(service: Object, selected: list[Pods]) -> Iterator[Complaint]:
+def _of_service(service: Object, selected: list[Pods]) -> Iterator[Violation]:
     named = {(one.get("name"), one.get("protocol", "TCP")) for pods in selected for one in _ports(pods)}
     for index, port in enumerate(service.spec.get("ports") or []):
         target = port.get("targetPort")
@@ -51,7 +51,7 @@ def _of_service(service: Object, selected: list[Pods]) -> Iterator[Complaint]:
                 f"no container of {owner.kind} {owner.name} has the port `{target}`: its requests get 503"
             )
             hint = f"name the container's port `{target}`, or write its number here"
-            yield service.complaint(("spec", "ports", index, "targetPort"), message, hint)
+            yield service.violation(("spec", "ports", index, "targetPort"), message, hint)
 
 
 def _ports(pods: Pods) -> Iterator[dict[str, Any]]:
@@ -59,7 +59,7 @@ def _ports(pods: Pods) -> Iterator[dict[str, Any]]:
         yield from container.get("ports") or []
 
 
-def _of_probes(pods: Pods) -> Iterator[Complaint]:
+def _of_probes(pods: Pods) -> Iterator[Violation]:
     for path, container in pods.containers("containers", "initContainers"):
         names = [one.get("name") for one in container.get("ports") or []]
         for probe, effect in EFFECTS.items():
@@ -68,4 +68,4 @@ def _of_probes(pods: Pods) -> Iterator[Complaint]:
                 if isinstance(port, str) and port not in names:
                     message = f"container `{container['name']}` has no port `{port}`: {effect}"
                     hint = f"name one of its ports `{port}`, or write the number here"
-                    yield pods.owner.complaint((*path, probe, way, "port"), message, hint)
+                    yield pods.owner.violation((*path, probe, way, "port"), message, hint)

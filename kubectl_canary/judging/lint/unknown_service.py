@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Backend, Complaint, World, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref"
@@ -43,23 +43,23 @@ spec: {ports: [{port: 80}]}
 """
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Backends whose Service, or the Service's port, is not in the set."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
             for one in group:
-                if one.is_service and world.there(one.namespace, "Service"):
-                    yield from _of_backend(world, one)
+                if one.is_service and objects.there(one.namespace, "Service"):
+                    yield from _of_backend(objects, one)
 
 
-def _of_backend(world: World, one: Backend) -> Iterator[Complaint]:
+def _of_backend(objects: Objects, one: Backend) -> Iterator[Violation]:
     name, wanted = one.value["name"], one.value.get("port")
-    service = world.find("Service", one.namespace, name)
+    service = objects.find("Service", one.namespace, name)
     if service is None:
-        yield one.route.complaint((*one.path, "name"), f"no Service `{name}` here: its share gets errors")
+        yield one.route.violation((*one.path, "name"), f"no Service `{name}` here: its share gets errors")
         return
     ports = [port["port"] for port in service.spec.get("ports") or []]
     if wanted is not None and ports and wanted not in ports:
         has = ", ".join(map(str, ports))
         message = f"Service {name} has no port {wanted}, it has {has}: its share gets errors"
-        yield one.route.complaint((*one.path, "port"), message)
+        yield one.route.violation((*one.path, "port"), message)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.judging.lint.examples import APP
-from kubectl_canary.judging.lint.world import Complaint, World
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
@@ -39,12 +39,12 @@ spec:
 )
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """ServiceAccounts that pods run as and that the set lacks."""
-    for pods in world.pods:
+    for pods in objects.pods:
         namespace, name = pods.owner.namespace, str(pods.spec.get("serviceAccountName") or "default")
-        is_looked_for = name != "default" and world.there(namespace, "ServiceAccount")
-        if is_looked_for and world.find("ServiceAccount", namespace, name) is None:
+        is_looked_for = name != "default" and objects.there(namespace, "ServiceAccount")
+        if is_looked_for and objects.find("ServiceAccount", namespace, name) is None:
             message = f"no ServiceAccount `{name}` here: no pods are made"
             path = (*pods.path, "spec", "serviceAccountName")
-            yield pods.owner.complaint(path, message, "correct the name, or add the ServiceAccount")
+            yield pods.owner.violation(path, message, "correct the name, or add the ServiceAccount")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.world import Complaint, World, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation, backends
 
 WEIGHED = ("Service", "ServiceImport", "InferencePool")
 
@@ -34,9 +34,9 @@ PASSING = (
 FAILING = (_ROUTE, _ROUTE.replace("{name: shop, port: 80", "{group: example.com, kind: Bucket, name: shop"))
 
 
-def check(world: World) -> Iterator[Complaint]:
+def check(objects: Objects) -> Iterator[Violation]:
     """Rules that split between backends of which one is of another kind."""
-    for route in world.routes:
+    for route in objects.routes:
         for group in backends(route):
             other = next((one for one in group if one.value.get("kind", "Service") not in WEIGHED), None)
             if other is not None and len(group) > 1:
@@ -45,4 +45,4 @@ def check(world: World) -> Iterator[Complaint]:
                     f"whether weights count for a {kind} is the implementation's: the share may not hold"
                 )
                 hint = f"put a Service before the {kind}, or try the shares before the release"
-                yield route.complaint((*other.path, "kind"), message, hint)
+                yield route.violation((*other.path, "kind"), message, hint)

@@ -20,8 +20,8 @@ TEMPLATE = ("spec", "template")
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """One complaint about one object of the set."""
+class Violation:
+    """What breaks a rule: an object of the set, by its number, and the place in it."""
 
     number: int
     path: Path
@@ -66,9 +66,9 @@ class Object:
         """Its spec."""
         return self.value.get("spec") or {}
 
-    def complaint(self, path: Path, message: str, hint: str = "") -> Complaint:
-        """A complaint about it."""
-        return Complaint(self.number, path, message, hint)
+    def violation(self, path: Path, message: str, hint: str = "") -> Violation:
+        """A violation at a place of it."""
+        return Violation(self.number, path, message, hint)
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ class Backend:
     """A backendRef of a rule: where it stands, its weight, and the Service that it names."""
 
     route: Object
-    rule: int
+    rule_number: int
     index: int
     value: dict[str, Any]
 
     @property
     def path(self) -> Path:
         """Its place in the route."""
-        return ("spec", "rules", self.rule, "backendRefs", self.index)
+        return ("spec", "rules", self.rule_number, "backendRefs", self.index)
 
     @property
     def weight(self) -> int:
@@ -155,23 +155,23 @@ class Pods:
 Labelled = dict[tuple[str, str, str], list[Pods]]
 
 
-class World:
+class Objects:
     """The objects of a set, by what rules ask for.
 
     `unjudged` are objects of kinds without a schema: nothing is known of their shape. They are numbered after the
     others.
     """
 
-    def __init__(self, objects: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, documents: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()) -> None:
         self.unjudged = [
             Object(number, one)
-            for number, one in enumerate(unjudged, len(objects))
+            for number, one in enumerate(unjudged, len(documents))
             if isinstance(one.get("metadata"), dict)
         ]
         self.kinds: dict[str, list[Object]] = {}
         self.places: dict[tuple[str, str], list[Object]] = {}
         self.names: dict[Identity, Object] = {}
-        for number, one in enumerate(objects):
+        for number, one in enumerate(documents):
             if isinstance(one.get("metadata"), dict):
                 made = Object(number, one)
                 self.kinds.setdefault(made.kind, []).append(made)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.api import metadata
-from kubectl_canary.api.metadata import shown
+from kubectl_canary.api.metadata import Check, FieldError, shown
 from kubectl_canary.findings import Path
-
-Complaint = tuple[Path, str]
-Check = Callable[[str], str | None]
 
 PERCENT = re.compile(r"[0-9]+%\Z")
 PORT_NAME = re.compile(r"[-a-z0-9]+\Z")
@@ -23,47 +20,47 @@ PERCENT_WORDS = (
 )
 
 
-def required(path: Path, text: str = "") -> Complaint:
+def required(path: Path, text: str = "") -> FieldError:
     """Something that is missing."""
     return path, f"Required value: {text}" if text else "Required value"
 
 
-def invalid(path: Path, value: Any, text: str) -> Complaint:
+def invalid(path: Path, value: Any, text: str) -> FieldError:
     """A value that is not allowed there."""
     return path, f"Invalid value: {shown(value)}: {text}"
 
 
-def forbidden(path: Path, text: str) -> Complaint:
+def forbidden(path: Path, text: str) -> FieldError:
     """A field that may not be set."""
     return path, f"Forbidden: {text}"
 
 
-def duplicate(path: Path, value: Any) -> Complaint:
+def duplicate(path: Path, value: Any) -> FieldError:
     """Something that stands there already."""
     return path, f"Duplicate value: {shown(value)}"
 
 
-def one_of(path: Path, value: Any, supported: Sequence[str]) -> Iterator[Complaint]:
+def one_of(path: Path, value: Any, supported: Sequence[str]) -> Iterator[FieldError]:
     """A value of an enumeration; absent values are the caller's."""
     if value not in supported:
         yield path, f"Unsupported value: {shown(value)}: supported values: {', '.join(map(shown, supported))}"
 
 
-def not_negative(path: Path, holder: dict[str, Any], *keys: str) -> Iterator[Complaint]:
+def not_negative(path: Path, holder: dict[str, Any], *keys: str) -> Iterator[FieldError]:
     """Numbers that may be absent."""
     for key in keys:
         if holder.get(key, 0) < 0:
             yield invalid((*path, key), holder[key], "must be greater than or equal to 0")
 
 
-def matches(path: Path, text: str, check: Check) -> Iterator[Complaint]:
+def matches(path: Path, text: str, check: Check) -> Iterator[FieldError]:
     """A text that a check of `metadata` accepts."""
     problem = check(text)
     if problem:
         yield invalid(path, text, problem)
 
 
-def named(path: Path, holder: dict[str, Any], key: str, check: Check | None = None) -> Iterator[Complaint]:
+def named(path: Path, holder: dict[str, Any], key: str, check: Check | None = None) -> Iterator[FieldError]:
     """A text that must be there, and that the check accepts."""
     if not holder.get(key):
         yield required((*path, key))
@@ -71,13 +68,13 @@ def named(path: Path, holder: dict[str, Any], key: str, check: Check | None = No
         yield from matches((*path, key), holder[key], check)
 
 
-def at_most(path: Path, items: Sequence[Any], limit: int) -> Iterator[Complaint]:
+def at_most(path: Path, items: Sequence[Any], limit: int) -> Iterator[FieldError]:
     """A list that is not too long."""
     if len(items) > limit:
         yield path, f"Too many: {len(items)}: must have at most {limit} items"
 
 
-def unique(path: Path, items: Sequence[dict[str, Any]], key: str = "name") -> Iterator[Complaint]:
+def unique(path: Path, items: Sequence[dict[str, Any]], key: str = "name") -> Iterator[FieldError]:
     """Names that stand in a list once; empty ones are the caller's."""
     seen = set()
     for index, item in enumerate(items):
@@ -87,13 +84,13 @@ def unique(path: Path, items: Sequence[dict[str, Any]], key: str = "name") -> It
         seen.add(value)
 
 
-def port(path: Path, value: int) -> Iterator[Complaint]:
+def port(path: Path, value: int) -> Iterator[FieldError]:
     """A port's number."""
     if not 1 <= value <= 65535:
         yield invalid(path, value, PORT_WORDS)
 
 
-def port_or_name(path: Path, value: int | str) -> Iterator[Complaint]:
+def port_or_name(path: Path, value: int | str) -> Iterator[FieldError]:
     """A port's number, or its name: IANA service names."""
     if isinstance(value, int):
         yield from port(path, value)
@@ -116,7 +113,7 @@ def port_name(text: str) -> str | None:
     return "must not begin or end with a hyphen" if text.startswith("-") or text.endswith("-") else None
 
 
-def count_or_percent(path: Path, value: int | str) -> Iterator[Complaint]:
+def count_or_percent(path: Path, value: int | str) -> Iterator[FieldError]:
     """A number of pods, or a percentage of them."""
     if isinstance(value, str):
         if not PERCENT.match(value):
@@ -125,7 +122,7 @@ def count_or_percent(path: Path, value: int | str) -> Iterator[Complaint]:
         yield invalid(path, value, "must be greater than or equal to 0")
 
 
-def at_most_all(path: Path, value: int | str) -> Iterator[Complaint]:
+def at_most_all(path: Path, value: int | str) -> Iterator[FieldError]:
     """A percentage of at most 100."""
     if isinstance(value, str) and PERCENT.match(value) and int(value[:-1]) > 100:
         yield invalid(path, value, "must not be greater than 100%")
@@ -136,13 +133,13 @@ def is_none(value: int | str) -> bool:
     return int(value[:-1]) == 0 if isinstance(value, str) and PERCENT.match(value) else value == 0
 
 
-def address(path: Path, text: str) -> Iterator[Complaint]:
+def address(path: Path, text: str) -> Iterator[FieldError]:
     """An IP address."""
     if not is_address(text):
         yield invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
 
 
-def reachable_address(path: Path, text: str) -> Iterator[Complaint]:
+def reachable_address(path: Path, text: str) -> Iterator[FieldError]:
     """An IP address that another host may have."""
     import ipaddress
 
@@ -171,7 +168,7 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
-def labels(path: Path, given: dict[str, str]) -> Iterator[Complaint]:
+def labels(path: Path, given: dict[str, str]) -> Iterator[FieldError]:
     """Labels, or what selects by equal labels."""
     for key, value in given.items():
         for problem in (metadata.qualified_name(key), metadata.label_value(value)):
@@ -179,7 +176,7 @@ def labels(path: Path, given: dict[str, str]) -> Iterator[Complaint]:
                 yield invalid(path, key if problem == metadata.qualified_name(key) else value, problem)
 
 
-def selector(path: Path, given: dict[str, Any]) -> Iterator[Complaint]:
+def selector(path: Path, given: dict[str, Any]) -> Iterator[FieldError]:
     """A label selector (metav1.LabelSelector)."""
     yield from labels((*path, "matchLabels"), given.get("matchLabels", {}))
     for index, one in enumerate(given.get("matchExpressions", [])):
@@ -188,7 +185,7 @@ def selector(path: Path, given: dict[str, Any]) -> Iterator[Complaint]:
         yield from matches((*at, "key"), one.get("key", ""), metadata.qualified_name)
 
 
-def _expression(path: Path, one: dict[str, Any]) -> Iterator[Complaint]:
+def _expression(path: Path, one: dict[str, Any]) -> Iterator[FieldError]:
     operator, values = one.get("operator", ""), one.get("values", [])
     if operator in ("In", "NotIn"):
         if not values:
