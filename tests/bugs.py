@@ -196,7 +196,7 @@ BUGS = [
     Bug("--set may leave a gap", "reading/sources.py", "        if step > len(items):\n", "        if step > len(items) + 1:\n", "test_sources test_canaryfile test_cli"),
     Bug("--set cannot append", "reading/sources.py", "        if step > len(items):\n", "        if step >= len(items):\n", "test_sources test_canaryfile test_cli"),
     Bug("an earlier --set below keeps its place", "reading/sources.py", "sources.settings = {p: t for p, t in sources.settings.items() if p[: len(path)] != path}", "sources.settings = dict(sources.settings)", "test_sources test_canaryfile test_cli"),
-    Bug("standard input is read twice", "reading/sources.py", "if list(names).count(\"-\") > 1:", "if list(names).count(\"-\") > 2:", "test_canaryfile test_cli"),
+    Bug("standard input is read twice", "commands/inputs.py", "if list(names).count(\"-\") > 1:", "if list(names).count(\"-\") > 2:", "test_sources test_canaryfile test_cli"),
     # steps
     Bug("a weight may stand again", "release/phases.py", "if step.weight <= highest:", "if step.weight < highest:", "test_canaryfile"),
     Bug("a mirror may stand again", "release/phases.py", "step.mirror <= last.mirror:", "step.mirror < last.mirror:", "test_canaryfile"),

@@ -35,9 +35,9 @@ class ReleaseFlags:
 
     def load(self) -> Release:
         """Read the release. Raises Refused with every finding, UsageError for flags that cannot be."""
-        from kubectl_canary.reading import release
+        from kubectl_canary.commands import inputs
 
-        return release.load(self.files, self.settings, self.canary_tag, self.namespace)
+        return inputs.load(self.files, self.settings, self.canary_tag, self.namespace)
 
     def generator(self, release: Release) -> Generator:
         """What renders the release, for the Gateway API that its file names."""

@@ -108,12 +108,12 @@ def command(
 
 def _named(release_flags: ReleaseFlags) -> list[Manifest]:
     """The canary file that -f names, with the files over it."""
-    from kubectl_canary.reading import sources
+    from kubectl_canary.commands import inputs
     from kubectl_canary.reading.manifests import Manifest
 
     if not release_flags.files:
         return []
-    first, *layers = sources.read(release_flags.files)
+    first, *layers = inputs.documents(release_flags.files)
     return [Manifest(first, 0, first.value, layers=tuple(layers))]
 
 

@@ -1,0 +1,51 @@
+"""Files that the user names, read: `outside` has their texts, `reading` says what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.outside import files
+from kubectl_canary.reading import release, sources
+
+if TYPE_CHECKING:
+    from kubectl_canary.findings import Finding
+    from kubectl_canary.reading.release import Release
+    from kubectl_canary.reading.yamltext import Document
+
+
+def load(
+    names: Sequence[str],
+    settings: Sequence[str] = (),
+    canary_tag: str | None = None,
+    namespace: str | None = None,
+) -> Release:
+    """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
+
+    Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
+    """
+    release.check_namespace(namespace)
+    if list(names).count("-") > 1:
+        raise UsageError("standard input can be read only once: give `-f -` once")
+    source = sources.layered(documents(names))
+    sources.settle(source, settings, canary_tag)
+    return release.read(source, namespace)
+
+
+def documents(names: Sequence[str]) -> list[Document]:
+    """The one document of each file.
+
+    Raises Refused with what is wrong in any of them, WorldError for what cannot be read.
+    """
+    complaints: list[Finding] = []
+    found: list[Document] = []
+    for name in names:
+        try:
+            found.append(sources.document(*files.read_text(name)))
+        except Refused as refused:
+            complaints += refused.findings
+    if complaints:
+        wrong = dict.fromkeys(finding.where.file for finding in complaints)
+        raise Refused(f"{' and '.join(wrong)} is not valid", complaints)
+    return found
