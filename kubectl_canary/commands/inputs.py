@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubectl_canary.errors import Refused, UsageError
@@ -11,6 +12,7 @@ from kubectl_canary.reading import release, sources
 
 if TYPE_CHECKING:
     from kubectl_canary.findings import Finding
+    from kubectl_canary.reading.manifests import Manifest
     from kubectl_canary.reading.release import Release
     from kubectl_canary.reading.yamltext import Document
 
@@ -26,8 +28,7 @@ def load(
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
-    if list(names).count("-") > 1:
-        raise UsageError("standard input can be read only once: give `-f -` once")
+    _check_standard_input(names, "-f -")
     source = sources.layered(documents(names))
     sources.settle(source, settings, canary_tag)
     return release.read(source, namespace)
@@ -49,3 +50,30 @@ def documents(names: Sequence[str]) -> list[Document]:
         wrong = dict.fromkeys(finding.where.file for finding in complaints)
         raise Refused(f"{' and '.join(wrong)} is not valid", complaints)
     return found
+
+
+def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
+    """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
+
+    A file that several of the names lead to is read once.
+    Raises UsageError for names that do not exist, WorldError for what cannot be read.
+    """
+    from kubectl_canary.reading import manifests as objects
+
+    _check_standard_input(names, "-")
+    found: list[Manifest] = []
+    findings: list[Finding] = []
+    for name in files.listed(names):
+        try:
+            made = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
+        except Refused as refused:
+            findings += refused.findings
+        else:
+            folder = files.phase_folder(name) if made else ""
+            found += [replace(one, phase_folder=folder) for one in made]
+    return found, findings
+
+
+def _check_standard_input(names: Sequence[str], flag: str) -> None:
+    if list(names).count("-") > 1:
+        raise UsageError(f"standard input can be read only once: give `{flag}` once")

@@ -178,11 +178,11 @@ def _of_cluster(cluster: ClusterFlags) -> tuple[str, str]:
 
 def _kinds(names: Sequence[str]) -> dict[str, Kind]:
     from kubectl_canary.api import openapi
+    from kubectl_canary.commands import inputs
     from kubectl_canary.errors import Refused
-    from kubectl_canary.reading import manifests
 
     kinds: dict[str, Kind] = {}
-    found, unread = manifests.read(names) if names else ([], [])
+    found, unread = inputs.manifests(names) if names else ([], [])
     if unread:
         raise Refused("--crds cannot be read", unread)
     for one in found:

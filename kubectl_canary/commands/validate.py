@@ -88,12 +88,13 @@ def command(
     if list_rules:
         write(_rules())
         return 0
+    from kubectl_canary.commands import inputs
     from kubectl_canary.judging.validation import Report
     from kubectl_canary.reading import manifests
     from kubectl_canary.reports import listings
 
     judge = judging.judge_of(judging.JudgeFlags(**asked)).with_settings(release_flags)
-    found, unread = manifests.read(names or (() if release_flags.files else (CANARY_FILE,)))
+    found, unread = inputs.manifests(names or (() if release_flags.files else (CANARY_FILE,)))
     found = [*_named(release_flags), *manifests.with_overlays(found)]
     if judge.question.settings and not any(manifests.is_canary(one.value) for one in found):
         raise UsageError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
 
 MAX_BYTES = 3_000_000
+MAX_MANIFESTS = 64_000_000  # bytes of many objects in one file
 PHASES = ("current", "phases", "rollback", "ways-back")
 MANIFESTS = (".yaml", ".yml", ".json")
 
@@ -33,7 +35,29 @@ def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
 
 
-def manifests_below(name: str) -> list[str]:
+def listed(names: Sequence[str]) -> list[str]:
+    """The files of names and of the folders among them, each once and by its first name.
+
+    Raises UsageError for a folder without manifests, WorldError for one that cannot be read.
+    """
+    once: dict[str, str] = {}
+    for name in _with_those_below(names):
+        once.setdefault(_real(name), name)
+    return list(once.values())
+
+
+def _with_those_below(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if not _is_folder(name):
+            yield name
+            continue
+        below = _manifests_below(name)
+        if not below:
+            raise UsageError(f"{name} has no .yaml, .yml or .json files")
+        yield from below
+
+
+def _manifests_below(name: str) -> list[str]:
     """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
     root = Path(name)
     try:
@@ -45,7 +69,7 @@ def manifests_below(name: str) -> list[str]:
     ]
 
 
-def real(name: str) -> str:
+def _real(name: str) -> str:
     """What is the same for all names of a file."""
     return name if name == "-" else os.path.realpath(name)
 
@@ -63,7 +87,7 @@ def phase_folder(name: str) -> str:
     return ""
 
 
-def is_folder(name: str) -> bool:
+def _is_folder(name: str) -> bool:
     """Whether a name is a folder's."""
     return name != "-" and Path(name).is_dir()
 
