@@ -41,12 +41,14 @@ class ReleaseFlags:
 
     def generator(self, release: Release) -> Generator:
         """What renders the release, for the Gateway API that its file names."""
+        from kubectl_canary.commands import inputs
         from kubectl_canary.rendering.generator import Generator
 
         if self.no_validate:
             say("warning: not validated (--no-validate): the API server may refuse what is printed")
         target, validating = release.plan.canary.target, not self.no_validate
-        return Generator(self.templates, target, validating=validating, sources=release.sources)
+        templates = inputs.templates(self.templates)
+        return Generator(templates, target, validating=validating, sources=release.sources)
 
     def words(self) -> list[str]:
         """The flags as they would be typed again, but for those that do not say which release it is."""

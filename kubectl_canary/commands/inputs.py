@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.reading import release, sources
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kubectl_canary.reading.manifests import Manifest
     from kubectl_canary.reading.release import Release
     from kubectl_canary.reading.yamltext import Document
+    from kubectl_canary.rendering.overrides import Templates
 
 
 def load(
@@ -72,6 +73,19 @@ def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
             folder = files.phase_folder(name) if made else ""
             found += [replace(one, phase_folder=folder) for one in made]
     return found, findings
+
+
+def templates(folder: str | None) -> Templates | None:
+    """The user's templates; None without a folder. What cannot be read is said by whoever renders with it."""
+    if not folder:
+        return None
+    from kubectl_canary.rendering.overrides import Templates
+
+    try:
+        found = files.templates_in(folder)
+    except WorldError as error:
+        return Templates(folder, problem=error.message)
+    return Templates(folder, found.files, found.texts, found.unread)
 
 
 def _check_standard_input(names: Sequence[str], flag: str) -> None:

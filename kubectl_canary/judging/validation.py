@@ -21,6 +21,7 @@ from kubectl_canary.release import patches
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.overrides import Templates
 from kubectl_canary.rendering.transition import steps
 
 Severity = Literal["error", "warning"]
@@ -35,7 +36,7 @@ class Settings:
     values: Sequence[str] = ()
     canary_tag: str | None = None
     namespace: str | None = None
-    templates: str | None = None
+    templates: Templates | None = None
 
     def __bool__(self) -> bool:
         return (

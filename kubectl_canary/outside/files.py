@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
@@ -67,6 +68,40 @@ def _manifests_below(name: str) -> list[str]:
     return [
         str(path) for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)
     ]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What lies in a folder: texts by name, why others have none, and which of all these are files."""
+
+    files: frozenset[str]
+    texts: Mapping[str, str]
+    unread: Mapping[str, str]
+
+
+def templates_in(name: str) -> Texts:
+    """The user's templates: what lies in a folder, without what lies below it.
+
+    Raises WorldError where there is no such folder or it cannot be listed.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        raise WorldError(f"--templates {name}: no such folder")
+    try:
+        found = [path for path in folder.iterdir() if not path.is_fifo()]  # reading one waits for a writer
+        files = frozenset(path.name for path in found if path.is_file())
+    except OSError as error:
+        raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
+    texts: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for path in found:
+        try:
+            texts[path.name] = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue  # a link to nothing
+        except (OSError, UnicodeDecodeError) as error:
+            unread[path.name] = str(error)
+    return Texts(files, texts, unread)
 
 
 def _real(name: str) -> str:
