@@ -1,4 +1,4 @@
-"""Files and standard input as text."""
+"""Files and standard input as text, and text as a file."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         problem = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
+
+
+def write(name: str, text: str, *, over: bool) -> None:
+    """Write a file; `over` one that is there, or not.
+
+    Raises UsageError where it is there and must stay, WorldError where it cannot be written.
+    """
+    try:
+        with Path(name).open("w" if over else "x", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"{name} is there already", "--force writes over it, -f names another file"
+        ) from None
+    except OSError as error:
+        raise WorldError(f"cannot write {name}: {error.strerror}") from None
 
 
 def listed(names: Sequence[str]) -> list[str]:
