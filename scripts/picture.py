@@ -7,7 +7,7 @@ from fractions import Fraction
 from html import escape
 from pathlib import Path
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release.plan import Phase
 
 FILE = Path(__file__).resolve().parent.parent / "examples/my-app/canary.yaml"
@@ -17,7 +17,7 @@ LEFT, TOP, STEP, BAR, HEIGHT, POD = 108, 64, 74, 46, 150, 9
 
 def phases_svg() -> str:
     """The release of the example as SVG: no script, no font of its own, readable on a light and a dark page."""
-    plan = release.load([str(FILE)], ["spec.phases=[mirror 20%, header-only, 5%, 25%, 50%]"]).plan
+    plan = inputs.load([str(FILE)], ["spec.phases=[mirror 20%, header-only, 5%, 25%, 50%]"]).plan
     phases = plan.phases
     width = LEFT + STEP * len(phases) + 12
     promotion = next(number for number, phase in enumerate(phases) if phase.name == "promote-roll")

@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import apiserver
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release import changes, overlay, routes
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan
@@ -304,7 +304,7 @@ def prepared(folder: Path, namespace: str) -> tuple[Plan, dict[str, Any]]:
         f"  phases: {PHASES}" if line.startswith("  phases:") else line for line in RELEASE.splitlines()
     )
     (folder / "canary.yaml").write_text(text)
-    plan = release.load([str(folder / "canary.yaml")], namespace=namespace).plan
+    plan = inputs.load([str(folder / "canary.yaml")], namespace=namespace).plan
     documents = Generator().render(planned(plan.application, plan.find("25%")))
     return plan, next(one.value for one in documents if one.part.is_route)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Cluster
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release.plan import Kind, Phase, Plan
 from kubectl_canary.release.ways import step_problem
 
@@ -53,7 +53,7 @@ class Release:
 
     def __init__(self, cluster: Cluster, namespace: str, file: Path) -> None:
         self.cluster, self.namespace, self.file = cluster, namespace, file
-        self.plan: Plan = release.load([str(file)], namespace=namespace).plan
+        self.plan: Plan = inputs.load([str(file)], namespace=namespace).plan
 
     def shell(self, line: str) -> str:
         done = subprocess.run(

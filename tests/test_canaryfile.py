@@ -9,7 +9,7 @@ import pytest
 from conftest import SEED, Result
 
 from kubectl_canary.api import catalog
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 
 VALID = """\
 apiVersion: kubectl-canary/v1alpha1
@@ -625,7 +625,7 @@ def test_several_files_are_merged_in_order(canary: Canary, canary_yaml: Write, t
     canary_yaml(VALID)
     (tmp_path / "prod.yaml").write_text("spec: {stable: {replicas: 9}, phases: [50%], testers: false}\n")
     (tmp_path / "last.yaml").write_text("metadata: {namespace: null}\nspec: {testers: null}\n")
-    loaded = release.load(["canary.yaml", "prod.yaml", "last.yaml"])
+    loaded = inputs.load(["canary.yaml", "prod.yaml", "last.yaml"])
     assert [phase.name for phase in loaded.plan.phases][1:4] == ["deploy", "50%", "100%"]
     assert loaded.plan.phases[0].stable_replicas == 9
     assert loaded.plan.application.namespace is None

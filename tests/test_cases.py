@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
-from kubectl_canary.reading import release
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 
@@ -16,7 +16,7 @@ CASES = sorted((Path(__file__).parent / "cases").iterdir())
 
 def rendered_phases(case: Path) -> dict[str, str]:
     """Each phase of the main line, and the declared one, as `render` prints it."""
-    plan = release.load([str(case / "canary.yaml")]).plan
+    plan = inputs.load([str(case / "canary.yaml")]).plan
     generator = Generator()
     return {
         f"{number:02}-{phase.slug}.yaml": "---\n".join(
@@ -49,7 +49,7 @@ def test_the_minimum_has_no_line_too_many(tmp_path: Path) -> None:
 
 
 def declared_phase(file: Path) -> str:
-    loaded = release.load([str(file)])
+    loaded = inputs.load([str(file)])
     if loaded.current is None:
         raise Refused("no phase", [])
     return "".join(

@@ -16,7 +16,7 @@ from test_apiserver import RELEASE
 from test_patches import apply
 from test_plan import GENERATOR, documents
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release import patches
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.steps import step
@@ -94,7 +94,7 @@ CHANGES: list[tuple[str, Callable[[Document], Any], bool, bool]] = [
 
 def plan_of(folder: Path, text: str = RELEASE, namespace: str = "shop") -> Plan:
     (folder / "canary.yaml").write_text(text)
-    return release.load([str(folder / "canary.yaml")], namespace=namespace).plan
+    return inputs.load([str(folder / "canary.yaml")], namespace=namespace).plan
 
 
 def way(made: Plan, start: Phase, to: Phase) -> tuple[Document, list[patches.Op]]:

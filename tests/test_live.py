@@ -21,8 +21,8 @@ from strategies import canary_files, pairs
 from test_apiserver import RELEASE
 from test_plan import GENERATOR, documents, planned
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
-from kubectl_canary.reading import release
 from kubectl_canary.release import overlay, patches, shares, ways
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.changes import Alteration, Step
@@ -42,12 +42,12 @@ THIRD = {"group": "", "kind": "Service", "name": "legacy", "port": 80, "weight":
 @pytest.fixture
 def plan(tmp_path: Path, namespace: str) -> Plan:
     (tmp_path / "canary.yaml").write_text(RELEASE)
-    return release.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
+    return inputs.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
 
 
 def offline_plan(tmp_path: Path) -> Plan:
     (tmp_path / "canary.yaml").write_text(RELEASE)
-    return release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    return inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
 
 
 @given(
@@ -109,7 +109,7 @@ def check(document: dict[str, Any], phase: Phase, planned_route: dict[str, Any],
 def test_every_phase_is_laid_over_every_other_with_others_left_alone(tmp_path: Path) -> None:
     text = RELEASE.replace("mirror 33.33%", "{mirror: 33.33%, methods: all}")
     (tmp_path / "canary.yaml").write_text(text)
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     for start, to in itertools.permutations(made.phases, 2):
         now = changed(documents(made, start)[ROUTE])
         wanted, findings = overlay.route(now, made.application, to)
@@ -314,7 +314,7 @@ def test_every_release_of_the_gateway_api_can_be_taken_back_live(tmp_path: Path,
     """Before v1.4 rules have no names: the release's are known by their matches."""
     text = f"{RELEASE}  gatewayAPI: {{version: {version}}}\n".replace("[mirror 33.33%, ", "[")
     (tmp_path / "canary.yaml").write_text(text)
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     before = documents(made, made.phases[0])
     route = next(name for name in before if name.startswith("HTTPRoute"))
     for phase in made.phases:
@@ -466,7 +466,7 @@ def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_pat
         "canary: {tag: v1.1.0}", "canary: {tag: v1.1.0, container: {env: [{name: NEW, value: x}]}}"
     )
     (tmp_path / "canary.yaml").write_text(text)
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     there = copy.deepcopy(documents(made, made.find("100%")))
     pod = there["Deployment my-app-stable"]["spec"]["template"]["spec"]
     pod["containers"][0] |= {"imagePullPolicy": "Always", "env": [{"name": "THEIRS", "value": "y"}]}
@@ -497,7 +497,7 @@ def test_a_release_of_configuration_alone_is_told_by_its_differences(tmp_path: P
         "  route:", resources, 1
     )
     (tmp_path / "canary.yaml").write_text(text)
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     for phase in made.phases:
         there = json.loads(json.dumps(documents(made, phase)).replace("2000m", "2").replace("1000m", "1"))
         if phase.stable_version is Version.OLD:
@@ -525,7 +525,7 @@ def test_a_nameless_rule_of_others_is_not_ours(tmp_path: Path) -> None:
 def test_pods_that_an_autoscaler_added_are_no_reason_to_refuse(tmp_path: Path) -> None:
     scaled = "  autoscaling: {minReplicas: 3, maxReplicas: 20}\n  phase: before"
     (tmp_path / "canary.yaml").write_text(CONFIGURED.replace("  phase: before", scaled))
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     there = copy.deepcopy(documents(made, made.find("50%")))
     there["Deployment my-app-stable"]["spec"]["replicas"] = 16
     there["Deployment my-app-canary"]["spec"]["replicas"] = 8
@@ -541,7 +541,7 @@ def test_ports_of_one_number_are_told_apart_by_protocol(tmp_path: Path) -> None:
     ports = "[{containerPort: 8080}, {containerPort: 8080, protocol: UDP}]"
     text = CONFIGURED.replace("    port: 8080\n", f"    ports: {ports}\n")
     (tmp_path / "canary.yaml").write_text(text)
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     there = documents(made, made.find("5%"))
     names = [change.part.title for change in live_from(made, there, "25%").changes]
     assert ["Deployment my-app-canary", "HTTPRoute my-app-canary-route"] == names
@@ -549,7 +549,7 @@ def test_ports_of_one_number_are_told_apart_by_protocol(tmp_path: Path) -> None:
 
 def test_a_file_without_its_release_says_so(tmp_path: Path) -> None:
     (tmp_path / "canary.yaml").write_text(RELEASE.replace("  canary: {tag: v1.1.0}\n", ""))
-    made = release.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
     with pytest.raises(Refused, match="there is no release in the file"):
         live_parts(made)
 

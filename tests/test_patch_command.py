@@ -23,8 +23,8 @@ from test_apiserver import RELEASE, difference
 from test_patches import apply
 from test_plan import GENERATOR, documents, planned
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.errors import UsageError
-from kubectl_canary.reading import release
 from kubectl_canary.release import actions, patches, ways
 from kubectl_canary.release.changes import Alteration, Change
 from kubectl_canary.release.plan import Kind, Phase, Plan
@@ -69,7 +69,7 @@ def test_a_rollback_leads_to_the_route_of_before(value: dict[str, Any]) -> None:
 
 
 def kinds(start: str, to: str) -> list[str]:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     found = step(made, GENERATOR, made.find(start), made.find(to)).changes
     return [f"{change.action} {change.part.title}" for change in found]
 
@@ -231,7 +231,7 @@ def test_a_jump_ends_at_a_gate_and_names_the_command_for_the_rest(
 
 
 def test_the_way_is_the_plans_order() -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     find = made.find
     names = [phase.name for phase in made.phases]
     assert names[1:] == [phase.name for phase in ways.way(made, find("before"), find("promoted"))]
@@ -249,7 +249,7 @@ def test_the_way_is_the_plans_order() -> None:
 
 
 def test_every_way_is_safe_step_by_step() -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     everything = (*made.phases, *made.ways_back())
     for start, to in itertools.permutations(everything, 2):
         try:
@@ -305,7 +305,7 @@ def test_rollbacks_that_are_not_there(canary: Canary, flags: list[str], message:
 @pytest.fixture
 def made(cluster: Cluster, namespace: str, tmp_path: Path) -> Plan:
     (tmp_path / "canary.yaml").write_text(RELEASE)
-    return release.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
+    return inputs.load([str(tmp_path / "canary.yaml")], namespace=namespace).plan
 
 
 def shell(cluster: Cluster, lines: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -441,7 +441,7 @@ def test_the_api_server_applies_every_patch_of_every_golden_pair(
     cluster: Cluster, namespace: str, case: Path
 ) -> None:
     """Each route is put into every phase and patched to every other; what the server then holds is that phase."""
-    made = release.load([str(case / "canary.yaml")], namespace=namespace).plan
+    made = inputs.load([str(case / "canary.yaml")], namespace=namespace).plan
     phases = {phase.name: documents(made, phase) for phase in (*made.phases, *made.ways_back())}
     name = f"HTTPRoute {made.application.route.name}"
     distinct = {json.dumps(found[name], sort_keys=True): found[name] for found in phases.values()}
@@ -461,7 +461,7 @@ def test_kubectl_applies_every_patch_of_every_golden_pair_offline(
     program: Callable[[str], Path], case: Path, tmp_path: Path
 ) -> None:
     """`kubectl patch --local`, for the route of neighbouring phases, forth and back."""
-    made = release.load([str(case / "canary.yaml")]).plan
+    made = inputs.load([str(case / "canary.yaml")]).plan
     sent: set[str] = set()
     for start, to in itertools.permutations((*made.phases, *made.ways_back()), 2):
         for change in step(made, GENERATOR, start, to).changes:

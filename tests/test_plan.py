@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from strategies import canary_files, damaged
 
 from kubectl_canary.api import catalog, quick, verdict
+from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.reading import canaryfile, release, yamltext
+from kubectl_canary.reading import canaryfile, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import shares, ways
 from kubectl_canary.release.plan import Kind, Phase, Plan, plan
@@ -40,7 +41,7 @@ def documents(made: Plan, phase: Phase) -> dict[str, dict[str, Any]]:
 
 
 def test_the_seeds_release_is_this_table() -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     assert [
         ("before", 3, 0, 0), ("deploy", 3, 1, 0), ("mirror 20%", 3, 1, 0), ("header-only", 3, 1, 0),
         ("5%", 3, 1, 5), ("10%", 3, 1, 10), ("25%", 3, 2, 25), ("50%", 3, 3, 50), ("100%", 3, 3, 100),
@@ -96,7 +97,7 @@ def test_weights_are_exact(share: Fraction) -> None:
     ],
 )  # fmt: skip
 def test_phases_are_found_by_name(asked: str, origin: str | None, found: str) -> None:
-    assert found == release.load([str(SEED)]).plan.find(asked, origin).name
+    assert found == inputs.load([str(SEED)]).plan.find(asked, origin).name
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_phases_are_found_by_name(asked: str, origin: str | None, found: str) ->
 )
 def test_phases_that_are_not_there(asked: str, origin: str | None, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as error:
-        release.load([str(SEED)]).plan.find(asked, origin)
+        inputs.load([str(SEED)]).plan.find(asked, origin)
     assert message == error.value.message
     assert error.value.hint.startswith(hint)
 
@@ -141,12 +142,12 @@ def test_phases_that_are_not_there(asked: str, origin: str | None, message: str,
     ],
 )  # fmt: skip
 def test_jumps(start: str, to: str, safe: bool) -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     assert safe is (ways.step_problem(made.find(start), made.find(to)) is None)
 
 
 def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     before = documents(made, made.find("before"))["HTTPRoute my-app-canary-route"]
     for phase in made.phases[1:9]:
         back = documents(made, made.find("rollback", phase.name))
@@ -157,7 +158,7 @@ def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:
 
 
 def test_the_route_comes_last_on_the_way_forth_and_first_on_the_way_back() -> None:
-    made = release.load([str(SEED)]).plan
+    made = inputs.load([str(SEED)]).plan
     forth = [item.part.kind for item in objects.planned(made.application, made.find("5%"))]
     back = [item.part.kind for item in objects.planned(made.application, made.find("rollback", "5%"))]
     assert ["Service", "Service", "Deployment", "Deployment", "Gateway", "HTTPRoute"] == forth

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT, Cluster, Result
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release.plan import surge
 
 Canary = Callable[..., Result]
@@ -99,7 +99,7 @@ def test_the_peak_counts_the_surge_of_a_rolling_stable(
         PLAIN.replace("replicas: 4", "replicas: 50") + f"  deployment: {{strategy: {json.dumps(strategy)}}}\n"
     )
     (tmp_path / "canary.yaml").write_text(text)
-    assert pods == release.load([str(tmp_path / "canary.yaml")]).plan.peak()
+    assert pods == inputs.load([str(tmp_path / "canary.yaml")]).plan.peak()
     assert pods - 100 == surge({"strategy": strategy}, 50)
 
 

@@ -26,13 +26,13 @@ from apiserver import build
 from conftest import SEED, Result
 from test_plan import documents
 
-from kubectl_canary.reading import release
+from kubectl_canary.commands import inputs
 from kubectl_canary.release import patches
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.reports import shells
 
 Canary = Callable[..., Result]
-PLAN: Plan = release.load([str(SEED)]).plan
+PLAN: Plan = inputs.load([str(SEED)]).plan
 NAMES = [phase.name for phase in PLAN.phases]
 ROUTE = "httproute my-app-canary-route"
 DRAIN = "sleep 30"

@@ -228,3 +228,45 @@ def test_template_folders_that_are_not_there_or_not_readable(
     folder = canary("render", "-f", SEED, "--templates", tmp_path)
     assert (4, "") == (folder.code, folder.out)
     assert f"error: cannot read the template {tmp_path}/service.yaml.j2: " in folder.err
+
+
+def test_what_cannot_be_read_counts_only_where_it_is_rendered(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "service.yaml.j2").write_bytes(b"\xff")
+    (tmp_path / "gateway.yaml.j2").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    used = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (4, "") == (used.code, used.out)
+    reason = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
+    assert f"error: cannot read the template {tmp_path}/service.yaml.j2: {reason}\n" in used.err
+    rest = ("render", "-f", SEED, "--only", "gateway")
+    assert canary(*rest).out == canary(*rest, "--templates", tmp_path).out
+
+
+def test_a_hidden_file_counts_where_it_is_included(canary: Callable[..., Result], tmp_path: Path) -> None:
+    override(tmp_path, "service.yaml.j2", "spec:", '{% include ".more.j2" %}\nspec:')
+    (tmp_path / ".more.j2").write_text("# ours\n")
+    (tmp_path / ".other").write_bytes(b"\xff")
+    assert "# ours\n" in canary("render", "-f", SEED, "--templates", tmp_path).out
+
+
+def test_a_template_includes_nothing_from_elsewhere(canary: Callable[..., Result], tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (tmp_path / "more.j2").write_text("# ours\n")
+    override(own, "service.yaml.j2", "spec:", '{% include "../more.j2" %}\nspec:')
+    result = canary("render", "-f", SEED, "--templates", own)
+    assert (1, "") == (result.code, result.out)
+    assert "Invalid name '../more.j2'" in result.err
+
+
+def test_a_canary_file_that_is_refused_needs_no_templates(
+    canary: Callable[..., Result], tmp_path: Path
+) -> None:
+    missing = tmp_path / "none"
+    refused = canary("validate", SEED, "--set", "spec.phases=[200%]", "--templates", missing)
+    assert (1, "") == (refused.code, refused.err)
+    judged = canary("validate", SEED, "--templates", missing)
+    assert (4, "") == (judged.code, judged.out)
+    assert f"error: --templates {missing}: no such folder\n" in judged.err

@@ -38,11 +38,11 @@ def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The phases of the canary file at hand."""
-    from kubectl_canary.reading import release
+    from kubectl_canary.commands import inputs
 
     given: dict[str, Any] = ctx.params
     names = [name for name in given.get("files") or () if name != "-"] or ["canary.yaml"]
-    plan = release.load(names, given.get("settings") or (), given.get("canary_tag")).plan
+    plan = inputs.load(names, given.get("settings") or (), given.get("canary_tag")).plan
     return ((phase.name, _said(phase)) for phase in plan.phases)
 
 

@@ -35,18 +35,20 @@ class ReleaseFlags:
 
     def load(self) -> Release:
         """Read the release. Raises Refused with every finding, UsageError for flags that cannot be."""
-        from kubectl_canary.reading import release
+        from kubectl_canary.commands import inputs
 
-        return release.load(self.files, self.settings, self.canary_tag, self.namespace)
+        return inputs.load(self.files, self.settings, self.canary_tag, self.namespace)
 
     def generator(self, release: Release) -> Generator:
         """What renders the release, for the Gateway API that its file names."""
+        from kubectl_canary.commands import inputs
         from kubectl_canary.rendering.generator import Generator
 
         if self.no_validate:
             say("warning: not validated (--no-validate): the API server may refuse what is printed")
         target, validating = release.plan.application.target, not self.no_validate
-        return Generator(self.templates, target, validating=validating, sources=release.sources)
+        templates = inputs.templates(self.templates)
+        return Generator(templates, target, validating=validating, sources=release.sources)
 
     def words(self) -> list[str]:
         """The flags as they would be typed again, but for those that do not say which release it is."""

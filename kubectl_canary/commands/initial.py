@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from kubectl_canary import __version__
 from kubectl_canary.api import formats
-from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
+from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import canaryfile, sources, yamltext
 from kubectl_canary.release.phases import SEED_PHASES
@@ -37,7 +37,7 @@ def run(program: str, *, image: str, tag: str | None, file: str, force: bool, **
     if file == "-":
         write(text)
         return 0
-    _write(file, text, force)
+    files.write(file, text, over=force)
     named = "" if file == "canary.yaml" else f" -f {shlex.quote(file)}"
     say(f"wrote {file} ({text.count(chr(10))} lines). Next: {program} plan{named}")
     return 0
@@ -103,15 +103,3 @@ def _check(text: str) -> None:
     except Refused as refused:
         complaints = [f"{path_text(finding.path)}: {finding.message}" for finding in refused.findings]
         raise UsageError("the flags make no valid canary file", "\n".join(complaints)) from None
-
-
-def _write(file: str, text: str, force: bool) -> None:
-    try:
-        with Path(file).open("w" if force else "x", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    except FileExistsError:
-        raise UsageError(
-            f"{file} is there already", "--force writes over it, -f names another file"
-        ) from None
-    except OSError as error:
-        raise WorldError(f"cannot write {file}: {error.strerror}") from None

@@ -100,11 +100,13 @@ class Judge:
 
     def with_settings(self, given: ReleaseFlags) -> Judge:
         """The same, with what the command line says over canary files. Raises UsageError for what cannot be."""
+        from kubectl_canary.commands import inputs
         from kubectl_canary.judging.validation import Settings
         from kubectl_canary.reading.release import check_namespace
 
         check_namespace(given.namespace)
-        settings = Settings(given.settings, given.canary_tag, given.namespace, given.templates)
+        templates = inputs.templates(given.templates)
+        settings = Settings(given.settings, given.canary_tag, given.namespace, templates)
         return replace(self, question=replace(self.question, settings=settings))
 
     def report(self, manifests: Sequence[Manifest]) -> Report:
@@ -178,11 +180,11 @@ def _of_cluster(cluster: ClusterFlags) -> tuple[str, str]:
 
 def _kinds(names: Sequence[str]) -> dict[str, Kind]:
     from kubectl_canary.api import openapi
+    from kubectl_canary.commands import inputs
     from kubectl_canary.errors import Refused
-    from kubectl_canary.reading import manifests
 
     kinds: dict[str, Kind] = {}
-    found, unread = manifests.read(names) if names else ([], [])
+    found, unread = inputs.manifests(names) if names else ([], [])
     if unread:
         raise Refused("--crds cannot be read", unread)
     for one in found:

@@ -40,9 +40,8 @@ def command(ctx: click.Context, /, **asked: Any) -> int:
     """Answer a call."""
     from kubectl_canary.integrations import krm
     from kubectl_canary.outside import files
-    from kubectl_canary.reading.manifests import MAX_BYTES
 
-    call = krm.read(files.read_text("-", MAX_BYTES)[1])
+    call = krm.read(files.read_text("-", files.MAX_MANIFESTS)[1])
     wanted = "render" if call.generates else _wanted(call.options)
     judge = judging.judge_of(judging.JudgeFlags(**(asked | _flags(ctx, call.options))))
     came = [krm.Item(one) for one in call.items]

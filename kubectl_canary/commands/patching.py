@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
 from kubectl_canary.errors import UsageError
-from kubectl_canary.outside import files as inputs
+from kubectl_canary.outside import files
+from kubectl_canary.outside.clock import now
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
@@ -210,7 +211,7 @@ def _checked_object(changes: Sequence[Change], checked: str, kubectl: Kubectl) -
         if not live:
             raise UsageError("--check: there is no route to check", _what_is_patched(changes))
         return live[routes[0].key]
-    documents = yamltext.read(inputs.read_text(checked)[1], checked)
+    documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
         raise UsageError(
@@ -262,7 +263,7 @@ def _by(value: dict[str, Any], pointer: str) -> str:
         return ""
     manager, written = writer
     try:
-        ago = datetime.now(timezone.utc) - datetime.fromisoformat(written.replace("Z", "+00:00"))
+        ago = now() - datetime.fromisoformat(written.replace("Z", "+00:00"))
     except ValueError:
         return f" (changed by {manager})"
     minutes = int(ago.total_seconds() // 60)

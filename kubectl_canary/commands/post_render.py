@@ -32,11 +32,10 @@ def command(**asked: Any) -> int:
     """Answer Helm."""
     from kubectl_canary.integrations import helm
     from kubectl_canary.outside import files
-    from kubectl_canary.reading.manifests import MAX_BYTES
     from kubectl_canary.reports import listings
 
     judge = judging.judge_of(judging.JudgeFlags(**asked))
-    parts = helm.expanded(files.read_text("-", MAX_BYTES)[1], judge.question)
+    parts = helm.expanded(files.read_text("-", files.MAX_MANIFESTS)[1], judge.question)
     report = judge.report([manifest for part in parts for manifest in part.manifests])
     if judge.fails(report):
         findings = [finding for _, finding in report.findings()]

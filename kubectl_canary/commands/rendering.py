@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from kubectl_canary.commands.common import finish, say_what_follows
@@ -86,7 +86,7 @@ def _print(release: Release, generator: Generator, asked: Asked) -> int:
     return done
 
 
-def _folder(output: str) -> Path | None:
+def _folder(output: str) -> PurePath | None:
     if output in ("yaml", "json"):
         return None
     kind, equals, folder = output.partition("=")
@@ -94,7 +94,7 @@ def _folder(output: str) -> Path | None:
         raise UsageError(f"-o {output}: unknown format", "yaml, json or dir=OUT")
     if not equals or not folder:
         raise UsageError(f"-o {output}: into which folder?", "for example -o dir=rendered")
-    return Path(folder)
+    return PurePath(folder)
 
 
 def _asked_phase(release: Release, name: str | None, origin: str | None) -> Phase:
@@ -121,7 +121,7 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
         say(f"warning: do not apply this straight from `{start.name}`: {wrong.message}")
 
 
-def _write_folder(release: Release, generator: Generator, out: Path, asked: Asked) -> int:
+def _write_folder(release: Release, generator: Generator, out: PurePath, asked: Asked) -> int:
     from kubectl_canary.outside import folder
 
     plan, current = release.plan, release.declared()

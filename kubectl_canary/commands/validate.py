@@ -88,12 +88,13 @@ def command(
     if list_rules:
         write(_rules())
         return 0
+    from kubectl_canary.commands import inputs
     from kubectl_canary.judging.validation import Report
     from kubectl_canary.reading import manifests
     from kubectl_canary.reports import listings
 
     judge = judging.judge_of(judging.JudgeFlags(**asked)).with_settings(release_flags)
-    found, unread = manifests.read(names or (() if release_flags.files else (CANARY_FILE,)))
+    found, unread = inputs.manifests(names or (() if release_flags.files else (CANARY_FILE,)))
     found = [*_named(release_flags), *manifests.with_overlays(found)]
     if judge.question.settings and not any(manifests.is_canary(one.value) for one in found):
         raise UsageError(
@@ -108,12 +109,12 @@ def command(
 
 def _named(release_flags: ReleaseFlags) -> list[Manifest]:
     """The canary file that -f names, with the files over it."""
-    from kubectl_canary.reading import sources
+    from kubectl_canary.commands import inputs
     from kubectl_canary.reading.manifests import Manifest
 
     if not release_flags.files:
         return []
-    first, *layers = sources.read(release_flags.files)
+    first, *layers = inputs.documents(release_flags.files)
     return [Manifest(first, 0, first.value, layers=tuple(layers))]
 
 

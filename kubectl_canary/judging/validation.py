@@ -22,6 +22,7 @@ from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.overrides import Templates
 from kubectl_canary.rendering.steps import step
 
 Severity = Literal["error", "warning"]
@@ -36,7 +37,7 @@ class Settings:
     values: Sequence[str] = ()
     canary_tag: str | None = None
     namespace: str | None = None
-    templates: str | None = None
+    templates: Templates | None = None
 
     def __bool__(self) -> bool:
         return (

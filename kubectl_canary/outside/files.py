@@ -1,15 +1,18 @@
-"""Files and standard input as text."""
+"""Files and standard input as text, and text as a file."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
 
 MAX_BYTES = 3_000_000
+MAX_MANIFESTS = 64_000_000  # bytes of many objects in one file
 PHASES = ("current", "phases", "rollback", "ways-back")
 MANIFESTS = (".yaml", ".yml", ".json")
 
@@ -33,7 +36,45 @@ def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
 
 
-def manifests_below(name: str) -> list[str]:
+def write(name: str, text: str, *, over: bool) -> None:
+    """Write a file; `over` one that is there, or not.
+
+    Raises UsageError where it is there and must stay, WorldError where it cannot be written.
+    """
+    try:
+        with Path(name).open("w" if over else "x", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"{name} is there already", "--force writes over it, -f names another file"
+        ) from None
+    except OSError as error:
+        raise WorldError(f"cannot write {name}: {error.strerror}") from None
+
+
+def listed(names: Sequence[str]) -> list[str]:
+    """The files of names and of the folders among them, each once and by its first name.
+
+    Raises UsageError for a folder without manifests, WorldError for one that cannot be read.
+    """
+    once: dict[str, str] = {}
+    for name in _with_those_below(names):
+        once.setdefault(_real(name), name)
+    return list(once.values())
+
+
+def _with_those_below(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if not _is_folder(name):
+            yield name
+            continue
+        below = _manifests_below(name)
+        if not below:
+            raise UsageError(f"{name} has no .yaml, .yml or .json files")
+        yield from below
+
+
+def _manifests_below(name: str) -> list[str]:
     """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
     root = Path(name)
     try:
@@ -45,7 +86,41 @@ def manifests_below(name: str) -> list[str]:
     ]
 
 
-def real(name: str) -> str:
+@dataclass(frozen=True)
+class Texts:
+    """What lies in a folder: texts by name, why others have none, and which of all these are files."""
+
+    files: frozenset[str]
+    texts: Mapping[str, str]
+    unread: Mapping[str, str]
+
+
+def templates_in(name: str) -> Texts:
+    """The user's templates: what lies in a folder, without what lies below it.
+
+    Raises WorldError where there is no such folder or it cannot be listed.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        raise WorldError(f"--templates {name}: no such folder")
+    try:
+        found = [path for path in folder.iterdir() if not path.is_fifo()]  # reading one waits for a writer
+        files = frozenset(path.name for path in found if path.is_file())
+    except OSError as error:
+        raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
+    texts: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for path in found:
+        try:
+            texts[path.name] = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue  # a link to nothing
+        except (OSError, UnicodeDecodeError) as error:
+            unread[path.name] = str(error)
+    return Texts(files, texts, unread)
+
+
+def _real(name: str) -> str:
     """What is the same for all names of a file."""
     return name if name == "-" else os.path.realpath(name)
 
@@ -63,7 +138,7 @@ def phase_folder(name: str) -> str:
     return ""
 
 
-def is_folder(name: str) -> bool:
+def _is_folder(name: str) -> bool:
     """Whether a name is a folder's."""
     return name != "-" and Path(name).is_dir()
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from kubectl_canary.errors import UsageError, WorldError
 
@@ -19,13 +19,13 @@ OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}\Z")
 
 
 def write(
-    out: Path,
+    place: PurePath,
     owner: str,
     files: dict[str, str],
     notes: Mapping[str, str],
     judge: Callable[[Mapping[str, str]], None],
 ) -> int:
-    """Make `out` hold exactly these files of ours, by relative path; returns how many changed.
+    """Make the folder at `place` hold exactly these files of ours, by relative path; returns how many changed.
 
     `notes` are kept in the list of our files; `judge` gets those of the last time, and what it raises stops us before
     anything is written. Scripts are made executable.
@@ -34,6 +34,7 @@ def write(
     written before, so that a run after an interrupted one knows them all. Raises UsageError where a file of
     somebody else is in the way or the folder is another application's, WorldError where it cannot be written.
     """
+    out = Path(place)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _locked(out):

@@ -1,4 +1,4 @@
-"""Files, folders and standard input → the Kubernetes objects in them, each with its places."""
+"""Texts → the Kubernetes objects in them, each with its places."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding, Path, Where
-from kubectl_canary.outside import files
+from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
-
-MAX_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -53,56 +49,22 @@ class Manifest:
         return f"{self.text('kind') or 'document'} {namespace}{'/' * bool(namespace)}{name}".rstrip()
 
 
-def read(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
-    """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
+def read(file: str, text: str, *, beside: bool = False) -> list[Manifest]:
+    """The objects of a file's text.
 
-    A file that several of the names lead to is read once. JSON patches (RFC 6902) that lie in a folder beside the
-    manifests are passed over.
-    Raises UsageError for names that do not exist, WorldError for what cannot be read.
+    JSON patches (RFC 6902) that lie `beside` manifests, in a folder that is read whole, are passed over.
+    Raises Refused for what is not YAML.
     """
-    if list(names).count("-") > 1:
-        raise UsageError("standard input can be read only once: give `-` once")
-    found: list[Manifest] = []
-    findings: list[Finding] = []
-    for name in _files(names):
-        try:
-            documents = yamltext.read(*reversed(files.read_text(name, MAX_BYTES)))
-        except Refused as refused:
-            findings += refused.findings
-            continue
-        if name in names or not (len(documents) == 1 and _is_patch(documents[0].value)):
-            folder = files.phase_folder(name)
-            found += [
-                replace(one, phase_folder=folder)
-                for index, document in enumerate(documents)
-                for one in objects(document, index)
-            ]
-    return found, findings
+    documents = yamltext.read(text, file)
+    if beside and len(documents) == 1 and _is_patch(documents[0].value):
+        return []
+    return [one for index, document in enumerate(documents) for one in objects(document, index)]
 
 
 def _is_patch(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(one, dict) and {"op", "path"} <= one.keys() for one in value
     )
-
-
-def _files(names: Sequence[str]) -> Iterator[str]:
-    """Each file once, by its first name."""
-    once: dict[str, str] = {}
-    for name in _named(names):
-        once.setdefault(files.real(name), name)
-    yield from once.values()
-
-
-def _named(names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        if not files.is_folder(name):
-            yield name
-            continue
-        below = files.manifests_below(name)
-        if not below:
-            raise UsageError(f"{name} has no .yaml, .yml or .json files")
-        yield from below
 
 
 def objects(document: yamltext.Document, index: int) -> Iterator[Manifest]:

@@ -1,8 +1,7 @@
-"""From files and flags to a plan: what every verb starts with."""
+"""From what was read to a plan: what every verb starts with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,20 +49,6 @@ class Release:
         message = f"missing: where does the release stand? One of {names}{otherwise}"
         finding = Finding("phase", "error", ("spec", "phase"), message, self.phase_where, code="missing")
         raise Refused(f"{self.phase_where.file} does not say which phase to render", [finding])
-
-
-def load(
-    files: Sequence[str],
-    settings: Sequence[str] = (),
-    canary_tag: str | None = None,
-    namespace: str | None = None,
-) -> Release:
-    """Read and plan a release.
-
-    Raises Refused with every finding, UsageError for flags that cannot be.
-    """
-    check_namespace(namespace)
-    return read(sources.load(files, settings, canary_tag), namespace)
 
 
 def check_namespace(namespace: str | None) -> None:

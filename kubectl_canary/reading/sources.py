@@ -11,7 +11,6 @@ from typing import Any
 from kubectl_canary.api import catalog
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
-from kubectl_canary.outside import files
 from kubectl_canary.reading import yamltext
 
 CANARY_TAG: Path = ("spec", "canary", "tag")
@@ -60,36 +59,6 @@ class Sources:
         return None
 
 
-def load(names: Sequence[str], settings: Sequence[str] = (), canary_tag: str | None = None) -> Sources:
-    """Read files (`-` is standard input), merge them in order as JSON merge patches (RFC 7386), then set values.
-
-    `canary_tag` is set last.
-
-    Raises Refused for what is not one YAML document each, UsageError for settings that cannot be.
-    """
-    if list(names).count("-") > 1:
-        raise UsageError("standard input can be read only once: give `-f -` once")
-    sources = layered(read(names))
-    settle(sources, settings, canary_tag)
-    return sources
-
-
-def read(names: Sequence[str]) -> list[yamltext.Document]:
-    """The one document of each file. Raises Refused for what is not that."""
-    complaints: list[Finding] = []
-    documents: list[yamltext.Document] = []
-    for name in names:
-        try:
-            documents.append(_only_document(*files.read_text(name)))
-        except Refused as refused:
-            complaints += refused.findings
-    if complaints:
-        raise Refused(
-            f"{' and '.join(dict.fromkeys(f.where.file for f in complaints))} is not valid", complaints
-        )
-    return documents
-
-
 def layered(documents: Sequence[yamltext.Document]) -> Sources:
     """Documents merged in order as JSON merge patches (RFC 7386)."""
     value = documents[0].value
@@ -106,7 +75,8 @@ def settle(sources: Sources, settings: Sequence[str], canary_tag: str | None) ->
         _set(sources, CANARY_TAG, canary_tag, f"--canary-tag {shlex.quote(canary_tag)}")
 
 
-def _only_document(file: str, text: str) -> yamltext.Document:
+def document(file: str, text: str) -> yamltext.Document:
+    """The one document of a file's text. Raises Refused for what is not one mapping."""
     documents = [document for document in yamltext.read(text, file) if document.value is not None]
     if not documents:
         raise Refused(

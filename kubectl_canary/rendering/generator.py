@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path as FilePath
 from typing import Any
 
 import jinja2
@@ -14,7 +13,7 @@ from jinja2.ext import Extension
 from kubectl_canary import resources
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
-from kubectl_canary.errors import CanaryError, Refused, WorldError
+from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
@@ -48,7 +47,7 @@ class Generator:
 
     def __init__(
         self,
-        templates: str | None = None,
+        templates: overrides.Templates | None = None,
         target: Target | None = None,
         *,
         validating: bool = True,
@@ -57,9 +56,7 @@ class Generator:
         self.sources = sources
         self.target = target or Target()
         self.validating = validating
-        self.folder = FilePath(templates) if templates else None
-        if self.folder is not None and not self.folder.is_dir():
-            raise WorldError(f"--templates {templates}: no such folder")
+        self.templates = templates
         self.environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(self._source),
             undefined=jinja2.StrictUndefined,
@@ -76,8 +73,8 @@ class Generator:
         }
         self.environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
         self.environment.globals.clear()  # `range` and `lipsum` make as much as they are asked for
-        if self.folder is not None:
-            overrides.check_names(self.folder, self.environment)
+        if templates is not None:
+            overrides.check_names(templates, self.environment)
 
     def render(self, planned: Sequence[Planned]) -> list[Rendered]:
         """The documents of the objects, in their order.
@@ -119,7 +116,7 @@ class Generator:
 
     def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""
-        if self.sources is None or self.folder is not None:
+        if self.sources is None or self.templates is not None:
             return None
         found = provenance.source(one, path, self.sources.value["spec"])
         return (found, self.sources.value_where(found)) if found is not None else None
@@ -135,16 +132,11 @@ class Generator:
             raise Refused("the API server would refuse", findings)
 
     def _source(self, name: str) -> tuple[str, str, Any] | None:
-        own = self.folder / name if self.folder else None
-        if own is not None:
-            try:
-                text = own.read_text(encoding="utf-8")
-                overrides.check(text, own, self.environment)
-                return text, str(own), None
-            except FileNotFoundError:
-                pass
-            except (OSError, UnicodeDecodeError) as error:
-                raise WorldError(f"cannot read the template {own}: {error}") from None
+        templates = self.templates
+        text = templates.text(name) if templates else None
+        if templates is not None and text is not None:
+            overrides.check(templates, name, self.environment)
+            return text, str(templates.file(name)), None
         try:
             return resources.read("templates", name), name, None
         except OSError:

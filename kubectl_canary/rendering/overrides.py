@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path as FilePath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import jinja2
 from jinja2 import meta, nodes
@@ -26,37 +27,67 @@ MACROS = (nodes.Macro, nodes.CallBlock, nodes.Import, nodes.FromImport, nodes.Ex
 SUMS = (nodes.Pow, nodes.Mul)
 
 
-def check_names(folder: FilePath, environment: jinja2.Environment) -> None:
-    """Raise UsageError for a file that replaces none of our templates and that no template of the folder includes."""
-    try:
-        names = sorted(file.name for file in folder.iterdir() if file.is_file() and file.name[0] != ".")
-    except OSError as error:
-        raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
+@dataclass(frozen=True)
+class Templates:
+    """A folder of the user's as it was read: the text of what lies in it by its name, or why it has none.
+
+    `files` are the names of its files, without what lies there otherwise. `problem` is why the folder itself could
+    not be read; mostly empty. That something cannot be read counts only where it is rendered.
+    """
+
+    folder: str
+    files: Collection[str] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    def file(self, name: str) -> PurePath:
+        """The path of a file in the folder."""
+        return PurePath(self.folder) / name
+
+    def text(self, name: str) -> str | None:
+        """The text of a file; None where there is none of this name. Raises WorldError where it cannot be read."""
+        if name in self.unread:
+            raise WorldError(f"cannot read the template {self.file(name)}: {self.unread[name]}")
+        return self.texts.get(name)
+
+
+def check_names(templates: Templates, environment: jinja2.Environment) -> None:
+    """Raise UsageError for a file that replaces none of our templates and that no template of the folder includes.
+
+    Raises WorldError where the folder could not be read.
+    """
+    if templates.problem:
+        raise WorldError(templates.problem)
+    names = sorted(name for name in templates.files if name[0] != ".")
     used = {*TEMPLATES, *BESIDE}
     waiting = [name for name in names if name in TEMPLATES]
     while waiting:
-        included = set(_includes(folder / waiting.pop(), environment)) - used
+        included = set(_includes(templates, waiting.pop(), environment)) - used
         used |= included
         waiting += [name for name in included if name in names]
     for name in names:
         if name not in used:
             close = nearest(name, TEMPLATES)
             hint = f"did you mean `{close}`?" if close else f"templates are {', '.join(TEMPLATES)}"
-            raise UsageError(f"--templates {folder}: `{name}` is none of the templates", hint)
+            raise UsageError(
+                f"--templates {PurePath(templates.folder)}: `{name}` is none of the templates", hint
+            )
 
 
-def check(text: str, file: FilePath, environment: jinja2.Environment) -> None:
+def check(templates: Templates, name: str, environment: jinja2.Environment) -> None:
     """Raise Refused for what may run for ever: a template loops over what it is given, and includes no circle.
 
     Raises jinja2.TemplateSyntaxError where the text is no template.
     """
-    tree = environment.parse(text, file.name, str(file))
+    file = templates.file(name)
+    tree = environment.parse(templates.texts[name], file.name, str(file))
     for line, message in _endless(tree):
         raise template_error(str(file), line, message, "templates/README.md says what a template may use")
-    for name in _includes(file, environment):
-        if file.name in _reached(file.with_name(name), environment):
-            message = f"`{name}` includes `{file.name}` again, which would never end"
-            raise template_error(str(file), _include_line(tree, name), message)
+    for included in _includes(templates, name, environment):
+        if name in _reached(templates, included, environment):
+            message = f"`{included}` includes `{name}` again, which would never end"
+            raise template_error(str(file), _include_line(tree, included), message)
 
 
 def template_error(file: str, line: int | None, message: str | None, hint: str = "") -> Refused:
@@ -64,7 +95,7 @@ def template_error(file: str, line: int | None, message: str | None, hint: str =
     finding = Finding(
         "template", "error", (), message or "it cannot be rendered", Where(file, line or 1, 1), hint
     )
-    return Refused(f"the template {FilePath(file).name} cannot be rendered", [finding])
+    return Refused(f"the template {PurePath(file).name} cannot be rendered", [finding])
 
 
 def _endless(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -101,22 +132,25 @@ def _include_line(tree: nodes.Template, name: str) -> int:
     return lines[0] if lines else 1
 
 
-def _includes(file: FilePath, environment: jinja2.Environment) -> list[str]:
+def _includes(templates: Templates, name: str, environment: jinja2.Environment) -> list[str]:
     """The templates that a file includes; none where it is not there or no template."""
     try:
-        tree = environment.parse(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, jinja2.TemplateSyntaxError):
+        tree = environment.parse(templates.texts.get(name, ""))
+    except jinja2.TemplateSyntaxError:
         return []
     return [name for name in meta.find_referenced_templates(tree) if name is not None]
 
 
-def _reached(file: FilePath, environment: jinja2.Environment) -> set[str]:
-    """The names of everything that a file includes, at any depth, itself among them."""
+def _reached(templates: Templates, first: str, environment: jinja2.Environment) -> set[str]:
+    """The names of everything that a file includes, at any depth, itself among them.
+
+    Raises ValueError for what is no name of a file in the folder.
+    """
     reached: set[str] = set()
-    waiting = [file.name]
+    waiting = [first]
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting += _includes(file.with_name(name), environment)
+            waiting += _includes(templates, templates.file("-").with_name(name).name, environment)
     return reached

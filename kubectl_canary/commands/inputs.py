@@ -1,0 +1,93 @@
+"""Files that the user names, read: `outside` has their texts, `reading` says what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.outside import files
+from kubectl_canary.reading import release, sources
+
+if TYPE_CHECKING:
+    from kubectl_canary.findings import Finding
+    from kubectl_canary.reading.manifests import Manifest
+    from kubectl_canary.reading.release import Release
+    from kubectl_canary.reading.yamltext import Document
+    from kubectl_canary.rendering.overrides import Templates
+
+
+def load(
+    names: Sequence[str],
+    settings: Sequence[str] = (),
+    canary_tag: str | None = None,
+    namespace: str | None = None,
+) -> Release:
+    """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
+
+    Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
+    """
+    release.check_namespace(namespace)
+    _check_standard_input(names, "-f -")
+    source = sources.layered(documents(names))
+    sources.settle(source, settings, canary_tag)
+    return release.read(source, namespace)
+
+
+def documents(names: Sequence[str]) -> list[Document]:
+    """The one document of each file.
+
+    Raises Refused with what is wrong in any of them, WorldError for what cannot be read.
+    """
+    complaints: list[Finding] = []
+    found: list[Document] = []
+    for name in names:
+        try:
+            found.append(sources.document(*files.read_text(name)))
+        except Refused as refused:
+            complaints += refused.findings
+    if complaints:
+        wrong = dict.fromkeys(finding.where.file for finding in complaints)
+        raise Refused(f"{' and '.join(wrong)} is not valid", complaints)
+    return found
+
+
+def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
+    """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
+
+    A file that several of the names lead to is read once.
+    Raises UsageError for names that do not exist, WorldError for what cannot be read.
+    """
+    from kubectl_canary.reading import manifests as objects
+
+    _check_standard_input(names, "-")
+    found: list[Manifest] = []
+    findings: list[Finding] = []
+    for name in files.listed(names):
+        try:
+            made = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
+        except Refused as refused:
+            findings += refused.findings
+        else:
+            folder = files.phase_folder(name) if made else ""
+            found += [replace(one, phase_folder=folder) for one in made]
+    return found, findings
+
+
+def templates(folder: str | None) -> Templates | None:
+    """The user's templates; None without a folder. What cannot be read is said by whoever renders with it."""
+    if not folder:
+        return None
+    from kubectl_canary.rendering.overrides import Templates
+
+    try:
+        found = files.templates_in(folder)
+    except WorldError as error:
+        return Templates(folder, problem=error.message)
+    return Templates(folder, found.files, found.texts, found.unread)
+
+
+def _check_standard_input(names: Sequence[str], flag: str) -> None:
+    if list(names).count("-") > 1:
+        raise UsageError(f"standard input can be read only once: give `{flag}` once")
