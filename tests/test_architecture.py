@@ -17,12 +17,25 @@ FLOORS = [
     {"entry"},
     {"cli"},
     {"commands", "outside"},
-    {"reports", "integrations"},
+    {"integrations"},
+    {"reports"},
     {"judging"},
-    {"rendering", "reading", "release"},
+    {"rendering"},
+    {"reading"},
+    {"release"},
     {"api"},
     {"resources"},
     {"findings", "errors", "", "__version__"},
+]
+# the heart from its ground up, in the order in which a release is made; a module imports from the lines above its own
+HEART = [
+    {"groups", "application"},
+    {"phases", "documents", "shares", "managed_fields", "patches"},
+    {"plan", "strategic"},
+    {"routes", "ways", "workloads"},
+    {"overlay"},
+    {"observed", "changes"},
+    {"actions"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
 DECIDING = ("api", "commands", "integrations", "judging", "reading", "release", "rendering", "reports")
@@ -76,6 +89,16 @@ def test_imports_go_down_only(file: Path) -> None:
             upward = floor(name) < floor(own)
             deferred = own.endswith("errors") and name.endswith("findings.Finding")
             assert not upward or deferred, f"{own} imports {name}"
+
+
+def test_the_heart_has_an_order() -> None:
+    order = {module: number for number, modules in enumerate(HEART) for module in modules}
+    files = {file.stem: file for file in (PACKAGE / "release").glob("*.py") if file.name != "__init__.py"}
+    assert order.keys() == files.keys()
+    for module, file in files.items():
+        known = [name.split(".")[2] for name in imports(file) if name.startswith("kubectl_canary.release.")]
+        above = [name for name in known if order[name] >= order[module]]
+        assert not above, f"release/{module}.py imports {', '.join(above)}"
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -14,6 +14,7 @@ from strategies import canary_files, pairs, touched
 from test_plan import planned
 
 from kubectl_canary.api import catalog
+from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import overlay, patches, strategic
 from kubectl_canary.release.plan import Plan
@@ -181,7 +182,7 @@ def test_a_phase_laid_over_a_live_route_leaves_others_alone(
         share = Fraction(sum(ref["weight"] for ref in ours[1:]), sum(ref["weight"] for ref in ours))
         assert findings or share == to.traffic.share
         assert [] == patches.failed_tests(now, patches.patch(now, wanted))
-        assert patches.same(wanted, patches.applied(now, patches.patch(now, wanted)))
-        assert patches.same(wanted, patches.applied(now, patches.patch_back(now, wanted)))
+        assert same(wanted, patches.applied(now, patches.patch(now, wanted)))
+        assert same(wanted, patches.applied(now, patches.patch_back(now, wanted)))
         again, _ = overlay.route(wanted, plan.application, to)
-        assert patches.same(wanted, again)
+        assert same(wanted, again)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_canary.api.equality import same
 from kubectl_canary.release import patches
 
 KEYS = st.sampled_from(["name", "weight", "a/b", "c~d", "~1", "", "é"])
@@ -39,9 +40,9 @@ def apply(document: Any, operations: list[patches.Op]) -> Any:
 
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_patch_leads_from_one_to_the_other_and_back(before: Any, after: Any) -> None:
-    assert patches.same(after, apply(before, patches.patch(before, after)))
-    assert patches.same(before, apply(after, patches.patch(after, before)))
-    assert (patches.patch(before, after) == []) is patches.same(before, after)
+    assert same(after, apply(before, patches.patch(before, after)))
+    assert same(before, apply(after, patches.patch(after, before)))
+    assert (patches.patch(before, after) == []) is same(before, after)
 
 
 @given(DOCUMENTS, DOCUMENTS)
@@ -78,7 +79,7 @@ def test_on_another_list_a_patch_is_refused_or_hits_the_right_names(
 def test_a_merge_patch_leads_there_too_where_nothing_is_null(before: Any, after: Any) -> None:
     if "null" not in json.dumps([before, after]):
         merged = merge(before, patches.merge_patch(before, after))
-        assert patches.same(after, merged)
+        assert same(after, merged)
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -154,8 +155,8 @@ def test_a_patch_is_refused_where_what_it_adds_is_there(before: Any, after: Any)
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_way_back_leads_there_and_tests_names_alone(before: Any, after: Any) -> None:
     operations = patches.patch_back(before, after)
-    assert patches.same(after, apply(before, operations))
-    assert patches.same(after, patches.applied(before, operations))
+    assert same(after, apply(before, operations))
+    assert same(after, patches.applied(before, operations))
 
 
 def test_a_way_back_is_not_stopped_by_harmless_edits() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubectl_canary.api import formats, lists, re2
 from kubectl_canary.api.catalog import Schema
+from kubectl_canary.api.equality import identical
 
 SILENT = frozenset({
     "$schema", "$id", "title", "description", "examples", "default", "definitions",
@@ -85,11 +86,6 @@ def _format(value: Any, operand: Any, _: Schema) -> bool:
     return True
 
 
-def _same(value: Any, other: Any) -> bool:
-    # JSON tells true from 1, Python does not
-    return type(value) is type(other) and bool(value == other)
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -104,8 +100,8 @@ KEYWORDS: dict[str, Callable[[Any, Any, Schema], bool]] = {
     "not": lambda value, schema, _: not accepts(value, schema),
     "format": _format,
     "required": lambda value, keys, _: not isinstance(value, dict) or all(key in value for key in keys),
-    "const": lambda value, wanted, _: _same(value, wanted),
-    "enum": lambda value, wanted, _: any(_same(value, one) for one in wanted),
+    "const": lambda value, wanted, _: identical(value, wanted),
+    "enum": lambda value, wanted, _: any(identical(value, one) for one in wanted),
     "pattern": lambda value, text, _: not isinstance(value, str) or bool(re2.compiled(text).search(value)),
     "minimum": lambda value, bound, _: not _is_number(value) or value >= bound,
     "maximum": lambda value, bound, _: not _is_number(value) or value <= bound,

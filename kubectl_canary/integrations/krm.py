@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.integrations import embedded
@@ -177,7 +178,7 @@ def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]
     for item in items:
         key, manifest = _key(item.value), item.new or item.old
         ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
-        same = item.new is not None and edit.same(item.new.value, wanted.get(key))
+        same = item.new is not None and identical(item.new.value, wanted.get(key))
         if key in owned and not ours and not same:
             message = f"would be lost: the release {found.plan.application.name} has an object of this name"
             finding = Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them")
@@ -211,7 +212,7 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:
     wanted["items"] = [item.value for item in items]
     if results:
         wanted["results"] = [result.value for result in results]
-    if edit.same(wanted, came):
+    if identical(wanted, came):
         return call.text
     return edit.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
+from kubectl_canary.api.equality import same
 from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where, in_order
@@ -319,7 +320,7 @@ def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Find
     for change in changes:
         if start is not None and isinstance(change, Alteration):
             made = patches.applied(change.before.value, change.operations())
-            if not patches.same(made, change.after.value):
+            if not same(made, change.after.value):
                 message = f"the patch from `{start.name}` does not make `{phase.name}`"
                 yield Finding("patch", "error", (), f"{change.part.title}: {message}")
 

@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.resolver import BaseResolver
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString, PlainScalarString
 
+from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import yamltext
@@ -52,7 +53,7 @@ def rewritten(text: str, new: Any, origins: Sequence[int | None]) -> str:
     old = yamltext.read(text, "standard input")[0].value
     written = io.StringIO()
     yaml.dump(_list_document(yaml.load(text), old, new, origins), written)
-    if not same(yamltext.read(written.getvalue(), "standard output")[0].value, new):
+    if not identical(yamltext.read(written.getvalue(), "standard output")[0].value, new):
         message = "a tag, an anchor or a merge key here cannot be written back with the same meaning"
         hint = "write the value out"
         finding = Finding("yaml", "error", (), message, Where("standard input", 1, 1), hint)
@@ -74,7 +75,7 @@ def _list_document(node: Any, old: Any, new: Any, origins: Sequence[int | None])
 
 def _changed(node: Any, old: Any, new: Any) -> Any:
     """The node, changed where the values differ."""
-    if same(old, new):
+    if identical(old, new):
         return node
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [key for key in old if key not in new]:
@@ -127,12 +128,3 @@ def _fresh(value: Any) -> Any:
     if plain == value:
         return PlainScalarString(value)
     return LiteralScalarString(value) if plain.startswith("|") else DoubleQuotedScalarString(value)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal in value and type: 1, 1.0 and true are not the same."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and bool(one == other)

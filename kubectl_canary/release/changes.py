@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from kubectl_canary.api.equality import same
 from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.documents import Document, Part
@@ -166,7 +167,7 @@ def changes(
     changed = [
         change(application, to, old.get(key), document)
         for key, document in sorted(new.items(), key=lambda item: item[1].part.slot)
-        if key not in old or not patches.same(old[key].value, document.value)
+        if key not in old or not same(old[key].value, document.value)
     ]
     if is_route_first(start, to):
         changed.sort(key=lambda change: not change.part.is_route)

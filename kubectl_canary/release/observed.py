@@ -7,7 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary.release import overlay, patches, strategic, workloads
+from kubectl_canary.api.equality import same
+from kubectl_canary.release import overlay, strategic, workloads
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, needs
@@ -92,7 +93,7 @@ def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | 
 
 
 def _changes_nothing(route: dict[str, Any], one: Phase, plan: Plan) -> bool:
-    return patches.same(overlay.route(route, plan.application, one)[0]["spec"], route["spec"])
+    return same(overlay.route(route, plan.application, one)[0]["spec"], route["spec"])
 
 
 def _nearest(state: Phase, plan: Plan) -> Phase:

@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.api.equality import same
+
 Op = dict[str, Any]
 Location = tuple[str | int, ...]
 Guard = tuple[Location, Any]  # a place, and what is expected there; None where nothing may be there
@@ -180,17 +182,6 @@ def pointer(path: Location) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: true is not 1, and 1.0 is 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""When two values are equal: as JSON, or to the type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def same(value: Any, other: Any) -> bool:
+    """Equal as JSON: true is not 1, and 1.0 is 1. So does a `test` of RFC 6902 compare."""
+    if isinstance(value, bool) or isinstance(other, bool):
+        return value is other
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(same(child, other[key]) for key, child in value.items())
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(same, value, other))
+    return bool(value == other)
+
+
+def identical(value: Any, other: Any) -> bool:
+    """Equal in value and type: 1, 1.0 and true are three, as they are in a text that is written back."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(
+            identical(child, other[key]) for key, child in value.items()
+        )
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(identical, value, other))
+    return type(value) is type(other) and bool(value == other)
