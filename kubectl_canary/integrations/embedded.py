@@ -33,7 +33,7 @@ def documents(found: Release) -> list[Rendered]:
 def manifests(found: Release, rendered: Sequence[Rendered]) -> list[Manifest]:
     """Documents of a release as manifests, to be judged beside others."""
     file = f"canary file {found.plan.application.name}"
-    documents = [yamltext.read(one.text, file)[0] for one in rendered]
+    documents = [yamltext.read(document.text, file)[0] for document in rendered]
     return [
         Manifest(document, number, document.value, made_by=f"the {file}")
         for number, document in enumerate(documents)

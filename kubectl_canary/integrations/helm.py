@@ -55,7 +55,7 @@ def _parts(text: str) -> list[tuple[int, str]]:
 
 
 def _part(text: str, found: list[Manifest], question: Question) -> Part:
-    files = [one for one in found if is_canary(one.value)]
+    files = [manifest for manifest in found if is_canary(manifest.value)]
     if not files:
         return Part(text, tuple(found))
     if len(found) > 1:

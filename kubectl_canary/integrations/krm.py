@@ -135,8 +135,8 @@ def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
     that the phase has not are left out.
     """
     own = [call.config] if call.generates and call.config else []
-    files = own or [one for one in call.items if is_canary(one.value)]
-    items = [Item(one) for one in call.items]
+    files = own or [item for item in call.items if is_canary(item.value)]
+    items = [Item(item) for item in call.items]
     results: list[Result] = []
     if not files:
         message = "no canary file: neither functionConfig nor one of the items is a Canary"
@@ -156,9 +156,9 @@ def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
 def _with_release(
     items: Sequence[Item], owned: set[Key], file: Manifest, documents: Sequence[Manifest]
 ) -> Iterator[Item]:
-    wanted = {_key(one.value): one for one in documents}
+    wanted = {_key(document.value): document for document in documents}
     there = {_key(item.value) for item in items}
-    added = [Item(None, one) for key, one in wanted.items() if key not in there]
+    added = [Item(None, manifest) for key, manifest in wanted.items() if key not in there]
     for item in items:
         key = _key(item.value)
         if item.old is file:
@@ -173,7 +173,7 @@ def _with_release(
 
 def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Result]:
     """Objects with the name of one of the release that are another's: they would be replaced, or left out."""
-    wanted = {_key(one.value): one.value for one in documents}
+    wanted = {_key(document.value): document.value for document in documents}
     owned = embedded.owned(found)
     for item in items:
         key, manifest = _key(item.value), item.new or item.old
@@ -199,7 +199,9 @@ def _key(value: dict[str, Any]) -> Key:
 def manifests(call: Call, items: Sequence[Item]) -> list[Manifest]:
     """The objects of an answer, to be judged; a canary file whose phase was rendered is not."""
     judged = [item.new or item.old for item in items]
-    return [one for one in judged if one and not (call.generates and is_canary(one.value))]
+    return [
+        manifest for manifest in judged if manifest and not (call.generates and is_canary(manifest.value))
+    ]
 
 
 def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:

@@ -432,7 +432,7 @@ def _lacking(target: Target, path: Path) -> str:
 
 def _copy_findings(matches: Any, specs: Sequence[PhaseSpec]) -> Iterator[Finding]:
     """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
-    known = [one for one in matches if isinstance(one, dict)] if isinstance(matches, list) else [{}]
+    known = [match for match in matches if isinstance(match, dict)] if isinstance(matches, list) else [{}]
     for index, phase in enumerate(specs):
         methods = phase.methods if phase.mirror else ()
         copies = sum(match.get("method", method) == method for match in known for method in methods)

@@ -94,7 +94,9 @@ def _changed_items(node: Any, old: list[Any], new: list[Any]) -> Iterator[Any]:
     left = set(range(len(old)))
     for number, value in enumerate(new):
         name = _name(value)
-        places = [number] if name is None else [index for index, one in enumerate(old) if _name(one) == name]
+        places = (
+            [number] if name is None else [index for index, item in enumerate(old) if _name(item) == name]
+        )
         place = next((index for index in places if index in left), None)
         left.discard(-1 if place is None else place)
         yield _fresh(value) if place is None else _changed(node[place], old[place], value)

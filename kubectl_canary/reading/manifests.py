@@ -58,12 +58,12 @@ def read(file: str, text: str, *, beside: bool = False) -> list[Manifest]:
     documents = yamltext.read(text, file)
     if beside and len(documents) == 1 and _is_patch(documents[0].value):
         return []
-    return [one for index, document in enumerate(documents) for one in objects(document, index)]
+    return [manifest for index, document in enumerate(documents) for manifest in objects(document, index)]
 
 
 def _is_patch(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(one, dict) and {"op", "path"} <= one.keys() for one in value
+        isinstance(operation, dict) and {"op", "path"} <= operation.keys() for operation in value
     )
 
 
@@ -98,11 +98,11 @@ def with_overlays(manifests: Sequence[Manifest]) -> list[Manifest]:
     An overlay is a mapping that says neither its apiVersion nor its kind, and has what a canary file has.
     """
     made: list[Manifest] = []
-    for one in manifests:
-        if made and _is_overlay(one.value) and is_canary(made[-1].value):
-            made[-1] = replace(made[-1], layers=(*made[-1].layers, one.own))
+    for manifest in manifests:
+        if made and _is_overlay(manifest.value) and is_canary(made[-1].value):
+            made[-1] = replace(made[-1], layers=(*made[-1].layers, manifest.own))
         else:
-            made.append(one)
+            made.append(manifest)
     return made
 
 

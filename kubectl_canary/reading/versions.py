@@ -52,7 +52,10 @@ def _with_images(pod: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
     return {
         **pod,
         **{
-            group: [{**one, "image": images.get(one["name"], one.get("image"))} for one in pod[group]]
+            group: [
+                {**container, "image": images.get(container["name"], container.get("image"))}
+                for container in pod[group]
+            ]
             for group in ("containers", "initContainers")
             if group in pod
         },
@@ -72,7 +75,11 @@ def _image_findings(spec: dict[str, Any]) -> Iterator[Finding]:
     if not own.get("images"):
         return
     pod = _merged(spec, "pod")
-    known = [one.get("name") for group in ("containers", "initContainers") for one in pod.get(group, [])]
+    known = [
+        container.get("name")
+        for group in ("containers", "initContainers")
+        for container in pod.get(group, [])
+    ]
     for name in own["images"]:
         if name not in known:
             close = nearest(name, [text for text in known if isinstance(text, str)])

@@ -57,11 +57,13 @@ def version(found: Objects, plan: Plan) -> Version | None:
     alike = [version for version in versions if workload.runs(version).image == container.get("image")]
     if len(alike) > 1:
         template = deployment["spec"]["template"]
-        old, new = (workloads.pod_template(workload, Side.STABLE, workload.runs(one)) for one in versions)
+        old, new = (
+            workloads.pod_template(workload, Side.STABLE, workload.runs(version)) for version in versions
+        )
         differences = list(strategic.differences(old, new, template))
         alike = [
-            one
-            for one, side in zip(versions, (0, 1), strict=True)
+            version
+            for version, side in zip(versions, (0, 1), strict=True)
             if all(strategic.is_at(place[2], place[side]) for place in differences)
         ]
     return alike[0] if alike else None
@@ -80,30 +82,36 @@ def canary_image(found: Objects, plan: Plan) -> str | None:
 def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | None:
     """The phase with this stable version, with or without a canary, which changes nothing when laid over the route."""
     alike = [
-        one
-        for one in plan.phases
-        if bool(one.canary_replicas) == bool(state.canary_replicas)
-        and one.stable_version is state.stable_version
-        and (one.traffic == AS_BEFORE if route is None else _changes_nothing(route, one, plan))
+        phase
+        for phase in plan.phases
+        if bool(phase.canary_replicas) == bool(state.canary_replicas)
+        and phase.stable_version is state.stable_version
+        and (phase.traffic == AS_BEFORE if route is None else _changes_nothing(route, phase, plan))
     ]
     noted = (route or {}).get("metadata", {}).get("annotations") or {}
     return min(
-        alike, key=lambda one: one.traffic.phase != noted.get(plan.application.phase_annotation), default=None
+        alike,
+        key=lambda phase: phase.traffic.phase != noted.get(plan.application.phase_annotation),
+        default=None,
     )
 
 
-def _changes_nothing(route: dict[str, Any], one: Phase, plan: Plan) -> bool:
-    return same(overlay.route(route, plan.application, one)[0]["spec"], route["spec"])
+def _changes_nothing(route: dict[str, Any], phase: Phase, plan: Plan) -> bool:
+    return same(overlay.route(route, plan.application, phase)[0]["spec"], route["spec"])
 
 
 def _nearest(state: Phase, plan: Plan) -> Phase:
     """The last phase that gives the canary no more than it has now."""
     if not state.canary_replicas:
         return plan.phases[-1] if state.stable_version is Version.NEW else plan.phases[0]
-    there = [one for one in plan.phases if one.canary_replicas and one.stable_version is state.stable_version]
+    there = [
+        phase
+        for phase in plan.phases
+        if phase.canary_replicas and phase.stable_version is state.stable_version
+    ]
     if there[0].kind in PROMOTION:
         return there[0] if state.traffic.reaches_canary else there[-1]
-    return [one for one in there if _amount(one.traffic) <= _amount(state.traffic)][-1]
+    return [phase for phase in there if _amount(phase.traffic) <= _amount(state.traffic)][-1]
 
 
 def _amount(traffic: Traffic) -> tuple[Fraction, bool, Fraction]:
@@ -116,7 +124,7 @@ def _replicas(deployment: dict[str, Any]) -> int:
 
 def _container(deployment: dict[str, Any], name: str) -> dict[str, Any]:
     containers: list[dict[str, Any]] = deployment["spec"]["template"]["spec"]["containers"]
-    return next((one for one in containers if one["name"] == name), {})
+    return next((container for container in containers if container["name"] == name), {})
 
 
 def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:

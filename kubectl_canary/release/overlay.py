@@ -83,9 +83,9 @@ class ReleaseOnRoute:
     def mirrors(self, rule: Rule) -> list[dict[str, Any]]:
         """The filters of a rule that mirror to the canary."""
         return [
-            one
-            for one in rule.get("filters") or []
-            if self.is_track(one.get("requestMirror", {}).get("backendRef", {}), self.services.canary)
+            filter_
+            for filter_ in rule.get("filters") or []
+            if self.is_track(filter_.get("requestMirror", {}).get("backendRef", {}), self.services.canary)
         ]
 
     def foreign_references(self, governed: Rule) -> Iterator[Finding]:
@@ -163,8 +163,8 @@ def route(
 def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
     """Everything that a rule sends requests or copies to."""
     yield from rule.get("backendRefs") or []
-    for one in rule.get("filters") or []:
-        mirror = one.get("requestMirror") or {}
+    for filter_ in rule.get("filters") or []:
+        mirror = filter_.get("requestMirror") or {}
         if "backendRef" in mirror:
             yield mirror["backendRef"]
 
@@ -232,7 +232,7 @@ def _without_mirror(release: ReleaseOnRoute, rule: Rule) -> Rule:
     mirrors = release.mirrors(rule)
     if not mirrors:
         return rule
-    filters = [one for one in rule["filters"] if one not in mirrors]
+    filters = [filter_ for filter_ in rule["filters"] if filter_ not in mirrors]
     return {
         key: filters if key == "filters" else value
         for key, value in rule.items()

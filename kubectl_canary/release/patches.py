@@ -302,7 +302,7 @@ def _aligned(before: Any, after: Any, path: Location) -> bool:
     old, new = _identities(before, path), _identities(after, path)
     if old is None or new is None:
         return False
-    return [one for one in old if one in new] == [one for one in new if one in old]
+    return [item for item in old if item in new] == [item for item in new if item in old]
 
 
 def _addition(before: list[Any], following: int | None, index: int, item: Any, path: Location) -> _Change:

@@ -146,7 +146,7 @@ class Plan:
         if phase.kind is Kind.ROLLED_BACK:
             return next(way for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)
         if phase.kind in WAYS_BACK:
-            return next(one for one in self.phases if one.name == phase.origin)
+            return next(known for known in self.phases if known.name == phase.origin)
         return self.phases[self.phases.index(phase) - 1]
 
     def peak(self) -> int | None:

@@ -85,7 +85,9 @@ def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:
 
 def _replaces_prefix(rule: Rule) -> bool:
     rewrites = (
-        one.get(kind, {}) for one in rule.get("filters", []) for kind in ("urlRewrite", "requestRedirect")
+        filter_.get(kind, {})
+        for filter_ in rule.get("filters", [])
+        for kind in ("urlRewrite", "requestRedirect")
     )
     return any(rewrite.get("path", {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
 

@@ -132,10 +132,12 @@ def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -
     for item in patch:
         name = item.get(str(key))
         found = [
-            index for index, one in enumerate(made) if isinstance(one, dict) and one.get(str(key)) == name
+            index
+            for index, known in enumerate(made)
+            if isinstance(known, dict) and known.get(str(key)) == name
         ]
         if item.get(DIRECTIVE) == DELETE:
-            made = [one for index, one in enumerate(made) if index not in found]
+            made = [known for index, known in enumerate(made) if index not in found]
         elif found:
             made[found[0]] = merged(made[found[0]], item, items)
         else:
@@ -190,10 +192,10 @@ def shows(live: Any, planned: Any) -> bool:
     """Whether a live value has everything that is planned; it may have more, such as defaults."""
     if isinstance(planned, dict):
         return isinstance(live, dict) and all(
-            _same_amounts(live.get(key, MISSING), one)
+            _same_amounts(live.get(key, MISSING), value)
             if key in AMOUNTS
-            else shows(live.get(key, MISSING), one)
-            for key, one in planned.items()
+            else shows(live.get(key, MISSING), value)
+            for key, value in planned.items()
         )
     if isinstance(planned, list):
         return isinstance(live, list) and len(live) == len(planned) and all(map(shows, live, planned))
@@ -205,7 +207,7 @@ def _same_amounts(live: Any, planned: Any) -> bool:
     if not isinstance(live, dict) or not isinstance(planned, dict):
         return same(live, planned)
     try:
-        return all(key in live and parsed(live[key]) == parsed(one) for key, one in planned.items())
+        return all(key in live and parsed(live[key]) == parsed(value) for key, value in planned.items())
     except ValueError:
         return False
 

@@ -115,7 +115,7 @@ def _position(plan: Plan, phase: Phase) -> int:
         return plan.phases.index(plan.full)
     if phase.kind is Kind.ROLLBACK:
         return min(1, len(plan.phases) - 1)
-    names = [one.name for one in plan.phases]
+    names = [known.name for known in plan.phases]
     return names.index(phase.name if phase.name in names else str(phase.origin))
 
 

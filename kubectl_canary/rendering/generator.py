@@ -83,17 +83,17 @@ class Generator:
         """
         rendered: list[Rendered] = []
         findings: list[Finding] = []
-        for one in planned:
-            text = self._text(one)
+        for item in planned:
+            text = self._text(item)
             try:
-                document = _only_document(text, one.template)
+                document = _only_document(text, item.template)
             except Refused as refused:
                 findings += refused.findings
                 continue
-            findings += _differences_from_plan(document, one)
+            findings += _differences_from_plan(document, item)
             if self.validating:
-                findings += map(self._placed, _refusals(document.value, one, self.target))
-            rendered.append(Rendered(one.part, document.value, text, one))
+                findings += map(self._placed, _refusals(document.value, item, self.target))
+            rendered.append(Rendered(item.part, document.value, text, item))
         if findings:
             differs = any(finding.rule != verdict.ADMISSION for finding in findings)
             culprit = (
@@ -106,19 +106,19 @@ class Generator:
 
     def _placed(self, refusal: Refusal) -> Finding:
         """A refusal at the place of the canary file that it comes from; without one, at its template."""
-        one, finding = refusal
-        place = self.place(one, finding.path)
+        item, finding = refusal
+        place = self.place(item, finding.path)
         if place is None:
-            where = Where(one.template)
+            where = Where(item.template)
             # behind the title, the message no longer tells the path by itself
-            return replace(finding, message=f"{one.part.title}: {finding.message}", where=where, code="")
+            return replace(finding, message=f"{item.part.title}: {finding.message}", where=where, code="")
         return replace(finding, path=place[0], where=place[1])
 
-    def place(self, one: Planned, path: Path) -> tuple[Path, Where] | None:
+    def place(self, item: Planned, path: Path) -> tuple[Path, Where] | None:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""
         if self.sources is None or self.templates is not None:
             return None
-        found = provenance.source(one, path, self.sources.value["spec"])
+        found = provenance.source(item, path, self.sources.value["spec"])
         return (found, self.sources.value_where(found)) if found is not None else None
 
     def refuse_invalid(self, documents: Sequence[Document]) -> None:
@@ -142,28 +142,28 @@ class Generator:
         except OSError:
             return None
 
-    def _text(self, one: Planned) -> str:
+    def _text(self, item: Planned) -> str:
         try:
-            return self.environment.get_template(one.template).render(one.names)
+            return self.environment.get_template(item.template).render(item.names)
         except jinja2.TemplateSyntaxError as error:
             raise overrides.template_error(
-                error.filename or error.name or one.template, error.lineno, error.message
+                error.filename or error.name or item.template, error.lineno, error.message
             ) from None
         except jinja2.UndefinedError as error:
             hint = "the names are listed in templates/README.md"
-            raise overrides.template_error(*self._failing_line(one, error), error.message, hint) from None
+            raise overrides.template_error(*self._failing_line(item, error), error.message, hint) from None
         except jinja2.TemplateNotFound as error:
             raise overrides.template_error(
-                *self._failing_line(one, error), f"no template `{error.name}` to include"
+                *self._failing_line(item, error), f"no template `{error.name}` to include"
             ) from None
         except CanaryError:
             raise
         except Exception as error:
-            raise overrides.template_error(*self._failing_line(one, error), str(error)) from None
+            raise overrides.template_error(*self._failing_line(item, error), str(error)) from None
 
-    def _failing_line(self, one: Planned, error: Exception) -> tuple[str, int | None]:
+    def _failing_line(self, item: Planned, error: Exception) -> tuple[str, int | None]:
         """The innermost template and line that an error came through."""
-        place: tuple[str, int | None] = (one.template, None)
+        place: tuple[str, int | None] = (item.template, None)
         trace = error.__traceback__
         while trace is not None:
             file = trace.tb_frame.f_code.co_filename
@@ -210,16 +210,16 @@ def _only_document(text: str, template: str) -> yamltext.Document:
     return documents[0]
 
 
-def _differences_from_plan(document: yamltext.Document, one: Planned) -> Iterator[Finding]:
-    for path, message in _differences(document.value, one.facts, ()):
-        yield Finding("plan", "error", path, f"{one.part.title}: {message}", Where(one.template))
-    if one.part.kind == "HTTPRoute":
-        yield from _unplanned_rules(document.value, one)
+def _differences_from_plan(document: yamltext.Document, item: Planned) -> Iterator[Finding]:
+    for path, message in _differences(document.value, item.facts, ()):
+        yield Finding("plan", "error", path, f"{item.part.title}: {message}", Where(item.template))
+    if item.part.kind == "HTTPRoute":
+        yield from _unplanned_rules(document.value, item)
 
 
-def _refusals(document: dict[str, Any], one: Planned, target: Target) -> Iterator[Refusal]:
+def _refusals(document: dict[str, Any], item: Planned, target: Target) -> Iterator[Refusal]:
     for finding in verdict.judge(document, target) or []:
-        yield one, finding
+        yield item, finding
 
 
 def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -251,16 +251,16 @@ def _list_differences(value: list[Any], facts: list[Any], path: Path) -> Iterato
         yield from _differences(item, fact, (*path, index))
 
 
-def _unplanned_rules(value: dict[str, Any], one: Planned) -> Iterator[Finding]:
+def _unplanned_rules(value: dict[str, Any], item: Planned) -> Iterator[Finding]:
     """Rules that send to the release's Services and were not planned."""
-    planned = {rule.get("name") for rule in one.facts["spec"]["rules"]}
+    planned = {rule.get("name") for rule in item.facts["spec"]["rules"]}
     spec = value.get("spec")
     rules = spec.get("rules") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict) and rule.get("name") not in planned:
-            for name in sorted({*one.services} & {*_backends(rule)}):
-                message = f"{one.part.title}: sends to {name}, which the plan does not know"
-                yield Finding("plan", "error", ("spec", "rules", index), message, Where(one.template))
+            for name in sorted({*item.services} & {*_backends(rule)}):
+                message = f"{item.part.title}: sends to {name}, which the plan does not know"
+                yield Finding("plan", "error", ("spec", "rules", index), message, Where(item.template))
 
 
 def _backends(node: Any) -> Iterator[str]:

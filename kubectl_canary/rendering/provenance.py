@@ -14,7 +14,7 @@ POD: Path = ("spec", "template", "spec")
 POD_METADATA: Path = ("spec", "template", "metadata")
 
 
-def source(one: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
+def source(item: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
     """The path of the canary file that a path of a rendered document comes from; None where it is ours alone.
 
     `spec` is the canary file's.
@@ -29,27 +29,27 @@ def source(one: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
         "HorizontalPodAutoscaler": _of_scaler,
         "PodDisruptionBudget": _of_budget,
     }
-    kind = one.part.kind
-    return ways[kind](one, path, spec) if path[:1] == ("spec",) and kind in ways else None
+    kind = item.part.kind
+    return ways[kind](item, path, spec) if path[:1] == ("spec",) and kind in ways else None
 
 
-def _of_deployment(one: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
-    side = one.part.side.value if one.part.side else ""
+def _of_deployment(item: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
+    side = item.part.side.value if item.part.side else ""
     if path[:2] == ("spec", "replicas"):
         return ("spec", side, "replicas")
     if path[: len(POD_METADATA)] == POD_METADATA:
-        return _of_version(one, spec, "podMetadata", path[len(POD_METADATA) :])
+        return _of_version(item, spec, "podMetadata", path[len(POD_METADATA) :])
     if path[: len(POD)] != POD:
         return ("spec", "deployment", *path[1:])
     below = path[len(POD) :]
     if below[:1] != ("containers",) or len(below) < 2:
-        return _of_version(one, spec, "pod", below)
+        return _of_version(item, spec, "pod", below)
     number = int(below[1])
     if number:
-        return _of_version(one, spec, "pod", ("containers", number - 1, *below[2:]))
+        return _of_version(item, spec, "pod", ("containers", number - 1, *below[2:]))
     if below[2:3] == ("image",):
         return ("spec", side, "image")
-    return _of_version(one, spec, "container", _own_port(below[2:], spec))
+    return _of_version(item, spec, "container", _own_port(below[2:], spec))
 
 
 def _own_port(below: Path, spec: dict[str, Any]) -> Path:
@@ -61,10 +61,10 @@ def _own_port(below: Path, spec: dict[str, Any]) -> Path:
     return ("ports", number - 1, *below[2:]) if number else ("port",)
 
 
-def _of_version(one: Planned, spec: dict[str, Any], part: str, below: Path) -> Path:
+def _of_version(item: Planned, spec: dict[str, Any], part: str, below: Path) -> Path:
     """The part of `spec`, or what `spec.canary` lays over it where the document is the new version's."""
     own = (spec.get("canary") or {}).get(part)
-    if own is not None and one.part.is_new:
+    if own is not None and item.part.is_new:
         place = versions.in_patch(own, versions.of_canary(spec).get(part), below)
         if len(place) == len(below):
             return ("spec", "canary", part, *place)
@@ -78,7 +78,7 @@ def _of_service(_: Planned, path: Path, __: dict[str, Any]) -> Path | None:
     return ("spec", "service", "ports", number - 1, *path[3:]) if number else ("spec", "service", *path[3:])
 
 
-def _of_route(one: Planned, path: Path, __: dict[str, Any]) -> Path | None:
+def _of_route(item: Planned, path: Path, __: dict[str, Any]) -> Path | None:
     if path[1:2] == ("hostnames",):
         return ("spec", "route", *path[1:])
     if path[1:2] == ("parentRefs",) and len(path) > 2:
@@ -89,7 +89,7 @@ def _of_route(one: Planned, path: Path, __: dict[str, Any]) -> Path | None:
             else ("spec", "route", "gateway", *path[3:])
         )
     if path[1:2] == ("rules",) and path[3:4] and path[3] in RULE_KEYS:
-        is_governed = path[2] == len(one.facts["spec"]["rules"]) - 1
+        is_governed = path[2] == len(item.facts["spec"]["rules"]) - 1
         return ("spec", "route", *path[3:]) if is_governed else ("spec", "route", path[3])
     return ("spec", "route")
 

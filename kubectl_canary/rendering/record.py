@@ -85,7 +85,7 @@ def of_plan(plan: Plan, phase: Phase) -> Record:
 def read(notes: Mapping[str, str]) -> Record | None:
     """The record that a folder's list has; None where it has none that we can read."""
     stable, canary = _read(notes.get(STABLE)), _read(notes.get(CANARY))
-    known = [one for one in Version if one.value == notes.get(RUNS)]
+    known = [version for version in Version if version.value == notes.get(RUNS)]
     if stable is None or not known or PHASE not in notes:
         return None
     return Record(
@@ -129,7 +129,7 @@ def _of_step(recorded: Record, wanted: Record, plan: Plan, to: Phase, skip: bool
     known = (*plan.phases, *plan.ways_back())
     begins = recorded.canary != wanted.canary and not _serves(recorded)
     name = plan.phases[0].name if begins else recorded.phase
-    start = next((one for one in known if one.name == name), None)
+    start = next((phase for phase in known if phase.name == name), None)
     if start is None:
         message = f"the folder is at `{name}`, which the file has no more"
         hint = f"put the phase back, or write `phase: {_leaving(name)}` with the phases as they were"

@@ -63,20 +63,20 @@ def as_json(report: Report) -> str:
     """Every document with its verdict and findings; `unread` is what is not YAML."""
     documents = [
         {
-            "file": one.manifest.document.file,
-            "index": one.manifest.index,
-            "apiVersion": one.manifest.text("apiVersion"),
-            "kind": one.manifest.text("kind"),
-            "namespace": one.manifest.text("metadata", "namespace"),
-            "name": one.manifest.text("metadata", "name"),
-            "valid": one.valid,
-            "findings": [as_value(finding) for finding in one.findings],
+            "file": verdict.manifest.document.file,
+            "index": verdict.manifest.index,
+            "apiVersion": verdict.manifest.text("apiVersion"),
+            "kind": verdict.manifest.text("kind"),
+            "namespace": verdict.manifest.text("metadata", "namespace"),
+            "name": verdict.manifest.text("metadata", "name"),
+            "valid": verdict.valid,
+            "findings": [as_value(finding) for finding in verdict.findings],
         }
-        for one in report.judged
+        for verdict in report.judged
     ]
     found = {"documents": documents}
     if report.unread:
-        found["unread"] = [as_value(one) for one in report.unread]
+        found["unread"] = [as_value(finding) for finding in report.unread]
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -97,7 +97,7 @@ def sarif(report: Report) -> str:
         "name": "kubectl-canary",
         "version": __version__,
         "informationUri": "https://github.com/kubectl-canary/kubectl-canary",
-        "rules": [{"id": one, "shortDescription": {"text": described.get(one, one)}} for one in used],
+        "rules": [{"id": rule, "shortDescription": {"text": described.get(rule, rule)}} for rule in used],
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return (
@@ -116,9 +116,9 @@ def github(report: Report) -> str:
 
 def junit(report: Report) -> str:
     """A test case a document; errors are failures, warnings are output."""
-    cases = [_case(one) for one in report.judged]
-    cases += [_unread(one) for one in report.unread]
-    failures = sum("<failure" in one for one in cases)
+    cases = [_case(verdict) for verdict in report.judged]
+    cases += [_unread(finding) for finding in report.unread]
+    failures = sum("<failure" in case for case in cases)
     head = f'<testsuite name="kubectl-canary validate" tests="{len(cases)}" failures="{failures}" errors="0">'
     return "\n".join(
         [
@@ -174,15 +174,15 @@ def _property(value: str) -> str:
     return _data(value).replace(":", "%3A").replace(",", "%2C")
 
 
-def _case(one: Judged) -> str:
-    errors = [finding for finding in one.findings if finding.severity == "error"]
-    warnings = [finding for finding in one.findings if finding.severity == "warning"]
+def _case(verdict: Judged) -> str:
+    errors = [finding for finding in verdict.findings if finding.severity == "error"]
+    warnings = [finding for finding in verdict.findings if finding.severity == "warning"]
     inside = "".join(_failure(finding) for finding in errors)
     if warnings:
         said = "\n".join(f"{finding.where}: {_said(finding)}" for finding in warnings)
         inside += f"<system-out>{_xml(said)}</system-out>"
-    file = one.manifest.document.file
-    return f"<testcase classname={_attribute(file)} name={_attribute(one.manifest.title)}>{inside}</testcase>"
+    file = verdict.manifest.document.file
+    return f"<testcase classname={_attribute(file)} name={_attribute(verdict.manifest.title)}>{inside}</testcase>"
 
 
 def _unread(finding: Finding) -> str:
@@ -205,4 +205,6 @@ def _attribute(value: str) -> str:
 
 def _printable(value: str) -> str:
     """Without what XML 1.0 cannot hold."""
-    return "".join(one if one >= " " or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in value)
+    return "".join(
+        letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in value
+    )

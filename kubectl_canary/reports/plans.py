@@ -247,12 +247,12 @@ def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
 
 def as_yaml(rendered: Sequence[Rendered]) -> str:
     """The documents as their templates printed them, one stream."""
-    return "---\n".join(one.text for one in rendered)
+    return "---\n".join(document.text for document in rendered)
 
 
 def as_list(rendered: Sequence[Rendered]) -> str:
     """The documents as one JSON List, as kubectl prints several objects."""
-    return as_json({"apiVersion": "v1", "kind": "List", "items": [one.value for one in rendered]})
+    return as_json({"apiVersion": "v1", "kind": "List", "items": [document.value for document in rendered]})
 
 
 def ways_table(start: Phase, steps: Sequence[Step]) -> str:

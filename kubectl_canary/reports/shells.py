@@ -124,8 +124,8 @@ NOT_KUBECTL = ("sleep ", "wait_until ", "printf '%s\\n'")
 
 
 def _sh(actions: Sequence[Action], style: Style) -> str:
-    waits = any(isinstance(one, Ready | Accepted) for one in actions)
-    lines = [line for one in actions for line in _sh_lines(one, style)]
+    waits = any(isinstance(action, Ready | Accepted) for action in actions)
+    lines = [line for action in actions for line in _sh_lines(action, style)]
     # `set -e` is nothing where the block stands in a condition: `. ./lines && echo done`
     lines = [line if line.startswith(NOT_KUBECTL) else f"{line} || exit" for line in lines]
     if style.refusal is not None and not isinstance(actions[0], Note):
@@ -166,7 +166,7 @@ STOP = "if ($LASTEXITCODE -ne 0) { throw 'kubectl refused, and nothing more was 
 
 
 def _powershell(actions: Sequence[Action], style: Style) -> str:
-    lines = [f"  {line}" for one in actions for line in _powershell_lines(one, style)]
+    lines = [f"  {line}" for action in actions for line in _powershell_lines(action, style)]
     if style.refusal is not None and style.refusal.command:
         said = "\n".join([*Refusal.LINES, Refusal.ANYWAY + style.refusal.command])
         lines[1] = f"  if ($LASTEXITCODE -ne 0) {{ throw {_quoted_for_powershell(said)} }}"
@@ -241,8 +241,8 @@ def _checking(action: Unchanged | RolledOut) -> list[str]:
 
 def _waiting(action: Ready | Accepted) -> tuple[str, int, list[str]]:
     """What to say where it never happens, how often to look, and at what."""
-    one = action.deployment if isinstance(action, Ready) else action.route
-    title = f"{one.kind.lower()} {one.name}"
+    part = action.deployment if isinstance(action, Ready) else action.route
+    title = f"{part.kind.lower()} {part.name}"
     if isinstance(action, Ready):
         said, looks, template = (
             f"{title} has not {action.pods} ready pods",
@@ -252,7 +252,7 @@ def _waiting(action: Ready | Accepted) -> tuple[str, int, list[str]]:
     else:
         said, looks, template = f"{title} is not accepted by every parent", ROUTE_LOOKS, ACCEPTED
     minutes = looks * EVERY // 60
-    return f"{said} after {minutes} minutes", looks, ["get", *_named(one), "-o", f"go-template={template}"]
+    return f"{said} after {minutes} minutes", looks, ["get", *_named(part), "-o", f"go-template={template}"]
 
 
 def _json(value: Any) -> str:
