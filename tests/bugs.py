@@ -70,7 +70,7 @@ BUGS = [
     Bug("testers see mirrors too", "release/plan.py", "has_testers and not step.mirror)", "has_testers)", "test_plan test_cases"),
     Bug("the peak is stable's alone", "release/plan.py", "return stable + canary + (surge(", "return stable + (surge(", "test_scaling test_plan test_cli"),
     Bug("a same image is not said", "release/plan.py", "(new.image, new.configuration) == (old.image, old.configuration)", "new is old", "test_plan test_canaryfile test_cli"),
-    Bug("rolled-back follows promotion's way back", "release/plan.py", "for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)", "for way in reversed(self.ways_back()) if way.kind is not Kind.ROLLED_BACK)", "test_plan test_validate test_patch_command"),
+    Bug("rolled-back follows promotion's way back", "release/plan.py", "for way in reversed(self.ways_back()) if way.kind is PhaseKind.ROLLBACK)", "for way in reversed(self.ways_back()) if way.kind is not PhaseKind.ROLLED_BACK)", "test_plan test_validate test_patch_command"),
     Bug("before is followed by nothing", "release/plan.py", "            return self.phases[1]\n", "            return None\n", "test_plan test_cli test_patch_command"),
     Bug("one phase less is a pod in words", "release/plan.py", "'a pod' if abs(more) == 1", "'a pod' if more == 1", "test_plan test_cli test_docs"),
     # ways
@@ -85,7 +85,7 @@ BUGS = [
     Bug("the way down stops one too early", "release/ways.py", "plan.phases[there + 1 : here]", "plan.phases[there + 2 : here]", "test_ways test_patch_command"),
     Bug("a way back of another phase is taken", "release/ways.py", "    if to.origin == left.name:\n        return to\n", "    return to\n", "test_patch_command test_live"),
     Bug("a way back stands at before", "release/ways.py", "return min(1, len(plan.phases) - 1)", "return 0", "test_ways test_patch_command test_live"),
-    Bug("promoted goes back without its pods", "release/ways.py", "return [promotion[Kind.PROMOTE_RETURN], *_back_to_stable(plan, promotion[Kind.PROMOTE_RETURN])]", "return _back_to_stable(plan, promotion[Kind.PROMOTE_RETURN])", "test_ways test_patch_command"),
+    Bug("promoted goes back without its pods", "release/ways.py", "return [promotion[PhaseKind.PROMOTE_RETURN], *_back_to_stable(plan, promotion[PhaseKind.PROMOTE_RETURN])]", "return _back_to_stable(plan, promotion[PhaseKind.PROMOTE_RETURN])", "test_ways test_patch_command"),
     # overlay
     Bug("kind and group of a backendRef are ignored", "release/overlay.py", "ref.get(\"name\"), ref.get(\"kind\", \"Service\"), ref.get(\"group\", \"\"),", "ref.get(\"name\"), \"Service\", \"\",", "test_overlay test_live"),
     Bug("the port of a backendRef is ignored", "release/overlay.py", "ref.get(\"namespace\", self.canary.namespace), ref.get(\"port\"),", "ref.get(\"namespace\", self.canary.namespace), self.canary.service.port,", "test_overlay test_live"),
@@ -236,7 +236,7 @@ BUGS = [
     Bug("a JSON patch that is named is passed over", "reading/manifests.py", "    if beside and len(documents) == 1", "    if len(documents) == 1", "test_validate"),
     Bug("a JSON patch in a folder is an object", "reading/manifests.py", "    if beside and len(documents) == 1", "    if False and len(documents) == 1", "test_validate"),
     Bug("a template's own mirror to the canary passes", "rendering/generator.py", "if key in (\"backendRefs\", \"backendRef\"):", "if key in (\"backendRefs\",):", "test_templates"),
-    Bug("promotion's way back prints the route alone", "rendering/wayback.py", "if self.phase.kind is Kind.ROLLBACK else (\"route\", \"workloads\")", "if True else (\"route\", \"workloads\")", "test_patch_command test_cli"),
+    Bug("promotion's way back prints the route alone", "rendering/wayback.py", "if self.phase.kind is PhaseKind.ROLLBACK else (\"route\", \"workloads\")", "if True else (\"route\", \"workloads\")", "test_patch_command test_cli"),
     Bug("a canary file owns its declared phase only", "integrations/embedded.py", "phases = (*found.plan.phases, *found.plan.ways_back())", "phases = (found.declared(),)", "test_krm test_stream"),
     # validation and flags
     Bug("validate never compares patches", "judging/validation.py", "if not patches.same(made, step.after.value):", "if False:", "test_validation test_validate"),

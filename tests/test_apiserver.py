@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT, Cluster
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import step_problem
 
 RELEASE = """\
@@ -174,7 +174,7 @@ def test_a_release_goes_through_every_phase_and_leaves_nothing_of_ours(
 
 def test_every_step_back_goes_through(cluster: Cluster, namespace: str, canary_file: Path) -> None:
     release = Release(cluster, namespace, canary_file)
-    phases = [phase for phase in release.plan.phases if phase.kind is not Kind.PROMOTED]
+    phases = [phase for phase in release.plan.phases if phase.kind is not PhaseKind.PROMOTED]
     for phase in (*phases, *reversed(phases[:-1])):
         release.go(phase)
 
@@ -188,7 +188,7 @@ def test_every_rollback_goes_through_and_leaves_nothing_of_ours(
     original = cluster.live(namespace)
     for phase in [one for one in release.plan.phases if one.canary_replicas]:
         release.go(phase)
-        if phase.kind in (Kind.PROMOTE_ROLL, Kind.PROMOTE_RETURN):
+        if phase.kind in (PhaseKind.PROMOTE_ROLL, PhaseKind.PROMOTE_RETURN):
             release.go(release.plan.find("rollback-promotion", phase.name))
             release.go(release.plan.find("rollback", "100%"))
         else:

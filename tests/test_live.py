@@ -26,7 +26,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.release import overlay, patches, shares, ways
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.changes import Alteration, Step
-from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.plan import WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.rendering.live import live_parts, live_step
 from kubectl_canary.rendering.steps import step
 
@@ -281,9 +281,9 @@ def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: boo
 
 
 def refused_by_plan(made: Plan, start: Phase, to: Phase) -> bool:
-    if to.kind is Kind.ROLLBACK_PROMOTION:
+    if to.kind is PhaseKind.ROLLBACK_PROMOTION:
         return ways.step_problem(start, to) is not None
-    if to.kind in (Kind.ROLLBACK, Kind.ROLLED_BACK):
+    if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         return start.stable_version is Version.NEW
     return ways.step_problem(start, to) is not None or bool(ways.left_out(made, start, to))
 

@@ -27,7 +27,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.errors import UsageError
 from kubectl_canary.release import actions, patches, ways
 from kubectl_canary.release.changes import Alteration, Change
-from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering.steps import step
 from kubectl_canary.reports import shells
 
@@ -62,7 +62,7 @@ def test_a_rollback_leads_to_the_route_of_before(value: dict[str, Any]) -> None:
     route = f"HTTPRoute {made.application.route.name}"
     for phase in made.phases[1:]:
         back = made.way_back(phase)
-        if back is not None and back.kind is Kind.ROLLBACK:
+        if back is not None and back.kind is PhaseKind.ROLLBACK:
             found = step(made, GENERATOR, phase, back).changes
             assert len(found) == (phase.traffic.phase is not None)
             assert [before[route]] * len(found) == [applied(change) for change in found]
@@ -378,7 +378,7 @@ def test_the_rollback_files_work_with_kubectl_alone(
         patch = f"kubectl patch httproute my-app-canary-route -n {namespace} --type=json --patch-file={folder}/{name}.patch.json"
         lines = [f"bash {folder}/{name}.sh", f"kubectl apply -f {folder}/{name}.yaml"]
         objects = {"httproute": "my-app-canary-route", "deployment": "my-app-stable"}
-        if back.kind is Kind.ROLLBACK:
+        if back.kind is PhaseKind.ROLLBACK:
             lines.append(patch)
         else:
             files = [(kind, folder / f"{name}.{kind}.patch.json") for kind in objects]
@@ -396,7 +396,7 @@ def test_the_rollback_files_work_with_kubectl_alone(
                 wanted["HTTPRoute my-app-canary-route"]["spec"]
                 == live["HTTPRoute", "my-app-canary-route"]["spec"]
             )
-            if back.kind is Kind.ROLLBACK:
+            if back.kind is PhaseKind.ROLLBACK:
                 assert before["spec"] == live["HTTPRoute", "my-app-canary-route"]["spec"]
             stable = live["Deployment", "my-app-stable"]["spec"]["template"]["spec"]["containers"][0]["image"]
             assert made.application.workload.runs(back.stable_version).image == stable

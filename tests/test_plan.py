@@ -18,7 +18,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.reading import canaryfile, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import shares, ways
-from kubectl_canary.release.plan import Kind, Phase, Plan, plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, plan
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 
@@ -250,7 +250,7 @@ def check_step(start: Phase, to: Phase, follows: bool) -> None:
     if start.canary_replicas and not to.canary_replicas:
         assert not start.traffic.reaches_canary
     if start.stable_version != to.stable_version:
-        assert to.kind is Kind.PROMOTE_ROLL
+        assert to.kind is PhaseKind.PROMOTE_ROLL
         assert start.traffic.share == to.traffic.share == 1
 
 

@@ -62,7 +62,7 @@ def finish(text: str, release: Release) -> int:
 def say_what_follows(release: Release, phase: Phase) -> None:
     """After promotion the file has to follow, or the next release brings the old version back."""
     from kubectl_canary.reading import promotion
-    from kubectl_canary.release.plan import Kind
+    from kubectl_canary.release.plan import PhaseKind
 
-    if phase.kind is Kind.PROMOTED:
+    if phase.kind is PhaseKind.PROMOTED:
         say(promotion.advice(release.spec, release.file))

@@ -16,7 +16,7 @@ from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
 from kubectl_canary.release.changes import Alteration
-from kubectl_canary.release.plan import WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.plan import WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
@@ -221,7 +221,7 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     lines = shells.script(actions.of_step(step, plan.application.drain), style)
     files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
     patched = [change for change in step.changes if isinstance(change, Alteration)]
-    if back.phase.kind is Kind.ROLLBACK:  # the route's; empty where it is as before already
+    if back.phase.kind is PhaseKind.ROLLBACK:  # the route's; empty where it is as before already
         operations = patched[0].operations() if patched else []
         return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
     for change in patched:

@@ -13,7 +13,7 @@ from kubectl_canary.release.application import Side
 from kubectl_canary.release.changes import Change, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
-from kubectl_canary.release.plan import WAYS_BACK, Kind
+from kubectl_canary.release.plan import WAYS_BACK, PhaseKind
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _moves(step: Step, drain: int) -> list[Action]:
 def _stable_is_back(step: Step) -> Iterator[Action]:
     """The way back after promotion ends once stable's pods are there."""
     stable = step.deployment(Side.STABLE)
-    if stable is not None and step.phase.kind is Kind.ROLLBACK_PROMOTION:
+    if stable is not None and step.phase.kind is PhaseKind.ROLLBACK_PROMOTION:
         yield Ready(stable, stable.ready)
 
 
@@ -135,7 +135,7 @@ def _undisturbed(
     if gone or any(change.action == "patch" for change in changed):
         yield Unchanged(step.route, step.route_tests)
     rolls = any(part.side is Side.STABLE for part in _deployments(changed))
-    is_back = step.phase.kind is Kind.ROLLBACK_PROMOTION
+    is_back = step.phase.kind is PhaseKind.ROLLBACK_PROMOTION
     yield from waiting if gone or (rolls and not is_back) else ()
 
 

@@ -11,7 +11,7 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.release import overlay, strategic, workloads
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.overlay import ReleaseOnRoute
-from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Kind, Phase, Plan, Traffic, needs
+from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Traffic, needs
 
 SOMEWHERE = "what is in the cluster"
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
@@ -27,7 +27,7 @@ def phase(found: Objects, plan: Plan) -> Phase:
     stable_replicas = _replicas(stable) if stable is not None else plan.phases[0].stable_replicas
     state = Phase(
         name=SOMEWHERE,
-        kind=Kind.WEIGHT,
+        kind=PhaseKind.WEIGHT,
         stable_version=version(found, plan) or Version.OLD,
         stable_replicas=stable_replicas,
         canary_replicas=_replicas(pods) if pods is not None else 0,

@@ -16,7 +16,7 @@ from kubectl_canary.release.application import Application, Version, Workload
 from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, percent, slug
 
 
-class Kind(Enum):
+class PhaseKind(Enum):
     """What a phase is for."""
 
     BEFORE = "before"
@@ -32,8 +32,8 @@ class Kind(Enum):
     ROLLED_BACK = "rolled-back"
 
 
-WAYS_BACK = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION, Kind.ROLLED_BACK)
-PROMOTION = (Kind.PROMOTE_ROLL, Kind.PROMOTE_RETURN)
+WAYS_BACK = (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION, PhaseKind.ROLLED_BACK)
+PROMOTION = (PhaseKind.PROMOTE_ROLL, PhaseKind.PROMOTE_RETURN)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Phase:
     """
 
     name: str
-    kind: Kind
+    kind: PhaseKind
     stable_version: Version
     stable_replicas: int
     canary_replicas: int = 0
@@ -106,7 +106,7 @@ class Plan:
         if not self.application.has_release:
             return ()
         back = [self._back_from(phase) for phase in self.phases if phase.canary_replicas]
-        rolled_back = replace(self.phases[0], name="rolled-back", kind=Kind.ROLLED_BACK)
+        rolled_back = replace(self.phases[0], name="rolled-back", kind=PhaseKind.ROLLED_BACK)
         return (*back, rolled_back)
 
     def way_back(self, phase: Phase) -> Phase | None:
@@ -141,10 +141,10 @@ class Plan:
         """The phase before this one on the way that leads here; for `before`, the way back from deploy."""
         if not self.application.has_release:
             return None
-        if phase.kind is Kind.BEFORE:
+        if phase.kind is PhaseKind.BEFORE:
             return self.phases[1]
-        if phase.kind is Kind.ROLLED_BACK:
-            return next(way for way in reversed(self.ways_back()) if way.kind is Kind.ROLLBACK)
+        if phase.kind is PhaseKind.ROLLED_BACK:
+            return next(way for way in reversed(self.ways_back()) if way.kind is PhaseKind.ROLLBACK)
         if phase.kind in WAYS_BACK:
             return next(known for known in self.phases if known.name == phase.origin)
         return self.phases[self.phases.index(phase) - 1]
@@ -160,7 +160,7 @@ class Plan:
         most = int((workload.autoscaling or {}).get("maxReplicas", 0))
         stable = max(phase.stable_replicas, most)
         canary = max(phase.canary_replicas, most) if phase.canary_replicas else 0
-        rolls = phase.kind in (Kind.PROMOTE_ROLL, Kind.ROLLBACK_PROMOTION)
+        rolls = phase.kind in (PhaseKind.PROMOTE_ROLL, PhaseKind.ROLLBACK_PROMOTION)
         return stable + canary + (surge(workload.deployment, stable) if rolls else 0)
 
     def version_findings(self) -> Iterator[Finding]:
@@ -185,7 +185,7 @@ class Plan:
                 yield Finding("capacity", "warning", ("spec",), f"{runs}; the share needs {needs}", hint=hint)
 
     def _back_from(self, phase: Phase) -> Phase:
-        kind = Kind.ROLLBACK_PROMOTION if phase.kind in PROMOTION else Kind.ROLLBACK
+        kind = PhaseKind.ROLLBACK_PROMOTION if phase.kind in PROMOTION else PhaseKind.ROLLBACK
         state = self.full if phase.kind in PROMOTION else replace(phase, traffic=AS_BEFORE, needs=0)
         name = f"{kind.value} from {phase.name}"
         return replace(state, name=name, kind=kind, pause=0, gates=(), origin=phase.name)
@@ -196,7 +196,7 @@ class Plan:
                 f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file"
             )
         start = self.find(origin)
-        if start.kind in (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION):
+        if start.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION):
             return start
         back = self.way_back(start)
         if back is None or back.kind.value != wanted:
@@ -223,22 +223,22 @@ class Plan:
             share = formats.share(wanted if wanted.endswith("%") else f"{wanted}%")
         except ValueError:
             return None
-        shifting = [phase for phase in self.phases if phase.kind is Kind.WEIGHT]
+        shifting = [phase for phase in self.phases if phase.kind is PhaseKind.WEIGHT]
         return min(shifting, key=lambda phase: abs(phase.traffic.share - share)).name
 
 
 def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
     """All phases of a release; where there is none, `before` alone."""
-    before = Phase("before", Kind.BEFORE, Version.OLD, application.workload.stable_pods)
+    before = Phase("before", PhaseKind.BEFORE, Version.OLD, application.workload.stable_pods)
     if not application.has_release:
         return Plan(application, (before,))
     middle = list(_middle(application, specs, before))
     full = middle[-1]
     roll = replace(
-        full, name="promote-roll", kind=Kind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
+        full, name="promote-roll", kind=PhaseKind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
     )
-    back = replace(roll, name="promote-return", kind=Kind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
-    promoted = replace(before, name="promoted", kind=Kind.PROMOTED, stable_version=Version.NEW)
+    back = replace(roll, name="promote-return", kind=PhaseKind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
+    promoted = replace(before, name="promoted", kind=PhaseKind.PROMOTED, stable_version=Version.NEW)
     return Plan(application, (before, *middle, roll, back, promoted))
 
 
@@ -285,12 +285,12 @@ def needs(traffic: Traffic, stable_replicas: int) -> int:
     return max(int(traffic.reaches_canary), share)
 
 
-def _kind(spec: PhaseSpec) -> Kind:
+def _kind(spec: PhaseSpec) -> PhaseKind:
     if spec.name == "deploy":
-        return Kind.DEPLOY
+        return PhaseKind.DEPLOY
     if spec.mirror:
-        return Kind.MIRROR
-    return Kind.WEIGHT if spec.weight else Kind.HEADER_ONLY
+        return PhaseKind.MIRROR
+    return PhaseKind.WEIGHT if spec.weight else PhaseKind.HEADER_ONLY
 
 
 def changes(start: Phase | None, phase: Phase, application: Application) -> str:
@@ -317,7 +317,7 @@ def _object_changes(start: Phase, phase: Phase, workload: Workload) -> Iterator[
 def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
     if start.traffic == phase.traffic:
         return
-    if phase.kind is Kind.MIRROR:
+    if phase.kind is PhaseKind.MIRROR:
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
         yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
     elif phase.traffic.testers and not start.traffic.testers and application.testers:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan, pods_text
+from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Phase, PhaseKind, Plan, pods_text
 
 
 def step_problem(start: Phase, to: Phase) -> str | None:
@@ -24,7 +24,7 @@ def step_problem(start: Phase, to: Phase) -> str | None:
         return f"`{start.name}` runs {pods_text(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
     if to.canary_replicas < min(start.needs, start.canary_replicas):
         return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
-    rolls = start.stable_version is not to.stable_version and to.kind is not Kind.ROLLBACK_PROMOTION
+    rolls = start.stable_version is not to.stable_version and to.kind is not PhaseKind.ROLLBACK_PROMOTION
     if rolls and min(start.traffic.share, to.traffic.share) < 1:
         return f"`{to.name}` rolls the stable pods while they serve"
     return None
@@ -62,7 +62,7 @@ def way(plan: Plan, start: Phase, to: Phase) -> list[Phase]:
     """
     if start == to:
         return []
-    if to.kind is Kind.ROLLED_BACK:
+    if to.kind is PhaseKind.ROLLED_BACK:
         return [*_back_to_stable(plan, start), to]
     if to.kind in WAYS_BACK:
         return [_own_way_back(plan, start, to)]
@@ -109,11 +109,11 @@ def _by_way_of(start: Phase, found: Sequence[Phase]) -> str:
 
 def _position(plan: Plan, phase: Phase) -> int:
     """Where a phase stands in the plan's order; a way back stands where its traffic stands, others at their origin."""
-    if phase.kind is Kind.ROLLED_BACK:
+    if phase.kind is PhaseKind.ROLLED_BACK:
         return 0
-    if phase.kind is Kind.ROLLBACK_PROMOTION:
+    if phase.kind is PhaseKind.ROLLBACK_PROMOTION:
         return plan.phases.index(plan.full)
-    if phase.kind is Kind.ROLLBACK:
+    if phase.kind is PhaseKind.ROLLBACK:
         return min(1, len(plan.phases) - 1)
     names = [known.name for known in plan.phases]
     return names.index(phase.name if phase.name in names else str(phase.origin))
@@ -122,18 +122,21 @@ def _position(plan: Plan, phase: Phase) -> int:
 def _back_to_stable(plan: Plan, start: Phase) -> list[Phase]:
     """What leads to a phase in which the canary gets nothing and stable is the old version."""
     promotion = {phase.kind: phase for phase in plan.phases if phase.kind in PROMOTION}
-    if start.kind is Kind.PROMOTED:
-        return [promotion[Kind.PROMOTE_RETURN], *_back_to_stable(plan, promotion[Kind.PROMOTE_RETURN])]
-    if start.kind is Kind.ROLLBACK_PROMOTION:
+    if start.kind is PhaseKind.PROMOTED:
+        return [
+            promotion[PhaseKind.PROMOTE_RETURN],
+            *_back_to_stable(plan, promotion[PhaseKind.PROMOTE_RETURN]),
+        ]
+    if start.kind is PhaseKind.ROLLBACK_PROMOTION:
         return _back_to_stable(plan, plan.full)
     back = plan.way_back(start)
     if back is None:
         return []
-    return [back, *_back_to_stable(plan, back)] if back.kind is Kind.ROLLBACK_PROMOTION else [back]
+    return [back, *_back_to_stable(plan, back)] if back.kind is PhaseKind.ROLLBACK_PROMOTION else [back]
 
 
 def _own_way_back(plan: Plan, start: Phase, to: Phase) -> Phase:
-    left = plan.full if start.kind is Kind.ROLLBACK_PROMOTION else start
+    left = plan.full if start.kind is PhaseKind.ROLLBACK_PROMOTION else start
     if to.origin == left.name:
         return to
     own = plan.way_back(left)

@@ -12,7 +12,7 @@ from kubectl_canary.release import changes, observed, overlay, strategic
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
-from kubectl_canary.release.plan import AS_BEFORE, WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.plan import AS_BEFORE, WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
@@ -83,7 +83,7 @@ def _reached(
         now = found.get(document.part.key)
         if now is None:
             after += [] if to.kind in WAYS_BACK else [document]
-        elif to.kind is Kind.ROLLBACK and not document.part.is_route:
+        elif to.kind is PhaseKind.ROLLBACK and not document.part.is_route:
             after.append(Document(document.part, now))
         else:
             planned_now = as_planned.get(document.part.key)
@@ -131,7 +131,7 @@ def _refused(title: str, rule: str, message: str, hint: str) -> Refused:
 
 
 def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, skip: bool) -> None:
-    if to.kind in (Kind.ROLLBACK, Kind.ROLLED_BACK):
+    if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         _refuse_promoted(here)
         return
     if to.kind not in WAYS_BACK and observed.version(there, plan) is None:

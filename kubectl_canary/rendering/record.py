@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Configuration, Version
-from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Kind, Phase, Plan
+from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.objects import planned
 
@@ -21,7 +21,7 @@ PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "re
 SHARED = "shared"
 RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
 HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
-RETURNS = (Kind.ROLLBACK, Kind.ROLLBACK_PROMOTION)  # what is never refused
+RETURNS = (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION)  # what is never refused
 PRINTED, LEFT_OUT = "printed", "left out"
 
 
@@ -150,7 +150,7 @@ def _leaving(phase: str) -> str:
     """The way back from a recorded phase; from a way back, what follows it."""
     if phase.startswith("rollback-promotion from "):
         return "rollback from 100%"
-    kind = Kind.ROLLBACK_PROMOTION if phase in (kind.value for kind in PROMOTION) else Kind.ROLLBACK
+    kind = PhaseKind.ROLLBACK_PROMOTION if phase in (kind.value for kind in PROMOTION) else PhaseKind.ROLLBACK
     return f"{kind.value} from {phase}"
 
 

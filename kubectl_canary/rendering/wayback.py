@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubectl_canary.release.changes import Step
-from kubectl_canary.release.plan import Kind, Phase, Plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import planned
 from kubectl_canary.rendering.steps import step
@@ -27,7 +27,7 @@ class WayBack:
 
     def documents(self) -> list[Rendered]:
         """What to apply, whatever the objects are like now."""
-        wanted = ("route",) if self.phase.kind is Kind.ROLLBACK else ("route", "workloads")
+        wanted = ("route",) if self.phase.kind is PhaseKind.ROLLBACK else ("route", "workloads")
         return self.generator.render(
             [item for item in planned(self.plan.application, self.phase) if item.part.group in wanted]
         )

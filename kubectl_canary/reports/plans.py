@@ -12,7 +12,7 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.phases import Gate, percent
-from kubectl_canary.release.plan import Kind, Phase, Plan, changes, pods_text
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes, pods_text
 from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def rows(plan: Plan, phases: Iterable[Phase], current: Phase | None = None) -> l
 
 
 def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
-    share, is_first = phase.traffic.share, phase.kind is Kind.BEFORE
+    share, is_first = phase.traffic.share, phase.kind is PhaseKind.BEFORE
     return Row(
         name=phase.name,
         kind=phase.kind.value,
