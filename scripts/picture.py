@@ -33,7 +33,7 @@ def phases_svg() -> str:
     ]
     for number, phase in enumerate(phases):
         parts += _column(LEFT + STEP * number, phase)
-        runs = plan.application.workload.runs(phase.stable_version).called
+        runs = plan.application.called(phase.stable_version)
         parts.append(_text(LEFT + STEP * number, TOP + HEIGHT + 74, runs, STABLE, 10))
     parts += _way_back(phases, 1, promotion, "rollback: the route alone, one patch", STABLE)
     parts += _way_back(phases, promotion, len(phases) - 1, "rollback-promotion", CANARY)

@@ -148,9 +148,9 @@ def test_only_the_applications_container_and_the_replicas_are_changed() -> None:
 
 def others_share(document: dict[str, Any], plan: Plan) -> dict[str, Fraction]:
     """The share of each third backend, by what it is."""
-    refs = overlay.ReleaseOnRoute(plan.application, document).governed()["backendRefs"]
+    refs = overlay.ReleaseOnRoute(plan.application, document).governed()[0]["backendRefs"]
     total = sum(ref.get("weight", 1) for ref in refs)
-    names = (plan.application.service.names.stable, plan.application.service.names.canary)
+    names = (plan.application.services[0].names.stable, plan.application.services[0].names.canary)
     return {
         str({key: value for key, value in ref.items() if key != "weight"}): Fraction(
             ref.get("weight", 1), total
@@ -176,8 +176,9 @@ def test_a_phase_laid_over_a_live_route_leaves_others_alone(
         assert "theirs" == wanted["metadata"]["annotations"]["example.com/a~b"]
         ours = [
             ref
-            for ref in mine.governed()["backendRefs"]
-            if ref["name"] in (plan.application.service.names.stable, plan.application.service.names.canary)
+            for ref in mine.governed()[0]["backendRefs"]
+            if ref["name"]
+            in (plan.application.services[0].names.stable, plan.application.services[0].names.canary)
         ]
         share = Fraction(sum(ref["weight"] for ref in ours[1:]), sum(ref["weight"] for ref in ours))
         assert findings or share == to.traffic.share

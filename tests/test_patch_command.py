@@ -399,7 +399,7 @@ def test_the_rollback_files_work_with_kubectl_alone(
             if back.kind is PhaseKind.ROLLBACK:
                 assert before["spec"] == live["HTTPRoute", "my-app-canary-route"]["spec"]
             stable = live["Deployment", "my-app-stable"]["spec"]["template"]["spec"]["containers"][0]["image"]
-            assert made.application.workload.runs(back.stable_version).image == stable
+            assert made.application.workloads[0].runs(back.stable_version).image == stable
     assert not (out / "rollback").exists()  # the file declares `before`
 
 

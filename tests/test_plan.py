@@ -215,7 +215,7 @@ def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) 
 def follows_shares(value: dict[str, Any]) -> bool:
     """Whether the canary's pods follow the shares, and not what the user has said."""
     file = parsed(value)
-    is_given = file.application.workload.replicas.canary is not None
+    is_given = file.application.workloads[0].replicas.canary is not None
     return not is_given and not any(phase.replicas for phase in file.phases)
 
 

@@ -76,7 +76,7 @@ def _print(release: Release, generator: Generator, asked: Asked) -> int:
     rendered = generator.render(chosen)
     if not asked.skip:
         _warn_of_jump(release, phase)
-    if not release.plan.application.workload.prints_replicas and any(
+    if not release.plan.application.prints_replicas and any(
         item.part.kind == "Deployment" for item in chosen
     ):
         say(RESET)

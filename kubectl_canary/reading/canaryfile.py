@@ -23,6 +23,7 @@ from kubectl_canary.release.application import (
     Application,
     Configuration,
     GatewayRef,
+    Governed,
     Route,
     Service,
     Side,
@@ -467,7 +468,7 @@ def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:
     metadata, spec = value["metadata"], value["spec"]
     name = metadata["name"]
     testers = _testers(spec.get("testers", {"header": "x-canary"}))
-    items = spec.get("phases")
+    items, route = spec.get("phases"), _route(spec["route"], name)
     application = Application(
         name=name,
         namespace=namespace or metadata.get("namespace"),
@@ -477,9 +478,9 @@ def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:
             for key, text in metadata.get("annotations", {}).items()
             if not key.startswith(TOOLS_PREFIXES)
         },
-        workload=_workload(spec, name),
-        service=_service(spec.get("service", {}), name),
-        route=_route(spec["route"], name),
+        workloads=(_workload(spec, name),),
+        route=route,
+        governed=(Governed(route.name),),
         testers=testers,
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
@@ -498,6 +499,7 @@ def _workload(spec: dict[str, Any], name: str) -> Workload:
     return Workload(
         names=_sides(name),
         selectors=Sides(*({"app": name, "version": side.value} for side in Side)),
+        service=_service(spec.get("service", {}), name),
         old=_configuration(stable, repository, spec),
         new=_configuration(canary, repository, versions.of_canary(spec)) if canary else None,
         replicas=Sides(_number(stable), _number(canary)),

@@ -94,10 +94,8 @@ def until_gate(steps: Sequence[Step]) -> list[Step]:
 def _same_canary(step: Step) -> Iterator[Action]:
     """The canary is the version that is planned: no other one may get more requests, or be promoted."""
     falls = step.phase.traffic.share < step.start.traffic.share or not step.phase.traffic.reaches_canary
-    canary = step.deployment(Side.CANARY)
-    is_tested = bool(step.changes and step.canary_tests) and not falls and step.phase.kind not in WAYS_BACK
-    if canary is not None and is_tested:
-        yield Unchanged(canary, step.canary_tests)
+    if step.changes and not falls and step.phase.kind not in WAYS_BACK:
+        yield from (Unchanged(part, tests) for part, tests in step.canary_tests)
 
 
 def _moves(step: Step, drain: int) -> list[Action]:
@@ -123,9 +121,8 @@ def _moves(step: Step, drain: int) -> list[Action]:
 
 def _stable_is_back(step: Step) -> Iterator[Action]:
     """The way back after promotion ends once stable's pods are there."""
-    stable = step.deployment(Side.STABLE)
-    if stable is not None and step.phase.kind is PhaseKind.ROLLBACK_PROMOTION:
-        yield Ready(stable, stable.ready)
+    if step.phase.kind is PhaseKind.ROLLBACK_PROMOTION:
+        yield from (Ready(stable, stable.ready) for stable in step.deployments(Side.STABLE))
 
 
 def _undisturbed(
@@ -153,13 +150,13 @@ def _pods(changed: Sequence[Change]) -> Iterator[Action]:
 
 def _ready(step: Step, changed: Sequence[Change]) -> Iterator[Action]:
     """The pods that a rising share will be sent to are there."""
-    to_canary = step.phase.traffic.reaches_canary and not _returns(step)
-    rising = step.deployment(Side.CANARY if to_canary else Side.STABLE)
-    if rising is None or step.phase.kind in WAYS_BACK:
+    if step.phase.kind in WAYS_BACK:
         return
-    if rising not in _deployments(changed):
-        yield RolledOut(rising)
-    yield Ready(rising, rising.ready)
+    to_canary = step.phase.traffic.reaches_canary and not _returns(step)
+    for rising in step.deployments(Side.CANARY if to_canary else Side.STABLE):
+        if rising not in _deployments(changed):
+            yield RolledOut(rising)
+        yield Ready(rising, rising.ready)
 
 
 def _rises(step: Step) -> bool:

@@ -1,4 +1,4 @@
-"""What a release moves: a Deployment with a version on each side, its Services, the governed rule, who tests it.
+"""What a release moves: Deployments with a version on each side, their Services, the governed rules, who tests it.
 
 It is made from the canary file, and every name of an object is decided there once. What is here knows no file.
 """
@@ -94,8 +94,25 @@ class Configuration:
 
 
 @dataclass(frozen=True)
+class Service:
+    """Both Services: their main port, which the route sends to; `more` are further ones, as in a ServiceSpec.
+
+    Without a target port it is the one that the version's container listens on.
+    """
+
+    names: Sides[str]
+    port: int
+    target_port: int | str | None
+    port_name: str | None = None
+    app_protocol: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    more: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class Workload:
-    """The Deployments of both sides: their names and selectors, what the versions run, who scales them.
+    """The Deployments of both sides: their names, selectors and Services, what the versions run, who scales them.
 
     Without `new` no release is under way. `replicas` are those that the user gave. `deployment` holds what both
     Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are parts of
@@ -104,6 +121,7 @@ class Workload:
 
     names: Sides[str]
     selectors: Sides[dict[str, str]]
+    service: Service
     old: Configuration
     new: Configuration | None
     replicas: Sides[int | None]
@@ -130,23 +148,6 @@ class Workload:
         minimum = (self.autoscaling or {}).get("minReplicas")
         given = self.replicas.canary if self.is_scaled_by_others else None
         return self.replicas.stable or given or minimum or 1
-
-
-@dataclass(frozen=True)
-class Service:
-    """Both Services: their main port, which the route sends to; `more` are further ones, as in a ServiceSpec.
-
-    Without a target port it is the one that the version's container listens on.
-    """
-
-    names: Sides[str]
-    port: int
-    target_port: int | str | None
-    port_name: str | None = None
-    app_protocol: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
-    more: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,17 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Governed:
+    """A rule whose requests the release splits, by its route and its name.
+
+    Without a name it is the only rule of that route which sends to a Service of the release.
+    """
+
+    route: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
 class Testers:
     """Requests with this header reach the canary."""
 
@@ -206,9 +218,9 @@ class Application:
     namespace: str | None
     labels: dict[str, str]
     annotations: dict[str, str]
-    workload: Workload
-    service: Service
+    workloads: tuple[Workload, ...]
     route: Route
+    governed: tuple[Governed, ...]
     testers: Testers | None
     target: Target
     drain: int
@@ -216,7 +228,25 @@ class Application:
     @property
     def has_release(self) -> bool:
         """Whether there is a new version to release."""
-        return self.workload.new is not None
+        return any(workload.new is not None for workload in self.workloads)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The Services of all workloads."""
+        return tuple(workload.service for workload in self.workloads)
+
+    @property
+    def prints_replicas(self) -> bool:
+        """Whether the replicas of all Deployments are ours to say."""
+        return all(workload.prints_replicas for workload in self.workloads)
+
+    def images(self, version: Version) -> list[str]:
+        """The images that a version runs, one a workload."""
+        return [workload.runs(version).image for workload in self.workloads]
+
+    def called(self, version: Version) -> str:
+        """What people call a version: `v1.1.0`, or the names of each workload's where they differ."""
+        return ", ".join(dict.fromkeys(workload.runs(version).called for workload in self.workloads))
 
     @property
     def title(self) -> str:

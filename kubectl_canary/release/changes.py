@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -98,8 +98,8 @@ class Step:
     """One step of a release: the changes that lead from a phase to another, in safe order.
 
     `parts` are the objects that are there afterwards. `route_tests` are the JSON patch tests that the route passes
-    once the step is done: its split is the phase's. `canary_tests` are those that the canary's Deployment passes
-    before it: its image is the planned one.
+    once the step is done: its split is the phase's. `canary_tests` are those that the Deployments of the canary pass
+    before it: their image is the planned one.
     """
 
     start: Phase
@@ -107,16 +107,16 @@ class Step:
     changes: tuple[Change, ...]
     parts: tuple[Part, ...]
     route_tests: tuple[Op, ...]
-    canary_tests: tuple[Op, ...]
+    canary_tests: tuple[tuple[Part, tuple[Op, ...]], ...]
 
     @property
     def route(self) -> Part:
         """The release's route."""
         return next(part for part in self.parts if part.is_route)
 
-    def deployment(self, side: Side) -> Part | None:
-        """The Deployment of a side; None where there is none afterwards."""
-        return next((part for part in self.parts if part.kind == "Deployment" and part.side is side), None)
+    def deployments(self, side: Side) -> list[Part]:
+        """The Deployments of a side that are there afterwards."""
+        return [part for part in self.parts if part.kind == "Deployment" and part.side is side]
 
     @property
     def route_first(self) -> bool:
@@ -126,7 +126,8 @@ class Step:
 
 def is_route_first(start: Phase, to: Phase) -> bool:
     """Whether traffic moves before pods do between two phases: where it falls, and on the ways back."""
-    return to.route_first or to.needs < start.needs or to.traffic.share < start.traffic.share
+    needs_fewer = any(then.needs < now.needs for now, then in zip(start.pods, to.pods, strict=True))
+    return to.route_first or needs_fewer or to.traffic.share < start.traffic.share
 
 
 def step(
@@ -146,7 +147,7 @@ def step(
         tuple(found),
         tuple(document.part for document in after),
         tuple(patches.tests(split)),
-        tuple(patches.tests(_canary_guards(application, start, found, after))),
+        tuple(_canary_tests(application, before, after)) if start.canary_replicas else (),
     )
 
 
@@ -201,27 +202,33 @@ def _standing_on(application: Application, before: Document, after: Document) ->
 
 
 def _of_governed(release: overlay.ReleaseOnRoute, keys: Sequence[str]) -> list[Guard]:
-    """The governed rule's name, where rules have one, and some of its fields as they are."""
-    governed = release.governed()
-    place = next(index for index, rule in enumerate(release.rules) if rule is governed)
-    named = ("name",) if "name" in governed else ()
-    return [(("spec", "rules", place, key), governed.get(key)) for key in (*named, *keys)]
+    """Of each governed rule the name, where rules have one, and some of its fields as they are."""
+    return [
+        (("spec", "rules", release.place(rule), key), rule.get(key))
+        for rule in release.governed()
+        for key in (*(("name",) if "name" in rule else ()), *keys)
+    ]
 
 
-def _canary_guards(
-    application: Application, start: Phase, found: Sequence[Change], after: Sequence[Document]
-) -> list[Guard]:
-    """That the canary which is there runs the planned image; nothing where none was there, or none is left."""
-    created = [change.part for change in found if change.action == "create"]
-    canary = next((document for document in after if _is_canarys_deployment(document.part)), None)
-    if canary is None or not start.canary_replicas or canary.part in created:
-        return []
-    containers = canary.value["spec"]["template"]["spec"]["containers"]
-    name = application.workload.runs(Version.NEW).container_name
+def _canary_tests(
+    application: Application, before: Sequence[Document], after: Sequence[Document]
+) -> Iterator[tuple[Part, tuple[Op, ...]]]:
+    """That each canary which is there, and stays, runs the planned image."""
+    containers = {
+        workload.names.canary: workload.runs(Version.NEW).container_name for workload in application.workloads
+    }
+    there = {document.part.key for document in before}
+    for document in after:
+        part = document.part
+        is_canary = part.kind == "Deployment" and part.side is Side.CANARY
+        if is_canary and part.key in there:
+            guards = _of_container(document.value, containers[part.name])
+            yield part, tuple(patches.tests(guards))
+
+
+def _of_container(deployment: dict[str, Any], name: str) -> list[Guard]:
+    """The name and the image of a container of a Deployment."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
     place = next(index for index, container in enumerate(containers) if container["name"] == name)
     path = ("spec", "template", "spec", "containers", place)
     return [((*path, key), containers[place][key]) for key in ("name", "image")]
-
-
-def _is_canarys_deployment(part: Part) -> bool:
-    return part.kind == "Deployment" and part.side is Side.CANARY and part.is_new

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import overlay, strategic, workloads
-from kubectl_canary.release.application import Side, Version
+from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
-from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Traffic, needs
+from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Pods, Traffic, needs
 
 SOMEWHERE = "what is in the cluster"
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
@@ -22,61 +22,79 @@ def phase(found: Objects, plan: Plan) -> Phase:
 
     Raises Refused where the release's rule cannot be told.
     """
-    stable, pods = (found.get(("Deployment", name)) for name in plan.application.workload.names.both())
     route = found.get(("HTTPRoute", plan.application.route.name))
-    stable_replicas = _replicas(stable) if stable is not None else plan.phases[0].stable_replicas
     state = Phase(
         name=SOMEWHERE,
         kind=PhaseKind.WEIGHT,
         stable_version=version(found, plan) or Version.OLD,
-        stable_replicas=stable_replicas,
-        canary_replicas=_replicas(pods) if pods is not None else 0,
+        pods=tuple(_pods(found, plan)),
     )
     fitting = _fitting(state, route, plan)
-    if fitting is None:
-        traffic = _traffic(route, plan)
-        state = replace(state, traffic=traffic, needs=needs(traffic, stable_replicas))
-        return replace(state, origin=_nearest(state, plan).name)
-    pods_needed = needs(fitting.traffic, stable_replicas)
-    return replace(
-        fitting, stable_replicas=stable_replicas, canary_replicas=state.canary_replicas, needs=pods_needed
-    )
+    if fitting is not None:
+        return replace(fitting, pods=_needed(state.pods, fitting.traffic))
+    traffic = _traffic(route, plan)
+    state = replace(state, traffic=traffic, pods=_needed(state.pods, traffic))
+    return replace(state, origin=_nearest(state, plan).name)
+
+
+def _pods(found: Objects, plan: Plan) -> Iterator[Pods]:
+    """The pods that each workload has; of a stable that is not there, those that are planned."""
+    for workload, planned in zip(plan.application.workloads, plan.phases[0].pods, strict=True):
+        stable, canary = (found.get(("Deployment", name)) for name in workload.names.both())
+        yield Pods(
+            _replicas(stable) if stable is not None else planned.stable,
+            _replicas(canary) if canary is not None else 0,
+        )
+
+
+def _needed(pods: Iterable[Pods], traffic: Traffic) -> tuple[Pods, ...]:
+    """The same pods, with how many of the canary's the traffic needs."""
+    return tuple(replace(numbers, needs=needs(traffic, numbers.stable)) for numbers in pods)
 
 
 def version(found: Objects, plan: Plan) -> Version | None:
-    """The version that stable's Deployment runs; the old one where there is no Deployment, None where it is neither.
+    """The version that stable's Deployments run; the old one where there are none, None where one runs neither.
+
+    Where one has begun with the new version, it is the new one.
+    """
+    alike = [_alike(workload, found) for workload in plan.application.workloads]
+    if not all(alike):
+        return None
+    return next((version for version in Version if all(version in known for known in alike)), Version.NEW)
+
+
+def _alike(workload: Workload, found: Objects) -> list[Version]:
+    """The versions that stable's Deployment of a workload may run; every one where there is no Deployment.
 
     It is the one whose image runs, and in a release of configuration alone the one that all differences speak for.
     """
-    workload = plan.application.workload
     deployment = found.get(("Deployment", workload.names.stable))
-    if deployment is None:
-        return Version.OLD
-    container = _container(deployment, workload.old.container_name)
     versions = [Version.OLD, Version.NEW] if workload.new else [Version.OLD]
+    if deployment is None:
+        return versions
+    container = _container(deployment, workload.old.container_name)
     alike = [version for version in versions if workload.runs(version).image == container.get("image")]
-    if len(alike) > 1:
-        template = deployment["spec"]["template"]
-        old, new = (
-            workloads.pod_template(workload, Side.STABLE, workload.runs(version)) for version in versions
-        )
-        differences = list(strategic.differences(old, new, template))
-        alike = [
-            version
-            for version, side in zip(versions, (0, 1), strict=True)
-            if all(strategic.is_at(place[2], place[side]) for place in differences)
-        ]
-    return alike[0] if alike else None
+    if len(alike) < 2:
+        return alike
+    template = deployment["spec"]["template"]
+    old, new = (workloads.pod_template(workload, Side.STABLE, workload.runs(version)) for version in versions)
+    differences = list(strategic.differences(old, new, template))
+    return [
+        version
+        for version, side in zip(versions, (0, 1), strict=True)
+        if all(strategic.is_at(place[2], place[side]) for place in differences)
+    ]
 
 
-def canary_image(found: Objects, plan: Plan) -> str | None:
-    """The image of the application's container in the canary's Deployment; None where there is none."""
-    workload = plan.application.workload
-    deployment = found.get(("Deployment", workload.names.canary))
-    if deployment is None or workload.new is None:
-        return None
-    image = _container(deployment, workload.new.container_name).get("image")
-    return str(image) if image is not None else None
+def other_canary(found: Objects, plan: Plan) -> tuple[str, str, str] | None:
+    """A canary's Deployment that runs another image than the planned one: its name, that image, the planned image."""
+    for workload in plan.application.workloads:
+        deployment = found.get(("Deployment", workload.names.canary))
+        if deployment is not None and workload.new is not None:
+            image = _container(deployment, workload.new.container_name).get("image")
+            if image is not None and image != workload.new.image:
+                return workload.names.canary, str(image), workload.new.image
+    return None
 
 
 def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | None:
@@ -133,18 +151,22 @@ def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:
         return AS_BEFORE
     release = ReleaseOnRoute(plan.application, route)
     governed, added = release.governed(), release.added()
-    stable, canary = (
-        sum(ref.get("weight", 1) for ref in governed["backendRefs"] if release.is_track(ref, name))
-        for name in release.services.both()
-    )
     mirroring = [rule for rule in added if release.mirrors(rule)]
-    mirrors = [filter_ for rule in (*mirroring, governed) for filter_ in release.mirrors(rule)]
+    mirrors = [filter_ for rule in (*mirroring, *governed) for filter_ in release.mirrors(rule)]
     return Traffic(
         phase=(route["metadata"].get("annotations") or {}).get(plan.application.phase_annotation),
-        share=Fraction(canary, stable + canary) if stable + canary else Fraction(0),
+        share=max((_share(release, rule) for rule in governed), default=Fraction(0)),
         mirror=max(map(_mirrored, mirrors), default=Fraction(0)),
         testers=len(added) > len(mirroring),
     )
+
+
+def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:
+    """The canary's share of what a governed rule sends to the release."""
+    stable, canary = (
+        sum(ref.get("weight", 1) for ref in rule["backendRefs"] if release.is_of(ref, side)) for side in Side
+    )
+    return Fraction(canary, stable + canary) if stable + canary else Fraction(0)
 
 
 def _mirrored(mirror: dict[str, Any]) -> Fraction:

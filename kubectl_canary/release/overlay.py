@@ -17,7 +17,7 @@ from typing import Any
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import Application, Sides
+from kubectl_canary.release.application import Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -25,7 +25,7 @@ from kubectl_canary.release.routes import Rule
 
 @dataclass(frozen=True)
 class ReleaseOnRoute:
-    """What belongs to a release on a route: the rules that it added, and the user's rule that it governs."""
+    """What belongs to a release on a route: the rules that it added, and the user's rules that it governs."""
 
     application: Application
     document: dict[str, Any]
@@ -51,61 +51,91 @@ class ReleaseOnRoute:
         """Whether rules have names in the release of the Gateway API that the cluster has."""
         return self.application.names_rules
 
-    @property
-    def services(self) -> Sides[str]:
-        """The names of the release's Services."""
-        return self.application.service.names
+    def governed(self) -> list[Rule]:
+        """The user's rules whose requests the release splits.
 
-    def governed(self) -> Rule:
-        """The user's rule whose requests the release splits. Raises Refused where it is not there, or not alone."""
+        Raises Refused where one is not there, or cannot be told from others.
+        """
         added = self.added()
         others = [rule for rule in self.rules if not _is_one_of(rule, added)]
-        found = [rule for rule in others if self._sends_to(rule, self.services.stable)]
-        found = found or [rule for rule in others if self._sends_to(rule, self.services.canary)]
-        if not found:
-            name, port = self.services.stable, self.application.service.port
-            raise self.refusal(f"no rule sends to {name} on port {port}")
-        if len(found) > 1:
-            places = ", ".join(f"rules[{self._place(rule)}]" for rule in found)
-            raise self.refusal(f"{places} all send to the release's Services: which is ours?")
-        if sum(self.is_track(ref, self.services.stable) for ref in found[0]["backendRefs"]) > 1:
-            raise self.refusal(f"{self.services.stable} stands twice among the backends of one rule")
-        return found[0]
+        name = self.document["metadata"]["name"]
+        wanted = [governed.rule for governed in self.application.governed if governed.route == name]
+        rules = [self._named(rule, others) if rule is not None else self._only(others) for rule in wanted]
+        for rule in rules:
+            self._refuse_two_stables(rule)
+        return rules
 
-    def is_track(self, ref: dict[str, Any], name: str) -> bool:
-        """Whether a backendRef is a Service of the release: equal in name, kind, group, namespace and port."""
-        own = (name, "Service", "", self.application.namespace, self.application.service.port)
-        return own == (
-            ref.get("name"), ref.get("kind", "Service"), ref.get("group", ""),
-            ref.get("namespace", self.application.namespace), ref.get("port"),
-        )  # fmt: skip
+    def _named(self, name: str, others: Sequence[Rule]) -> Rule:
+        """The user's rule of a name."""
+        named = [rule for rule in others if rule.get("name") == name]
+        if len(named) != 1 or not any(self.side_of(ref) for ref in named[0].get("backendRefs") or []):
+            raise self.refusal(f"no rule `{name}` sends to the release's Services")
+        return named[0]
+
+    def _only(self, others: Sequence[Rule]) -> Rule:
+        """The only rule of the user's that sends to stable; where stable is gone from it, to the canary."""
+        rules = [rule for rule in others if self._sends_to(rule, Side.STABLE)]
+        rules = rules or [rule for rule in others if self._sends_to(rule, Side.CANARY)]
+        if not rules:
+            sought = " or ".join(
+                f"{service.names.stable} on port {service.port}" for service in self.application.services
+            )
+            raise self.refusal(f"no rule sends to {sought}")
+        if len(rules) > 1:
+            places = ", ".join(f"rules[{self.place(rule)}]" for rule in rules)
+            raise self.refusal(f"{places} all send to the release's Services: which is ours?")
+        return rules[0]
+
+    def _refuse_two_stables(self, rule: Rule) -> None:
+        stables = [ref["name"] for ref in rule["backendRefs"] if self.is_of(ref, Side.STABLE)]
+        if len(stables) > 1:
+            raise self.refusal(f"{stables[-1]} stands twice among the backends of one rule")
+
+    def side_of(self, ref: dict[str, Any]) -> tuple[Service, Side] | None:
+        """Which Service of the release a backendRef is: equal in name, kind, group, namespace and port."""
+        namespace = self.application.namespace
+        kind, group = ref.get("kind", "Service"), ref.get("group", "")
+        if (kind, group, ref.get("namespace", namespace)) != ("Service", "", namespace):
+            return None
+        for service in self.application.services:
+            for side in Side:
+                if (ref.get("name"), ref.get("port")) == (service.names.of(side), service.port):
+                    return service, side
+        return None
+
+    def is_of(self, ref: dict[str, Any], side: Side) -> bool:
+        """Whether a backendRef is a side's Service."""
+        service = self.side_of(ref)
+        return service is not None and service[1] is side
 
     def mirrors(self, rule: Rule) -> list[dict[str, Any]]:
         """The filters of a rule that mirror to the canary."""
         return [
             filter_
             for filter_ in rule.get("filters") or []
-            if self.is_track(filter_.get("requestMirror", {}).get("backendRef", {}), self.services.canary)
+            if self.is_of(filter_.get("requestMirror", {}).get("backendRef", {}), Side.CANARY)
         ]
 
-    def foreign_references(self, governed: Rule) -> Iterator[Finding]:
+    def foreign_references(self, governed: Sequence[Rule]) -> Iterator[Finding]:
         """Rules of others that send to the canary, which no phase and no way back takes away from it."""
-        kept = [governed, *self.added()]
+        kept = [*governed, *self.added()]
         for index, rule in enumerate(self.rules):
-            if not _is_one_of(rule, kept) and self._sends_to(rule, self.services.canary):
-                message = f"sends to {self.services.canary} and is not this release's: it stays as it is"
+            names = [ref["name"] for ref in rule.get("backendRefs") or [] if self.is_of(ref, Side.CANARY)]
+            if names and not _is_one_of(rule, kept):
+                message = f"sends to {names[0]} and is not this release's: it stays as it is"
                 place = Where(f"HTTPRoute {self.document['metadata']['name']}")
                 yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
 
-    def _sends_to(self, rule: Rule, name: str) -> bool:
-        return any(self.is_track(ref, name) for ref in rule.get("backendRefs") or [])
+    def _sends_to(self, rule: Rule, side: Side) -> bool:
+        return any(self.is_of(ref, side) for ref in rule.get("backendRefs") or [])
 
     def _is_canarys(self, rule: Rule) -> bool:
         refs = rule.get("backendRefs") or []
-        alone = bool(refs) and all(self.is_track(ref, self.services.canary) for ref in refs)
+        alone = bool(refs) and all(self.is_of(ref, Side.CANARY) for ref in refs)
         return alone or bool(self.mirrors(rule))
 
-    def _place(self, rule: Rule) -> int:
+    def place(self, rule: Rule) -> int:
+        """Where a rule stands on the route."""
         return next(index for index, other in enumerate(self.rules) if other is rule)
 
     def refusal(self, message: str) -> Refused:
@@ -145,19 +175,33 @@ def route(
     release = ReleaseOnRoute(application, made)
     governed, added = release.governed(), release.added()
     findings = list(release.foreign_references(governed))
-    own, error = _with_shares(release, _without_mirror(release, governed), phase.traffic)
-    findings += [_inexact(own, error)] if error else []
-    clones = _clones(release, own, phase.traffic)
-    if phase.traffic.mirror and not phase.traffic.methods:
-        own = routes.mirrored(own, _canary_ref(release, own), phase.traffic)
     kept = [rule for rule in release.rules if not _is_one_of(rule, added)]
-    place = next(index for index, rule in enumerate(kept) if rule is governed)
+    rules: list[Rule] = []
+    clones: list[Rule] = []
+    for rule in kept:
+        if _is_one_of(rule, governed):
+            before, rule, more = _shaped(release, rule, phase.traffic)
+            findings += more
+            clones += before
+            rules += before
+        rules.append(rule)
     _refuse_taken_names(release, kept, clones)
-    made["spec"]["rules"] = [*kept[:place], *clones, own, *kept[place + 1 :]]
+    made["spec"]["rules"] = rules
     _annotate(made["metadata"], application.phase_annotation, phase.traffic.phase)
     listed = ",".join(_listing(rule, release.names_rules) for rule in clones)
     _annotate(made["metadata"], application.rules_annotation, listed or None)
     return made, findings
+
+
+def _shaped(
+    release: ReleaseOnRoute, governed: Rule, traffic: Traffic
+) -> tuple[list[Rule], Rule, list[Finding]]:
+    """The clones of a governed rule, the rule itself as the traffic needs it, and what is to be known of it."""
+    rule, error = _with_shares(release, _without_mirror(release, governed), traffic)
+    clones = _clones(release, rule, traffic)
+    if traffic.mirror and not traffic.methods:
+        rule = routes.mirrored(rule, _canary_ref(release, rule), traffic)
+    return clones, rule, [_inexact(rule, error)] if error else []
 
 
 def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
@@ -187,9 +231,15 @@ def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[R
 
 def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
     """The canary's backendRef: stable's with the canary's name, so that its port and filters come along."""
-    names = release.services.both()
-    own = next(ref for name in names for ref in rule["backendRefs"] if release.is_track(ref, name))
-    return {**own, "name": release.services.canary}
+    return _ref_of(release, rule, Side.CANARY)
+
+
+def _ref_of(release: ReleaseOnRoute, rule: Rule, side: Side) -> dict[str, Any]:
+    """The backendRef of a side: what stands there of stable, else of the canary, with the side's name."""
+    there = ((ref, release.side_of(ref)) for ref in rule["backendRefs"])
+    ours = [(ref, *service) for ref, service in there if service is not None]
+    ref, service, _ = min(ours, key=lambda known: known[2] is not Side.STABLE)
+    return {**ref, "name": service.names.of(side)}
 
 
 def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple[Rule, float]:
@@ -197,19 +247,17 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
 
     Third backends keep their exact share.
     """
-    names = release.services.both()
     refs = rule["backendRefs"]
-    ours = [ref for ref in refs if any(release.is_track(ref, name) for name in names)]
+    ours = [ref for ref in refs if release.side_of(ref) is not None]
     others = [ref.get("weight", 1) for ref in refs if ref not in ours]
     together = sum(ref.get("weight", 1) for ref in ours)
     if others and not together:
         title = f"rule {rule.get('name', '')}".rstrip()
         raise _refused(title, "stable and canary have no weight, others have all of it")
     stable, canary, scale, error = shares.split(traffic.share, together if others else None, others)
-    backend = {**_canary_ref(release, rule), "name": release.services.stable}
-    split = [{**backend, "weight": stable}]
+    split = [{**_ref_of(release, rule, Side.STABLE), "weight": stable}]
     if traffic.share or traffic.testers:
-        split.append({**backend, "name": release.services.canary, "weight": canary})
+        split.append({**_canary_ref(release, rule), "weight": canary})
     scaled: list[dict[str, Any]] = []
     for ref in refs:
         if ref in ours:

@@ -59,25 +59,50 @@ AS_BEFORE = Traffic()
 
 
 @dataclass(frozen=True)
+class Pods:
+    """How many pods a workload has in a phase: of stable, and of the canary, where 0 says that its objects are gone.
+
+    `needs` is how many canary pods the traffic of the phase wants.
+    """
+
+    stable: int
+    canary: int = 0
+    needs: int = 0
+
+
+@dataclass(frozen=True)
 class Phase:
     """A complete state of the release.
 
-    `canary_replicas` is 0 where the canary's objects are gone; `needs` is how many canary pods the traffic of
-    this phase wants. The pause is in seconds. `origin` is the phase that a way back leaves. `holds_stable` says that
-    an autoscaler must not take stable pods away: the way back needs them all.
+    `pods` has the numbers of each workload, in the application's order. The pause is in seconds. `origin` is the phase
+    that a way back leaves. `holds_stable` says that an autoscaler must not take stable pods away: the way back needs
+    them all.
     """
 
     name: str
     kind: PhaseKind
     stable_version: Version
-    stable_replicas: int
-    canary_replicas: int = 0
+    pods: tuple[Pods, ...]
     traffic: Traffic = AS_BEFORE
-    needs: int = 0
     pause: int = 0
     gates: tuple[Gate, ...] = ()
     origin: str | None = None
     holds_stable: bool = False
+
+    @property
+    def stable_replicas(self) -> int:
+        """The pods of stable, of all workloads together."""
+        return sum(pods.stable for pods in self.pods)
+
+    @property
+    def canary_replicas(self) -> int:
+        """The pods of the canary, of all workloads together; 0 where its objects are gone."""
+        return sum(pods.canary for pods in self.pods)
+
+    @property
+    def needs(self) -> int:
+        """The canary pods that the traffic of this phase wants, of all workloads together."""
+        return sum(pods.needs for pods in self.pods)
 
     @property
     def slug(self) -> str:
@@ -151,42 +176,43 @@ class Plan:
 
     def peak(self) -> int | None:
         """The most pods at one time, with the surge of pods that roll; None where others scale stable."""
-        if self.application.workload.is_scaled_by_others:
+        if any(workload.is_scaled_by_others for workload in self.application.workloads):
             return None
-        return max(self._pods(phase) for phase in (*self.phases, *self.ways_back()))
+        return max(self._most_pods(phase) for phase in (*self.phases, *self.ways_back()))
 
-    def _pods(self, phase: Phase) -> int:
-        workload = self.application.workload
-        most = int((workload.autoscaling or {}).get("maxReplicas", 0))
-        stable = max(phase.stable_replicas, most)
-        canary = max(phase.canary_replicas, most) if phase.canary_replicas else 0
+    def _most_pods(self, phase: Phase) -> int:
         rolls = phase.kind in (PhaseKind.PROMOTE_ROLL, PhaseKind.ROLLBACK_PROMOTION)
-        return stable + canary + (surge(workload.deployment, stable) if rolls else 0)
+        total = 0
+        for workload, pods in zip(self.application.workloads, phase.pods, strict=True):
+            most = int((workload.autoscaling or {}).get("maxReplicas", 0))
+            stable = max(pods.stable, most)
+            canary = max(pods.canary, most) if pods.canary else 0
+            total += stable + canary + (surge(workload.deployment, stable) if rolls else 0)
+        return total
 
     def version_findings(self) -> Iterator[Finding]:
         """A release of what runs already."""
-        workload = self.application.workload
-        if workload.new == workload.old:
-            message = f"the canary is {workload.old.image}, as stable is: this releases nothing"
+        if all(workload.new == workload.old for workload in self.application.workloads):
+            images = " and ".join(self.application.images(Version.OLD))
+            message = f"the canary is {images}, as stable is: this releases nothing"
             yield Finding("version", "warning", ("spec", "canary"), message)
 
     def capacity_findings(self) -> Iterator[Finding]:
         """Where replicas that the user gave are fewer than a share needs, now or in the next phase."""
         for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):
-            needs = max(phase.needs, following.needs if following else 0)
-            if 0 < phase.canary_replicas < needs:
-                later = (
-                    ""
-                    if needs == phase.needs or following is None
-                    else f", which `{following.name}` starts with"
-                )
-                runs = f"`{phase.name}` runs {pods_text(phase.canary_replicas)} of the canary{later}"
-                hint = "leave `replicas` out, and they follow the shares"
-                yield Finding("capacity", "warning", ("spec",), f"{runs}; the share needs {needs}", hint=hint)
+            for now, later in zip(phase.pods, following.pods if following else phase.pods, strict=True):
+                needs = max(now.needs, later.needs)
+                if 0 < now.canary < needs:
+                    is_later = following is not None and needs != now.needs
+                    which = f", which `{following.name}` starts with" if following and is_later else ""
+                    runs = f"`{phase.name}` runs {pods_text(now.canary)} of the canary{which}"
+                    hint = "leave `replicas` out, and they follow the shares"
+                    message = f"{runs}; the share needs {needs}"
+                    yield Finding("capacity", "warning", ("spec",), message, hint=hint)
 
     def _back_from(self, phase: Phase) -> Phase:
         kind = PhaseKind.ROLLBACK_PROMOTION if phase.kind in PROMOTION else PhaseKind.ROLLBACK
-        state = self.full if phase.kind in PROMOTION else replace(phase, traffic=AS_BEFORE, needs=0)
+        state = self.full if phase.kind in PROMOTION else replace(phase, traffic=AS_BEFORE, pods=_idle(phase))
         name = f"{kind.value} from {phase.name}"
         return replace(state, name=name, kind=kind, pause=0, gates=(), origin=phase.name)
 
@@ -229,7 +255,8 @@ class Plan:
 
 def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
     """All phases of a release; where there is none, `before` alone."""
-    before = Phase("before", PhaseKind.BEFORE, Version.OLD, application.workload.stable_pods)
+    stable = tuple(Pods(workload.stable_pods) for workload in application.workloads)
+    before = Phase("before", PhaseKind.BEFORE, Version.OLD, stable)
     if not application.has_release:
         return Plan(application, (before,))
     middle = list(_middle(application, specs, before))
@@ -237,29 +264,44 @@ def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
     roll = replace(
         full, name="promote-roll", kind=PhaseKind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
     )
-    back = replace(roll, name="promote-return", kind=PhaseKind.PROMOTE_RETURN, traffic=AS_BEFORE, needs=0)
+    back = replace(
+        roll, name="promote-return", kind=PhaseKind.PROMOTE_RETURN, traffic=AS_BEFORE, pods=_idle(roll)
+    )
     promoted = replace(before, name="promoted", kind=PhaseKind.PROMOTED, stable_version=Version.NEW)
     return Plan(application, (before, *middle, roll, back, promoted))
 
 
+def _idle(phase: Phase) -> tuple[Pods, ...]:
+    """The pods of a phase where no request reaches the canary any more."""
+    return tuple(replace(pods, needs=0) for pods in phase.pods)
+
+
 def _middle(application: Application, specs: Sequence[PhaseSpec], before: Phase) -> Iterator[Phase]:
-    """Deploy and the user's phases. Each runs the pods that it, the next and the one before it need."""
+    """Deploy and the user's phases."""
     has_testers = application.testers is not None
     traffics = [AS_BEFORE, *(_traffic(spec, has_testers) for spec in specs)]
-    needed = [needs(traffic, before.stable_replicas) for traffic in traffics]
     for index, spec in enumerate((PhaseSpec("deploy"), *specs)):
-        around = max(1, *needed[max(index - 1, 0) : index + 2])
+        pods = (
+            _pods(workload, numbers.stable, traffics, index, spec)
+            for workload, numbers in zip(application.workloads, before.pods, strict=True)
+        )
         yield replace(
             before,
             name=spec.name,
             kind=_kind(spec),
-            canary_replicas=spec.replicas or application.workload.replicas.canary or around,
+            pods=tuple(pods),
             traffic=traffics[index],
-            needs=needed[index],
             pause=spec.pause,
             gates=spec.gates,
             holds_stable=bool(spec.weight),
         )
+
+
+def _pods(workload: Workload, stable: int, traffics: Sequence[Traffic], index: int, spec: PhaseSpec) -> Pods:
+    """The pods of a phase: of the canary those that it, the next and the one before it need."""
+    needed = [needs(traffic, stable) for traffic in traffics]
+    around = max(1, *needed[max(index - 1, 0) : index + 2])
+    return Pods(stable, spec.replicas or workload.replicas.canary or around, needed[index])
 
 
 def surge(deployment: dict[str, Any], replicas: int) -> int:
@@ -297,7 +339,7 @@ def changes(start: Phase | None, phase: Phase, application: Application) -> str:
     """What a phase changes, in words."""
     if start is None:
         return ""
-    words = [*_object_changes(start, phase, application.workload), *_route_changes(start, phase, application)]
+    words = [*_object_changes(start, phase, application), *_route_changes(start, phase, application)]
     more = phase.canary_replicas - start.canary_replicas
     if start.canary_replicas and phase.canary_replicas and more:
         purpose = "more for what follows" if more > 0 else "fewer"
@@ -305,13 +347,17 @@ def changes(start: Phase | None, phase: Phase, application: Application) -> str:
     return "; ".join(words)
 
 
-def _object_changes(start: Phase, phase: Phase, workload: Workload) -> Iterator[str]:
+def _object_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
-        yield f"{'+' if phase.canary_replicas else '-'} Deployment, Service {workload.names.canary}"
+        sign = "+" if phase.canary_replicas else "-"
+        yield from (
+            f"{sign} Deployment, Service {workload.names.canary}" for workload in application.workloads
+        )
     if start.stable_version != phase.stable_version:
-        version = workload.runs(phase.stable_version).called
         idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
-        yield f"Deployment {workload.names.stable} → {version}{idle}"
+        for workload in application.workloads:
+            version = workload.runs(phase.stable_version).called
+            yield f"Deployment {workload.names.stable} → {version}{idle}"
 
 
 def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:

@@ -20,10 +20,13 @@ def step_problem(start: Phase, to: Phase) -> str | None:
 
     Pods must be there before their share, must not go while they serve, and stable must not roll while it serves.
     """
-    if to.canary_replicas and start.canary_replicas < min(to.needs, to.canary_replicas):
-        return f"`{start.name}` runs {pods_text(start.canary_replicas)} of the canary, `{to.name}` needs {to.needs}"
-    if to.canary_replicas < min(start.needs, start.canary_replicas):
-        return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
+    for now, then in zip(start.pods, to.pods, strict=True):
+        if then.canary and now.canary < min(then.needs, then.canary):
+            return (
+                f"`{start.name}` runs {pods_text(now.canary)} of the canary, `{to.name}` needs {then.needs}"
+            )
+        if then.canary < min(now.needs, now.canary):
+            return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
     rolls = start.stable_version is not to.stable_version and to.kind is not PhaseKind.ROLLBACK_PROMOTION
     if rolls and min(start.traffic.share, to.traffic.share) < 1:
         return f"`{to.name}` rolls the stable pods while they serve"

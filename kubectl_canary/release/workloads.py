@@ -5,25 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from kubectl_canary.release.application import Configuration, Service, Side, Workload
-from kubectl_canary.release.plan import Phase
+from kubectl_canary.release.plan import Pods
 
 
-def replicas(workload: Workload, phase: Phase, side: Side) -> int | None:
+def replicas(workload: Workload, pods: Pods, side: Side) -> int | None:
     """The replicas that a Deployment says; None where a scaler decides, ours or another's."""
     is_others = workload.is_scaled_by_others and side is Side.STABLE
-    return None if workload.autoscaling is not None or is_others else pods(phase, side)
+    return None if workload.autoscaling is not None or is_others else _planned(pods, side)
 
 
-def pods(phase: Phase, side: Side) -> int:
-    """The pods that a phase plans for a side."""
-    return phase.stable_replicas if side is Side.STABLE else phase.canary_replicas
-
-
-def ready(workload: Workload, phase: Phase, side: Side) -> int:
+def ready(workload: Workload, pods: Pods, side: Side) -> int:
     """The fewest pods that a side has once the phase is reached."""
     if workload.is_scaled_by_others and side is Side.STABLE:
         return 1
-    return _minimum(workload, phase, side)
+    return _minimum(workload, pods, side)
 
 
 def pod_template(workload: Workload, side: Side, configuration: Configuration) -> dict[str, Any]:
@@ -76,14 +71,14 @@ def service_ports(service: Service, configuration: Configuration) -> list[dict[s
     return [{key: value for key, value in port.items() if value is not None} for port in (main, *more)]
 
 
-def scaler_spec(workload: Workload, phase: Phase, side: Side) -> dict[str, Any] | None:
+def scaler_spec(workload: Workload, pods: Pods, side: Side, holds_stable: bool) -> dict[str, Any] | None:
     """The spec of a side's own autoscaler; stable's takes no pods away while a way back needs them."""
     own = workload.autoscaling
     if own is None:
         return None
-    least = _minimum(workload, phase, side)
+    least = _minimum(workload, pods, side)
     behavior = dict(own.get("behavior") or {})
-    if side is Side.STABLE and phase.holds_stable:
+    if side is Side.STABLE and holds_stable:
         behavior["scaleDown"] = {**(behavior.get("scaleDown") or {}), "selectPolicy": "Disabled"}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.names.of(side)}
     spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": max(least, own["maxReplicas"])}
@@ -91,19 +86,23 @@ def scaler_spec(workload: Workload, phase: Phase, side: Side) -> dict[str, Any] 
     return spec | ({"behavior": behavior} if behavior else {})
 
 
-def budget_spec(workload: Workload, phase: Phase, side: Side) -> dict[str, Any] | None:
+def budget_spec(workload: Workload, pods: Pods, side: Side) -> dict[str, Any] | None:
     """The spec of a side's own disruption budget; the canary's is one that its pods can keep."""
     own = workload.disruption_budget
     if own is None:
         return None
     least = own.get("minAvailable")
     is_number = isinstance(least, int) and side is Side.CANARY
-    kept = {"minAvailable": min(int(least or 0), phase.canary_replicas - 1)} if is_number else {}
+    kept = {"minAvailable": min(int(least or 0), pods.canary - 1)} if is_number else {}
     return {**own, **kept, "selector": {"matchLabels": workload.selectors.of(side)}}
 
 
-def _minimum(workload: Workload, phase: Phase, side: Side) -> int:
+def _planned(pods: Pods, side: Side) -> int:
+    return pods.stable if side is Side.STABLE else pods.canary
+
+
+def _minimum(workload: Workload, pods: Pods, side: Side) -> int:
     """The fewest pods that a side has: of stable what its autoscaler keeps, of the canary what the phase needs."""
     if workload.autoscaling is None or side is Side.CANARY:
-        return pods(phase, side)
+        return _planned(pods, side)
     return int(workload.autoscaling.get("minReplicas", 1))

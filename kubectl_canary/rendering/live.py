@@ -95,7 +95,9 @@ def _reached(
 
 def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dict[Key, dict[str, Any]]:
     """Stable's objects as they are planned for the version that runs; of the canary's nothing is taken as given."""
-    assumed = replace(here, stable_replicas=to.stable_replicas, traffic=AS_BEFORE)
+    numbers = zip(here.pods, to.pods, strict=True)
+    pods = tuple(replace(now, stable=then.stable, needs=0) for now, then in numbers)
+    assumed = replace(here, pods=pods, traffic=AS_BEFORE)
     stable = [item for item in planned(plan.application, assumed) if item.part.side is Side.STABLE]
     return {document.part.key: document.value for document in generator.render(stable)}
 
@@ -116,11 +118,12 @@ def _drift(now: dict[str, Any], before: dict[str, Any] | None, part: Part, to: P
 
 def _of_empty_stable(plan: Plan, here: Phase, to: Phase) -> Iterator[Finding]:
     """A way back to a stable that has no pods."""
-    if to.kind in WAYS_BACK and here.stable_replicas == 0 and to.traffic.share < 1:
-        message = (
-            f"Deployment {plan.application.workload.names.stable} has no pods: the way back leads to nobody"
-        )
-        yield Finding("stable", "warning", (), message, Where(CLUSTER), "scale it up first")
+    if to.kind not in WAYS_BACK or to.traffic.share == 1:
+        return
+    for workload, pods in zip(plan.application.workloads, here.pods, strict=True):
+        if pods.stable == 0:
+            message = f"Deployment {workload.names.stable} has no pods: the way back leads to nobody"
+            yield Finding("stable", "warning", (), message, Where(CLUSTER), "scale it up first")
 
 
 # --- what is refused ------------------------------------------------------------
@@ -136,9 +139,8 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
         return
     if to.kind not in WAYS_BACK and observed.version(there, plan) is None:
         _refuse_other_stable(plan)
-    image = observed.canary_image(there, plan)
-    if image is not None and here.traffic.reaches_canary:
-        _refuse_other_canary(plan, image)
+    if here.traffic.reaches_canary:
+        _refuse_other_canary(plan, there)
     wrong = objection(plan, here, _with_scaled_pods(plan, here, to), skip=skip)
     if wrong is not None:
         hint = "go by the phases between, and wait for their pods"
@@ -146,27 +148,33 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
 
 
 def _refuse_other_stable(plan: Plan) -> None:
-    workload = plan.application.workload
-    names = " nor ".join(workload.runs(version).image for version in Version)
-    message = f"Deployment {workload.names.stable} runs neither {names}"
+    workloads = plan.application.workloads
+    names = " and ".join(workload.names.stable for workload in workloads)
+    images = " nor ".join(" and ".join(plan.application.images(version)) for version in Version)
+    message = f"Deployment {names} runs neither {images}"
     hint = "write what runs into spec.stable, so that no step takes production back to what it has left"
     raise _refused("stable is another version", "stable", message, hint)
 
 
-def _refuse_other_canary(plan: Plan, image: str) -> None:
-    workload = plan.application.workload
-    wanted = workload.runs(Version.NEW).image
-    if image != wanted:
-        message = f"Deployment {workload.names.canary} runs {image}, and not {wanted}"
+def _refuse_other_canary(plan: Plan, there: observed.Objects) -> None:
+    other = observed.other_canary(there, plan)
+    if other is not None:
+        name, image, wanted = other
+        message = f"Deployment {name} runs {image}, and not {wanted}"
         hint = "that is the version which requests have reached: release it, or roll back first"
         raise _refused("the canary is another version", "canary", message, hint)
 
 
 def _with_scaled_pods(plan: Plan, here: Phase, to: Phase) -> Phase:
     """A phase takes no pods away that an autoscaler has added: its number is the fewest."""
-    if plan.application.workload.autoscaling is None or not to.canary_replicas:
-        return to
-    return replace(to, canary_replicas=max(to.canary_replicas, here.canary_replicas))
+    numbers = zip(plan.application.workloads, here.pods, to.pods, strict=True)
+    pods = (
+        replace(then, canary=max(then.canary, now.canary))
+        if workload.autoscaling is not None and then.canary
+        else then
+        for workload, now, then in numbers
+    )
+    return replace(to, pods=tuple(pods))
 
 
 def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
@@ -183,17 +191,12 @@ def _refuse_referenced(plan: Plan, reached: Sequence[Document], made: Iterable[C
     if not any(isinstance(change, Removal) for change in made):
         return
     route = next(document for document in reached if document.part.is_route)
-    name = plan.application.service.names.canary
+    place = Where(route.part.title)
+    names = {service.names.canary for service in plan.application.services}
     findings = [
-        Finding(
-            "foreign-rule",
-            "error",
-            ("spec", "rules", index),
-            f"sends to {name} still",
-            Where(route.part.title),
-        )
+        Finding("foreign-rule", "error", ("spec", "rules", index), f"sends to {name} still", place)
         for index, rule in enumerate(route.value["spec"].get("rules") or [])
-        if name in {ref.get("name") for ref in overlay.backend_references(rule)}
+        for name in sorted(names & {str(ref.get("name")) for ref in overlay.backend_references(rule)})
     ]
     if findings:
         hint = "take it out first; --to rollback --live leads back without deleting anything"

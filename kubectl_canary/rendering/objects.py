@@ -25,9 +25,10 @@ from kubectl_canary.release.application import (
     Route,
     Service,
     Side,
+    Workload,
 )
 from kubectl_canary.release.documents import Part
-from kubectl_canary.release.plan import Phase
+from kubectl_canary.release.plan import Phase, Pods
 
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
 GOVERNED_RULE = "default"
@@ -49,18 +50,34 @@ class Planned:
     services: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Running:
+    """A side of a workload in a phase: what it runs, and how many pods the workload has."""
+
+    workload: Workload
+    side: Side
+    configuration: Configuration
+    pods: Pods
+
+
+def _running(application: Application, phase: Phase) -> Iterator[Running]:
+    """The sides of each workload that are there in a phase, stable first."""
+    for workload, pods in zip(application.workloads, phase.pods, strict=True):
+        yield Running(workload, Side.STABLE, workload.runs(phase.stable_version), pods)
+        if pods.canary and workload.new is not None:
+            yield Running(workload, Side.CANARY, workload.new, pods)
+
+
 def planned(application: Application, phase: Phase) -> list[Planned]:
     """The objects of a phase in apply order: Services and pods before the route that sends to them.
 
     On the ways back the route comes first.
     """
-    runs = {Side.STABLE: application.workload.runs(phase.stable_version)}
-    if phase.canary_replicas and application.workload.new is not None:
-        runs[Side.CANARY] = application.workload.new
-    found = [_service(application, side, configuration) for side, configuration in runs.items()]
-    found += [_deployment(application, phase, side, configuration) for side, configuration in runs.items()]
-    found += [scaler for side in runs for scaler in _scaler(application, phase, side)]
-    found += [budget for side in runs for budget in _budget(application, phase, side)]
+    running = list(_running(application, phase))
+    found = [_service(application, running_side) for running_side in running]
+    found += [_deployment(application, running_side) for running_side in running]
+    found += [scaler for running_side in running for scaler in _scaler(application, phase, running_side)]
+    found += [budget for running_side in running for budget in _budget(application, running_side)]
     found += _gateway(application)
     found += _redirect(application)
     route = _route(application, phase)
@@ -103,18 +120,19 @@ def _planned(
     return Planned(part, f"{api[1].lower()}.yaml.j2", names, {**_identity(*api, names), "spec": spec})
 
 
-def _service(application: Application, side: Side, configuration: Configuration) -> Planned:
-    service, selector = application.service, application.workload.selectors.of(side)
-    ports = workloads.service_ports(service, configuration)
+def _service(application: Application, running: Running) -> Planned:
+    workload, side = running.workload, running.side
+    service, selector = workload.service, workload.selectors.of(side)
+    ports = workloads.service_ports(service, running.configuration)
     metadata = _metadata(application, service.names.of(side), selector, service)
     names = {**metadata, "selector": selector, "ports": ports}
     return _planned("services", ("v1", "Service"), names, {"selector": selector, "ports": ports}, side=side)
 
 
-def _deployment(application: Application, phase: Phase, side: Side, configuration: Configuration) -> Planned:
-    workload = application.workload
-    selector, replicas = workload.selectors.of(side), workloads.replicas(workload, phase, side)
-    template = workloads.pod_template(workload, side, configuration)
+def _deployment(application: Application, running: Running) -> Planned:
+    workload, side, pods = running.workload, running.side, running.pods
+    selector, replicas = workload.selectors.of(side), workloads.replicas(workload, pods, side)
+    template = workloads.pod_template(workload, side, running.configuration)
     containers = template["spec"]["containers"]
     names = {
         **_metadata(application, workload.names.of(side), selector),
@@ -133,26 +151,28 @@ def _deployment(application: Application, phase: Phase, side: Side, configuratio
         "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": selector}, "spec": {"containers": [main]}},
     }
-    ready, is_new = workloads.ready(workload, phase, side), configuration is workload.new
+    ready, is_new = workloads.ready(workload, pods, side), running.configuration is workload.new
     api = ("apps/v1", "Deployment")
     return _planned("workloads", api, names, spec, side=side, ready=ready, is_new=is_new)
 
 
-def _scaler(application: Application, phase: Phase, side: Side) -> Iterator[Planned]:
-    spec = workloads.scaler_spec(application.workload, phase, side)
+def _scaler(application: Application, phase: Phase, running: Running) -> Iterator[Planned]:
+    spec = workloads.scaler_spec(running.workload, running.pods, running.side, phase.holds_stable)
     if spec is not None:
-        yield _of_side(application, side, ("autoscaling/v2", "HorizontalPodAutoscaler"), spec)
+        yield _of_side(application, running, ("autoscaling/v2", "HorizontalPodAutoscaler"), spec)
 
 
-def _budget(application: Application, phase: Phase, side: Side) -> Iterator[Planned]:
-    spec = workloads.budget_spec(application.workload, phase, side)
+def _budget(application: Application, running: Running) -> Iterator[Planned]:
+    spec = workloads.budget_spec(running.workload, running.pods, running.side)
     if spec is not None:
-        yield _of_side(application, side, ("policy/v1", "PodDisruptionBudget"), spec)
+        yield _of_side(application, running, ("policy/v1", "PodDisruptionBudget"), spec)
 
 
-def _of_side(application: Application, side: Side, api: tuple[str, str], spec: dict[str, Any]) -> Planned:
+def _of_side(
+    application: Application, running: Running, api: tuple[str, str], spec: dict[str, Any]
+) -> Planned:
     """An object that belongs to a side's Deployment and is its spec alone."""
-    workload = application.workload
+    workload, side = running.workload, running.side
     metadata = _metadata(application, workload.names.of(side), workload.selectors.of(side))
     return _planned("workloads", api, {**metadata, "spec": spec}, spec, side=side)
 
@@ -207,7 +227,8 @@ def _redirect(application: Application) -> Iterator[Planned]:
 def _http_route(group: str, application: Application, names: dict[str, Any], spec: dict[str, Any]) -> Planned:
     names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
     made = _planned(group, (GATEWAY_API, "HTTPRoute"), names, spec)
-    return Planned(made.part, made.template, names, made.facts, application.service.names.both())
+    services = tuple(name for service in application.services for name in service.names.both())
+    return Planned(made.part, made.template, names, made.facts, services)
 
 
 def _route(application: Application, phase: Phase) -> Planned:
@@ -246,11 +267,13 @@ def _parent(application: Application, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _governed_rule(application: Application) -> routes.Rule:
+    """The one rule of the route that we render."""
+    (service,) = application.services
     backend = {
         "group": "",
         "kind": "Service",
-        "name": application.service.names.stable,
-        "port": application.service.port,
+        "name": service.names.stable,
+        "port": service.port,
         "weight": routes.ALONE,
     }
     own = application.route.rule

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release.application import Configuration, Version
+from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.objects import planned
@@ -71,13 +71,13 @@ class Record:
 
 def of_plan(plan: Plan, phase: Phase) -> Record:
     """The record of a phase of a plan."""
-    workload = plan.application.workload
+    application = plan.application
     return Record(
         phase=phase.name,
-        stable=_rendered(workload.old),
-        canary=_rendered(workload.new) if workload.new else None,
+        stable=_rendered(application, Version.OLD),
+        canary=_rendered(application, Version.NEW) if application.has_release else None,
         runs=phase.stable_version,
-        prints_replicas=workload.prints_replicas,
+        prints_replicas=application.prints_replicas,
         shared=_shared(plan),
     )
 
@@ -214,7 +214,7 @@ def _steady(plan: Plan) -> str:
 def _scaled_at(plan: Plan) -> tuple[str, ...]:
     return (
         ("spec", "stable", "replicas")
-        if plan.application.workload.is_scaled_by_others
+        if any(workload.is_scaled_by_others for workload in plan.application.workloads)
         else ("spec", "autoscaling")
     )
 
@@ -231,7 +231,7 @@ def _serves(recorded: Record) -> bool:
 def _as_stable(plan: Plan, image: str) -> str:
     """How a file says that an image is stable: by its tag where the repository is the file's."""
     repository, tag, digest = formats.split_image(image)
-    if tag and not digest and repository == formats.split_image(plan.application.workload.old.image)[0]:
+    if tag and not digest and repository == formats.split_image(plan.application.images(Version.OLD)[0])[0]:
         return f"spec.stable.tag: {tag}"
     return f"spec.stable.image: {image}"
 
@@ -246,9 +246,14 @@ def _shared(plan: Plan) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _rendered(configuration: Configuration) -> Rendered:
-    text = json.dumps(configuration.settings, sort_keys=True, separators=(",", ":"))
-    return Rendered(configuration.image, f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+def _rendered(application: Application, version: Version) -> Rendered:
+    """A version of all workloads."""
+    settings = [workload.runs(version).settings for workload in application.workloads]
+    known = settings if len(settings) > 1 else settings[0]
+    text = json.dumps(known, sort_keys=True, separators=(",", ":"))
+    return Rendered(
+        ",".join(application.images(version)), f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    )
 
 
 def _read(text: str | None) -> Rendered | None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
+from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes, pods_text
 from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
+    from kubectl_canary.release.application import Workload
     from kubectl_canary.release.changes import Change, Step
     from kubectl_canary.rendering.generator import Rendered
 
@@ -71,7 +73,7 @@ def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
         kind=phase.kind.value,
         stable=Side(1 - share, phase.stable_replicas),
         canary=Side(share, phase.canary_replicas),
-        stable_image=plan.application.workload.runs(phase.stable_version).image,
+        stable_image=", ".join(plan.application.images(phase.stable_version)),
         mirror=phase.traffic.mirror,
         testers=phase.traffic.testers,
         pause=phase.pause,
@@ -129,11 +131,12 @@ def plan_text(
 
     `spec` is the file's; `commands` are what to go on with: `plan` or `rollback`.
     """
-    application, workload = plan.application, plan.application.workload
-    if workload.new is None:
+    application = plan.application
+    stable, canary = (application.called(version) for version in Version)
+    if not application.has_release:
         return "\n".join(
             [
-                f"{application.title}: {workload.old.called}, no release under way",
+                f"{application.title}: {stable}, no release under way",
                 "",
                 plan_table(plan, current),
                 "",
@@ -143,8 +146,7 @@ def plan_text(
         )
     return "\n".join(
         [
-            f"{application.title}: {workload.old.called} → {workload.new.called}, "
-            f"through HTTPRoute {application.route.name}",
+            f"{application.title}: {stable} → {canary}, through HTTPRoute {application.route.name}",
             "",
             plan_table(plan, current),
             "",
@@ -162,15 +164,18 @@ def plan_text(
 
 def _capacity_text(plan: Plan) -> list[str]:
     """The most pods, and for how many pods of stable the shares are proved where those may change."""
-    workload, peak = plan.application.workload, plan.peak()
+    peak = plan.peak()
     most = (
         [f"At most {peak} pods, with those that come on top while stable rolls."] if peak is not None else []
     )
-    if workload.prints_replicas:
-        return most
+    scaled = [workload for workload in plan.application.workloads if not workload.prints_replicas]
+    return [*most, *map(_proved_text, scaled)]
+
+
+def _proved_text(workload: Workload) -> str:
     whose = "by others" if workload.is_scaled_by_others else "by its autoscaler"
-    proved = f"Stable is scaled {whose}: no share outruns its pods up to {pods_text(workload.stable_pods)} of stable."
-    return [*most, proved]
+    pods = pods_text(workload.stable_pods)
+    return f"Stable is scaled {whose}: no share outruns its pods up to {pods} of stable."
 
 
 def _differences_text(spec: dict[str, Any]) -> list[str]:
@@ -201,20 +206,21 @@ def plan_json(
     touched: Mapping[str, Sequence[Change]],
 ) -> str:
     """The release as JSON, for programs: shares as percentages, pauses in seconds."""
-    application, workload = plan.application, plan.application.workload
+    application = plan.application
+    stable, canary = (", ".join(application.images(version)) for version in Version)
     return as_json(
         {
             "name": application.name,
             "namespace": application.namespace,
             "route": application.route.name,
-            "stable": workload.old.image,
-            "canary": workload.new.image if workload.new else None,
+            "stable": stable,
+            "canary": canary if application.has_release else None,
             "phase": current.name if current else None,
             "phases": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.phases)],
             "waysBack": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.ways_back())],
             "peakPods": plan.peak(),
             "differences": versions.differences(spec),
-            "afterPromotion": promotion.stable_after(spec) if workload.new else None,
+            "afterPromotion": promotion.stable_after(spec) if application.has_release else None,
             "findings": [as_value(finding) for finding in findings],
         }
     )
