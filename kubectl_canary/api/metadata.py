@@ -125,13 +125,13 @@ def path_segment(text: str) -> str | None:
     return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
 
 
-def annotation_errors(path: Path, given: dict[str, str | None]) -> Iterator[FieldError]:
+def annotation_errors(path: Path, annotations: dict[str, str | None]) -> Iterator[FieldError]:
     """What is wrong with the keys and the size of annotations."""
-    for key in given:
+    for key in annotations:
         problem = qualified_name(key.lower())
         if problem:
             yield (*path, key), f"Invalid value: {shown(key)}: {problem}"
-    size = sum(len(text.encode("utf-8", "replace")) for pair in given.items() for text in pair if text)
+    size = sum(len(text.encode("utf-8", "replace")) for pair in annotations.items() for text in pair if text)
     if size > MAX_ANNOTATIONS:
         yield path, f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"
 
@@ -222,8 +222,8 @@ def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[FieldError
 
 
 def _owners(owners: list[dict[str, Any] | None]) -> Iterator[FieldError]:
-    for index, given in enumerate(owners):
-        owner, path = given or {}, ("metadata", "ownerReferences", index)
+    for index, reference in enumerate(owners):
+        owner, path = reference or {}, ("metadata", "ownerReferences", index)
         group, _, version = (owner.get("apiVersion") or "").rpartition("/")
         if not version or "/" in group:
             yield (

@@ -102,7 +102,7 @@ def _find(text: str, part: str) -> int:
 
 
 def _ascii(case: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda text: "".join(case(one) if one.isascii() else one for one in text)
+    return lambda text: "".join(case(character) if character.isascii() else character for character in text)
 
 
 def _has_value(value: Any) -> bool:
@@ -159,7 +159,7 @@ def _sum(items: Any) -> Any:
 def _index_of(items: Any, item: Any) -> int:
     if isinstance(items, str):
         return items.find(item)
-    return next((number for number, one in enumerate(items) if equal(one, item)), -1)
+    return next((number for number, element in enumerate(items) if equal(element, item)), -1)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
