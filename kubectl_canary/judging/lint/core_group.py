@@ -34,7 +34,9 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Backends of the group `core`."""
     for route in objects.routes:
         for group in backends(route):
-            for one in group:
-                if one.value.get("group") == "core":
+            for backend in group:
+                if backend.value.get("group") == "core":
                     message = "no such group: the backend cannot be resolved, its share gets errors"
-                    yield route.violation((*one.path, "group"), message, 'write `group: ""`, or leave it out')
+                    yield route.violation(
+                        (*backend.path, "group"), message, 'write `group: ""`, or leave it out'
+                    )

@@ -49,7 +49,7 @@ def check(objects: Objects) -> Iterator[Violation]:
 def _in_route(route: Object) -> Iterator[Violation]:
     first: dict[frozenset[object], tuple[int, dict[object, Fraction]]] = {}
     for group in backends(route):
-        total = sum(one.weight for one in group)
+        total = sum(backend.weight for backend in group)
         if len(group) < 2 or not total:
             continue
         split = _split(group, total)
@@ -61,6 +61,6 @@ def _in_route(route: Object) -> Iterator[Violation]:
 
 def _split(group: list[Backend], total: int) -> dict[object, Fraction]:
     split: dict[object, Fraction] = {}
-    for one in group:
-        split[one.key] = split.get(one.key, Fraction(0)) + Fraction(one.weight, total)
+    for backend in group:
+        split[backend.key] = split.get(backend.key, Fraction(0)) + Fraction(backend.weight, total)
     return split

@@ -56,9 +56,9 @@ def check(objects: Objects) -> Iterator[Violation]:
                 yield route.violation(path, _message(route, *first))
 
 
-def _is_same(one: Object, other: Object) -> bool:
+def _is_same(route: Object, other: Object) -> bool:
     """Whether two documents are one object: the second takes the place of the first."""
-    return (one.namespace, one.name) == (other.namespace, other.name)
+    return (route.namespace, route.name) == (other.namespace, other.name)
 
 
 def _message(route: Object, first: Object, rule: int) -> str:
@@ -81,6 +81,9 @@ def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:
         # `/a` and `/a/` are one prefix
         normal["path"] = kind_of_path, value.rstrip("/") if kind_of_path == "PathPrefix" else value
     for key in ("headers", "queryParams"):
-        items = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get(key) or []]
-        normal[key] = sorted(items, key=lambda one: str(one["name"]))
+        items = [
+            {"type": "Exact", **condition, "name": condition["name"].lower()}
+            for condition in match.get(key) or []
+        ]
+        normal[key] = sorted(items, key=lambda condition: str(condition["name"]))
     return normal

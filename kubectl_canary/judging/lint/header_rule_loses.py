@@ -67,7 +67,7 @@ def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def _headers(match: dict[str, Any]) -> frozenset[str]:
-    return frozenset(f"{one['name'].lower()}: {one['value']}" for one in match.get("headers") or [])
+    return frozenset(f"{header['name'].lower()}: {header['value']}" for header in match.get("headers") or [])
 
 
 def _takes(other: dict[str, Any], match: dict[str, Any]) -> bool:
@@ -87,4 +87,4 @@ def _is_covered(
     other: dict[str, Any], names: frozenset[str], matches: list[tuple[Path, dict[str, Any]]]
 ) -> bool:
     """Whether some match has the path of `other` and the headers."""
-    return any(path_of(one) == path_of(other) and names <= _headers(one) for _, one in matches)
+    return any(path_of(match) == path_of(other) and names <= _headers(match) for _, match in matches)

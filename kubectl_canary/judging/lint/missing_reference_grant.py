@@ -37,14 +37,14 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Backends in other namespaces that no ReferenceGrant of the set allows."""
     for route in objects.routes:
         for group in backends(route):
-            for one in group:
-                if one.namespace != route.namespace and not _is_granted(objects, one):
-                    message = f"no ReferenceGrant in {one.namespace} lets this {route.kind} in"
+            for backend in group:
+                if backend.namespace != route.namespace and not _is_granted(objects, backend):
+                    message = f"no ReferenceGrant in {backend.namespace} lets this {route.kind} in"
                     yield route.violation(
-                        (*one.path, "namespace"), message, "without one its share gets errors"
+                        (*backend.path, "namespace"), message, "without one its share gets errors"
                     )
 
 
-def _is_granted(objects: Objects, one: Backend) -> bool:
-    group, kind, namespace, name, _ = one.key
-    return objects.is_granted(one.route, group, kind, namespace, name)
+def _is_granted(objects: Objects, backend: Backend) -> bool:
+    group, kind, namespace, name, _ = backend.key
+    return objects.is_granted(backend.route, group, kind, namespace, name)

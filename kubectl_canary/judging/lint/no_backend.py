@@ -47,4 +47,4 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _answers(rule: dict[str, Any]) -> bool:
-    return any(one["type"] in ANSWERING for one in rule.get("filters") or [])
+    return any(route_filter["type"] in ANSWERING for route_filter in rule.get("filters") or [])

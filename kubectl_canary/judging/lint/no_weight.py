@@ -40,6 +40,6 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Rules with backends that have no weight."""
     for route in objects.routes:
         for group in backends(route):
-            if group and not sum(one.weight for one in group):
+            if group and not sum(backend.weight for backend in group):
                 path = group[0].path[:3]
                 yield route.violation(path, "all weights are 0: every request to this rule gets an error")

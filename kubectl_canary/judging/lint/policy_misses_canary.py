@@ -46,12 +46,12 @@ FAILING = (_ROUTE + _POLICY, _ROUTE.replace("{name: shop,", "{name: shop-stable,
 def check(objects: Objects) -> Iterator[Violation]:
     """Policies on a Service beside which there is a canary's that none of their kind holds for."""
     targets = Targets(objects)
-    services = {(one.namespace, one.name) for one in objects.of("Service")}
+    services = {(service.namespace, service.name) for service in objects.of("Service")}
     services |= {
-        (one.namespace, str(one.value["name"]))
+        (backend.namespace, str(backend.value["name"]))
         for route in objects.routes
         for group in backends(route)
-        for one in group
+        for backend in group
     }
     for target in targets.all:
         canary = f"{target.name.removesuffix('-stable')}-canary"

@@ -73,7 +73,7 @@ def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Viola
 
 def _clones(route: Object, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The clones of the rule of a name."""
-    governed = next((one for one in rules(route) if one.get("name") == name), None)
+    governed = next((rule for rule in rules(route) if rule.get("name") == name), None)
     if governed is not None:
         for index, rule in enumerate(rules(route)):
             if rule is not governed and (_is_named_so(route, rule, name) or _is_shaped_so(rule, governed)):
@@ -81,19 +81,19 @@ def _clones(route: Object, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _is_named_so(route: Object, rule: dict[str, Any], governed: str) -> bool:
-    own = rule.get("name") or ""
+    name = rule.get("name") or ""
     governs = (route.value["metadata"].get("annotations") or {}).get(GOVERNS)
-    by_name = re.match(rf"{re.escape(governed)}-canary-(testers|mirror)(-[0-9]+)?(-|$)", own)
-    return bool(by_name or (governs == governed and re.fullmatch(UNNAMED, own)))
+    by_name = re.match(rf"{re.escape(governed)}-canary-(testers|mirror)(-[0-9]+)?(-|$)", name)
+    return bool(by_name or (governs == governed and re.fullmatch(UNNAMED, name)))
 
 
 def _is_shaped_so(rule: dict[str, Any], governed: dict[str, Any]) -> bool:
     """Whether a rule takes a part of another's requests to one of the sides that the other splits between."""
-    sides = [_backend(one) for one in (governed.get("backendRefs") or [])[1:]]
-    own = [_backend(one) for one in rule.get("backendRefs") or []]
+    sides = [_backend(ref) for ref in (governed.get("backendRefs") or [])[1:]]
+    rule_sides = [_backend(ref) for ref in rule.get("backendRefs") or []]
     matches = governed.get("matches") or [{}]
-    narrows = all(any(_narrows(one, other) for other in matches) for one in rule.get("matches") or [{}])
-    return bool(own) and all(one in sides for one in own) and narrows
+    narrows = all(any(_narrows(match, other) for other in matches) for match in rule.get("matches") or [{}])
+    return bool(rule_sides) and all(side in sides for side in rule_sides) and narrows
 
 
 def _backend(ref: dict[str, Any]) -> dict[str, Any]:
@@ -103,12 +103,14 @@ def _backend(ref: dict[str, Any]) -> dict[str, Any]:
 
 def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether a match is another one and more headers."""
-    (own, headers), (others, fewer) = _parted(match), _parted(other)
-    return own == others and len(headers) > len(fewer) and all(one in headers for one in fewer)
+    (rest, headers), (others, fewer) = _parted(match), _parted(other)
+    return rest == others and len(headers) > len(fewer) and all(header in headers for header in fewer)
 
 
 def _parted(match: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A match without its headers, with defaults, and its headers."""
     rest = {key: value for key, value in match.items() if key not in ("headers", "path")}
-    headers = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get("headers") or []]
+    headers = [
+        {"type": "Exact", **header, "name": header["name"].lower()} for header in match.get("headers") or []
+    ]
     return {**rest, "path": path_of(match)}, headers

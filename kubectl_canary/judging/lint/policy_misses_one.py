@@ -46,14 +46,16 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Splits of whose sides only one is covered by policies of the set."""
     for first, second in (pair for pairs in objects.tracks.values() for pair in pairs):
         policies = objects.there(first.namespace, "NetworkPolicy")
-        for own, other in ((first, second), (second, first)):
-            found = [one for one in policies if _covers(one, own)]
-            if found and not any(_covers(one, other) for one in policies):
-                message = f"covers the pods of {own.name}, and no policy here those of {other.name}"
-                yield found[0].violation(("spec", "podSelector"), message, f"add a policy for {other.name}")
+        for side, other in ((first, second), (second, first)):
+            covering = [policy for policy in policies if _covers(policy, side)]
+            if covering and not any(_covers(policy, other) for policy in policies):
+                message = f"covers the pods of {side.name}, and no policy here those of {other.name}"
+                yield covering[0].violation(
+                    ("spec", "podSelector"), message, f"add a policy for {other.name}"
+                )
 
 
 def _covers(policy: Object, workload: Object) -> bool:
-    given = policy.spec.get("podSelector") or {}
-    everything = not given.get("matchLabels") and not given.get("matchExpressions")
-    return everything or selects(given.get("matchLabels"), pod_labels(workload))
+    selector = policy.spec.get("podSelector") or {}
+    everything = not selector.get("matchLabels") and not selector.get("matchExpressions")
+    return everything or selects(selector.get("matchLabels"), pod_labels(workload))

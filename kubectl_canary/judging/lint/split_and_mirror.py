@@ -48,11 +48,11 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Rules that mirror to a backend of theirs which has a share already."""
     for route in objects.routes:
         for number, (rule, group) in enumerate(zip(rules(route), backends(route), strict=True)):
-            served = {(one.namespace, one.value["name"]) for one in group if one.weight > 0}
+            served = {(backend.namespace, backend.value["name"]) for backend in group if backend.weight > 0}
             if len(group) < 2:
                 continue
-            for index, one in enumerate(rule.get("filters") or []):
-                mirrored = (one.get("requestMirror") or {}).get("backendRef") or {}
+            for index, route_filter in enumerate(rule.get("filters") or []):
+                mirrored = (route_filter.get("requestMirror") or {}).get("backendRef") or {}
                 if (mirrored.get("namespace") or route.namespace, mirrored.get("name")) in served:
                     path = ("spec", "rules", number, "filters", index, "requestMirror", "backendRef")
                     message = f"mirrors to {mirrored['name']}, which has a share of the same requests"

@@ -38,7 +38,9 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Rules that split between backends of which one is of another kind."""
     for route in objects.routes:
         for group in backends(route):
-            other = next((one for one in group if one.value.get("kind", "Service") not in WEIGHED), None)
+            other = next(
+                (backend for backend in group if backend.value.get("kind", "Service") not in WEIGHED), None
+            )
             if other is not None and len(group) > 1:
                 kind = other.value["kind"]
                 message = (
