@@ -265,10 +265,10 @@ BUGS = [
     Bug("the case of a header tells matches apart", "judging/lint/duplicate_match.py", "**condition, \"name\": condition[\"name\"].lower()}", "**condition, \"name\": condition[\"name\"]}", "test_lint test_validate"),
     Bug("any grant lets everybody in", "judging/lint/objects.py", "names = self._grants.get((who.group, who.kind, who.namespace, group, kind, namespace), set())", "names = {one for key, found in self._grants.items() if key[3:] == (group, kind, namespace) for one in found}", "test_lint test_validate"),
     Bug("a grant for another name lets in", "judging/lint/objects.py", "return bool(names & {None, name})", "return bool(names)", "test_lint test_validate"),
-    Bug("one weight of 0 is none at all", "judging/lint/no_weight.py", "not sum(backend.weight for backend in group)", "not all(backend.weight for backend in group)", "test_lint test_validate"),
-    Bug("shares are compared by weights", "judging/lint/different_shares.py", "Fraction(backend.weight, total)", "Fraction(backend.weight)", "test_lint test_validate"),
+    Bug("one weight of 0 is none at all", "judging/lint/no_weight.py", "not rule.weight", "not all(backend.weight for backend in rule.backends)", "test_lint test_validate"),
+    Bug("shares are compared by weights", "judging/lint/different_shares.py", "Fraction(backend.weight, rule.weight)", "Fraction(backend.weight)", "test_lint test_validate"),
     Bug("a missing Service is said where none are given", "judging/lint/unknown_service.py", "if backend.is_service and objects.there(backend.namespace, \"Service\"):", "if backend.is_service:", "test_lint test_validate"),
-    Bug("a mirror beside a weight of 0 is a split", "judging/lint/split_and_mirror.py", "for backend in group if backend.weight > 0}", "for backend in group if backend.weight >= 0}", "test_lint"),
+    Bug("a mirror beside a weight of 0 is a split", "judging/lint/split_and_mirror.py", "for backend in rule.backends if backend.weight > 0}", "for backend in rule.backends if backend.weight >= 0}", "test_lint"),
     Bug("a parent in another namespace is the same", "judging/lint/objects.py", "ref.get(\"namespace\") or route.namespace,", "route.namespace,", "test_lint test_validate"),
     # api
     Bug("a list of type set is not checked", "api/lists.py", "if kind not in (\"set\", \"map\")", "if kind not in (\"map\",)", "test_schemas test_validate test_agreement"),

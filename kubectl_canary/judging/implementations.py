@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kubectl_canary import resources
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.judging.lint.objects import Object, Objects, parents, rules
+from kubectl_canary.judging.lint.objects import Object, Objects, RouteRule, parents, route_rules
 
 ALIASES = {
     "envoy": "envoy-gateway",
@@ -167,49 +167,43 @@ def _of_parents(objects: Objects, route: Object) -> Claims | None:
 
 def _needs(route: Object) -> Iterator[tuple[str, Path, str]]:
     """The extended features that a route uses, each where it does."""
-    for number, rule in enumerate(rules(route)):
-        path: Path = ("spec", "rules", number)
-        if rule.get("name"):
-            yield "HTTPRouteNamedRouteRule", (*path, "name"), "rule names"
-        for index, match in enumerate(rule.get("matches") or ()):
+    for rule in route_rules(route):
+        if rule.name:
+            yield "HTTPRouteNamedRouteRule", (*rule.path, "name"), "rule names"
+        for path, match in rule.matches:
             if match.get("method"):
-                yield "HTTPRouteMethodMatching", (*path, "matches", index, "method"), "matching methods"
+                yield "HTTPRouteMethodMatching", (*path, "method"), "matching methods"
             if match.get("queryParams"):
-                yield (
-                    "HTTPRouteQueryParamMatching",
-                    (*path, "matches", index, "queryParams"),
-                    "matching queries",
-                )
+                yield "HTTPRouteQueryParamMatching", (*path, "queryParams"), "matching queries"
         for key, feature in (
             ("request", "HTTPRouteRequestTimeout"),
             ("backendRequest", "HTTPRouteBackendTimeout"),
         ):
-            if (rule.get("timeouts") or {}).get(key):
-                yield feature, (*path, "timeouts", key), "timeouts"
-        if rule.get("retry"):
-            yield "HTTPRouteRetry", (*path, "retry"), "retries"
-        yield from _of_filters(rule, path)
-        for index, backend in enumerate(rule.get("backendRefs") or ()):
-            if backend.get("filters"):
-                place = (*path, "backendRefs", index, "filters")
-                yield "HTTPRouteBackendRequestHeaderModification", place, "filters of a backend"
+            if (rule.value.get("timeouts") or {}).get(key):
+                yield feature, (*rule.path, "timeouts", key), "timeouts"
+        if rule.value.get("retry"):
+            yield "HTTPRouteRetry", (*rule.path, "retry"), "retries"
+        yield from _of_filters(rule)
+        for backend in rule.backends:
+            if backend.value.get("filters"):
+                path = (*backend.path, "filters")
+                yield "HTTPRouteBackendRequestHeaderModification", path, "filters of a backend"
 
 
-def _of_filters(rule: dict[str, Any], path: Path) -> Iterator[tuple[str, Path, str]]:
+def _of_filters(rule: RouteRule) -> Iterator[tuple[str, Path, str]]:
     mirrors = 0
-    for index, route_filter in enumerate(rule.get("filters") or ()):
-        place = (*path, "filters", index)
+    for path, route_filter in rule.filters:
         if route_filter["type"] == "RequestMirror":
             mirrors += 1
-            yield "HTTPRouteRequestMirror", place, "mirrors"
+            yield "HTTPRouteRequestMirror", path, "mirrors"
             if {"percent", "fraction"} & set(route_filter.get("requestMirror") or ()):
-                yield "HTTPRouteRequestPercentageMirror", place, "mirroring a part"
+                yield "HTTPRouteRequestPercentageMirror", path, "mirroring a part"
             if mirrors == 2:
-                yield "HTTPRouteRequestMultipleMirrors", place, "several mirrors"
+                yield "HTTPRouteRequestMultipleMirrors", path, "several mirrors"
         elif route_filter["type"] == "ResponseHeaderModifier":
-            yield "HTTPRouteResponseHeaderModification", place, "changing response headers"
+            yield "HTTPRouteResponseHeaderModification", path, "changing response headers"
         elif route_filter["type"] == "CORS":
-            yield "HTTPRouteCORS", place, "CORS"
+            yield "HTTPRouteCORS", path, "CORS"
 
 
 def table() -> str:

@@ -6,8 +6,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.objects import Object, Objects, Violation, hostnames, parents, path_of, rules
+from kubectl_canary.judging.lint.objects import (
+    Object,
+    Objects,
+    Violation,
+    hostnames,
+    parents,
+    path_of,
+    route_matches,
+)
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -43,7 +50,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Matches that an earlier rule has, or another route of the same parent and hostname."""
     seen: dict[tuple[object, ...], tuple[Object, int]] = {}
     for route in objects.routes:
-        for path, match in _matches(route):
+        for path, match in route_matches(route):
             identity = json.dumps(_normal(match, route.kind), sort_keys=True)
             keys: list[tuple[object, ...]] = [
                 (route.kind, parent, name, identity) for parent in parents(route) for name in hostnames(route)
@@ -65,12 +72,6 @@ def _message(route: Object, first: Object, rule: int) -> str:
     if first is route:
         return f"rules[{rule}] has this match too, and comes first: this one never wins"
     return f"{first.kind} {first.name} has this match too: only the older route gets the requests"
-
-
-def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or [{}]):
-            yield ("spec", "rules", number, "matches", index), match
 
 
 def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.objects import Object, Objects, Violation, path_of, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, path_of, route_matches
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -47,7 +47,7 @@ spec:
 def check(objects: Objects) -> Iterator[Violation]:
     """Header matches that a longer path of another rule, without the header, takes requests from."""
     for route in objects.of("HTTPRoute"):
-        matches = list(_matches(route))
+        matches = route_matches(route)
         for path, match in matches:
             names = _headers(match)
             loser = next((other for place, other in matches if names and place[2] != path[2] and _takes(other, match)
@@ -58,12 +58,6 @@ def check(objects: Objects) -> Iterator[Violation]:
                 header = ", ".join(sorted(names))
                 message = f"requests with {header} to `{longer}` do not come here: it is the {word}, without the header"
                 yield route.violation(path, message, f"give the header rule a match with `{longer}` too")
-
-
-def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or [{}]):
-            yield ("spec", "rules", number, "matches", index), match
 
 
 def _headers(match: dict[str, Any]) -> frozenset[str]:

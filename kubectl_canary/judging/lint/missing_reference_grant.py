@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant"
@@ -35,14 +35,12 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends in other namespaces that no ReferenceGrant of the set allows."""
-    for route in objects.routes:
-        for group in backends(route):
-            for backend in group:
-                if backend.namespace != route.namespace and not _is_granted(objects, backend):
-                    message = f"no ReferenceGrant in {backend.namespace} lets this {route.kind} in"
-                    yield route.violation(
-                        (*backend.path, "namespace"), message, "without one its share gets errors"
-                    )
+    for backend in objects.backends:
+        route = backend.route
+        if backend.namespace != route.namespace and not _is_granted(objects, backend):
+            message = f"no ReferenceGrant in {backend.namespace} lets this {route.kind} in"
+            hint = "without one its share gets errors"
+            yield route.violation((*backend.path, "namespace"), message, hint)
 
 
 def _is_granted(objects: Objects, backend: Backend) -> bool:

@@ -76,14 +76,8 @@ class Backend:
     """A backendRef of a rule: where it stands, its weight, and the Service that it names."""
 
     route: Object
-    rule_number: int
-    index: int
+    path: Path
     value: dict[str, Any]
-
-    @property
-    def path(self) -> Path:
-        """Its place in the route."""
-        return ("spec", "rules", self.rule_number, "backendRefs", self.index)
 
     @property
     def weight(self) -> int:
@@ -112,6 +106,50 @@ class Backend:
             str(self.value["name"]),
             self.value.get("port"),
         )
+
+
+@dataclass(frozen=True)
+class RouteRule:
+    """A rule of a route: as it is written, and what lint looks into, each with its place in the route."""
+
+    route: Object
+    number: int
+    value: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """Its place in the route."""
+        return ("spec", "rules", self.number)
+
+    @property
+    def name(self) -> str:
+        """Its name; empty where it has none."""
+        return self.value.get("name") or ""
+
+    @property
+    def matches(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Its matches; a single one that takes every request where none is written, as the API has it."""
+        matches = self.value.get("matches") or [{}]
+        return [((*self.path, "matches", index), match) for index, match in enumerate(matches)]
+
+    @property
+    def filters(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Its filters."""
+        filters = self.value.get("filters") or []
+        return [((*self.path, "filters", index), route_filter) for index, route_filter in enumerate(filters)]
+
+    @functools.cached_property
+    def backends(self) -> list[Backend]:
+        """Its backends."""
+        refs = self.value.get("backendRefs") or []
+        return [
+            Backend(self.route, (*self.path, "backendRefs", index), ref) for index, ref in enumerate(refs)
+        ]
+
+    @property
+    def weight(self) -> int:
+        """The weights of its backends together."""
+        return sum(backend.weight for backend in self.backends)
 
 
 class Parent(NamedTuple):
@@ -191,6 +229,16 @@ class Objects:
         """HTTPRoutes and GRPCRoutes."""
         return [route for route in self.of(*ROUTES) if route.group == GATEWAY]
 
+    @functools.cached_property
+    def route_rules(self) -> list[RouteRule]:
+        """The rules of HTTPRoutes and GRPCRoutes."""
+        return [rule for route in self.routes for rule in route_rules(route)]
+
+    @property
+    def backends(self) -> Iterator[Backend]:
+        """The backends of HTTPRoutes and GRPCRoutes."""
+        return (backend for rule in self.route_rules for backend in rule.backends)
+
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object of that name."""
         return self.names.get((kind, namespace, name))
@@ -199,12 +247,11 @@ class Objects:
     def tracks(self) -> dict[str, list[tuple[Object, Object]]]:
         """By namespace, the pairs of workloads between which a rule of a route splits: behind two of its Services."""
         tracks: dict[tuple[Identity, Identity], tuple[Object, Object]] = {}
-        for route in self.routes:
-            for group in backends(route):
-                owners = {owner.identity: owner for backend in group for owner in self._owners(backend)}
-                for first, other in itertools.combinations(owners.values(), 2):
-                    if first.namespace == other.namespace:
-                        tracks[first.identity, other.identity] = first, other
+        for rule in self.route_rules:
+            owners = {owner.identity: owner for backend in rule.backends for owner in self._owners(backend)}
+            for first, other in itertools.combinations(owners.values(), 2):
+                if first.namespace == other.namespace:
+                    tracks[first.identity, other.identity] = first, other
         pairs: dict[str, list[tuple[Object, Object]]] = {}
         for pair in tracks.values():
             pairs.setdefault(pair[0].namespace, []).append(pair)
@@ -278,11 +325,8 @@ class Objects:
     @functools.cached_property
     def served(self) -> list[tuple[Object, Pods]]:
         """The Services that routes send to, each with pods that it selects."""
-        reached: dict[int, Object] = {}
-        for route in self.routes:
-            for group in backends(route):
-                services = (self.service(backend) for backend in group)
-                reached.update((service.number, service) for service in services if service is not None)
+        services = (self.service(backend) for backend in self.backends)
+        reached = {service.number: service for service in services if service is not None}
         return [(service, pods) for service in reached.values() for pods in self.selected(service)]
 
     @functools.cached_property
@@ -336,16 +380,14 @@ def _inside(value: Any, *keys: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def rules(route: Object) -> list[dict[str, Any]]:
+def route_rules(route: Object) -> list[RouteRule]:
     """The rules of a route."""
-    return route.spec.get("rules") or []
+    return [RouteRule(route, number, rule) for number, rule in enumerate(route.spec.get("rules") or [])]
 
 
-def backends(route: Object) -> Iterator[list[Backend]]:
-    """The backends of each rule of a route, rule by rule."""
-    for number, rule in enumerate(rules(route)):
-        refs = rule.get("backendRefs") or []
-        yield [Backend(route, number, index, ref) for index, ref in enumerate(refs)]
+def route_matches(route: Object) -> list[tuple[Path, dict[str, Any]]]:
+    """The matches of all rules of a route, each with its place."""
+    return [match for rule in route_rules(route) for match in rule.matches]
 
 
 def hostnames(route: Object) -> list[str]:
@@ -385,12 +427,11 @@ def path_of(match: dict[str, Any]) -> tuple[str, str]:
 
 def regular_expressions(route: Object) -> Iterator[tuple[Path, str]]:
     """The regular expressions in a route's matches, each with its place."""
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or []):
-            for place, condition in _conditions(match):
-                for key in ("value", "service", "method"):
-                    if condition.get("type") == "RegularExpression" and condition.get(key):
-                        yield ("spec", "rules", number, "matches", index, *place, key), condition[key]
+    for path, match in route_matches(route):
+        for place, condition in _conditions(match):
+            for key in ("value", "service", "method"):
+                if condition.get("type") == "RegularExpression" and condition.get(key):
+                    yield (*path, *place, key), condition[key]
 
 
 def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:

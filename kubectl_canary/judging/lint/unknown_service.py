@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref"
@@ -45,11 +45,9 @@ spec: {ports: [{port: 80}]}
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends whose Service, or the Service's port, is not in the set."""
-    for route in objects.routes:
-        for group in backends(route):
-            for backend in group:
-                if backend.is_service and objects.there(backend.namespace, "Service"):
-                    yield from _of_backend(objects, backend)
+    for backend in objects.backends:
+        if backend.is_service and objects.there(backend.namespace, "Service"):
+            yield from _of_backend(objects, backend)
 
 
 def _of_backend(objects: Objects, backend: Backend) -> Iterator[Violation]:
