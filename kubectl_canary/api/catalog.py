@@ -74,7 +74,7 @@ class Target:
         return bool(schema)
 
     def kubernetes_at_least(self, release: str) -> bool:
-        """Whether the target is this release of Kubernetes or a newer one."""
+        """Whether the target is this release of Kubernetes or a newer release."""
         return _numbers(self.kubernetes) >= _numbers(release)
 
 
@@ -149,7 +149,7 @@ def whole(name: str) -> Schema:
 
 
 def fitting(name: str, value: Any) -> Schema:
-    """As `whole`, for one value: of keys that it has not, nothing is read, and their schemas accept everything."""
+    """As `whole`, for one value: the schemas of keys that it has not are not read, and accept everything."""
     return _fitting(load(name), name, value)
 
 

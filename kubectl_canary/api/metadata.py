@@ -15,7 +15,7 @@ from kubectl_canary.api.catalog import Kind, Target
 from kubectl_canary.api.formats import LABEL, LABEL_1035, QUALIFIED, SUBDOMAIN
 from kubectl_canary.findings import Path
 
-# the server's own word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
+# the server's word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
 FieldError = tuple[Path, str]
 Check = Callable[[str], str | None]
 
@@ -63,7 +63,7 @@ def field_errors(document: dict[str, Any], kind: Kind, target: Target) -> Iterat
     for key in TIMES:
         if metadata.get(key) is not None and not is_time(metadata[key]):
             yield ("metadata", key), f"Invalid value: {shown(metadata[key])}: is not an RFC 3339 time"
-    # with a uid it is an object that was read from a server, and is asked about as one to be updated
+    # an object with a uid was read from a server: it is judged as an update
     if metadata.get("resourceVersion") and not metadata.get("uid"):
         yield ("metadata", "resourceVersion"), "should not be set on objects to be created"
     if (metadata.get("generation") or 0) < 0:
@@ -74,7 +74,7 @@ def field_errors(document: dict[str, Any], kind: Kind, target: Target) -> Iterat
 
 
 def subdomain(text: str) -> str | None:
-    """What is wrong with an RFC 1123 subdomain; None where it is one."""
+    """What is wrong with an RFC 1123 subdomain; None where nothing is."""
     return _too_long(text, 253) or (None if SUBDOMAIN.match(text) else SUBDOMAIN_WORDS)
 
 
@@ -84,17 +84,17 @@ def prefix_of(check: Check) -> Check:
 
 
 def label(text: str) -> str | None:
-    """What is wrong with an RFC 1123 label; None where it is one."""
+    """What is wrong with an RFC 1123 label; None where nothing is."""
     return _too_long(text, 63) or (None if LABEL.match(text) else LABEL_WORDS)
 
 
 def label_1035(text: str) -> str | None:
-    """What is wrong with an RFC 1035 label; None where it is one."""
+    """What is wrong with an RFC 1035 label; None where nothing is."""
     return _too_long(text, 63) or (None if LABEL_1035.match(text) else LABEL_1035_WORDS)
 
 
 def qualified_name(text: str) -> str | None:
-    """What is wrong with the key of a label or annotation; None where it is one."""
+    """What is wrong with the key of a label or annotation; None where nothing is."""
     prefix, slash, name = text.partition("/")
     if not slash:
         prefix, name = "", text
@@ -113,12 +113,12 @@ def qualified_name(text: str) -> str | None:
 
 
 def label_value(text: str) -> str | None:
-    """What is wrong with a label's value; None where it is one."""
+    """What is wrong with a label's value; None where nothing is."""
     return _too_long(text, 63) or (None if not text or QUALIFIED.match(text) else VALUE_WORDS)
 
 
 def path_segment(text: str) -> str | None:
-    """What is wrong with a name that may hold anything but a path; None where it is one."""
+    """What is wrong with a name that may hold anything but a path; None where nothing is."""
     return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
 
 
@@ -163,7 +163,7 @@ NAMES: dict[str, Check] = {
     "Role": path_segment,
     "RoleBinding": path_segment,
 }
-# pkg/registry/core/limitrange/strategy.go gives one without a name a UUID
+# pkg/registry/core/limitrange/strategy.go gives a LimitRange without a name a UUID
 NAMED_BY_SERVER = ("LimitRange",)
 
 

@@ -50,7 +50,7 @@ def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
 
 
 def as_custom(node: Any) -> Any:
-    """A custom resource's schema with its formats as the server reads them: texts only, and any list passes for one."""
+    """A custom resource's schema with its formats as the server reads them: of texts only, and any list passes."""
     if isinstance(node, list):
         return [as_custom(item) for item in node]
     if not isinstance(node, dict):

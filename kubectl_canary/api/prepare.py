@@ -63,7 +63,7 @@ def _item(value: Any, schema: Schema) -> Any:
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:
-    """A copy of the value with every default that the schema has for it; given keys and unknown fields stay."""
+    """A copy of the value with every default that its schema has; keys that are there and unknown fields stay."""
     return prepared(value, schema, None)
 
 

@@ -22,7 +22,7 @@ SILENT = frozenset({
 
 
 def _keeps(value: Any, rules: list[dict[str, Any]]) -> bool:
-    from kubectl_canary.api.cel.rules import broken  # 8 ms that the canary file's own schema does not need
+    from kubectl_canary.api.cel.rules import broken  # 8 ms that the canary file's schema does not need
 
     return not any(True for _ in broken(value, rules))
 

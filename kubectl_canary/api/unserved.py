@@ -181,7 +181,7 @@ def _kubernetes(release: str) -> frozenset[str]:
 
 @functools.cache
 def _groups() -> frozenset[str]:
-    """Every group that is Kubernetes' own, or was."""
+    """Every group of Kubernetes, also those that it no longer has."""
     served = (version for kinds in _kinds().values() for version in kinds)
     gone = (version for versions in REMOVED.values() for version in versions)
     return frozenset(version.rpartition("/")[0] for version in (*served, *gone))

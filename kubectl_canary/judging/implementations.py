@@ -24,7 +24,7 @@ ALIASES = {
     "kumahq": "kuma",
     "nginx": "nginx-gateway-fabric",
 }
-# the classes that the implementations' own documentation makes, by how they begin
+# the classes that the implementations' documentation makes, by how they begin
 CLASSES = {
     "cilium": "cilium",
     "contour": "contour",

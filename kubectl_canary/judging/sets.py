@@ -1,4 +1,4 @@
-"""Manifests that are applied together: a stream, the files that are given, or one phase's folder of ours."""
+"""Manifests that are applied together: a stream, the files that are named, or the folder that we wrote for a phase."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _shared(manifest: Manifest, other: Manifest) -> bool:
 
 
 def made_by_canary(manifest: Manifest, file: Manifest) -> Finding:
-    """An object beside a canary file that is one of those which the file makes."""
+    """The finding about an object beside a canary file that makes it too."""
     message = f"the same object as one that the canary file {file.where(()).file} makes"
     finding = Finding(RULE, "error", NAME, message, hint="take this one out, or rename it")
     return replace(finding, where=manifest.where(NAME))

@@ -83,7 +83,7 @@ class Ignored:
     path: str = ""
 
     def covers(self, finding: Finding, path: str) -> bool:
-        """Whether a finding at a path is one of these."""
+        """Whether a finding at a path is to be ignored."""
         below = path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
         return finding.rule == self.rule and (not self.path or below)
 
@@ -116,7 +116,7 @@ class Company:
 def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     """Every object judged; a canary file is judged by all its phases, its patches and its ways back.
 
-    What is given is one set: each phase of a canary file is looked at together with the manifests beside it.
+    The manifests are one set: each phase of a canary file is looked at together with the manifests beside it.
     """
     judged = {
         id(manifest): _judged(manifest, question) for manifest in manifests if not is_canary(manifest.value)
@@ -294,7 +294,7 @@ def _listed(names: Sequence[str]) -> str:
 def _of_phase(
     plan: Plan, generator: Generator, phase: Phase, question: Question, company: Company
 ) -> Iterator[tuple[int, Finding]]:
-    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for its own."""
+    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for the phase."""
     try:
         rendered = generator.render(planned(plan.application, phase))
     except Refused as refused:
@@ -306,9 +306,8 @@ def _of_phase(
     yield from ((-1, finding) for finding in _of_patches(plan, generator, phase))
     if not question.with_lint:
         return
-    first = len(
-        company.documents
-    )  # rules name the later of two objects: here it is the one that is asked about
+    # rules name the later of two objects: here that is the object which is asked about
+    first = len(company.documents)
     objects = [
         *company.documents,
         *(document.value for document in rendered),
@@ -330,7 +329,7 @@ def _of_document(generator: Generator, document: Rendered, finding: Finding) -> 
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:
-    """The patches that lead to a phase from the one before it must make exactly the phase."""
+    """The patches that lead to a phase from the phase before it must make exactly the phase."""
     start = plan.previous(phase)
     try:
         changes = step(plan, generator, start, phase).changes if start is not None else ()

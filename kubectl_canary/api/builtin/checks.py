@@ -75,7 +75,7 @@ def at_most(path: Path, items: Sequence[Any], limit: int) -> Iterator[FieldError
 
 
 def unique(path: Path, items: Sequence[dict[str, Any]], key: str = "name") -> Iterator[FieldError]:
-    """Names that stand in a list once; empty ones are the caller's."""
+    """Names that stand in a list once; empty names are the caller's."""
     seen = set()
     for index, item in enumerate(items):
         value = item.get(key)
@@ -101,7 +101,7 @@ def port_or_name(path: Path, value: int | str) -> Iterator[FieldError]:
 
 
 def port_name(text: str) -> str | None:
-    """What is wrong with a port's name (RFC 6335, section 5.1); None where it is one."""
+    """What is wrong with a port's name (RFC 6335, section 5.1); None where nothing is."""
     if len(text) > 15:
         return "must be no more than 15 characters"
     if not PORT_NAME.match(text):
@@ -202,7 +202,7 @@ def _expression(path: Path, requirement: dict[str, Any]) -> Iterator[FieldError]
 
 
 def selects(label_selector: dict[str, Any], object_labels: dict[str, str]) -> bool:
-    """Whether a label selector selects these labels; an empty one selects all."""
+    """Whether a label selector selects an object's labels; an empty selector selects all."""
     equal = all(
         object_labels.get(key) == value for key, value in label_selector.get("matchLabels", {}).items()
     )

@@ -66,7 +66,7 @@ def _rolling(rolling: dict[str, Any]) -> Iterator[FieldError]:
 
 
 def _selected(spec: dict[str, Any], kind: str) -> Iterator[FieldError]:
-    """The selector, and that it selects the template's own labels."""
+    """The selector, and that it selects the template's labels."""
     label_selector, path = spec["selector"], (*SPEC, "selector")
     yield from selector(path, label_selector)
     if not label_selector.get("matchLabels") and not label_selector.get("matchExpressions"):

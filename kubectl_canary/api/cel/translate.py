@@ -147,7 +147,7 @@ def _binary(node: Binary, known: frozenset[str]) -> Function:
 
 
 def _first(operands: Iterable[Any], decisive: bool, evaluate: Callable[[Any], Any]) -> bool:
-    """Whether one operand has the wanted value, which decides; else an error counts; else all say the other."""
+    """Whether any operand has the decisive value; where none has it, the first error is raised."""
     failed: CelError | None = None
     for operand in operands:
         try:

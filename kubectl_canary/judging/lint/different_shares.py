@@ -41,7 +41,7 @@ spec:
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Rules whose split differs from the first one's between the same backends."""
+    """Rules whose split differs from the first rule's between the same backends."""
     for route in objects.routes:
         yield from _in_route(route)
 

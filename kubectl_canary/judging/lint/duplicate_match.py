@@ -64,7 +64,7 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _is_same(route: Object, other: Object) -> bool:
-    """Whether two documents are one object: the second takes the place of the first."""
+    """Whether two documents are the same object: the second takes the place of the first."""
     return (route.namespace, route.name) == (other.namespace, other.name)
 
 
@@ -75,11 +75,11 @@ def _message(route: Object, first: Object, rule: int) -> str:
 
 
 def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:
-    """With defaults, and in one order."""
+    """A match with its defaults, and its conditions in a fixed order."""
     normal = {**match}
     if kind == "HTTPRoute":
         kind_of_path, value = path_of(match)
-        # `/a` and `/a/` are one prefix
+        # `/a` and `/a/` are the same prefix
         normal["path"] = kind_of_path, value.rstrip("/") if kind_of_path == "PathPrefix" else value
     for key in ("headers", "queryParams"):
         items = [

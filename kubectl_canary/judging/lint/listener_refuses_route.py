@@ -73,7 +73,7 @@ def _refusal(
 
 
 def _kinds(protocol: str, allowed: list[dict[str, Any]]) -> Sequence[str] | None:
-    """The kinds of routes that a listener takes; None where its protocol is an implementation's own."""
+    """The kinds of routes that a listener takes; None where its protocol is an implementation's."""
     named = [kind["kind"] for kind in allowed if kind.get("group", GROUP) == GROUP]
     return named if allowed else KINDS.get(protocol)
 

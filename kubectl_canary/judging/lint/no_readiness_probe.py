@@ -40,7 +40,7 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _reached(service: Object, pods: Pods) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The containers that a Service's ports lead to; the only one, where it has no ports."""
+    """The containers that a Service's ports lead to; a pod's only container, whatever its ports."""
     targets = {port.get("targetPort") or port["port"] for port in service.spec.get("ports") or []}
     containers = list(pods.containers())
     for path, container in containers:

@@ -81,7 +81,7 @@ class Backend:
 
     @property
     def weight(self) -> int:
-        """Its weight; 1 where none is given."""
+        """Its weight; 1 where none is written."""
         weight = self.value.get("weight")
         return 1 if weight is None else int(weight)
 
@@ -444,7 +444,7 @@ def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
-    """Whether a selector of equal labels matches; an empty one matches nothing here."""
+    """Whether a selector of equal labels matches; an empty selector matches nothing here."""
     return bool(selector) and all(labels.get(key) == value for key, value in (selector or {}).items())
 
 

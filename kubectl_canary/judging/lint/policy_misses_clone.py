@@ -105,7 +105,7 @@ def _is_shaped_so(rule: RouteRule, governed: RouteRule) -> bool:
 
 
 def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether a match is another one and more headers."""
+    """Whether a match is the other and more headers."""
     (rest, headers), (others, fewer) = _parted(match), _parted(other)
     return rest == others and len(headers) > len(fewer) and all(header in headers for header in fewer)
 

@@ -43,7 +43,7 @@ spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Splits of whose sides only one is covered by policies of the set."""
+    """Splits with a side that policies of the set cover and a side that none covers."""
     for first, second in (pair for pairs in objects.tracks.values() for pair in pairs):
         policies = objects.there(first.namespace, "NetworkPolicy")
         for side, other in ((first, second), (second, first)):

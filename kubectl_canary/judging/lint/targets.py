@@ -15,7 +15,7 @@ from kubectl_canary.judging.lint.objects import Object, Objects
 
 @dataclass(frozen=True)
 class Target:
-    """One thing that a policy hangs on: an object of its namespace, or one section of it."""
+    """What a policy hangs on: an object of its namespace, or a section of it."""
 
     policy: Object
     path: Path

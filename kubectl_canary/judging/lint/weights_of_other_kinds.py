@@ -35,7 +35,7 @@ FAILING = (_ROUTE, _ROUTE.replace("{name: shop, port: 80", "{group: example.com,
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Rules that split between backends of which one is of another kind."""
+    """Rules that split between backends, any of them of another kind."""
     for rule in objects.route_rules:
         others = [backend for backend in rule.backends if backend.value.get("kind", "Service") not in WEIGHED]
         if others and len(rule.backends) > 1:
