@@ -8,28 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.examples import POLICIES, SPLIT
 from kubectl_canary.judging.lint.objects import Object, Objects, Violation, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = (
     "https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation"
 )
-PASSING = (
-    SPLIT
-    + """\
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop}
-spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop-canary}
-spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
-"""
-)
+PASSING = SPLIT + POLICIES
 FAILING = (
     SPLIT
     + """\
