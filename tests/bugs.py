@@ -267,7 +267,7 @@ BUGS = [
     Bug("a grant for another name lets in", "judging/lint/objects.py", "return bool(names & {None, name})", "return bool(names)", "test_lint test_validate"),
     Bug("one weight of 0 is none at all", "judging/lint/no_weight.py", "not rule.weight", "not all(backend.weight for backend in rule.backends)", "test_lint test_validate"),
     Bug("shares are compared by weights", "judging/lint/different_shares.py", "Fraction(backend.weight, rule.weight)", "Fraction(backend.weight)", "test_lint test_validate"),
-    Bug("a missing Service is said where none are given", "judging/lint/unknown_service.py", "if backend.is_service and objects.there(backend.namespace, \"Service\"):", "if backend.is_service:", "test_lint test_validate"),
+    Bug("a missing Service is said where none are given", "judging/lint/unknown_service.py", "if backend.is_service and objects.in_namespace(backend.namespace, \"Service\"):", "if backend.is_service:", "test_lint test_validate"),
     Bug("a mirror beside a weight of 0 is a split", "judging/lint/split_and_mirror.py", "for backend in rule.backends if backend.weight > 0}", "for backend in rule.backends if backend.weight >= 0}", "test_lint"),
     Bug("a parent in another namespace is the same", "judging/lint/objects.py", "ref.get(\"namespace\") or route.namespace,", "route.namespace,", "test_lint test_validate"),
     # api

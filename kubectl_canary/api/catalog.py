@@ -197,13 +197,13 @@ class _Whole:
         return child
 
 
-def at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
+def schema_at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
     """The schema of one path of a document; None where the schema knows no such path."""
-    placement = placed(path, name)
+    placement = schema_and_file(path, name)
     return placement[0] if placement else None
 
 
-def placed(path: tuple[str | int, ...], name: str = CANARY) -> tuple[Schema, str] | None:
+def schema_and_file(path: tuple[str | int, ...], name: str = CANARY) -> tuple[Schema, str] | None:
     """The schema of one path of a document, and the file that it stands in."""
     schema: Schema | None = load(name)
     file = name

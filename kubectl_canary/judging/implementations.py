@@ -145,7 +145,7 @@ def findings(
     Without `claims`, the class of the route's Gateway in the set decides; where it says nothing, nothing is said.
     """
     objects = Objects(documents)
-    for route in objects.of("HTTPRoute"):
+    for route in objects.of_kind("HTTPRoute"):
         applicable = claims or _of_parents(objects, route)
         for feature, path, words in _needs(route) if applicable else ():
             answer = applicable.answer(feature) if applicable else "unknown"

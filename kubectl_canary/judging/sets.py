@@ -16,7 +16,7 @@ NAME: tuple[str, ...] = ("metadata", "name")
 Identity = tuple[str, str, str, str]
 
 
-def apart(manifests: Sequence[Manifest]) -> list[list[Manifest]]:
+def by_phase(manifests: Sequence[Manifest]) -> list[list[Manifest]]:
     """The sets: each phase's folder with what is of no phase, or all, where there are no such folders."""
     folders = dict.fromkeys(manifest.phase_folder for manifest in manifests if manifest.phase_folder)
     return [

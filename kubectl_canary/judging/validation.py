@@ -157,7 +157,7 @@ def _look_at_sets(
 ) -> None:
     accompanied = set(more)  # what was looked at together with a canary file's phases
     unknown = set(map(id, unjudged))
-    for together in sets.apart([*accepted, *unjudged]):
+    for together in sets.by_phase([*accepted, *unjudged]):
         if all(id(manifest) in accompanied for manifest in together):
             continue
         known = [manifest.value for manifest in together if id(manifest) not in unknown]
@@ -167,7 +167,7 @@ def _look_at_sets(
             placed = replace(finding, where=manifest.where(finding.path))
             if id(manifest) not in accompanied:
                 more.setdefault(id(manifest), []).append(placed)
-    for together in sets.apart(manifests):
+    for together in sets.by_phase(manifests):
         for manifest, finding in sets.repeated(together, question.target):
             more.setdefault(id(manifest), []).append(finding)
 

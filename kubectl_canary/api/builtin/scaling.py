@@ -37,7 +37,7 @@ TARGETS = {
     "resource": ("averageValue", "averageUtilization"),
     "containerResource": ("averageValue", "averageUtilization"),
 }
-WANTED = {
+TARGET_WORDS = {
     "object": "must set either a target value or averageValue",
     "external": "must set either a target value for metric or a per-pod target",
     "pods": "must specify a positive target averageValue",
@@ -130,7 +130,7 @@ def _source(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
         yield invalid((*at, "averageUtilization"), target["averageUtilization"], "must be greater than 0")
     target_keys = TARGETS[str(path[-1])]
     if not any(key in target for key in target_keys):
-        yield required((*at, target_keys[-1]), WANTED[str(path[-1])])
+        yield required((*at, target_keys[-1]), TARGET_WORDS[str(path[-1])])
     if path[-1] in ("resource", "containerResource", "external") and all(
         key in target for key in target_keys
     ):

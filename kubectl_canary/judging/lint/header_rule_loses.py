@@ -46,7 +46,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Header matches that a longer path of another rule, without the header, takes requests from."""
-    for route in objects.of("HTTPRoute"):
+    for route in objects.of_kind("HTTPRoute"):
         matches = route_matches(route)
         for path, match in matches:
             names = _headers(match)

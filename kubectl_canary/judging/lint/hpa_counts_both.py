@@ -28,7 +28,7 @@ FAILING = SPLIT.replace("matchLabels: {app: shop, version: stable}", "matchLabel
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Autoscalers whose workload selects the pods of the other side of a split as well."""
-    for autoscaler in objects.of("HorizontalPodAutoscaler"):
+    for autoscaler in objects.of_kind("HorizontalPodAutoscaler"):
         target = autoscaler.spec.get("scaleTargetRef") or {}
         scaled = objects.find(str(target.get("kind")), autoscaler.namespace, str(target.get("name")))
         for pair in objects.tracks.get(autoscaler.namespace, ()):

@@ -216,18 +216,18 @@ class Objects:
                 self.places.setdefault((item.kind, item.namespace), []).append(item)
                 self.names.setdefault(item.identity, item)
 
-    def of(self, *kinds: str) -> list[Object]:
+    def of_kind(self, *kinds: str) -> list[Object]:
         """The objects of some kinds."""
         return [item for kind in kinds for item in self.kinds.get(kind, [])]
 
-    def there(self, namespace: str, *kinds: str) -> list[Object]:
+    def in_namespace(self, namespace: str, *kinds: str) -> list[Object]:
         """The objects of some kinds in a namespace."""
         return [item for kind in kinds for item in self.places.get((kind, namespace), [])]
 
     @functools.cached_property
     def routes(self) -> list[Object]:
         """HTTPRoutes and GRPCRoutes."""
-        return [route for route in self.of(*ROUTES) if route.group == GATEWAY]
+        return [route for route in self.of_kind(*ROUTES) if route.group == GATEWAY]
 
     @functools.cached_property
     def route_rules(self) -> list[RouteRule]:
@@ -278,7 +278,7 @@ class Objects:
     @functools.cached_property
     def attached(self) -> list[Object]:
         """Routes of every kind of the Gateway API."""
-        return [route for route in self.of(*ROUTES, *STREAMS) if route.group == GATEWAY]
+        return [route for route in self.of_kind(*ROUTES, *STREAMS) if route.group == GATEWAY]
 
     def gateway(self, parent: Parent) -> Object | None:
         """The Gateway of the set that a route's parent is."""
@@ -292,7 +292,7 @@ class Objects:
         """The pods of the set's workloads."""
         return [
             Pods(workload, TEMPLATE, workload.spec["template"])
-            for workload in self.of(*WORKLOADS)
+            for workload in self.of_kind(*WORKLOADS)
             if workload.group == "apps"
         ]
 
@@ -332,13 +332,13 @@ class Objects:
     @functools.cached_property
     def namespaces(self) -> set[str]:
         """The namespaces that the set shows: of its objects, and as objects."""
-        return {namespace for _, namespace in self.places} | {item.name for item in self.of("Namespace")}
+        return {namespace for _, namespace in self.places} | {item.name for item in self.of_kind("Namespace")}
 
     @functools.cached_property
     def _grants(self) -> dict[tuple[str, ...], set[str | None]]:
         """The names that may be referred to, None for all: by who (group, kind, namespace) and what."""
         names: dict[tuple[str, ...], set[str | None]] = {}
-        for grant in self.of("ReferenceGrant"):
+        for grant in self.of_kind("ReferenceGrant"):
             for who, to in itertools.product(grant.spec.get("from") or [], grant.spec.get("to") or []):
                 key = (who["group"], who["kind"], who["namespace"])
                 what = (to.get("group", ""), to["kind"], grant.namespace)

@@ -28,7 +28,7 @@ spec: {podSelector: {matchLabels: {app: shop}}, ingress: [{ports: [{port: 8080}]
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Policies that name pods by labels which both sides of a split have."""
-    for policy in objects.of("NetworkPolicy"):
+    for policy in objects.of_kind("NetworkPolicy"):
         selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
         both = objects.both_sides(policy.namespace, selector)
         if both is not None:

@@ -31,7 +31,7 @@ spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 
 def check(objects: Objects) -> Iterator[Violation]:
     """Splits with a side that policies of the set cover and a side that none covers."""
     for first, second in (pair for pairs in objects.tracks.values() for pair in pairs):
-        policies = objects.there(first.namespace, "NetworkPolicy")
+        policies = objects.in_namespace(first.namespace, "NetworkPolicy")
         for side, other in ((first, second), (second, first)):
             covering = [policy for policy in policies if _covers(policy, side)]
             if covering and not any(_covers(policy, other) for policy in policies):

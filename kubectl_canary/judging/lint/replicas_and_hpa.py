@@ -39,7 +39,7 @@ spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, n
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Workloads with `replicas` that a HorizontalPodAutoscaler scales."""
-    for scaler in objects.of("HorizontalPodAutoscaler"):
+    for scaler in objects.of_kind("HorizontalPodAutoscaler"):
         target = scaler.spec["scaleTargetRef"]
         workload = objects.find(target["kind"], scaler.namespace, target["name"])
         if workload is not None and workload.kind in WORKLOADS and workload.spec.get("replicas") is not None:

@@ -40,7 +40,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """ConfigMaps that pods need and that the set lacks."""
     for pods in objects.pods:
         namespace = pods.owner.namespace
-        for path, ref in _references(pods) if objects.there(namespace, "ConfigMap") else ():
+        for path, ref in _references(pods) if objects.in_namespace(namespace, "ConfigMap") else ():
             name = ref.get("name")
             is_needed = name not in (None, OF_THE_CLUSTER) and not ref.get("optional")
             if is_needed and objects.find("ConfigMap", namespace, str(name)) is None:

@@ -33,7 +33,7 @@ FAILING = (
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Ports of Services and of probes by a name that no container has."""
-    for service in objects.of("Service"):
+    for service in objects.of_kind("Service"):
         if service.spec.get("type") != "ExternalName" and not objects.is_foreign(service):
             yield from _of_service(service, objects.selected(service))
     for pods in objects.pods:

@@ -46,7 +46,7 @@ spec: {ports: [{port: 80}]}
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends whose Service, or the Service's port, is not in the set."""
     for backend in objects.backends:
-        if backend.is_service and objects.there(backend.namespace, "Service"):
+        if backend.is_service and objects.in_namespace(backend.namespace, "Service"):
             yield from _of_backend(objects, backend)
 
 
