@@ -287,6 +287,15 @@ def test_a_rule_of_its_own_is_no_clone(change: tuple[str, str]) -> None:
     assert "policy-misses-clone" not in {name for name, _ in found(text.replace(*change))}
 
 
+def test_a_clone_may_write_the_namespace_that_the_rule_leaves_out() -> None:
+    text = BY_ID["policy-misses-clone"].failing[1]
+    for name in ("shop", "login"):
+        text = text.replace(f"metadata: {{name: {name}}}", f"metadata: {{name: {name}, namespace: web}}")
+    text = text.replace("[{name: shop-canary, port", "[{name: shop-canary, namespace: web, port")
+    assert text.count("namespace: web") == 3
+    assert "policy-misses-clone" in {name for name, _ in found(text)}
+
+
 @pytest.mark.parametrize(
     "spec", [None, 3, [1], {"targetRef": 3}, {"targetRefs": 3}, {"targetRefs": [3, {"kind": [1], "name": {}}]},
              {"targetSelectors": [3, {"kind": 3}]}, {"template": {"metadata": 3}}, {"template": {"metadata": {"labels": {1: [2]}}}}],

@@ -21,8 +21,8 @@ GATEWAY_GROUPS = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
 @functools.cache
 def releases() -> dict[str, dict[str, Any]]:
     """What is vendored: `gatewayAPI` and `kubernetes`, each release with its version and kinds."""
-    found: dict[str, dict[str, Any]] = json.loads(resources.read("schemas", "releases.json"))
-    return found
+    listed: dict[str, dict[str, Any]] = json.loads(resources.read("schemas", "releases.json"))
+    return listed
 
 
 def newest(project: str) -> str:
@@ -62,19 +62,19 @@ class Target:
 
     def find(self, api_version: str, kind: str) -> Kind | None:
         """The kind's schema in these releases; None where they do not have it."""
-        own = self.others.get(f"{api_version} {kind}")
-        return own or _vendored(api_version, kind, self.gateway_api, self.channel, self.kubernetes)
+        other = self.others.get(f"{api_version} {kind}")
+        return other or _vendored(api_version, kind, self.gateway_api, self.channel, self.kubernetes)
 
     def has(self, api_version: str, kind: str, *path: str) -> bool:
         """Whether a kind has a field there, such as "spec", "rules", "name"; lists are looked into."""
-        found = self.find(api_version, kind)
-        schema = found.schema if found else {}
+        known = self.find(api_version, kind)
+        schema = known.schema if known else {}
         for part in path:
             schema = schema.get("items", schema).get("properties", {}).get(part, {})
         return bool(schema)
 
     def kubernetes_at_least(self, release: str) -> bool:
-        """Whether the target is this release of Kubernetes or a newer one."""
+        """Whether the target is this release of Kubernetes or a newer release."""
         return _numbers(self.kubernetes) >= _numbers(release)
 
 
@@ -149,24 +149,24 @@ def whole(name: str) -> Schema:
 
 
 def fitting(name: str, value: Any) -> Schema:
-    """As `whole`, for one value: of keys that it has not, nothing is read, and their schemas accept everything."""
+    """As `whole`, for one value: the schemas of keys that it has not are not read, and accept everything."""
     return _fitting(load(name), name, value)
 
 
 def _fitting(schema: Schema, file: str, value: Any) -> Schema:
     while "$ref" in schema:
         schema, file = follow(schema["$ref"], file)
-    made = dict(schema)
+    fitted = dict(schema)
     for keyword, child in schema.items():
         if keyword == "properties" and isinstance(value, dict):
-            made[keyword] = {
-                key: _fitting(one, file, value[key]) if key in value else {} for key, one in child.items()
+            fitted[keyword] = {
+                key: _fitting(field, file, value[key]) if key in value else {} for key, field in child.items()
             }
         elif keyword in ("anyOf", "oneOf", "allOf"):
-            made[keyword] = [_fitting(one, file, value) for one in child]
+            fitted[keyword] = [_fitting(branch, file, value) for branch in child]
         elif keyword in ("items", "additionalProperties", "not") and isinstance(value, dict | list):
-            made[keyword] = _Whole().value(keyword, child, file)
-    return made
+            fitted[keyword] = _Whole().value(keyword, child, file)
+    return fitted
 
 
 @functools.cache
@@ -189,21 +189,21 @@ class _Whole:
 
     def value(self, key: str, child: Any, file: str) -> Any:
         if key == "properties":
-            return {name: self.of(one, file) for name, one in child.items()}
+            return {name: self.of(field, file) for name, field in child.items()}
         if key in ("items", "additionalProperties", "not") and isinstance(child, dict):
             return self.of(child, file)
         if key in ("allOf", "anyOf", "oneOf"):
-            return [self.of(one, file) for one in child]
+            return [self.of(branch, file) for branch in child]
         return child
 
 
-def at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
+def schema_at(path: tuple[str | int, ...], name: str = CANARY) -> Schema | None:
     """The schema of one path of a document; None where the schema knows no such path."""
-    found = placed(path, name)
-    return found[0] if found else None
+    placement = schema_and_file(path, name)
+    return placement[0] if placement else None
 
 
-def placed(path: tuple[str | int, ...], name: str = CANARY) -> tuple[Schema, str] | None:
+def schema_and_file(path: tuple[str | int, ...], name: str = CANARY) -> tuple[Schema, str] | None:
     """The schema of one path of a document, and the file that it stands in."""
     schema: Schema | None = load(name)
     file = name

@@ -49,8 +49,8 @@ def _holding(name: str) -> Callable[[object], bool]:
 
 
 def _list_type(_: Any, __: str, items: Any, schema: Schema) -> Iterator[ValidationError]:
-    for index, own in lists.repeated(items, schema):
-        yield ValidationError(f"Duplicate value: {shown(own)}", path=[index])
+    for index, value in lists.repeated(items, schema):
+        yield ValidationError(f"Duplicate value: {shown(value)}", path=[index])
 
 
 def _rules(_: Any, rules: list[dict[str, Any]], value: Any, __: Schema) -> Iterator[ValidationError]:
@@ -93,13 +93,13 @@ def _told(error: Any, above: Path) -> Iterator[FieldError]:
 
 
 def _type(error: Any, path: str) -> str:
-    wanted = error.validator_value
-    kinds = [wanted] if isinstance(wanted, str) else [one for one in wanted if one != "null"]
+    types = error.validator_value
+    kinds = [types] if isinstance(types, str) else [name for name in types if name != "null"]
     kind = kinds[0] if kinds == ["string", "array"] else " or ".join(kinds)
-    found = _kind(error.instance)
-    if found == '"integer"' and kind in ("object", "array"):
-        found = '"number"'
-    return f"Invalid value: {found}: {path} in body must be of type {kind}: {found}"
+    instance_kind = _kind(error.instance)
+    if instance_kind == '"integer"' and kind in ("object", "array"):
+        instance_kind = '"number"'
+    return f"Invalid value: {instance_kind}: {path} in body must be of type {kind}: {instance_kind}"
 
 
 def _kind(value: Any) -> str:
@@ -130,7 +130,7 @@ def _short(value: Any) -> str:
 
 
 def _unsupported(error: Any, _: str) -> str:
-    supported = ", ".join(shown(one) for one in error.validator_value)
+    supported = ", ".join(shown(value) for value in error.validator_value)
     return f"Unsupported value: {shown(error.instance)}: supported values: {supported}"
 
 
@@ -140,8 +140,8 @@ def _format(error: Any, path: str) -> str:
 
 def _branches(error: Any, path: str) -> str:
     which = {"oneOf": "one and only one schema (oneOf)", "anyOf": "at least one schema (anyOf)"}
-    wanted = which.get(str(error.validator), f"the schema ({error.validator})")
-    return f'Invalid value: {_kind(error.instance)}: "{path}" must validate {wanted}'
+    schemas = which.get(str(error.validator), f"the schema ({error.validator})")
+    return f'Invalid value: {_kind(error.instance)}: "{path}" must validate {schemas}'
 
 
 def _otherwise(error: Any, _: str) -> str:

@@ -1,4 +1,7 @@
-"""The formats that our schemas name: each function returns quietly, or raises ValueError with the reason."""
+"""The formats that our schemas name: each function returns quietly, or raises ValueError with the reason.
+
+The patterns of names are Kubernetes', and say nothing of lengths: metadata.py and the functions of CEL use them too.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from kubectl_canary.api.unsupported import Unsupported
 
 IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
+LABEL_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
+SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
+QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9A-Fa-f]{32,}\Z")
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
@@ -19,7 +25,6 @@ REGISTRY = re.compile(
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
 PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
 DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
-LABEL_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?\Z")
 PORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-))*\Z")
 
 
@@ -152,13 +157,13 @@ def label_key(text: str) -> None:
     prefix, slash, name = text.rpartition("/")
     if slash:
         dns_name(prefix)
-    if len(name) > 63 or not LABEL_WORD.match(name):
+    if len(name) > 63 or not QUALIFIED.match(name):
         raise ValueError(f"`{name}` is not a key's name: 1 to 63 letters, digits, `-`, `_` and `.`")
 
 
 def label_value(text: str) -> None:
     """A label's value."""
-    if text and (len(text) > 63 or not LABEL_WORD.match(text)):
+    if text and (len(text) > 63 or not QUALIFIED.match(text)):
         raise ValueError(f"`{text}` is not a label's value: at most 63 letters, digits, `-`, `_` and `.`")
 
 

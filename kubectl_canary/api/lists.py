@@ -18,8 +18,8 @@ def repeated(items: Any, schema: Schema) -> Iterator[tuple[int, Any]]:
         return  # the schema of the items says so already
     seen = set()
     for index, item in enumerate(items):
-        own = {key: item[key] for key in keys if key in item} if kind == "map" else item
-        identity = json.dumps(own, sort_keys=True)
+        compared = {key: item[key] for key in keys if key in item} if kind == "map" else item
+        identity = json.dumps(compared, sort_keys=True)
         if identity in seen:
-            yield index, own
+            yield index, compared
         seen.add(identity)

@@ -12,16 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from kubectl_canary.api.catalog import Kind, Target
+from kubectl_canary.api.formats import LABEL, LABEL_1035, QUALIFIED, SUBDOMAIN
 from kubectl_canary.findings import Path
 
-# the server's own word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
+# the server's word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
 FieldError = tuple[Path, str]
 Check = Callable[[str], str | None]
 
-LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
-LABEL_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
-SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
-QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
@@ -66,7 +63,7 @@ def field_errors(document: dict[str, Any], kind: Kind, target: Target) -> Iterat
     for key in TIMES:
         if metadata.get(key) is not None and not is_time(metadata[key]):
             yield ("metadata", key), f"Invalid value: {shown(metadata[key])}: is not an RFC 3339 time"
-    # with a uid it is an object that was read from a server, and is asked about as one to be updated
+    # an object with a uid was read from a server: it is judged as an update
     if metadata.get("resourceVersion") and not metadata.get("uid"):
         yield ("metadata", "resourceVersion"), "should not be set on objects to be created"
     if (metadata.get("generation") or 0) < 0:
@@ -77,7 +74,7 @@ def field_errors(document: dict[str, Any], kind: Kind, target: Target) -> Iterat
 
 
 def subdomain(text: str) -> str | None:
-    """What is wrong with an RFC 1123 subdomain; None where it is one."""
+    """What is wrong with an RFC 1123 subdomain; None where nothing is."""
     return _too_long(text, 253) or (None if SUBDOMAIN.match(text) else SUBDOMAIN_WORDS)
 
 
@@ -87,17 +84,17 @@ def prefix_of(check: Check) -> Check:
 
 
 def label(text: str) -> str | None:
-    """What is wrong with an RFC 1123 label; None where it is one."""
+    """What is wrong with an RFC 1123 label; None where nothing is."""
     return _too_long(text, 63) or (None if LABEL.match(text) else LABEL_WORDS)
 
 
 def label_1035(text: str) -> str | None:
-    """What is wrong with an RFC 1035 label; None where it is one."""
+    """What is wrong with an RFC 1035 label; None where nothing is."""
     return _too_long(text, 63) or (None if LABEL_1035.match(text) else LABEL_1035_WORDS)
 
 
 def qualified_name(text: str) -> str | None:
-    """What is wrong with the key of a label or annotation; None where it is one."""
+    """What is wrong with the key of a label or annotation; None where nothing is."""
     prefix, slash, name = text.partition("/")
     if not slash:
         prefix, name = "", text
@@ -116,22 +113,22 @@ def qualified_name(text: str) -> str | None:
 
 
 def label_value(text: str) -> str | None:
-    """What is wrong with a label's value; None where it is one."""
+    """What is wrong with a label's value; None where nothing is."""
     return _too_long(text, 63) or (None if not text or QUALIFIED.match(text) else VALUE_WORDS)
 
 
 def path_segment(text: str) -> str | None:
-    """What is wrong with a name that may hold anything but a path; None where it is one."""
+    """What is wrong with a name that may hold anything but a path; None where nothing is."""
     return PATH_SEGMENT_WORDS if text in (".", "..") or "/" in text or "%" in text else None
 
 
-def annotation_errors(path: Path, given: dict[str, str | None]) -> Iterator[FieldError]:
+def annotation_errors(path: Path, annotations: dict[str, str | None]) -> Iterator[FieldError]:
     """What is wrong with the keys and the size of annotations."""
-    for key in given:
+    for key in annotations:
         problem = qualified_name(key.lower())
         if problem:
             yield (*path, key), f"Invalid value: {shown(key)}: {problem}"
-    size = sum(len(text.encode("utf-8", "replace")) for pair in given.items() for text in pair if text)
+    size = sum(len(text.encode("utf-8", "replace")) for pair in annotations.items() for text in pair if text)
     if size > MAX_ANNOTATIONS:
         yield path, f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"
 
@@ -166,7 +163,7 @@ NAMES: dict[str, Check] = {
     "Role": path_segment,
     "RoleBinding": path_segment,
 }
-# pkg/registry/core/limitrange/strategy.go gives one without a name a UUID
+# pkg/registry/core/limitrange/strategy.go gives a LimitRange without a name a UUID
 NAMED_BY_SERVER = ("LimitRange",)
 
 
@@ -222,8 +219,8 @@ def _finalizers(finalizers: list[str | None], kind: Kind) -> Iterator[FieldError
 
 
 def _owners(owners: list[dict[str, Any] | None]) -> Iterator[FieldError]:
-    for index, given in enumerate(owners):
-        owner, path = given or {}, ("metadata", "ownerReferences", index)
+    for index, reference in enumerate(owners):
+        owner, path = reference or {}, ("metadata", "ownerReferences", index)
         group, _, version = (owner.get("apiVersion") or "").rpartition("/")
         if not version or "/" in group:
             yield (

@@ -50,20 +50,20 @@ def served(crd: dict[str, Any]) -> Iterator[tuple[str, Schema]]:
 
 
 def as_custom(node: Any) -> Any:
-    """A custom resource's schema with its formats as the server reads them: texts only, and any list passes for one."""
+    """A custom resource's schema with its formats as the server reads them: of texts only, and any list passes."""
     if isinstance(node, list):
-        return [as_custom(one) for one in node]
+        return [as_custom(item) for item in node]
     if not isinstance(node, dict):
         return node
-    made = {key: as_custom(child) for key, child in node.items()}
-    if isinstance(made.get("format"), str):
-        name = made.pop("format").replace("-", "")
-        kinds = made.get("type", "string")
+    converted = {key: as_custom(child) for key, child in node.items()}
+    if isinstance(converted.get("format"), str):
+        name = converted.pop("format").replace("-", "")
+        kinds = converted.get("type", "string")
         if "string" in kinds and name in FORMATS:
-            made["format"] = FORMATS[name]
-            if "type" in made:
-                made["type"] = ["string", "array", *([] if kinds == "string" else ["null"])]
-    return made
+            converted["format"] = FORMATS[name]
+            if "type" in converted:
+                converted["type"] = ["string", "array", *([] if kinds == "string" else ["null"])]
+    return converted
 
 
 def bound_replicas(schema: Schema, scale: dict[str, Any]) -> None:

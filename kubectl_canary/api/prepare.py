@@ -23,25 +23,25 @@ def prepared(value: Any, schema: Schema, unknown: list[Path] | None, path: Path 
     if not isinstance(value, dict):
         return value
     properties: dict[str, Schema] = schema.get("properties", {})
-    found = {}
+    kept = {}
     for key, child in value.items():
         field: Any = properties.get(key, schema.get("additionalProperties", True))
         if field is False and unknown is not None:
             unknown.append((*path, key))
         elif field in (True, False):
-            found[key] = child
+            kept[key] = child
         elif child is not None or allows_null(field):
-            found[key] = prepared(child, field, unknown, (*path, key))
+            kept[key] = prepared(child, field, unknown, (*path, key))
     for key, known in properties.items():
-        if key not in found and "default" in known:
-            found[key] = prepared(copy.deepcopy(known["default"]), known, unknown, (*path, key))
-    return found
+        if key not in kept and "default" in known:
+            kept[key] = prepared(copy.deepcopy(known["default"]), known, unknown, (*path, key))
+    return kept
 
 
 def without_nulls(value: Any, schema: Schema) -> Any:
     """A copy in which a null in a list or map is what Go reads it as: the empty value of its type."""
     if isinstance(value, list):
-        return [_item(one, schema.get("items", {})) for one in value]
+        return [_item(item, schema.get("items", {})) for item in value]
     if not isinstance(value, dict):
         return value
     properties: dict[str, Schema] = schema.get("properties", {})
@@ -63,7 +63,7 @@ def _item(value: Any, schema: Schema) -> Any:
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:
-    """A copy of the value with every default that the schema has for it; given keys and unknown fields stay."""
+    """A copy of the value with every default that its schema has; keys that are there and unknown fields stay."""
     return prepared(value, schema, None)
 
 

@@ -23,7 +23,7 @@ SILENT = frozenset({
 
 
 def _keeps(value: Any, rules: list[dict[str, Any]]) -> bool:
-    from kubectl_canary.api.cel.rules import broken  # 8 ms that the canary file's own schema does not need
+    from kubectl_canary.api.cel.rules import broken  # 8 ms that the canary file's schema does not need
 
     return not any(True for _ in broken(value, rules))
 
@@ -100,8 +100,8 @@ KEYWORDS: dict[str, Callable[[Any, Any, Schema], bool]] = {
     "not": lambda value, schema, _: not accepts(value, schema),
     "format": _format,
     "required": lambda value, keys, _: not isinstance(value, dict) or all(key in value for key in keys),
-    "const": lambda value, wanted, _: identical(value, wanted),
-    "enum": lambda value, wanted, _: any(identical(value, one) for one in wanted),
+    "const": lambda value, expected, _: identical(value, expected),
+    "enum": lambda value, allowed, _: any(identical(value, choice) for choice in allowed),
     "pattern": lambda value, text, _: not isinstance(value, str) or bool(re2.compiled(text).search(value)),
     "minimum": lambda value, bound, _: not _is_number(value) or value >= bound,
     "maximum": lambda value, bound, _: not _is_number(value) or value <= bound,

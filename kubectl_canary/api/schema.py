@@ -98,17 +98,17 @@ def _of_nearest_branch(error: Any, path: Path) -> Iterator[Finding]:
         sub for sub in error.context if sub.validator not in ("type", "const", "enum") or sub.relative_path
     ]
     if all(sub.validator == "required" for sub in error.context):
-        wanted = " or ".join(f"`{key}`" for sub in error.context for key in sub.validator_value)
-        yield _finding(path, f"one of {wanted} is needed")
+        keys = " or ".join(f"`{key}`" for sub in error.context for key in sub.validator_value)
+        yield _finding(path, f"one of {keys} is needed")
     elif fitting:
         for sub in fitting:
             yield from _findings(sub, path)
     else:
-        allowed = " or ".join(dict.fromkeys(_wanted(sub) for sub in error.context))
+        allowed = " or ".join(dict.fromkeys(_expected(sub) for sub in error.context))
         yield _finding(path, f"found {_shown(error.instance)}, expected {allowed}")
 
 
-def _wanted(error: Any) -> str:
+def _expected(error: Any) -> str:
     if error.validator == "type":
         names = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
         return " or ".join(KINDS[name] for name in names)
@@ -136,13 +136,13 @@ def _shown(value: Any) -> str:
 
 
 def _message(error: Any) -> str:
-    found, limit = _shown(error.instance), error.validator_value
+    value, limit = _shown(error.instance), error.validator_value
     if error.validator == "format":
         return str(error.cause)
     if error.validator in ("type", "const", "enum"):
         kind = f" ({kind_of(error.instance)})" if isinstance(error.instance, str | int | float) else ""
         close = nearest(str(error.instance), map(str, limit)) if error.validator == "enum" else None
-        return f"found {found}{kind}, expected {_wanted(error)}" + (
+        return f"found {value}{kind}, expected {_expected(error)}" + (
             f"; did you mean `{close}`?" if close else ""
         )
     if error.validator in ("minimum", "maximum"):
@@ -152,7 +152,7 @@ def _message(error: Any) -> str:
             if None not in (low, high)
             else f"at {error.validator.replace('imum', '')} {limit}"
         )
-        return f"{found} is out of range; allowed is {allowed}"
+        return f"{value} is out of range; allowed is {allowed}"
     if error.validator in BOUNDS:
         side, noun = BOUNDS[error.validator]
         return f"{len(error.instance)} {noun}, allowed are at {side} {limit}"

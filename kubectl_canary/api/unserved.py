@@ -124,8 +124,8 @@ def _removed_by(api_version: str, kind: str, target: Target) -> str | None:
     for release, versions in REMOVED.items():
         if kind in versions.get(api_version, ()):
             return release
-    passed = [one for one in catalog.in_order("kubernetes") if target.kubernetes_at_least(one)]
-    having = [one for one in passed if f"{api_version} {kind}" in _kubernetes(one)]
+    passed = [release for release in catalog.in_order("kubernetes") if target.kubernetes_at_least(release)]
+    having = [release for release in passed if f"{api_version} {kind}" in _kubernetes(release)]
     return passed[passed.index(having[-1]) + 1] if having else None
 
 
@@ -150,7 +150,7 @@ def _serving(kind: str, names: Iterable[str]) -> list[str]:
 
 def _preferred(api_versions: Iterable[str]) -> str:
     """The version to write: generally available before all others, then the newest."""
-    return max(api_versions, key=lambda one: ("beta" not in one and "alpha" not in one, one))
+    return max(api_versions, key=lambda version: ("beta" not in version and "alpha" not in version, version))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -167,8 +167,8 @@ def _kind(name: str) -> str:
 
 @functools.cache
 def _kinds() -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = json.loads(resources.read("schemas", "kubernetes/kinds.json"))
-    return found
+    kinds: dict[str, dict[str, list[str]]] = json.loads(resources.read("schemas", "kubernetes/kinds.json"))
+    return kinds
 
 
 @functools.cache
@@ -181,7 +181,7 @@ def _kubernetes(release: str) -> frozenset[str]:
 
 @functools.cache
 def _groups() -> frozenset[str]:
-    """Every group that is Kubernetes' own, or was."""
+    """Every group of Kubernetes, also those that it no longer has."""
     served = (version for kinds in _kinds().values() for version in kinds)
     gone = (version for versions in REMOVED.values() for version in versions)
     return frozenset(version.rpartition("/")[0] for version in (*served, *gone))

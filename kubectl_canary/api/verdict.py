@@ -40,7 +40,11 @@ def _unknown_field(path: Path, hint: str) -> Finding:
 def _hint(document: dict[str, Any], path: Path, target: Target) -> str:
     """For an unknown field: what was probably meant, or which releases have it."""
     close = nearest(str(path[-1]), _fields(target, document, path[:-1]))
-    having = [one for one in catalog.gateway_targets(target.kubernetes) if _knows(one, document, path)]
+    having = [
+        candidate
+        for candidate in catalog.gateway_targets(target.kubernetes)
+        if _knows(candidate, document, path)
+    ]
     if having:
         return f"{_release(having[0])} to {_release(having[-1])} have it"
     return f"did you mean `{close}`?" if close else ""
@@ -109,17 +113,17 @@ def _refused(value: dict[str, Any], kind: Kind) -> Iterator[metadata.FieldError]
 
 
 def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[Finding]:
-    given = document.get("metadata")
-    if given is None:
-        given = {}
+    object_meta = document.get("metadata")
+    if object_meta is None:
+        object_meta = {}
     schema = catalog.definition(target.kubernetes, OBJECT_META)
     unknown: list[Path] = []
-    value = prepare.prepared(given, schema, unknown, ("metadata",))
+    value = prepare.prepared(object_meta, schema, unknown, ("metadata",))
     yield from (_unknown_field(path, hint="") for path in unknown)
     if quick.accepts(value, schema):
-        found = metadata.field_errors({**document, "metadata": value}, kind, target)
+        errors = metadata.field_errors({**document, "metadata": value}, kind, target)
     else:
         from kubectl_canary.api import explain
 
-        found = explain.field_errors(value, schema, ("metadata",))
-    yield from (_refusal(path, message) for path, message in found)
+        errors = explain.field_errors(value, schema, ("metadata",))
+    yield from (_refusal(path, message) for path, message in errors)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kubectl_canary import resources
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.judging.lint.objects import Object, Objects, parents, rules
+from kubectl_canary.judging.lint.objects import Object, Objects, RouteRule, parents, route_rules
 
 ALIASES = {
     "envoy": "envoy-gateway",
@@ -24,7 +24,7 @@ ALIASES = {
     "kumahq": "kuma",
     "nginx": "nginx-gateway-fabric",
 }
-# the classes that the implementations' own documentation makes, by how they begin
+# the classes that the implementations' documentation makes, by how they begin
 CLASSES = {
     "cilium": "cilium",
     "contour": "contour",
@@ -88,32 +88,40 @@ def reports() -> tuple[Claims, ...]:
     """Every report."""
     return tuple(
         Claims(
-            one["implementation"], one["version"], one["gatewayAPI"], one["channel"], one["mode"], one["date"],
-            one["core"], frozenset(one["supported"]),
+            report["implementation"],
+            report["version"],
+            report["gatewayAPI"],
+            report["channel"],
+            report["mode"],
+            report["date"],
+            report["core"],
+            frozenset(report["supported"]),
         )
-        for one in _data()["reports"]
-    )  # fmt: skip
+        for report in _data()["reports"]
+    )
 
 
 def names() -> list[str]:
     """Everybody with a report."""
-    return sorted({one.implementation for one in reports()} | set(ALIASES))
+    return sorted({claims.implementation for claims in reports()} | set(ALIASES))
 
 
 def versions(name: str) -> list[str]:
     """The versions that an implementation has reports of."""
-    return sorted({one.version for one in reports() if one.implementation == ALIASES.get(name, name)})
+    return sorted(
+        {claims.version for claims in reports() if claims.implementation == ALIASES.get(name, name)}
+    )
 
 
 def find(name: str, version: str = "") -> Claims | None:
     """The newest report of an implementation, or of a version of it (`1.9` is 1.9.0 too); None where there is none."""
     name, version = ALIASES.get(name, name), version.removeprefix("v")
-    found = [
-        one
-        for one in reports()
-        if one.implementation == name and (not version or f"{one.version}.".startswith(f"{version}."))
+    matching = [
+        claims
+        for claims in reports()
+        if claims.implementation == name and (not version or f"{claims.version}.".startswith(f"{version}."))
     ]
-    return max(found, key=_newest, default=None)
+    return max(matching, key=_newest, default=None)
 
 
 def _newest(claims: Claims) -> tuple[tuple[int, ...], str, bool, int]:
@@ -137,12 +145,12 @@ def findings(
     Without `claims`, the class of the route's Gateway in the set decides; where it says nothing, nothing is said.
     """
     objects = Objects(documents)
-    for route in objects.of("HTTPRoute"):
-        own = claims or _of_parents(objects, route)
-        for feature, path, words in _needs(route) if own else ():
-            answer = own.answer(feature) if own else "unknown"
+    for route in objects.of_kind("HTTPRoute"):
+        applicable = claims or _of_parents(objects, route)
+        for feature, path, words in _needs(route) if applicable else ():
+            answer = applicable.answer(feature) if applicable else "unknown"
             if answer != "claimed":
-                message = f"{words}: {answer} by {own}"
+                message = f"{words}: {answer} by {applicable}"
                 hint = (
                     "" if answer == "not claimed" else f"the tests of that release do not ask for {feature}"
                 )
@@ -159,59 +167,60 @@ def _of_parents(objects: Objects, route: Object) -> Claims | None:
 
 def _needs(route: Object) -> Iterator[tuple[str, Path, str]]:
     """The extended features that a route uses, each where it does."""
-    for number, rule in enumerate(rules(route)):
-        path: Path = ("spec", "rules", number)
-        if rule.get("name"):
-            yield "HTTPRouteNamedRouteRule", (*path, "name"), "rule names"
-        for index, match in enumerate(rule.get("matches") or ()):
+    for rule in route_rules(route):
+        if rule.name:
+            yield "HTTPRouteNamedRouteRule", (*rule.path, "name"), "rule names"
+        for path, match in rule.matches:
             if match.get("method"):
-                yield "HTTPRouteMethodMatching", (*path, "matches", index, "method"), "matching methods"
+                yield "HTTPRouteMethodMatching", (*path, "method"), "matching methods"
             if match.get("queryParams"):
-                yield (
-                    "HTTPRouteQueryParamMatching",
-                    (*path, "matches", index, "queryParams"),
-                    "matching queries",
-                )
+                yield "HTTPRouteQueryParamMatching", (*path, "queryParams"), "matching queries"
         for key, feature in (
             ("request", "HTTPRouteRequestTimeout"),
             ("backendRequest", "HTTPRouteBackendTimeout"),
         ):
-            if (rule.get("timeouts") or {}).get(key):
-                yield feature, (*path, "timeouts", key), "timeouts"
-        if rule.get("retry"):
-            yield "HTTPRouteRetry", (*path, "retry"), "retries"
-        yield from _of_filters(rule, path)
-        for index, backend in enumerate(rule.get("backendRefs") or ()):
-            if backend.get("filters"):
-                place = (*path, "backendRefs", index, "filters")
-                yield "HTTPRouteBackendRequestHeaderModification", place, "filters of a backend"
+            if (rule.value.get("timeouts") or {}).get(key):
+                yield feature, (*rule.path, "timeouts", key), "timeouts"
+        if rule.value.get("retry"):
+            yield "HTTPRouteRetry", (*rule.path, "retry"), "retries"
+        yield from _of_filters(rule)
+        for backend in rule.backends:
+            if backend.value.get("filters"):
+                path = (*backend.path, "filters")
+                yield "HTTPRouteBackendRequestHeaderModification", path, "filters of a backend"
 
 
-def _of_filters(rule: dict[str, Any], path: Path) -> Iterator[tuple[str, Path, str]]:
+def _of_filters(rule: RouteRule) -> Iterator[tuple[str, Path, str]]:
     mirrors = 0
-    for index, one in enumerate(rule.get("filters") or ()):
-        place = (*path, "filters", index)
-        if one["type"] == "RequestMirror":
+    for path, route_filter in rule.filters:
+        if route_filter["type"] == "RequestMirror":
             mirrors += 1
-            yield "HTTPRouteRequestMirror", place, "mirrors"
-            if {"percent", "fraction"} & set(one.get("requestMirror") or ()):
-                yield "HTTPRouteRequestPercentageMirror", place, "mirroring a part"
+            yield "HTTPRouteRequestMirror", path, "mirrors"
+            if {"percent", "fraction"} & set(route_filter.get("requestMirror") or ()):
+                yield "HTTPRouteRequestPercentageMirror", path, "mirroring a part"
             if mirrors == 2:
-                yield "HTTPRouteRequestMultipleMirrors", place, "several mirrors"
-        elif one["type"] == "ResponseHeaderModifier":
-            yield "HTTPRouteResponseHeaderModification", place, "changing response headers"
-        elif one["type"] == "CORS":
-            yield "HTTPRouteCORS", place, "CORS"
+                yield "HTTPRouteRequestMultipleMirrors", path, "several mirrors"
+        elif route_filter["type"] == "ResponseHeaderModifier":
+            yield "HTTPRouteResponseHeaderModification", path, "changing response headers"
+        elif route_filter["type"] == "CORS":
+            yield "HTTPRouteCORS", path, "CORS"
 
 
 def table() -> str:
     """The newest report of everybody, as a table."""
-    newest = {one.implementation: one for one in sorted(reports(), key=_newest)}
+    newest = {claims.implementation: claims for claims in sorted(reports(), key=_newest)}
     rows = [["IMPLEMENTATION", "VERSION", "GATEWAY API", "CHANNEL", "DATE", "CORE", *map(str.upper, COLUMNS)]]
     for name in sorted(newest):
-        one = newest[name]
-        facts = [one.implementation, one.version, one.gateway_api, one.channel, one.date, one.core]
-        rows.append([*facts, *(SIGNS[one.answer(feature)] for feature in COLUMNS.values())])
+        claims = newest[name]
+        facts = [
+            claims.implementation,
+            claims.version,
+            claims.gateway_api,
+            claims.channel,
+            claims.date,
+            claims.core,
+        ]
+        rows.append([*facts, *(SIGNS[claims.answer(feature)] for feature in COLUMNS.values())])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -1,4 +1,4 @@
-"""Manifests that are applied together: a stream, the files that are given, or one phase's folder of ours."""
+"""Manifests that are applied together: a stream, the files that are named, or the folder that we wrote for a phase."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ NAME: tuple[str, ...] = ("metadata", "name")
 Identity = tuple[str, str, str, str]
 
 
-def apart(manifests: Sequence[Manifest]) -> list[list[Manifest]]:
+def by_phase(manifests: Sequence[Manifest]) -> list[list[Manifest]]:
     """The sets: each phase's folder with what is of no phase, or all, where there are no such folders."""
-    folders = dict.fromkeys(one.phase_folder for one in manifests if one.phase_folder)
-    return [[one for one in manifests if one.phase_folder in ("", folder)] for folder in folders or ("",)]
+    folders = dict.fromkeys(manifest.phase_folder for manifest in manifests if manifest.phase_folder)
+    return [
+        [manifest for manifest in manifests if manifest.phase_folder in ("", folder)]
+        for folder in folders or ("",)
+    ]
 
 
 def repeated(manifests: Sequence[Manifest], target: Target) -> Iterator[tuple[Manifest, Finding]]:
     """Every object of a set that stands there twice, with the finding about it."""
     first: dict[Identity, Manifest] = {}
-    for one in manifests:
-        key = identity(one.value, target)
-        other = first.setdefault(key, one) if key else one
-        if other is not one and not _shared(one, other):
-            yield _finding(other, one)
+    for manifest in manifests:
+        key = identity(manifest.value, target)
+        other = first.setdefault(key, manifest) if key else manifest
+        if other is not manifest and not _shared(manifest, other):
+            yield _finding(other, manifest)
 
 
 def identity(value: Any, target: Target) -> Identity | None:
@@ -44,16 +47,16 @@ def identity(value: Any, target: Target) -> Identity | None:
     return api_version.rpartition("/")[0], kind, namespace, name
 
 
-def _shared(one: Manifest, other: Manifest) -> bool:
+def _shared(manifest: Manifest, other: Manifest) -> bool:
     """Whether two canary files make the same of it, as of a Gateway that both describe."""
-    return one.made_by != "" and other.made_by != "" and bool(one.value == other.value)
+    return manifest.made_by != "" and other.made_by != "" and bool(manifest.value == other.value)
 
 
-def made_by_canary(one: Manifest, file: Manifest) -> Finding:
-    """An object beside a canary file that is one of those which the file makes."""
+def made_by_canary(manifest: Manifest, file: Manifest) -> Finding:
+    """The finding about an object beside a canary file that makes it too."""
     message = f"the same object as one that the canary file {file.where(()).file} makes"
     finding = Finding(RULE, "error", NAME, message, hint="take this one out, or rename it")
-    return replace(finding, where=one.where(NAME))
+    return replace(finding, where=manifest.where(NAME))
 
 
 def _finding(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:

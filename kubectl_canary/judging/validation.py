@@ -84,7 +84,7 @@ class Ignored:
     path: str = ""
 
     def covers(self, finding: Finding, path: str) -> bool:
-        """Whether a finding at a path is one of these."""
+        """Whether a finding at a path is to be ignored."""
         below = path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
         return finding.rule == self.rule and (not self.path or below)
 
@@ -108,8 +108,8 @@ class Company:
     def without(self, keys: Container[sets.Identity | None], target: Target) -> Company:
         """The same without objects that a canary file makes itself."""
         return Company(
-            [one for one in self.manifests if sets.identity(one.value, target) not in keys],
-            [one for one in self.documents if sets.identity(one, target) not in keys],
+            [manifest for manifest in self.manifests if sets.identity(manifest.value, target) not in keys],
+            [document for document in self.documents if sets.identity(document, target) not in keys],
             self.unjudged,
         )
 
@@ -117,24 +117,36 @@ class Company:
 def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     """Every object judged; a canary file is judged by all its phases, its patches and its ways back.
 
-    What is given is one set: each phase of a canary file is looked at together with the manifests beside it.
+    The manifests are one set: each phase of a canary file is looked at together with the manifests beside it.
     """
-    judged = {id(one): _judged(one, question) for one in manifests if not is_canary(one.value)}
+    judged = {
+        id(manifest): _judged(manifest, question) for manifest in manifests if not is_canary(manifest.value)
+    }
     more: dict[int, list[Finding]] = {}
-    files = {id(one): _read(one, question.settings) for one in manifests if is_canary(one.value)}
-    accepted = [one for one in manifests if id(one) in judged and judged[id(one)].valid]
-    unjudged = [one for one in manifests if id(one) in judged and judged[id(one)].valid is None]
-    beside = [one for one in accepted if not one.phase_folder] if question.with_lint else []
-    unknown = [one for one in unjudged if not one.phase_folder] if question.with_lint else []
-    for one in manifests:
-        if id(one) in files:
-            others = [made for key, made in files.items() if key != id(one)] if question.with_lint else []
-            documents = [document for made in others for document in _declared(made, question)]
+    files = {
+        id(manifest): _read(manifest, question.settings)
+        for manifest in manifests
+        if is_canary(manifest.value)
+    }
+    accepted = [manifest for manifest in manifests if id(manifest) in judged and judged[id(manifest)].valid]
+    unjudged = [
+        manifest for manifest in manifests if id(manifest) in judged and judged[id(manifest)].valid is None
+    ]
+    beside = [manifest for manifest in accepted if not manifest.phase_folder] if question.with_lint else []
+    unknown = [manifest for manifest in unjudged if not manifest.phase_folder] if question.with_lint else []
+    for manifest in manifests:
+        if id(manifest) in files:
+            others = (
+                [outcome for key, outcome in files.items() if key != id(manifest)]
+                if question.with_lint
+                else []
+            )
+            documents = [document for outcome in others for document in _declared(outcome, question)]
             company = Company(beside, documents, unknown)
-            judged[id(one)] = _judged_canary(one, files[id(one)], question, company, more)
+            judged[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, more)
     if question.with_lint:
         _look_at_sets(manifests, accepted, unjudged, question, more)
-    return [_with(judged[id(one)], more.get(id(one), ())) for one in manifests]
+    return [_with(judged[id(manifest)], more.get(id(manifest), ())) for manifest in manifests]
 
 
 def _look_at_sets(
@@ -146,17 +158,17 @@ def _look_at_sets(
 ) -> None:
     accompanied = set(more)  # what was looked at together with a canary file's phases
     unknown = set(map(id, unjudged))
-    for together in sets.apart([*accepted, *unjudged]):
-        if all(id(one) in accompanied for one in together):
+    for together in sets.by_phase([*accepted, *unjudged]):
+        if all(id(manifest) in accompanied for manifest in together):
             continue
-        known = [one.value for one in together if id(one) not in unknown]
-        rest = [one.value for one in together if id(one) in unknown]
+        known = [manifest.value for manifest in together if id(manifest) not in unknown]
+        rest = [manifest.value for manifest in together if id(manifest) in unknown]
         for number, finding in _lint(known, question.claims, rest):
             manifest = together[number]
             placed = replace(finding, where=manifest.where(finding.path))
             if id(manifest) not in accompanied:
                 more.setdefault(id(manifest), []).append(placed)
-    for together in sets.apart(manifests):
+    for together in sets.by_phase(manifests):
         for manifest, finding in sets.repeated(together, question.target):
             more.setdefault(id(manifest), []).append(finding)
 
@@ -173,15 +185,15 @@ def _lint(
 
 def _judged(manifest: Manifest, question: Question) -> Judged:
     try:
-        found = verdict.judge(manifest.value, question.target)
+        findings = verdict.judge(manifest.value, question.target)
     except Unsupported as unsupported:
         message = f"cannot be judged: the kind's own schema uses {unsupported}"
         finding = Finding("unsupported", "error", (), message, manifest.where(()))
         return Judged(manifest, None, (finding,), question.target)
-    if found is None:
+    if findings is None:
         return Judged(manifest, None, (_unknown_kind(manifest, question.target),), question.target)
-    placed = (replace(one, where=manifest.where(one.path)) for one in found)
-    return Judged(manifest, not found, tuple(in_order(placed)), question.target)
+    placed = (replace(finding, where=manifest.where(finding.path)) for finding in findings)
+    return Judged(manifest, not findings, tuple(in_order(placed)), question.target)
 
 
 def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
@@ -202,43 +214,46 @@ def _read(manifest: Manifest, settings: Settings) -> Release | Refused:
         return refused
 
 
-def _declared(made: Release | Refused, question: Question) -> list[dict[str, Any]]:
+def _declared(outcome: Release | Refused, question: Question) -> list[dict[str, Any]]:
     """The documents of the phase that a canary file declares, else of its first; none where it is refused."""
-    if isinstance(made, Refused):
+    if isinstance(outcome, Refused):
         return []
-    plan = question.for_plan(made.plan)
+    plan = question.for_plan(outcome.plan)
     try:
         rendered = Generator(question.settings.templates, plan.application.target).render(
-            planned(plan.application, made.current or plan.phases[0])
+            planned(plan.application, outcome.current or plan.phases[0])
         )
     except Refused:
         return []
-    return [one.value for one in rendered]
+    return [document.value for document in rendered]
 
 
 def _judged_canary(
     manifest: Manifest,
-    made: Release | Refused,
+    outcome: Release | Refused,
     question: Question,
     company: Company,
     more: dict[int, list[Finding]],
 ) -> Judged:
-    if isinstance(made, Refused):
-        return Judged(manifest, False, made.findings, question.target)
-    plan = question.for_plan(made.plan)
-    findings = list(made.warnings)
+    if isinstance(outcome, Refused):
+        return Judged(manifest, False, outcome.findings, question.target)
+    plan = question.for_plan(outcome.plan)
+    findings = list(outcome.warnings)
     owned = _owned(plan)
-    for one in company.manifests:
-        if sets.identity(one.value, plan.application.target) in owned and one.text(*MANAGED_BY) != OWNER:
-            more.setdefault(id(one), []).append(sets.made_by_canary(one, manifest))
+    for neighbour in company.manifests:
+        if (
+            sets.identity(neighbour.value, plan.application.target) in owned
+            and neighbour.text(*MANAGED_BY) != OWNER
+        ):
+            more.setdefault(id(neighbour), []).append(sets.made_by_canary(neighbour, manifest))
     company = company.without(owned, plan.application.target)
-    more.update({id(one): more.get(id(one), []) for one in company.everything})
-    for about, finding in _of_plan(manifest, plan, made.sources, question, company):
+    more.update({id(neighbour): more.get(id(neighbour), []) for neighbour in company.everything})
+    for about, finding in _of_plan(manifest, plan, outcome.sources, question, company):
         if about is manifest:
             findings.append(finding)
         else:
             more.setdefault(id(about), []).append(finding)
-    valid = not any(one.severity == "error" for one in findings)
+    valid = not any(finding.severity == "error" for finding in findings)
     return Judged(manifest, valid, tuple(findings), plan.application.target)
 
 
@@ -262,11 +277,13 @@ def _of_plan(
 def _owned(plan: Plan) -> set[sets.Identity]:
     """What tells each object that a plan has in any phase from all others."""
     every = (*plan.phases, *plan.ways_back())
-    return {_identity(one) for phase in every for one in planned(plan.application, phase)}
+    return {
+        _identity(planned_object) for phase in every for planned_object in planned(plan.application, phase)
+    }
 
 
-def _identity(one: Planned) -> sets.Identity:
-    api_version, kind, namespace, name = one.part.key
+def _identity(planned_object: Planned) -> sets.Identity:
+    api_version, kind, namespace, name = planned_object.part.key
     return api_version.rpartition("/")[0], kind, namespace or "", name
 
 
@@ -278,29 +295,31 @@ def _listed(names: Sequence[str]) -> str:
 def _of_phase(
     plan: Plan, generator: Generator, phase: Phase, question: Question, company: Company
 ) -> Iterator[tuple[int, Finding]]:
-    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for its own."""
+    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for the phase."""
     try:
         rendered = generator.render(planned(plan.application, phase))
     except Refused as refused:
-        yield from ((-1, one if one.where.line else replace(one, where=NOWHERE)) for one in refused.findings)
+        yield from (
+            (-1, finding if finding.where.line else replace(finding, where=NOWHERE))
+            for finding in refused.findings
+        )
         return
-    yield from ((-1, one) for one in _of_patches(plan, generator, phase))
+    yield from ((-1, finding) for finding in _of_patches(plan, generator, phase))
     if not question.with_lint:
         return
-    first = len(
-        company.documents
-    )  # rules name the later of two objects: here it is the one that is asked about
+    # rules name the later of two objects: here that is the object which is asked about
+    first = len(company.documents)
     objects = [
         *company.documents,
-        *(one.value for one in rendered),
-        *(one.value for one in company.manifests),
+        *(document.value for document in rendered),
+        *(manifest.value for manifest in company.manifests),
     ]
-    for number, finding in _lint(objects, question.claims, [one.value for one in company.unjudged]):
-        own, beside = number - first, number - first - len(rendered)
+    for number, finding in _lint(objects, question.claims, [manifest.value for manifest in company.unjudged]):
+        in_phase, beside = number - first, number - first - len(rendered)
         if beside >= 0:
             yield beside, finding
-        elif own >= 0:
-            yield -1, _of_document(generator, rendered[own], finding)
+        elif in_phase >= 0:
+            yield -1, _of_document(generator, rendered[in_phase], finding)
 
 
 def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
@@ -311,7 +330,7 @@ def _of_document(generator: Generator, document: Rendered, finding: Finding) -> 
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:
-    """The patches that lead to a phase from the one before it must make exactly the phase."""
+    """The patches that lead to a phase from the phase before it must make exactly the phase."""
     start = plan.previous(phase)
     try:
         changes = step(plan, generator, start, phase).changes if start is not None else ()
@@ -319,8 +338,8 @@ def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Find
         return  # what is wrong with the phase before is said there
     for change in changes:
         if start is not None and isinstance(change, Alteration):
-            made = patches.applied(change.before.value, change.operations())
-            if not same(made, change.after.value):
+            patched = patches.applied(change.before.value, change.operations())
+            if not same(patched, change.after.value):
                 message = f"the patch from `{start.name}` does not make `{phase.name}`"
                 yield Finding("patch", "error", (), f"{change.part.title}: {message}")
 
@@ -334,13 +353,13 @@ class Report:
 
     def targets(self) -> list[Target]:
         """The releases that were judged for."""
-        return list({str(one.target): one.target for one in self.judged}.values())
+        return list({str(judged.target): judged.target for judged in self.judged}.values())
 
     def findings(self) -> Iterator[tuple[Manifest | None, Finding]]:
         """Every finding with the object that it is about, in the order of the input."""
-        yield from ((None, one) for one in self.unread)
-        for one in self.judged:
-            yield from ((one.manifest, finding) for finding in one.findings)
+        yield from ((None, finding) for finding in self.unread)
+        for judged in self.judged:
+            yield from ((judged.manifest, finding) for finding in judged.findings)
 
     def count(self, severity: Severity) -> int:
         """How many findings of a severity there are."""
@@ -349,19 +368,19 @@ class Report:
     @property
     def not_checked(self) -> int:
         """How many objects we have no verdict on."""
-        return sum(1 for one in self.judged if one.valid is None)
+        return sum(1 for judged in self.judged if judged.valid is None)
 
     def without(self, ignored: Sequence[Ignored], text: Any) -> Report:
         """The same without what the user does not want to hear; the API server's verdict stays."""
         kept = [
             replace(
-                one,
+                judged,
                 findings=tuple(
                     finding
-                    for finding in one.findings
+                    for finding in judged.findings
                     if not any(ignore.covers(finding, text(finding.path)) for ignore in ignored)
                 ),
             )
-            for one in self.judged
+            for judged in self.judged
         ]
         return Report(kept, self.unread)

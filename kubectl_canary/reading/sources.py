@@ -113,7 +113,7 @@ def _apply(sources: Sources, setting: str) -> None:
         raise UsageError(
             f"--set {setting}: not of the form path=value", "for example --set spec.canary.tag=v1.1.0"
         )
-    schema = catalog.at(path)
+    schema = catalog.schema_at(path)
     if schema is None:
         raise UsageError(f"--set {setting}: no such path in a canary file", _known_below(path))
     _set(sources, path, _typed(raw, schema, setting), f"--set {setting}")
@@ -140,8 +140,8 @@ def _path(text: str) -> Path:
 
 def _known_below(path: Path) -> str:
     """What could stand where the path leaves the schema."""
-    length = next(length for length in range(len(path)) if catalog.at(path[: length + 1]) is None)
-    above = catalog.at(path[:length]) or {}
+    length = next(length for length in range(len(path)) if catalog.schema_at(path[: length + 1]) is None)
+    above = catalog.schema_at(path[:length]) or {}
     known = above.get("properties", {})
     if close := nearest(str(path[length]), known):
         return f"did you mean `{close}`?"
@@ -149,7 +149,7 @@ def _known_below(path: Path) -> str:
         return "known here: " + ", ".join(sorted(known))
     if isinstance(above.get("items"), dict):
         return f"this is a list; its first item is {path_text((*path[:length], 0))}"
-    map_of = (catalog.at(path[: length - 1]) or {}).get("additionalProperties") if length > 1 else None
+    map_of = (catalog.schema_at(path[: length - 1]) or {}).get("additionalProperties") if length > 1 else None
     if isinstance(map_of, dict):
         key = r"\.".join(map(str, path[length - 1 :]))
         return rf"a dot in a key is written `\.`: {path_text(path[: length - 1])}.{key}"

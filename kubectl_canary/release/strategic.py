@@ -46,7 +46,7 @@ class Place:
     @classmethod
     def at(cls, path: Path) -> Place:
         """The place at a path of the canary file."""
-        return cls(*(catalog.placed(path) or ({}, catalog.CANARY)))
+        return cls(*(catalog.schema_and_file(path) or ({}, catalog.CANARY)))
 
     def below(self, key: str) -> Place:
         """The place of a key, or of a list's items."""

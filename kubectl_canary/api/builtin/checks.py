@@ -75,7 +75,7 @@ def at_most(path: Path, items: Sequence[Any], limit: int) -> Iterator[FieldError
 
 
 def unique(path: Path, items: Sequence[dict[str, Any]], key: str = "name") -> Iterator[FieldError]:
-    """Names that stand in a list once; empty ones are the caller's."""
+    """Names that stand in a list once; empty names are the caller's."""
     seen = set()
     for index, item in enumerate(items):
         value = item.get(key)
@@ -101,7 +101,7 @@ def port_or_name(path: Path, value: int | str) -> Iterator[FieldError]:
 
 
 def port_name(text: str) -> str | None:
-    """What is wrong with a port's name (RFC 6335, section 5.1); None where it is one."""
+    """What is wrong with a port's name (RFC 6335, section 5.1); None where nothing is."""
     if len(text) > 15:
         return "must be no more than 15 characters"
     if not PORT_NAME.match(text):
@@ -146,14 +146,14 @@ def reachable_address(path: Path, text: str) -> Iterator[FieldError]:
     yield from address(path, text)
     if not is_address(text):
         return
-    found = ipaddress.ip_address(text)
-    if found.is_unspecified:
+    parsed = ipaddress.ip_address(text)
+    if parsed.is_unspecified:
         yield invalid(path, text, f"may not be unspecified ({text})")
-    if found.is_loopback:
+    if parsed.is_loopback:
         yield invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
-    if found.is_link_local:
+    if parsed.is_link_local:
         yield invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")
-    if any(found in ipaddress.ip_network(net) for net in ("224.0.0.0/24", "ff02::/16")):
+    if any(parsed in ipaddress.ip_network(net) for net in ("224.0.0.0/24", "ff02::/16")):
         yield invalid(path, text, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
 
 
@@ -168,25 +168,25 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
-def labels(path: Path, given: dict[str, str]) -> Iterator[FieldError]:
+def labels(path: Path, pairs: dict[str, str]) -> Iterator[FieldError]:
     """Labels, or what selects by equal labels."""
-    for key, value in given.items():
+    for key, value in pairs.items():
         for problem in (metadata.qualified_name(key), metadata.label_value(value)):
             if problem:
                 yield invalid(path, key if problem == metadata.qualified_name(key) else value, problem)
 
 
-def selector(path: Path, given: dict[str, Any]) -> Iterator[FieldError]:
+def selector(path: Path, label_selector: dict[str, Any]) -> Iterator[FieldError]:
     """A label selector (metav1.LabelSelector)."""
-    yield from labels((*path, "matchLabels"), given.get("matchLabels", {}))
-    for index, one in enumerate(given.get("matchExpressions", [])):
+    yield from labels((*path, "matchLabels"), label_selector.get("matchLabels", {}))
+    for index, requirement in enumerate(label_selector.get("matchExpressions", [])):
         at = (*path, "matchExpressions", index)
-        yield from _expression(at, one)
-        yield from matches((*at, "key"), one.get("key", ""), metadata.qualified_name)
+        yield from _expression(at, requirement)
+        yield from matches((*at, "key"), requirement.get("key", ""), metadata.qualified_name)
 
 
-def _expression(path: Path, one: dict[str, Any]) -> Iterator[FieldError]:
-    operator, values = one.get("operator", ""), one.get("values", [])
+def _expression(path: Path, requirement: dict[str, Any]) -> Iterator[FieldError]:
+    operator, values = requirement.get("operator", ""), requirement.get("values", [])
     if operator in ("In", "NotIn"):
         if not values:
             yield required((*path, "values"), "must be specified when `operator` is 'In' or 'NotIn'")
@@ -201,18 +201,22 @@ def _expression(path: Path, one: dict[str, Any]) -> Iterator[FieldError]:
         yield from matches((*path, "values", index), value, metadata.label_value)
 
 
-def selects(given: dict[str, Any], own: dict[str, str]) -> bool:
-    """Whether a label selector selects these labels; an empty one selects all."""
-    equal = all(own.get(key) == value for key, value in given.get("matchLabels", {}).items())
-    return equal and all(_holds(one, own) for one in given.get("matchExpressions", []))
+def selects(label_selector: dict[str, Any], object_labels: dict[str, str]) -> bool:
+    """Whether a label selector selects an object's labels; an empty selector selects all."""
+    equal = all(
+        object_labels.get(key) == value for key, value in label_selector.get("matchLabels", {}).items()
+    )
+    return equal and all(
+        _holds(requirement, object_labels) for requirement in label_selector.get("matchExpressions", [])
+    )
 
 
-def _holds(one: dict[str, Any], own: dict[str, str]) -> bool:
-    key, values = one["key"], one.get("values", [])
+def _holds(requirement: dict[str, Any], object_labels: dict[str, str]) -> bool:
+    key, values = requirement["key"], requirement.get("values", [])
     answers: dict[str, bool] = {
-        "In": key in own and own[key] in values,
-        "NotIn": own.get(key) not in values,
-        "Exists": key in own,
-        "DoesNotExist": key not in own,
+        "In": key in object_labels and object_labels[key] in values,
+        "NotIn": object_labels.get(key) not in values,
+        "Exists": key in object_labels,
+        "DoesNotExist": key not in object_labels,
     }
-    return answers.get(one["operator"], True)
+    return answers.get(requirement["operator"], True)

@@ -47,35 +47,35 @@ VARIABLE_WORDS = (
 SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
 
 
-def ordinary(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
+def ordinary(container: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
     """Everything against a container that keeps running; `grace` in seconds."""
-    yield from _common(one, path, volumes)
-    yield from _lifecycle(one, path, grace)
+    yield from _common(container, path, volumes)
+    yield from _lifecycle(container, path, grace)
 
 
-def initial(one: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
+def initial(container: Container, path: Path, volumes: Set[str], grace: int) -> Iterator[FieldError]:
     """Everything against a container that runs before the others, or beside them (`restartPolicy: Always`)."""
-    yield from _common(one, path, volumes)
-    yield from host_ports([one], path[:-1], False)
-    if one.get("restartPolicy") == "Always":
-        yield from _lifecycle(one, path, grace)
+    yield from _common(container, path, volumes)
+    yield from host_ports([container], path[:-1], False)
+    if container.get("restartPolicy") == "Always":
+        yield from _lifecycle(container, path, grace)
         return
     for key in ("lifecycle", *PROBES):
-        if key in one:
+        if key in container:
             yield forbidden((*path, key), "may not be set for init containers without restartPolicy=Always")
 
 
 def host_ports(containers: Sequence[Container], path: Path, on_host: bool) -> Iterator[FieldError]:
     """Ports of the node that two of them want, or that differ from the container's in the node's network."""
     seen = set()
-    for number, one in enumerate(containers):
-        for index, own in enumerate(one.get("ports", [])):
-            wanted, at = own.get("hostPort", 0), (*path, number, "ports", index, "hostPort")
-            key = f"{own.get('protocol') or 'TCP'}/{own.get('hostIP', '')}/{wanted}"
-            if wanted and key in seen:
+    for number, container in enumerate(containers):
+        for index, container_port in enumerate(container.get("ports", [])):
+            host_port, at = container_port.get("hostPort", 0), (*path, number, "ports", index, "hostPort")
+            key = f"{container_port.get('protocol') or 'TCP'}/{container_port.get('hostIP', '')}/{host_port}"
+            if host_port and key in seen:
                 yield duplicate(at, key)
-            if wanted and on_host and wanted != own["containerPort"]:
-                yield invalid(at, wanted, "must match `containerPort` when `hostNetwork` is true")
+            if host_port and on_host and host_port != container_port["containerPort"]:
+                yield invalid(at, host_port, "must match `containerPort` when `hostNetwork` is true")
             seen.add(key)
 
 
@@ -96,55 +96,55 @@ def seccomp(context: dict[str, Any], path: Path) -> Iterator[FieldError]:
         )
 
 
-def _common(one: Container, path: Path, volumes: Set[str]) -> Iterator[FieldError]:
-    yield from named(path, one, "name", metadata.label)
-    yield from named(path, one, "image")
-    pull, message = one.get("imagePullPolicy"), one.get("terminationMessagePolicy")
+def _common(container: Container, path: Path, volumes: Set[str]) -> Iterator[FieldError]:
+    yield from named(path, container, "name", metadata.label)
+    yield from named(path, container, "image")
+    pull, message = container.get("imagePullPolicy"), container.get("terminationMessagePolicy")
     if pull:
         yield from one_of((*path, "imagePullPolicy"), pull, ("Always", "IfNotPresent", "Never"))
     if message:
         supported = ("File", "FallbackToLogsOnError")
         yield from one_of((*path, "terminationMessagePolicy"), message, supported)
-    yield from _ports(one.get("ports", []), (*path, "ports"))
-    for index, variable in enumerate(one.get("env", [])):
+    yield from _ports(container.get("ports", []), (*path, "ports"))
+    for index, variable in enumerate(container.get("env", [])):
         yield from _variable(variable, (*path, "env", index))
-    for index, source in enumerate(one.get("envFrom", [])):
+    for index, source in enumerate(container.get("envFrom", [])):
         yield from _variables(source, (*path, "envFrom"), index)
-    yield from _mounts(one.get("volumeMounts", []), (*path, "volumeMounts"), volumes)
-    yield from _resources(one.get("resources", {}), (*path, "resources"))
-    yield from _security(one.get("securityContext", {}), (*path, "securityContext"))
+    yield from _mounts(container.get("volumeMounts", []), (*path, "volumeMounts"), volumes)
+    yield from _resources(container.get("resources", {}), (*path, "resources"))
+    yield from _security(container.get("securityContext", {}), (*path, "securityContext"))
 
 
 def _ports(ports: Sequence[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     names = set()
-    for index, one in enumerate(ports):
-        at, name = (*path, index), one.get("name", "")
+    for index, container_port in enumerate(ports):
+        at, name = (*path, index), container_port.get("name", "")
         if name and port_name(name):
             yield invalid((*at, "name"), name, str(port_name(name)))
         elif name in names:
             yield duplicate((*at, "name"), name)
         elif name:
             names.add(name)
-        if not one.get("containerPort"):
+        if not container_port.get("containerPort"):
             yield required((*at, "containerPort"))
         else:
-            yield from port((*at, "containerPort"), one["containerPort"])
-        if one.get("hostPort"):
-            yield from port((*at, "hostPort"), one["hostPort"])
-        yield from one_of((*at, "protocol"), one.get("protocol") or "TCP", PROTOCOLS)
+            yield from port((*at, "containerPort"), container_port["containerPort"])
+        if container_port.get("hostPort"):
+            yield from port((*at, "hostPort"), container_port["hostPort"])
+        yield from one_of((*at, "protocol"), container_port.get("protocol") or "TCP", PROTOCOLS)
 
 
-def _variable(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    if not one.get("name"):
+def _variable(variable: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    if not variable.get("name"):
         yield required((*path, "name"))
-    elif not VARIABLE.match(one["name"]):
-        yield invalid((*path, "name"), one["name"], VARIABLE_WORDS)
-    if "valueFrom" not in one:
+    elif not VARIABLE.match(variable["name"]):
+        yield invalid((*path, "name"), variable["name"], VARIABLE_WORDS)
+    if "valueFrom" not in variable:
         return
-    source, at = one["valueFrom"], (*path, "valueFrom")
+    source, at = variable["valueFrom"], (*path, "valueFrom")
     if not source:
         yield invalid(at, "", SOURCES)
-    elif one.get("value"):
+    elif variable.get("value"):
         yield invalid(at, "", "may not be specified when `value` is not empty")
     elif len(source) > 1:
         yield invalid(at, "", "may not have more than one field specified at a time")
@@ -182,19 +182,19 @@ def _variables(source: dict[str, Any], path: Path, index: int) -> Iterator[Field
     at = (*path, index)
     if source.get("prefix") and not VARIABLE.match(source["prefix"]):
         yield invalid((*at, "prefix"), source["prefix"], VARIABLE_WORDS)
-    found = [key for key in ("configMapRef", "secretRef") if key in source]
-    for key in found:
+    kinds = [key for key in ("configMapRef", "secretRef") if key in source]
+    for key in kinds:
         yield from named((*at, key), source[key], "name", metadata.prefix_of(metadata.subdomain))
-    if not found:
+    if not kinds:
         yield invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
-    elif len(found) > 1:
+    elif len(kinds) > 1:
         yield invalid(path, "", "may not have more than one field specified at a time")
 
 
 def _mounts(mounts: Sequence[dict[str, Any]], path: Path, volumes: Set[str]) -> Iterator[FieldError]:
     places = set()
-    for index, one in enumerate(mounts):
-        at, name, place = (*path, index), one.get("name", ""), one.get("mountPath", "")
+    for index, mount in enumerate(mounts):
+        at, name, place = (*path, index), mount.get("name", ""), mount.get("mountPath", "")
         if not name:
             yield required((*at, "name"))
         if name not in volumes:
@@ -205,10 +205,10 @@ def _mounts(mounts: Sequence[dict[str, Any]], path: Path, volumes: Set[str]) -> 
             yield invalid((*at, "mountPath"), place, "must be unique")
         places.add(place)
         for key in ("subPath", "subPathExpr"):
-            yield from descending((*path, key), one.get(key, ""))
-        if one.get("subPath") and one.get("subPathExpr"):
+            yield from descending((*path, key), mount.get(key, ""))
+        if mount.get("subPath") and mount.get("subPathExpr"):
             text = "subPathExpr and subPath are mutually exclusive"
-            yield invalid((*at, "subPathExpr"), one["subPathExpr"], text)
+            yield invalid((*at, "subPathExpr"), mount["subPathExpr"], text)
 
 
 def descending(path: Path, text: str) -> Iterator[FieldError]:
@@ -219,19 +219,19 @@ def descending(path: Path, text: str) -> Iterator[FieldError]:
         yield invalid(path, text, "must not contain '..'")
 
 
-def _resources(given: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    limits = given.get("limits", {})
+def _resources(resources: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    limits = resources.get("limits", {})
     for kind in ("limits", "requests"):
-        for name, value in given.get(kind, {}).items():
+        for name, value in resources.get(kind, {}).items():
             yield from _resource((*path, kind, name), name, quantity.parsed(value), value)
-    for name, value in given.get("requests", {}).items():
-        wanted, limit = quantity.parsed(value), quantity.parsed(limits.get(name, value))
-        if name in STANDARD_RESOURCES and wanted > limit:
+    for name, value in resources.get("requests", {}).items():
+        request, limit = quantity.parsed(value), quantity.parsed(limits.get(name, value))
+        if name in STANDARD_RESOURCES and request > limit:
             text = f"must be less than or equal to {name} limit of {limits[name]}"
             yield invalid((*path, "requests"), str(value), text)
         elif name not in STANDARD_RESOURCES and name not in limits:
             yield required((*path, "limits"), "Limit must be set for non overcommitable resources")
-        elif name not in STANDARD_RESOURCES and wanted != limit:
+        elif name not in STANDARD_RESOURCES and request != limit:
             text = f"must be equal to {name} limit of {limits[name]}"
             yield invalid((*path, "requests"), str(value), text)
 
@@ -260,13 +260,13 @@ def _security(context: dict[str, Any], path: Path) -> Iterator[FieldError]:
             yield invalid(path, context, text)
 
 
-def _lifecycle(one: Container, path: Path, grace: int) -> Iterator[FieldError]:
+def _lifecycle(container: Container, path: Path, grace: int) -> Iterator[FieldError]:
     for key in ("postStart", "preStop"):
-        if key in one.get("lifecycle", {}):
-            yield from _handler(one["lifecycle"][key], (*path, "lifecycle", key), grace)
+        if key in container.get("lifecycle", {}):
+            yield from _handler(container["lifecycle"][key], (*path, "lifecycle", key), grace)
     for key in PROBES:
-        if key in one:
-            yield from _probe(one[key], (*path, key), grace)
+        if key in container:
+            yield from _probe(container[key], (*path, key), grace)
 
 
 def _probe(probe: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
@@ -283,14 +283,14 @@ def _probe(probe: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError
         yield invalid(at, seconds, "must be greater than 0")
 
 
-def _handler(given: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
-    found = [key for key in HANDLERS if key in given]
-    if not found:
+def _handler(handler: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:
+    kinds = [key for key in HANDLERS if key in handler]
+    if not kinds:
         yield required(path, "must specify a handler type")
-    for key in found[1:]:
+    for key in kinds[1:]:
         yield forbidden((*path, key), "may not specify more than 1 handler type")
-    for key in found[:1]:
-        yield from _action(key, given[key], (*path, key), grace)
+    for key in kinds[:1]:
+        yield from _action(key, handler[key], (*path, key), grace)
 
 
 def _action(key: str, action: dict[str, Any], path: Path, grace: int) -> Iterator[FieldError]:

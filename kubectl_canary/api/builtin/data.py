@@ -16,7 +16,7 @@ LARGEST = 1024 * 1024
 KEY = re.compile(r"[-._a-zA-Z0-9]+\Z")
 KEY_WORDS = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
 FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
-# what a Secret of a type must have; of the last two, one is enough
+# what a Secret of a type must have; either of the last two is enough
 NEEDED = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -27,7 +27,7 @@ LOGIN = ("username", "password")
 
 
 def key_problem(key: str) -> str | None:
-    """What is wrong with a key of a ConfigMap or Secret; None where it is one."""
+    """What is wrong with a key of a ConfigMap or Secret; None where nothing is."""
     if len(key) > 253:
         return "must be no more than 253 characters"
     if key in (".", "..") or key.startswith(".."):

@@ -38,8 +38,8 @@ def _policy(document: dict[str, Any]) -> Iterator[FieldError]:
     for key, peers in (("ingress", "from"), ("egress", "to")):
         for index, rule in enumerate(spec.get(key, [])):
             at = (*SPEC, key, index)
-            for number, one in enumerate(rule.get("ports", [])):
-                yield from _port(one, (*at, "ports", number))
+            for number, policy_port in enumerate(rule.get("ports", [])):
+                yield from _port(policy_port, (*at, "ports", number))
             for number, peer in enumerate(rule.get(peers, [])):
                 yield from _peer(peer, (*at, peers, number))
     types = spec.get("policyTypes", [])
@@ -50,9 +50,9 @@ def _policy(document: dict[str, Any]) -> Iterator[FieldError]:
             yield from one_of((*SPEC, "policyTypes", index), kind, ("Ingress", "Egress"))
 
 
-def _port(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    port, last = one.get("port"), one.get("endPort")
-    yield from one_of((*path, "protocol"), one.get("protocol") or "TCP", PROTOCOLS)
+def _port(policy_port: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    port, last = policy_port.get("port"), policy_port.get("endPort")
+    yield from one_of((*path, "protocol"), policy_port.get("protocol") or "TCP", PROTOCOLS)
     if port is None:
         if last is not None:
             text = "may not be specified when `port` is not specified"
@@ -138,8 +138,8 @@ def _endpoint(endpoint: dict[str, Any], path: Path) -> Iterator[FieldError]:
         hints, at = endpoint.get("hints", {}).get(key, []), (*path, "hints", key)
         yield from at_most(at, hints, MOST_HINTS)
         yield from unique(at, hints)
-        for number, one in enumerate(hints):
-            yield from matches((*at, number, "name"), one.get("name", ""), metadata.label_value)
+        for number, hint in enumerate(hints):
+            yield from matches((*at, number, "name"), hint.get("name", ""), metadata.label_value)
 
 
 def _address(text: str, family: str, path: Path) -> Iterator[FieldError]:

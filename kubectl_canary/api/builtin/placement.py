@@ -27,8 +27,8 @@ SPREAD_POLICIES = ("DoNotSchedule", "ScheduleAnyway")
 
 def field_errors(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """Everything against a pod's placement."""
-    for index, one in enumerate(spec.get("tolerations", [])):
-        yield from _toleration(one, (*path, "tolerations", index))
+    for index, toleration in enumerate(spec.get("tolerations", [])):
+        yield from _toleration(toleration, (*path, "tolerations", index))
     affinity, at = spec.get("affinity", {}), (*path, "affinity")
     for key in ("podAffinity", "podAntiAffinity"):
         yield from _pods(affinity.get(key, {}), (*at, key))
@@ -36,15 +36,19 @@ def field_errors(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from _spread(spec.get("topologySpreadConstraints", []), (*path, "topologySpreadConstraints"))
 
 
-def _toleration(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    key, operator, value = one.get("key", ""), one.get("operator", ""), one.get("value", "")
-    effect = one.get("effect", "")
+def _toleration(toleration: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    key, operator, value = (
+        toleration.get("key", ""),
+        toleration.get("operator", ""),
+        toleration.get("value", ""),
+    )
+    effect = toleration.get("effect", "")
     if key:
         yield from matches((*path, "key"), key, metadata.qualified_name)
     elif operator != "Exists":
         text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
         yield invalid((*path, "operator"), operator, text)
-    if "tolerationSeconds" in one and effect != "NoExecute":
+    if "tolerationSeconds" in toleration and effect != "NoExecute":
         yield invalid((*path, "effect"), effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
     if operator in ("", "Equal"):
         yield from matches((*path, "operator"), value, metadata.label_value)
@@ -59,15 +63,15 @@ def _toleration(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
 def _pods(affinity: dict[str, Any], path: Path) -> Iterator[FieldError]:
     for index, term in enumerate(affinity.get(REQUIRED, [])):
         yield from _term(term, (*path, REQUIRED, index))
-    for index, one in enumerate(affinity.get(PREFERRED, [])):
+    for index, weighted_term in enumerate(affinity.get(PREFERRED, [])):
         at = (*path, PREFERRED, index)
-        yield from _weight(one, at)
-        yield from _term(one.get("podAffinityTerm", {}), (*at, "podAffinityTerm"))
+        yield from _weight(weighted_term, at)
+        yield from _term(weighted_term.get("podAffinityTerm", {}), (*at, "podAffinityTerm"))
 
 
-def _weight(one: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    if not 1 <= one.get("weight", 0) <= 100:
-        yield invalid((*path, "weight"), one.get("weight", 0), "must be in the range 1-100")
+def _weight(weighted_term: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    if not 1 <= weighted_term.get("weight", 0) <= 100:
+        yield invalid((*path, "weight"), weighted_term.get("weight", 0), "must be in the range 1-100")
 
 
 def _term(term: dict[str, Any], path: Path) -> Iterator[FieldError]:
@@ -88,15 +92,15 @@ def _nodes(affinity: dict[str, Any], path: Path) -> Iterator[FieldError]:
             yield required(at, "must have at least one node selector term")
         for index, term in enumerate(terms):
             yield from _node_term(term, (*at, index))
-    for index, one in enumerate(affinity.get(PREFERRED, [])):
-        yield from _weight(one, (*path, PREFERRED, index))
-        yield from _node_term(one.get("preference", {}), (*path, PREFERRED, index, "preference"))
+    for index, preferred_term in enumerate(affinity.get(PREFERRED, [])):
+        yield from _weight(preferred_term, (*path, PREFERRED, index))
+        yield from _node_term(preferred_term.get("preference", {}), (*path, PREFERRED, index, "preference"))
 
 
 def _node_term(term: dict[str, Any], path: Path) -> Iterator[FieldError]:
-    for index, one in enumerate(term.get("matchExpressions", [])):
+    for index, requirement in enumerate(term.get("matchExpressions", [])):
         at = (*path, "matchExpressions", index)
-        operator, values = one.get("operator", ""), one.get("values", [])
+        operator, values = requirement.get("operator", ""), requirement.get("values", [])
         if operator in ("In", "NotIn") and not values:
             yield required((*at, "values"), "must be specified when `operator` is 'In' or 'NotIn'")
         elif operator in ("Exists", "DoesNotExist") and values:
@@ -108,22 +112,22 @@ def _node_term(term: dict[str, Any], path: Path) -> Iterator[FieldError]:
             yield required((*at, "values"), "must be specified single value when `operator` is 'Lt' or 'Gt'")
         elif operator not in NODE_OPERATORS:
             yield invalid((*at, "operator"), operator, "not a valid selector operator")
-        yield from matches((*at, "key"), one.get("key", ""), metadata.qualified_name)
+        yield from matches((*at, "key"), requirement.get("key", ""), metadata.qualified_name)
         for number, value in enumerate(values):
             yield from matches((*at, "values", number), value, metadata.label_value)
 
 
 def _spread(constraints: list[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     seen = set()
-    for index, one in enumerate(constraints):
+    for index, constraint in enumerate(constraints):
         at = (*path, index)
-        if one.get("maxSkew", 0) <= 0:
-            yield invalid((*at, "maxSkew"), one.get("maxSkew", 0), "must be greater than zero")
-        yield from named(at, one, "topologyKey")
-        policy = one.get("whenUnsatisfiable", "")
+        if constraint.get("maxSkew", 0) <= 0:
+            yield invalid((*at, "maxSkew"), constraint.get("maxSkew", 0), "must be greater than zero")
+        yield from named(at, constraint, "topologyKey")
+        policy = constraint.get("whenUnsatisfiable", "")
         yield from one_of((*at, "whenUnsatisfiable"), policy, SPREAD_POLICIES)
-        key = (one.get("topologyKey"), policy)
+        key = (constraint.get("topologyKey"), policy)
         if key in seen:
             yield duplicate((*at, "topologyKey"), f"{key[0]}, {policy}")
         seen.add(key)
-        yield from selector((*at, "labelSelector"), one.get("labelSelector", {}))
+        yield from selector((*at, "labelSelector"), constraint.get("labelSelector", {}))

@@ -16,35 +16,37 @@ DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 GRACE_SECONDS = 30
 
 
-def template(given: dict[str, Any], path: Path, claims: Sequence[str] = ()) -> Iterator[FieldError]:
+def template(pod_template: dict[str, Any], path: Path, claims: Sequence[str] = ()) -> Iterator[FieldError]:
     """Everything against a template; `claims` are the volumes that a StatefulSet adds."""
-    own = given.get("metadata", {})
-    yield from labels((*path, "metadata", "labels"), own.get("labels", {}))
-    yield from metadata.annotation_errors((*path, "metadata", "annotations"), own.get("annotations", {}))
-    spec, at = given.get("spec", {}), (*path, "spec")
+    object_meta = pod_template.get("metadata", {})
+    yield from labels((*path, "metadata", "labels"), object_meta.get("labels", {}))
+    yield from metadata.annotation_errors(
+        (*path, "metadata", "annotations"), object_meta.get("annotations", {})
+    )
+    spec, at = pod_template.get("spec", {}), (*path, "spec")
     yield from _containers(spec, at, claims)
     yield from _itself(spec, at)
     yield from placement.field_errors(spec, at)
 
 
 def _containers(spec: dict[str, Any], path: Path, claims: Sequence[str]) -> Iterator[FieldError]:
-    mountable = {one["name"] for one in spec.get("volumes", []) if one.get("name")} | set(claims)
+    mountable = {volume["name"] for volume in spec.get("volumes", []) if volume.get("name")} | set(claims)
     yield from volumes.field_errors(spec.get("volumes", []), (*path, "volumes"))
     ordinary, initial = spec.get("containers", []), spec.get("initContainers", [])
     grace = spec.get("terminationGracePeriodSeconds", GRACE_SECONDS)
     if not ordinary:
         yield required((*path, "containers"))
-    for index, one in enumerate(ordinary):
-        yield from containers.ordinary(one, (*path, "containers", index), mountable, grace)
+    for index, container in enumerate(ordinary):
+        yield from containers.ordinary(container, (*path, "containers", index), mountable, grace)
     yield from unique((*path, "containers"), ordinary)
     yield from containers.host_ports(ordinary, (*path, "containers"), spec.get("hostNetwork", False))
-    names = {one.get("name") for one in ordinary}
-    for index, one in enumerate(initial):
+    names = {container.get("name") for container in ordinary}
+    for index, container in enumerate(initial):
         at = (*path, "initContainers", index)
-        yield from containers.initial(one, at, mountable, grace)
-        if one.get("name") in names:
-            yield (*at, "name"), f"Duplicate value: {metadata.shown(one['name'])}"
-        names.add(one.get("name"))
+        yield from containers.initial(container, at, mountable, grace)
+        if container.get("name") in names:
+            yield (*at, "name"), f"Duplicate value: {metadata.shown(container['name'])}"
+        names.add(container.get("name"))
 
 
 def _itself(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:

@@ -37,7 +37,7 @@ TARGETS = {
     "resource": ("averageValue", "averageUtilization"),
     "containerResource": ("averageValue", "averageUtilization"),
 }
-WANTED = {
+TARGET_WORDS = {
     "object": "must set either a target value or averageValue",
     "external": "must set either a target value for metric or a per-pod target",
     "pods": "must specify a positive target averageValue",
@@ -106,11 +106,11 @@ def _metric(metric: dict[str, Any], path: Path) -> Iterator[FieldError]:
         if key in metric and SOURCES.get(kind) not in (None, key):
             text = "must populate the given metric source only"
             yield forbidden((*path, key), text)
-    wanted = SOURCES.get(kind)
-    if wanted and wanted not in metric:
-        yield required((*path, wanted), "must populate information for the given metric source")
-    elif wanted:
-        yield from _source(metric[wanted], (*path, wanted))
+    source = SOURCES.get(kind)
+    if source and source not in metric:
+        yield required((*path, source), "must populate information for the given metric source")
+    elif source:
+        yield from _source(metric[source], (*path, source))
 
 
 def _source(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
@@ -128,11 +128,13 @@ def _source(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
         yield invalid((*at, "type"), kind, "must be either Utilization, Value, or AverageValue")
     if target.get("averageUtilization", 1) < 1:
         yield invalid((*at, "averageUtilization"), target["averageUtilization"], "must be greater than 0")
-    wanted = TARGETS[str(path[-1])]
-    if not any(key in target for key in wanted):
-        yield required((*at, wanted[-1]), WANTED[str(path[-1])])
-    if path[-1] in ("resource", "containerResource", "external") and all(key in target for key in wanted):
-        yield forbidden((*at, wanted[0]), "may not set both")
+    target_keys = TARGETS[str(path[-1])]
+    if not any(key in target for key in target_keys):
+        yield required((*at, target_keys[-1]), TARGET_WORDS[str(path[-1])])
+    if path[-1] in ("resource", "containerResource", "external") and all(
+        key in target for key in target_keys
+    ):
+        yield forbidden((*at, target_keys[0]), "may not set both")
     for key in ("value", "averageValue"):
         if key in target and quantity.parsed(target[key]) <= 0:
             yield invalid((*at, key), target[key], "must be positive")

@@ -44,8 +44,8 @@ def _service(document: dict[str, Any]) -> Iterator[FieldError]:
     yield from _ports(spec.get("ports", []), kind)
     yield from labels((*SPEC, "selector"), spec.get("selector", {}))
     yield from _affinity(spec)
-    for index, one in enumerate(spec.get("externalIPs", [])):
-        yield from reachable_address((*SPEC, "externalIPs", index), one)
+    for index, ip in enumerate(spec.get("externalIPs", [])):
+        yield from reachable_address((*SPEC, "externalIPs", index), ip)
     yield from _traffic(spec, kind)
     yield from _load_balancer(spec, kind)
 
@@ -68,20 +68,20 @@ def _external_name(spec: Spec) -> Iterator[FieldError]:
 def _cluster_addresses(spec: Spec, kind: str) -> Iterator[FieldError]:
     path = (*SPEC, "clusterIPs")
     first = spec.get("clusterIP", "")
-    given = spec.get("clusterIPs", [first] if first else [])
+    addresses = spec.get("clusterIPs", [first] if first else [])
     if _headless(spec) and kind in ("LoadBalancer", "NodePort"):
         yield invalid((*path, 0), "None", f"may not be set to 'None' for {kind} services")
-    if first and given[:1] != [first]:
-        yield invalid(path, given, "first value must match `clusterIP`")
-    if given and not first:
-        yield invalid(path, given, "must be empty when `clusterIP` is not specified")
-    if given[:1] == ["None"] and len(given) > 1:
-        yield invalid(path, given, "'None' must be the first and only value")
-    if len(given) > 2:
-        yield invalid(path, given, "may only hold up to 2 values")
-    for index, one in enumerate(given):
-        if (index, one) != (0, "None"):
-            yield from address((*path, index), one)
+    if first and addresses[:1] != [first]:
+        yield invalid(path, addresses, "first value must match `clusterIP`")
+    if addresses and not first:
+        yield invalid(path, addresses, "must be empty when `clusterIP` is not specified")
+    if addresses[:1] == ["None"] and len(addresses) > 1:
+        yield invalid(path, addresses, "'None' must be the first and only value")
+    if len(addresses) > 2:
+        yield invalid(path, addresses, "may only hold up to 2 values")
+    for index, ip in enumerate(addresses):
+        if (index, ip) != (0, "None"):
+            yield from address((*path, index), ip)
     for index, family in enumerate(spec.get("ipFamilies", [])):
         yield from one_of((*SPEC, "ipFamilies", index), family, ("IPv4", "IPv6"))
         if family in spec["ipFamilies"][:index]:
@@ -93,33 +93,33 @@ def _cluster_addresses(spec: Spec, kind: str) -> Iterator[FieldError]:
 
 def _ports(ports: list[dict[str, Any]], kind: str) -> Iterator[FieldError]:
     names, node_ports, numbers = set(), set(), set()
-    for index, one in enumerate(ports):
+    for index, service_port in enumerate(ports):
         path = (*PORTS, index)
-        protocol = one.get("protocol") or "TCP"
-        name = one.get("name", "")
+        protocol = service_port.get("protocol") or "TCP"
+        name = service_port.get("name", "")
         if name:
             yield from matches((*path, "name"), name, metadata.label)
             if name in names:
                 yield duplicate((*path, "name"), name)
         elif len(ports) > 1:
             yield required((*path, "name"))
-        yield from port((*path, "port"), one["port"])
+        yield from port((*path, "port"), service_port["port"])
         yield from one_of((*path, "protocol"), protocol, PROTOCOLS)
-        yield from port_or_name((*path, "targetPort"), one.get("targetPort") or one["port"])
-        if "appProtocol" in one:
-            yield from matches((*path, "appProtocol"), one["appProtocol"], metadata.qualified_name)
-        yield from _node_port(path, one, kind)
-        if one.get("nodePort") and (protocol, one["nodePort"]) in node_ports:
-            yield duplicate((*path, "nodePort"), one["nodePort"])
-        if (protocol, one["port"]) in numbers:
-            yield duplicate(path, {"protocol": protocol, "port": one["port"]})
+        yield from port_or_name((*path, "targetPort"), service_port.get("targetPort") or service_port["port"])
+        if "appProtocol" in service_port:
+            yield from matches((*path, "appProtocol"), service_port["appProtocol"], metadata.qualified_name)
+        yield from _node_port(path, service_port, kind)
+        if service_port.get("nodePort") and (protocol, service_port["nodePort"]) in node_ports:
+            yield duplicate((*path, "nodePort"), service_port["nodePort"])
+        if (protocol, service_port["port"]) in numbers:
+            yield duplicate(path, {"protocol": protocol, "port": service_port["port"]})
         names.add(name)
-        node_ports.add((protocol, one.get("nodePort")))
-        numbers.add((protocol, one["port"]))
+        node_ports.add((protocol, service_port.get("nodePort")))
+        numbers.add((protocol, service_port["port"]))
 
 
-def _node_port(path: Path, one: dict[str, Any], kind: str) -> Iterator[FieldError]:
-    if one.get("nodePort") and kind == "ClusterIP":
+def _node_port(path: Path, service_port: dict[str, Any], kind: str) -> Iterator[FieldError]:
+    if service_port.get("nodePort") and kind == "ClusterIP":
         yield forbidden((*path, "nodePort"), "may not be used when `type` is 'ClusterIP'")
 
 

@@ -38,14 +38,14 @@ ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnce
 
 def field_errors(volumes: Sequence[dict[str, Any]], path: Path) -> Iterator[FieldError]:
     """Everything against the volumes."""
-    for index, one in enumerate(volumes):
+    for index, volume in enumerate(volumes):
         at = (*path, index)
-        yield from named(at, one, "name", metadata.label)
-        kinds = [key for key in one if key != "name"]
+        yield from named(at, volume, "name", metadata.label)
+        kinds = [key for key in volume if key != "name"]
         for key in kinds[1:]:
             yield forbidden((*at, key), "may not specify more than 1 volume type")
         for key in kinds[:1]:
-            yield from KINDS.get(key, _other)(one[key], (*at, key))
+            yield from KINDS.get(key, _other)(volume[key], (*at, key))
     yield from unique(path, volumes)
 
 
@@ -55,11 +55,11 @@ def claim_template(spec: dict[str, Any], path: Path) -> Iterator[FieldError]:
         yield required((*path, "accessModes"), "at least 1 access mode is required")
     for mode in spec.get("accessModes", []):
         yield from one_of((*path, "accessModes"), mode, ACCESS_MODES)
-    wanted = spec.get("resources", {}).get("requests", {}).get("storage")
-    if wanted is None:
+    storage = spec.get("resources", {}).get("requests", {}).get("storage")
+    if storage is None:
         yield required((*path, "resources", "storage"))
-    elif quantity.parsed(wanted) <= 0:
-        yield invalid((*path, "resources", "storage"), wanted, "must be greater than zero")
+    elif quantity.parsed(storage) <= 0:
+        yield invalid((*path, "resources", "storage"), storage, "must be greater than zero")
     if spec.get("storageClassName"):
         yield from matches((*path, "storageClassName"), spec["storageClassName"], metadata.subdomain)
 
@@ -117,16 +117,16 @@ def _host_path(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
 
 def _projected(source: dict[str, Any], path: Path) -> Iterator[FieldError]:
     yield from _mode((*path, "defaultMode"), source.get("defaultMode"))
-    for index, one in enumerate(source.get("sources", [])):
+    for index, projection in enumerate(source.get("sources", [])):
         at = (*path, "sources", index)
-        if len(one) > 1:
+        if len(projection) > 1:
             yield forbidden(at, "may not specify more than 1 volume type per source")
         for key in ("configMap", "secret"):
-            if key in one:
-                yield from named((*at, key), one[key], "name")
-                yield from _files(one[key], (*at, key))
-        if "serviceAccountToken" in one:
-            yield from _token(one["serviceAccountToken"], (*at, "serviceAccountToken"))
+            if key in projection:
+                yield from named((*at, key), projection[key], "name")
+                yield from _files(projection[key], (*at, key))
+        if "serviceAccountToken" in projection:
+            yield from _token(projection["serviceAccountToken"], (*at, "serviceAccountToken"))
 
 
 def _token(source: dict[str, Any], path: Path) -> Iterator[FieldError]:

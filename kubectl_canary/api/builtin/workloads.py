@@ -66,15 +66,15 @@ def _rolling(rolling: dict[str, Any]) -> Iterator[FieldError]:
 
 
 def _selected(spec: dict[str, Any], kind: str) -> Iterator[FieldError]:
-    """The selector, and that it selects the template's own labels."""
-    given, path = spec["selector"], (*SPEC, "selector")
-    yield from selector(path, given)
-    if not given.get("matchLabels") and not given.get("matchExpressions"):
+    """The selector, and that it selects the template's labels."""
+    label_selector, path = spec["selector"], (*SPEC, "selector")
+    yield from selector(path, label_selector)
+    if not label_selector.get("matchLabels") and not label_selector.get("matchExpressions"):
         yield invalid(path, {}, f"empty selector is invalid for {kind}")
-    own = spec["template"].get("metadata", {}).get("labels", {})
-    if not selects(given, own):
+    template_labels = spec["template"].get("metadata", {}).get("labels", {})
+    if not selects(label_selector, template_labels):
         where = (*SPEC, "template", "metadata", "labels")
-        yield invalid(where, own or None, "`selector` does not match template `labels`")
+        yield invalid(where, template_labels or None, "`selector` does not match template `labels`")
 
 
 def _always_restarted(template: dict[str, Any], kind: str) -> Iterator[FieldError]:
@@ -98,10 +98,10 @@ def _stateful_set(document: dict[str, Any]) -> Iterator[FieldError]:
     for key in ("whenDeleted", "whenScaled"):
         kept = spec.get("persistentVolumeClaimRetentionPolicy", {}).get(key) or "Retain"
         yield from one_of((*SPEC, "persistentVolumeClaimRetentionPolicy", key), kept, ("Retain", "Delete"))
-    for index, one in enumerate(spec.get("volumeClaimTemplates", [])):
+    for index, claim in enumerate(spec.get("volumeClaimTemplates", [])):
         at = (*SPEC, "volumeClaimTemplates", index, "spec")
-        yield from volumes.claim_template(one.get("spec", {}), at)
-    claims = [one.get("metadata", {}).get("name", "") for one in spec.get("volumeClaimTemplates", [])]
+        yield from volumes.claim_template(claim.get("spec", {}), at)
+    claims = [claim.get("metadata", {}).get("name", "") for claim in spec.get("volumeClaimTemplates", [])]
     yield from pods.template(spec["template"], (*SPEC, "template"), claims)
     yield from _always_restarted(spec["template"], "StatefulSet")
 

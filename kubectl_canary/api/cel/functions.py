@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import re
 from collections.abc import Callable
 from typing import Any
 
 from kubectl_canary.api import re2
 from kubectl_canary.api.cel.values import CelError, Duration, Format, Optional, equal
-
-LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
-LABEL_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
-SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
-QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+from kubectl_canary.api.formats import LABEL, LABEL_1035, QUALIFIED, SUBDOMAIN
 
 
 def _label(text: str) -> bool:
@@ -102,7 +97,7 @@ def _find(text: str, part: str) -> int:
 
 
 def _ascii(case: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda text: "".join(case(one) if one.isascii() else one for one in text)
+    return lambda text: "".join(case(character) if character.isascii() else character for character in text)
 
 
 def _has_value(value: Any) -> bool:
@@ -159,7 +154,7 @@ def _sum(items: Any) -> Any:
 def _index_of(items: Any, item: Any) -> int:
     if isinstance(items, str):
         return items.find(item)
-    return next((number for number, one in enumerate(items) if equal(one, item)), -1)
+    return next((number for number, element in enumerate(items) if equal(element, item)), -1)
 
 
 METHODS: dict[str, Callable[..., Any]] = {

@@ -162,15 +162,15 @@ class _Parser:
         return token
 
     def expect(self, kind: str, text: str | None = None) -> str:
-        found_kind, found = self.take()
-        if found_kind != kind or (text is not None and found != text):
-            raise Unsupported(f"`{found or 'the end'}` where `{text or kind}` is expected")
-        return found
+        token_kind, token = self.take()
+        if token_kind != kind or (text is not None and token != text):
+            raise Unsupported(f"`{token or 'the end'}` where `{text or kind}` is expected")
+        return token
 
     def accept(self, sign: str) -> bool:
-        found = self.at(sign)
-        self.position += found
-        return found
+        follows = self.at(sign)
+        self.position += follows
+        return follows
 
     def expression(self) -> Node:
         test = self.binary(1)
@@ -212,12 +212,12 @@ class _Parser:
         return Call(name, operand, arguments)
 
     def expressions(self, end: str) -> tuple[Node, ...]:
-        found: list[Node] = []
+        nodes: list[Node] = []
         while not self.accept(end):
-            found.append(self.expression())
+            nodes.append(self.expression())
             if not self.at(end):
                 self.expect("sign", ",")
-        return tuple(found)
+        return tuple(nodes)
 
     def primary(self) -> Node:
         kind, text = self.take()
@@ -252,18 +252,18 @@ class _Parser:
         return Has(arguments[0].operand, arguments[0].field)
 
     def entries(self) -> tuple[tuple[Node, Node], ...]:
-        found: list[tuple[Node, Node]] = []
+        pairs: list[tuple[Node, Node]] = []
         while not self.accept("}"):
             key = self.expression()
             self.expect("sign", ":")
-            found.append((key, self.expression()))
+            pairs.append((key, self.expression()))
             if not self.at("}"):
                 self.expect("sign", ",")
-        return tuple(found)
+        return tuple(pairs)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    tokens: list[tuple[str, str]] = []
     position = 0
     while position < len(text):
         match = TOKEN.match(text, position)
@@ -271,8 +271,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             raise Unsupported(f"`{text[position]}` is no CEL")
         position = match.end()
         if match.lastgroup != "space":
-            found.append((match.lastgroup, match.group()))
-    return [*found, ("end", "")]
+            tokens.append((match.lastgroup, match.group()))
+    return [*tokens, ("end", "")]
 
 
 def _unquoted(text: str) -> str:

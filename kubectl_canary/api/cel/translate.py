@@ -146,27 +146,27 @@ def _binary(node: Binary, known: frozenset[str]) -> Function:
     return lambda variables: compute(left(variables), right(variables))
 
 
-def _first(operands: Iterable[Any], wanted: bool, evaluate: Callable[[Any], Any]) -> bool:
-    """Whether one operand has the wanted value, which decides; else an error counts; else all say the other."""
+def _first(operands: Iterable[Any], decisive: bool, evaluate: Callable[[Any], Any]) -> bool:
+    """Whether any operand has the decisive value; where none has it, the first error is raised."""
     failed: CelError | None = None
     for operand in operands:
         try:
-            if _boolean(evaluate(operand)) is wanted:
-                return wanted
+            if _boolean(evaluate(operand)) is decisive:
+                return decisive
         except CelError as error:
             failed = failed or error
     if failed is not None:
         raise failed
-    return not wanted
+    return not decisive
 
 
 def _conditional(node: Conditional, known: frozenset[str]) -> Function:
-    test, yes, no = (_function(one, known) for one in (node.test, node.yes, node.no))
+    test, yes, no = (_function(operand, known) for operand in (node.test, node.yes, node.no))
     return lambda variables: (yes if _boolean(test(variables)) else no)(variables)
 
 
 def _list_of(node: ListOf, known: frozenset[str]) -> Function:
-    items = [_function(one, known) for one in node.items]
+    items = [_function(element, known) for element in node.items]
     return lambda variables: [item(variables) for item in items]
 
 
@@ -177,7 +177,7 @@ def _map_of(node: MapOf, known: frozenset[str]) -> Function:
 
 def _macro(node: Macro, known: frozenset[str]) -> Function:
     over = _function(node.over, known)
-    bodies = [_function(one, known | {node.variable}) for one in node.bodies]
+    bodies = [_function(body, known | {node.variable}) for body in node.bodies]
     answer = MACROS.get((node.name, len(bodies)))
     if answer is None:
         raise Unsupported(f"`{node.name}` with {len(bodies) + 1} arguments")
@@ -186,8 +186,8 @@ def _macro(node: Macro, known: frozenset[str]) -> Function:
         items = over(variables)
         if not isinstance(items, list | dict):
             raise CelError("no such overload")
-        given = [lambda item, body=body: body({**variables, node.variable: item}) for body in bodies]
-        return answer(list(items), *given)
+        functions = [lambda item, body=body: body({**variables, node.variable: item}) for body in bodies]
+        return answer(list(items), *functions)
 
     return macro
 
@@ -197,8 +197,8 @@ MACROS: dict[tuple[str, int], Callable[..., Any]] = {
     ("exists", 1): lambda items, holds: _first(items, True, holds),
     ("exists_one", 1): lambda items, holds: [_boolean(holds(item)) for item in items].count(True) == 1,
     ("filter", 1): lambda items, holds: [item for item in items if _boolean(holds(item))],
-    ("map", 1): lambda items, made: [made(item) for item in items],
-    ("map", 2): lambda items, holds, made: [made(item) for item in items if _boolean(holds(item))],
+    ("map", 1): lambda items, transform: [transform(item) for item in items],
+    ("map", 2): lambda items, holds, transform: [transform(item) for item in items if _boolean(holds(item))],
 }
 
 
@@ -217,7 +217,7 @@ def _called(
 ) -> Function:
     if name not in library:
         raise Unsupported(f"the function `{name}()`")
-    call, arguments = library[name], [_function(one, known) for one in operands]
+    call, arguments = library[name], [_function(operand, known) for operand in operands]
     return lambda variables: call(*(argument(variables) for argument in arguments))
 
 
@@ -258,7 +258,7 @@ def _divided(left: int, right: int) -> int:
 def _contained(item: Any, container: Any) -> bool:
     if isinstance(container, dict):
         return item in container
-    return any(equal(item, one) for one in container)
+    return any(equal(item, element) for element in container)
 
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

@@ -1,4 +1,4 @@
-"""Values that CEL has and Python has not, and CEL's own errors."""
+"""Values that CEL has and Python has not, and the errors of CEL."""
 
 from __future__ import annotations
 

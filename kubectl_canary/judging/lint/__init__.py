@@ -97,8 +97,8 @@ def _rule(name: str) -> Rule:
     )
 
 
-def _examples(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else given
+def _examples(examples: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (examples,) if isinstance(examples, str) else examples
 
 
 def findings(
@@ -110,7 +110,10 @@ def findings(
     """
     objects = Objects(documents, unjudged)
     return [
-        (one.number, Finding(rule.id, rule.severity, one.path, one.message, hint=one.hint))
+        (
+            violation.number,
+            Finding(rule.id, rule.severity, violation.path, violation.message, hint=violation.hint),
+        )
         for rule in rules()
-        for one in rule.check(objects)
+        for violation in rule.check(objects)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#backendobjectreference"
@@ -32,9 +32,8 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends of the group `core`."""
-    for route in objects.routes:
-        for group in backends(route):
-            for one in group:
-                if one.value.get("group") == "core":
-                    message = "no such group: the backend cannot be resolved, its share gets errors"
-                    yield route.violation((*one.path, "group"), message, 'write `group: ""`, or leave it out')
+    for backend in objects.backends:
+        if backend.value.get("group") == "core":
+            message = "no such group: the backend cannot be resolved, its share gets errors"
+            hint = 'write `group: ""`, or leave it out'
+            yield backend.route.violation((*backend.path, "group"), message, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from kubectl_canary.judging.lint.objects import Backend, Object, Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Object, Objects, RouteRule, Violation, route_rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -41,26 +41,25 @@ spec:
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Rules whose split differs from the first one's between the same backends."""
+    """Rules whose split differs from the first rule's between the same backends."""
     for route in objects.routes:
         yield from _in_route(route)
 
 
 def _in_route(route: Object) -> Iterator[Violation]:
     first: dict[frozenset[object], tuple[int, dict[object, Fraction]]] = {}
-    for group in backends(route):
-        total = sum(one.weight for one in group)
-        if len(group) < 2 or not total:
+    for rule in route_rules(route):
+        if len(rule.backends) < 2 or not rule.weight:
             continue
-        split = _split(group, total)
-        rule, expected = first.setdefault(frozenset(split), (group[0].rule_number, split))
+        split = _split(rule)
+        number, expected = first.setdefault(frozenset(split), (rule.number, split))
         if split != expected:
-            message = f"splits otherwise than rules[{rule}], between the same backends"
-            yield route.violation(group[0].path[:4], message, "give both rules the same weights")
+            message = f"splits otherwise than rules[{number}], between the same backends"
+            yield route.violation((*rule.path, "backendRefs"), message, "give both rules the same weights")
 
 
-def _split(group: list[Backend], total: int) -> dict[object, Fraction]:
+def _split(rule: RouteRule) -> dict[object, Fraction]:
     split: dict[object, Fraction] = {}
-    for one in group:
-        split[one.key] = split.get(one.key, Fraction(0)) + Fraction(one.weight, total)
+    for backend in rule.backends:
+        split[backend.key] = split.get(backend.key, Fraction(0)) + Fraction(backend.weight, rule.weight)
     return split

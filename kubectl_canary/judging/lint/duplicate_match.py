@@ -6,8 +6,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.objects import Object, Objects, Violation, hostnames, parents, path_of, rules
+from kubectl_canary.judging.lint.objects import (
+    Object,
+    Objects,
+    Violation,
+    hostnames,
+    parents,
+    path_of,
+    route_matches,
+)
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -43,7 +50,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Matches that an earlier rule has, or another route of the same parent and hostname."""
     seen: dict[tuple[object, ...], tuple[Object, int]] = {}
     for route in objects.routes:
-        for path, match in _matches(route):
+        for path, match in route_matches(route):
             identity = json.dumps(_normal(match, route.kind), sort_keys=True)
             keys: list[tuple[object, ...]] = [
                 (route.kind, parent, name, identity) for parent in parents(route) for name in hostnames(route)
@@ -56,9 +63,9 @@ def check(objects: Objects) -> Iterator[Violation]:
                 yield route.violation(path, _message(route, *first))
 
 
-def _is_same(one: Object, other: Object) -> bool:
-    """Whether two documents are one object: the second takes the place of the first."""
-    return (one.namespace, one.name) == (other.namespace, other.name)
+def _is_same(route: Object, other: Object) -> bool:
+    """Whether two documents are the same object: the second takes the place of the first."""
+    return (route.namespace, route.name) == (other.namespace, other.name)
 
 
 def _message(route: Object, first: Object, rule: int) -> str:
@@ -67,20 +74,17 @@ def _message(route: Object, first: Object, rule: int) -> str:
     return f"{first.kind} {first.name} has this match too: only the older route gets the requests"
 
 
-def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or [{}]):
-            yield ("spec", "rules", number, "matches", index), match
-
-
 def _normal(match: dict[str, Any], kind: str) -> dict[str, Any]:
-    """With defaults, and in one order."""
+    """A match with its defaults, and its conditions in a fixed order."""
     normal = {**match}
     if kind == "HTTPRoute":
         kind_of_path, value = path_of(match)
-        # `/a` and `/a/` are one prefix
+        # `/a` and `/a/` are the same prefix
         normal["path"] = kind_of_path, value.rstrip("/") if kind_of_path == "PathPrefix" else value
     for key in ("headers", "queryParams"):
-        items = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get(key) or []]
-        normal[key] = sorted(items, key=lambda one: str(one["name"]))
+        items = [
+            {"type": "Exact", **condition, "name": condition["name"].lower()}
+            for condition in match.get(key) or []
+        ]
+        normal[key] = sorted(items, key=lambda condition: str(condition["name"]))
     return normal

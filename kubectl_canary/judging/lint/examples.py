@@ -1,4 +1,4 @@
-"""Examples that several rules show: a split between two versions of a shop."""
+"""Examples that several rules show: a shop, its route and its Gateway, and a split between its two versions."""
 
 SPLIT = """\
 apiVersion: gateway.networking.k8s.io/v1
@@ -37,6 +37,20 @@ spec:
   template:
     metadata: {labels: {app: shop, version: canary}}
     spec: {containers: [{name: a, image: "a:1", readinessProbe: {httpGet: {port: 80}}}]}
+"""
+
+# a NetworkPolicy for each side of the split
+POLICIES = """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop}
+spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop-canary}
+spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
 """
 
 ROUTE = """\

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, route_matches
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpheadermatch"
@@ -38,14 +38,10 @@ spec:
 def check(objects: Objects) -> Iterator[Violation]:
     """Header names that stand in a match already, in another case."""
     for route in objects.routes:
-        for number, rule in enumerate(rules(route)):
-            for index, match in enumerate(rule.get("matches") or []):
-                seen: dict[str, str] = {}
-                for place, header in enumerate(match.get("headers") or []):
-                    first = seen.setdefault(header["name"].lower(), header["name"])
-                    if first != header["name"]:
-                        path = ("spec", "rules", number, "matches", index, "headers", place, "name")
-                        message = (
-                            f"`{header['name']}` is the header `{first}` again: only the first one counts"
-                        )
-                        yield route.violation(path, message)
+        for path, match in route_matches(route):
+            seen: dict[str, str] = {}
+            for index, header in enumerate(match.get("headers") or []):
+                first = seen.setdefault(header["name"].lower(), header["name"])
+                if first != header["name"]:
+                    message = f"`{header['name']}` is the header `{first}` again: only the first one counts"
+                    yield route.violation((*path, "headers", index, "name"), message)

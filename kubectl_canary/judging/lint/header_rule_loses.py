@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.findings import Path
-from kubectl_canary.judging.lint.objects import Object, Objects, Violation, path_of, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, path_of, route_matches
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -46,8 +46,8 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Header matches that a longer path of another rule, without the header, takes requests from."""
-    for route in objects.of("HTTPRoute"):
-        matches = list(_matches(route))
+    for route in objects.of_kind("HTTPRoute"):
+        matches = route_matches(route)
         for path, match in matches:
             names = _headers(match)
             loser = next((other for place, other in matches if names and place[2] != path[2] and _takes(other, match)
@@ -60,14 +60,8 @@ def check(objects: Objects) -> Iterator[Violation]:
                 yield route.violation(path, message, f"give the header rule a match with `{longer}` too")
 
 
-def _matches(route: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or [{}]):
-            yield ("spec", "rules", number, "matches", index), match
-
-
 def _headers(match: dict[str, Any]) -> frozenset[str]:
-    return frozenset(f"{one['name'].lower()}: {one['value']}" for one in match.get("headers") or [])
+    return frozenset(f"{header['name'].lower()}: {header['value']}" for header in match.get("headers") or [])
 
 
 def _takes(other: dict[str, Any], match: dict[str, Any]) -> bool:
@@ -87,4 +81,4 @@ def _is_covered(
     other: dict[str, Any], names: frozenset[str], matches: list[tuple[Path, dict[str, Any]]]
 ) -> bool:
     """Whether some match has the path of `other` and the headers."""
-    return any(path_of(one) == path_of(other) and names <= _headers(one) for _, one in matches)
+    return any(path_of(match) == path_of(other) and names <= _headers(match) for _, match in matches)

@@ -60,7 +60,7 @@ def check(objects: Objects) -> Iterator[Violation]:
         served = _served(objects, route)
         for index, name in enumerate(route.spec.get("hostnames") or []):
             if served and not any(_meet(name, listener) for listener in served):
-                message = f"no listener serves `{name}`; they serve {', '.join(f'`{one}`' for one in served)}"
+                message = f"no listener serves `{name}`; they serve {', '.join(f'`{hostname}`' for hostname in served)}"
                 yield route.violation(("spec", "hostnames", index), message)
 
 
@@ -71,15 +71,15 @@ def _served(objects: Objects, route: Object) -> list[str]:
         gateway = objects.gateway(parent)
         if gateway is None:
             return []
-        served += [one.get("hostname") or "*" for one in listeners(gateway, parent)]
+        served += [listener.get("hostname") or "*" for listener in listeners(gateway, parent)]
     return served
 
 
-def _meet(one: str, other: str) -> bool:
+def _meet(hostname: str, other: str) -> bool:
     """Whether two hostnames, perhaps with a wildcard each, have a name in common."""
-    if "*" in (one, other) or one == other:
+    if "*" in (hostname, other) or hostname == other:
         return True
-    return _covers(one, other) or _covers(other, one)
+    return _covers(hostname, other) or _covers(other, hostname)
 
 
 def _covers(wildcard: str, name: str) -> bool:

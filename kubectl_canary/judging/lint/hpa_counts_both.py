@@ -28,14 +28,14 @@ FAILING = SPLIT.replace("matchLabels: {app: shop, version: stable}", "matchLabel
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Autoscalers whose workload selects the pods of the other side of a split as well."""
-    for autoscaler in objects.of("HorizontalPodAutoscaler"):
+    for autoscaler in objects.of_kind("HorizontalPodAutoscaler"):
         target = autoscaler.spec.get("scaleTargetRef") or {}
         scaled = objects.find(str(target.get("kind")), autoscaler.namespace, str(target.get("name")))
         for pair in objects.tracks.get(autoscaler.namespace, ()):
-            own, other = pair if pair[0] is scaled else reversed(pair)
-            selector = (own.spec.get("selector") or {}).get("matchLabels")
-            if own is scaled and selects(selector, pod_labels(other)):
-                message = f"counts the pods of {other.name} as {own.name}'s: its selector matches both"
-                hint = f"let the selector of {own.kind} {own.name} match its own pods alone"
+            workload, other = pair if pair[0] is scaled else reversed(pair)
+            selector = (workload.spec.get("selector") or {}).get("matchLabels")
+            if workload is scaled and selects(selector, pod_labels(other)):
+                message = f"counts the pods of {other.name} as {workload.name}'s: its selector matches both"
+                hint = f"let the selector of {workload.kind} {workload.name} match its own pods alone"
                 yield autoscaler.violation(("spec", "scaleTargetRef"), message, hint)
                 break

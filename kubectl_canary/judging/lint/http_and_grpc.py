@@ -45,13 +45,13 @@ def check(objects: Objects) -> Iterator[Violation]:
     """GRPCRoutes that share a parent and a hostname with an HTTPRoute."""
     taken = {
         (parent, name): http
-        for http in objects.of("HTTPRoute")
+        for http in objects.of_kind("HTTPRoute")
         for parent in parents(http)
         for name in hostnames(http)
     }
-    for grpc in objects.of("GRPCRoute"):
+    for grpc in objects.of_kind("GRPCRoute"):
         both = [(parent, name) for parent in parents(grpc) for name in hostnames(grpc)]
-        found = sorted({name: taken[key] for key in both for name in key[1:] if key in taken}.items())
-        for name, http in found[:1]:
+        shared = sorted({name: taken[key] for key in both for name in key[1:] if key in taken}.items())
+        for name, http in shared[:1]:
             message = f"HTTPRoute {http.name} has the hostname `{name}` on the same parent: one is refused"
             yield grpc.violation(("spec", "hostnames"), message, "give them different hostnames")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from kubectl_canary.api.formats import IPV4
 from kubectl_canary.judging.lint.objects import Objects, Violation
-
-ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#hostname"
@@ -35,7 +33,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Hostnames that are IPv4 addresses."""
     for route in objects.routes:
         for index, name in enumerate(route.spec.get("hostnames") or []):
-            if ADDRESS.match(name):
+            if IPV4.match(name):
                 message = f"`{name}` is an IP address: the route will never match"
                 yield route.violation(
                     ("spec", "hostnames", index), message, "leave `hostnames` out to take all"

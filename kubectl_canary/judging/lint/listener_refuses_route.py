@@ -48,9 +48,11 @@ def check(objects: Objects) -> Iterator[Violation]:
         for index, parent in enumerate(parents(route)):
             gateway = objects.gateway(parent)
             named = listeners(gateway, parent) if gateway is not None else []
-            found = [_refusal(objects, route, gateway, one) for one in named if gateway is not None]
-            reasons = [one for one in found if one is not None]
-            if found and len(reasons) == len(found):
+            refusals = [
+                _refusal(objects, route, gateway, listener) for listener in named if gateway is not None
+            ]
+            reasons = [refusal for refusal in refusals if refusal is not None]
+            if refusals and len(reasons) == len(refusals):
                 name, (why, hint) = named[0]["name"], reasons[0]
                 message = f"listener `{name}` of Gateway {parent.name} {why}: no request comes here"
                 yield route.violation(("spec", "parentRefs", index), message, hint)
@@ -70,10 +72,10 @@ def _refusal(
     return _of_namespace(objects, route, gateway, allowed.get("namespaces") or {})
 
 
-def _kinds(protocol: str, given: list[dict[str, Any]]) -> Sequence[str] | None:
-    """The kinds of routes that a listener takes; None where its protocol is an implementation's own."""
-    named = [one["kind"] for one in given if one.get("group", GROUP) == GROUP]
-    return named if given else KINDS.get(protocol)
+def _kinds(protocol: str, allowed: list[dict[str, Any]]) -> Sequence[str] | None:
+    """The kinds of routes that a listener takes; None where its protocol is an implementation's."""
+    named = [kind["kind"] for kind in allowed if kind.get("group", GROUP) == GROUP]
+    return named if allowed else KINDS.get(protocol)
 
 
 def _of_namespace(
@@ -100,9 +102,13 @@ def _may_select(objects: Objects, selector: dict[str, Any], namespace: str) -> b
     if known is not None:
         labels = {**(known.value["metadata"].get("labels") or {}), **labels}
     equal: dict[str, str] = selector.get("matchLabels") or {}
-    wanted = [{"key": key, "operator": "In", "values": [value]} for key, value in equal.items()]
-    wanted += selector.get("matchExpressions") or []
-    return all(_holds(one, labels) for one in wanted if known is not None or one["key"] == NAME_LABEL)
+    requirements = [{"key": key, "operator": "In", "values": [value]} for key, value in equal.items()]
+    requirements += selector.get("matchExpressions") or []
+    return all(
+        _holds(requirement, labels)
+        for requirement in requirements
+        if known is not None or requirement["key"] == NAME_LABEL
+    )
 
 
 def _holds(requirement: dict[str, Any], labels: dict[str, str]) -> bool:

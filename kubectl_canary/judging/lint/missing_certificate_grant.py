@@ -47,7 +47,7 @@ FAILING = (_GATEWAY + _NAMESPACE, _GATEWAY + _GRANT.replace("namespace: infra", 
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Certificates in other namespaces that no ReferenceGrant of the set allows."""
-    for gateway in objects.of("Gateway", "ListenerSet"):
+    for gateway in objects.of_kind("Gateway", "ListenerSet"):
         for path, ref in _certificates(gateway) if gateway.group == GATEWAY else ():
             namespace = ref.get("namespace") or gateway.namespace
             is_elsewhere = namespace != gateway.namespace and _is_shown(objects, gateway, namespace)
@@ -65,9 +65,9 @@ def _certificates(gateway: Object) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _is_shown(objects: Objects, gateway: Object, namespace: str) -> bool:
     """Whether a missing grant would be in the set. A grant may be for the namespace that kubectl will decide."""
-    if not gateway.namespace and objects.there(namespace, "ReferenceGrant"):
+    if not gateway.namespace and objects.in_namespace(namespace, "ReferenceGrant"):
         return False
-    return namespace in objects.namespaces or bool(objects.of("ReferenceGrant"))
+    return namespace in objects.namespaces or bool(objects.of_kind("ReferenceGrant"))
 
 
 def _is_granted(objects: Objects, gateway: Object, ref: dict[str, Any]) -> bool:

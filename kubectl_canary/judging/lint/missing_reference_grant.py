@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant"
@@ -35,16 +35,14 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends in other namespaces that no ReferenceGrant of the set allows."""
-    for route in objects.routes:
-        for group in backends(route):
-            for one in group:
-                if one.namespace != route.namespace and not _is_granted(objects, one):
-                    message = f"no ReferenceGrant in {one.namespace} lets this {route.kind} in"
-                    yield route.violation(
-                        (*one.path, "namespace"), message, "without one its share gets errors"
-                    )
+    for backend in objects.backends:
+        route = backend.route
+        if backend.namespace != route.namespace and not _is_granted(objects, backend):
+            message = f"no ReferenceGrant in {backend.namespace} lets this {route.kind} in"
+            hint = "without one its share gets errors"
+            yield route.violation((*backend.path, "namespace"), message, hint)
 
 
-def _is_granted(objects: Objects, one: Backend) -> bool:
-    group, kind, namespace, name, _ = one.key
-    return objects.is_granted(one.route, group, kind, namespace, name)
+def _is_granted(objects: Objects, backend: Backend) -> bool:
+    group, kind, namespace, name, _ = backend.key
+    return objects.is_granted(backend.route, group, kind, namespace, name)

@@ -6,9 +6,8 @@ A GRPCRoute answers UNAVAILABLE. Where this is meant, to close a path, ignore th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, rules
+from kubectl_canary.judging.lint.objects import Objects, RouteRule, Violation
 
 ANSWERING = ("RequestRedirect", "ExtensionRef")
 
@@ -38,13 +37,12 @@ FAILING = (
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules without backends and without a filter that answers."""
-    for route in objects.routes:
-        answer = "500" if route.kind == "HTTPRoute" else "UNAVAILABLE"
-        for number, rule in enumerate(rules(route)):
-            if not rule.get("backendRefs") and not _answers(rule):
-                message = f"no backend and no filter that answers: every request to this rule gets {answer}"
-                yield route.violation(("spec", "rules", number), message, "add backendRefs or a redirect")
+    for rule in objects.route_rules:
+        if not rule.backends and not _answers(rule):
+            answer = "500" if rule.route.kind == "HTTPRoute" else "UNAVAILABLE"
+            message = f"no backend and no filter that answers: every request to this rule gets {answer}"
+            yield rule.route.violation(rule.path, message, "add backendRefs or a redirect")
 
 
-def _answers(rule: dict[str, Any]) -> bool:
-    return any(one["type"] in ANSWERING for one in rule.get("filters") or [])
+def _answers(rule: RouteRule) -> bool:
+    return any(route_filter["type"] in ANSWERING for _, route_filter in rule.filters)

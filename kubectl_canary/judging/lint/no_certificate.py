@@ -61,7 +61,7 @@ CERTIFICATE_MAP = "networking.gke.io/certmap"
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Listeners that end TLS without a certificate."""
-    for gateway in objects.of("Gateway", "ListenerSet"):
+    for gateway in objects.of_kind("Gateway", "ListenerSet"):
         if gateway.group == GATEWAY and not _has_another_way(gateway):
             for index, listener in enumerate(gateway.spec.get("listeners") or []):
                 if _ends_tls(listener) and not _has_certificate(listener):

@@ -40,11 +40,11 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _reached(service: Object, pods: Pods) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The containers that a Service's ports lead to; the only one, where it has no ports."""
-    targets = {one.get("targetPort") or one["port"] for one in service.spec.get("ports") or []}
+    """The containers that a Service's ports lead to; a pod's only container, whatever its ports."""
+    targets = {port.get("targetPort") or port["port"] for port in service.spec.get("ports") or []}
     containers = list(pods.containers())
     for path, container in containers:
         ports = container.get("ports") or []
-        known = {value for one in ports for value in (one.get("name"), one["containerPort"])}
+        known = {value for port in ports for value in (port.get("name"), port["containerPort"])}
         if known & targets or len(containers) == 1:
             yield path, container

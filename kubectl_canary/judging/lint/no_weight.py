@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#backendref"
@@ -38,8 +38,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules with backends that have no weight."""
-    for route in objects.routes:
-        for group in backends(route):
-            if group and not sum(one.weight for one in group):
-                path = group[0].path[:3]
-                yield route.violation(path, "all weights are 0: every request to this rule gets an error")
+    for rule in objects.route_rules:
+        if rule.backends and not rule.weight:
+            message = "all weights are 0: every request to this rule gets an error"
+            yield rule.route.violation(rule.path, message)

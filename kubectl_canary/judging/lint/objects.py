@@ -76,18 +76,12 @@ class Backend:
     """A backendRef of a rule: where it stands, its weight, and the Service that it names."""
 
     route: Object
-    rule_number: int
-    index: int
+    path: Path
     value: dict[str, Any]
 
     @property
-    def path(self) -> Path:
-        """Its place in the route."""
-        return ("spec", "rules", self.rule_number, "backendRefs", self.index)
-
-    @property
     def weight(self) -> int:
-        """Its weight; 1 where none is given."""
+        """Its weight; 1 where none is written."""
         weight = self.value.get("weight")
         return 1 if weight is None else int(weight)
 
@@ -112,6 +106,50 @@ class Backend:
             str(self.value["name"]),
             self.value.get("port"),
         )
+
+
+@dataclass(frozen=True)
+class RouteRule:
+    """A rule of a route: as it is written, and what lint looks into, each with its place in the route."""
+
+    route: Object
+    number: int
+    value: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """Its place in the route."""
+        return ("spec", "rules", self.number)
+
+    @property
+    def name(self) -> str:
+        """Its name; empty where it has none."""
+        return self.value.get("name") or ""
+
+    @property
+    def matches(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Its matches; a single one that takes every request where none is written, as the API has it."""
+        matches = self.value.get("matches") or [{}]
+        return [((*self.path, "matches", index), match) for index, match in enumerate(matches)]
+
+    @property
+    def filters(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Its filters."""
+        filters = self.value.get("filters") or []
+        return [((*self.path, "filters", index), route_filter) for index, route_filter in enumerate(filters)]
+
+    @functools.cached_property
+    def backends(self) -> list[Backend]:
+        """Its backends."""
+        refs = self.value.get("backendRefs") or []
+        return [
+            Backend(self.route, (*self.path, "backendRefs", index), ref) for index, ref in enumerate(refs)
+        ]
+
+    @property
+    def weight(self) -> int:
+        """The weights of its backends together."""
+        return sum(backend.weight for backend in self.backends)
 
 
 class Parent(NamedTuple):
@@ -164,32 +202,42 @@ class Objects:
 
     def __init__(self, documents: Sequence[dict[str, Any]], unjudged: Sequence[dict[str, Any]] = ()) -> None:
         self.unjudged = [
-            Object(number, one)
-            for number, one in enumerate(unjudged, len(documents))
-            if isinstance(one.get("metadata"), dict)
+            Object(number, document)
+            for number, document in enumerate(unjudged, len(documents))
+            if isinstance(document.get("metadata"), dict)
         ]
         self.kinds: dict[str, list[Object]] = {}
         self.places: dict[tuple[str, str], list[Object]] = {}
         self.names: dict[Identity, Object] = {}
-        for number, one in enumerate(documents):
-            if isinstance(one.get("metadata"), dict):
-                made = Object(number, one)
-                self.kinds.setdefault(made.kind, []).append(made)
-                self.places.setdefault((made.kind, made.namespace), []).append(made)
-                self.names.setdefault(made.identity, made)
+        for number, document in enumerate(documents):
+            if isinstance(document.get("metadata"), dict):
+                item = Object(number, document)
+                self.kinds.setdefault(item.kind, []).append(item)
+                self.places.setdefault((item.kind, item.namespace), []).append(item)
+                self.names.setdefault(item.identity, item)
 
-    def of(self, *kinds: str) -> list[Object]:
+    def of_kind(self, *kinds: str) -> list[Object]:
         """The objects of some kinds."""
-        return [one for kind in kinds for one in self.kinds.get(kind, [])]
+        return [item for kind in kinds for item in self.kinds.get(kind, [])]
 
-    def there(self, namespace: str, *kinds: str) -> list[Object]:
+    def in_namespace(self, namespace: str, *kinds: str) -> list[Object]:
         """The objects of some kinds in a namespace."""
-        return [one for kind in kinds for one in self.places.get((kind, namespace), [])]
+        return [item for kind in kinds for item in self.places.get((kind, namespace), [])]
 
     @functools.cached_property
     def routes(self) -> list[Object]:
         """HTTPRoutes and GRPCRoutes."""
-        return [one for one in self.of(*ROUTES) if one.group == GATEWAY]
+        return [route for route in self.of_kind(*ROUTES) if route.group == GATEWAY]
+
+    @functools.cached_property
+    def route_rules(self) -> list[RouteRule]:
+        """The rules of HTTPRoutes and GRPCRoutes."""
+        return [rule for route in self.routes for rule in route_rules(route)]
+
+    @property
+    def backends(self) -> Iterator[Backend]:
+        """The backends of HTTPRoutes and GRPCRoutes."""
+        return (backend for rule in self.route_rules for backend in rule.backends)
 
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object of that name."""
@@ -198,15 +246,14 @@ class Objects:
     @functools.cached_property
     def tracks(self) -> dict[str, list[tuple[Object, Object]]]:
         """By namespace, the pairs of workloads between which a rule of a route splits: behind two of its Services."""
-        found: dict[tuple[Identity, Identity], tuple[Object, Object]] = {}
-        for route in self.routes:
-            for group in backends(route):
-                owners = {owner.identity: owner for one in group for owner in self._owners(one)}
-                for first, other in itertools.combinations(owners.values(), 2):
-                    if first.namespace == other.namespace:
-                        found[first.identity, other.identity] = first, other
+        tracks: dict[tuple[Identity, Identity], tuple[Object, Object]] = {}
+        for rule in self.route_rules:
+            owners = {owner.identity: owner for backend in rule.backends for owner in self._owners(backend)}
+            for first, other in itertools.combinations(owners.values(), 2):
+                if first.namespace == other.namespace:
+                    tracks[first.identity, other.identity] = first, other
         pairs: dict[str, list[tuple[Object, Object]]] = {}
-        for pair in found.values():
+        for pair in tracks.values():
             pairs.setdefault(pair[0].namespace, []).append(pair)
         return pairs
 
@@ -231,20 +278,22 @@ class Objects:
     @functools.cached_property
     def attached(self) -> list[Object]:
         """Routes of every kind of the Gateway API."""
-        return [one for one in self.of(*ROUTES, *STREAMS) if one.group == GATEWAY]
+        return [route for route in self.of_kind(*ROUTES, *STREAMS) if route.group == GATEWAY]
 
     def gateway(self, parent: Parent) -> Object | None:
         """The Gateway of the set that a route's parent is."""
         if (parent.group, parent.kind) != (GATEWAY, "Gateway"):
             return None
-        found = self.find("Gateway", parent.namespace, parent.name)
-        return found if found is not None and found.group == GATEWAY else None
+        gateway = self.find("Gateway", parent.namespace, parent.name)
+        return gateway if gateway is not None and gateway.group == GATEWAY else None
 
     @functools.cached_property
     def pods(self) -> list[Pods]:
         """The pods of the set's workloads."""
         return [
-            Pods(one, TEMPLATE, one.spec["template"]) for one in self.of(*WORKLOADS) if one.group == "apps"
+            Pods(workload, TEMPLATE, workload.spec["template"])
+            for workload in self.of_kind(*WORKLOADS)
+            if workload.group == "apps"
         ]
 
     @functools.cached_property
@@ -259,10 +308,10 @@ class Objects:
     @functools.cached_property
     def _foreign(self) -> Labelled:
         """Pods that something else makes, or that stand alone: no more is known of them than their labels."""
-        own = {pods.owner.number for pods in self.pods}
-        others = [one for found in self.kinds.values() for one in found if one.number not in own]
+        owners = {pods.owner.number for pods in self.pods}
+        others = [item for items in self.kinds.values() for item in items if item.number not in owners]
         return _by_label(
-            made for one in (*others, *self.unjudged) if (made := _foreign_pods(one)) is not None
+            pods for item in (*others, *self.unjudged) if (pods := _foreign_pods(item)) is not None
         )
 
     def is_foreign(self, service: Object) -> bool:
@@ -276,28 +325,25 @@ class Objects:
     @functools.cached_property
     def served(self) -> list[tuple[Object, Pods]]:
         """The Services that routes send to, each with pods that it selects."""
-        found: dict[int, Object] = {}
-        for route in self.routes:
-            for group in backends(route):
-                services = (self.service(one) for one in group)
-                found.update((one.number, one) for one in services if one is not None)
-        return [(service, pods) for service in found.values() for pods in self.selected(service)]
+        services = (self.service(backend) for backend in self.backends)
+        reached = {service.number: service for service in services if service is not None}
+        return [(service, pods) for service in reached.values() for pods in self.selected(service)]
 
     @functools.cached_property
     def namespaces(self) -> set[str]:
         """The namespaces that the set shows: of its objects, and as objects."""
-        return {namespace for _, namespace in self.places} | {one.name for one in self.of("Namespace")}
+        return {namespace for _, namespace in self.places} | {item.name for item in self.of_kind("Namespace")}
 
     @functools.cached_property
     def _grants(self) -> dict[tuple[str, ...], set[str | None]]:
         """The names that may be referred to, None for all: by who (group, kind, namespace) and what."""
-        found: dict[tuple[str, ...], set[str | None]] = {}
-        for grant in self.of("ReferenceGrant"):
+        names: dict[tuple[str, ...], set[str | None]] = {}
+        for grant in self.of_kind("ReferenceGrant"):
             for who, to in itertools.product(grant.spec.get("from") or [], grant.spec.get("to") or []):
                 key = (who["group"], who["kind"], who["namespace"])
                 what = (to.get("group", ""), to["kind"], grant.namespace)
-                found.setdefault((*key, *what), set()).add(to.get("name"))
-        return found
+                names.setdefault((*key, *what), set()).add(to.get("name"))
+        return names
 
     def is_granted(self, who: Object, group: str, kind: str, namespace: str, name: str) -> bool:
         """Whether a ReferenceGrant of the set lets an object refer to something in another namespace."""
@@ -305,9 +351,9 @@ class Objects:
         return bool(names & {None, name})
 
 
-def _by_label(found: Iterable[Pods]) -> Labelled:
+def _by_label(all_pods: Iterable[Pods]) -> Labelled:
     index: Labelled = {}
-    for pods in found:
+    for pods in all_pods:
         for key, value in pods.labels.items():
             index.setdefault((pods.owner.namespace, key, value), []).append(pods)
     return index
@@ -316,15 +362,15 @@ def _by_label(found: Iterable[Pods]) -> Labelled:
 def _selected(service: Object, index: Labelled) -> list[Pods]:
     """What a Service selects: looked for among those that have the rarest of its labels."""
     selector: dict[str, str] = service.spec.get("selector") or {}
-    found = [index.get((service.namespace, key, value), []) for key, value in selector.items()]
-    return [pods for pods in min(found, key=len, default=[]) if selects(selector, pods.labels)]
+    candidates = [index.get((service.namespace, key, value), []) for key, value in selector.items()]
+    return [pods for pods in min(candidates, key=len, default=[]) if selects(selector, pods.labels)]
 
 
-def _foreign_pods(one: Object) -> Pods | None:
-    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(one.kind, TEMPLATE)
-    labels = _inside(one.value, *path, "metadata", "labels")
+def _foreign_pods(item: Object) -> Pods | None:
+    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(item.kind, TEMPLATE)
+    labels = _inside(item.value, *path, "metadata", "labels")
     known = {str(key): str(value) for key, value in labels.items()}
-    return Pods(one, path, {"metadata": {"labels": known}}) if known else None
+    return Pods(item, path, {"metadata": {"labels": known}}) if known else None
 
 
 def _inside(value: Any, *keys: str) -> dict[str, Any]:
@@ -334,16 +380,14 @@ def _inside(value: Any, *keys: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def rules(route: Object) -> list[dict[str, Any]]:
+def route_rules(route: Object) -> list[RouteRule]:
     """The rules of a route."""
-    return route.spec.get("rules") or []
+    return [RouteRule(route, number, rule) for number, rule in enumerate(route.spec.get("rules") or [])]
 
 
-def backends(route: Object) -> Iterator[list[Backend]]:
-    """The backends of each rule of a route, rule by rule."""
-    for number, rule in enumerate(rules(route)):
-        refs = rule.get("backendRefs") or []
-        yield [Backend(route, number, index, one) for index, one in enumerate(refs)]
+def route_matches(route: Object) -> list[tuple[Path, dict[str, Any]]]:
+    """The matches of all rules of a route, each with its place."""
+    return [match for rule in route_rules(route) for match in rule.matches]
 
 
 def hostnames(route: Object) -> list[str]:
@@ -355,40 +399,39 @@ def parents(route: Object) -> list[Parent]:
     """The parents of a route."""
     return [
         Parent(
-            one.get("group", GATEWAY),
-            one.get("kind", "Gateway"),
-            one.get("namespace") or route.namespace,
-            one["name"],
-            one.get("sectionName"),
-            one.get("port"),
+            ref.get("group", GATEWAY),
+            ref.get("kind", "Gateway"),
+            ref.get("namespace") or route.namespace,
+            ref["name"],
+            ref.get("sectionName"),
+            ref.get("port"),
         )
-        for one in route.spec.get("parentRefs") or []
+        for ref in route.spec.get("parentRefs") or []
     ]
 
 
 def listeners(gateway: Object, parent: Parent) -> list[dict[str, Any]]:
     """The listeners of a Gateway that a route's parent means: all of them, or those of its section and port."""
     return [
-        one
-        for one in gateway.spec.get("listeners") or []
-        if parent.section in (None, one["name"]) and parent.port in (None, one["port"])
+        listener
+        for listener in gateway.spec.get("listeners") or []
+        if parent.section in (None, listener["name"]) and parent.port in (None, listener["port"])
     ]
 
 
 def path_of(match: dict[str, Any]) -> tuple[str, str]:
     """The type and the value of a match's path, with the API's defaults."""
-    given = match.get("path") or {}
-    return given.get("type") or "PathPrefix", given.get("value") or "/"
+    path = match.get("path") or {}
+    return path.get("type") or "PathPrefix", path.get("value") or "/"
 
 
 def regular_expressions(route: Object) -> Iterator[tuple[Path, str]]:
     """The regular expressions in a route's matches, each with its place."""
-    for number, rule in enumerate(rules(route)):
-        for index, match in enumerate(rule.get("matches") or []):
-            for place, one in _conditions(match):
-                for key in ("value", "service", "method"):
-                    if one.get("type") == "RegularExpression" and one.get(key):
-                        yield ("spec", "rules", number, "matches", index, *place, key), one[key]
+    for path, match in route_matches(route):
+        for place, condition in _conditions(match):
+            for key in ("value", "service", "method"):
+                if condition.get("type") == "RegularExpression" and condition.get(key):
+                    yield (*path, *place, key), condition[key]
 
 
 def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -397,11 +440,11 @@ def _conditions(match: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
         if isinstance(match.get(key), dict):
             yield (key,), match[key]
     for key in ("headers", "queryParams"):
-        yield from (((key, index), one) for index, one in enumerate(match.get(key) or []))
+        yield from (((key, index), condition) for index, condition in enumerate(match.get(key) or []))
 
 
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
-    """Whether a selector of equal labels matches; an empty one matches nothing here."""
+    """Whether a selector of equal labels matches; an empty selector matches nothing here."""
     return bool(selector) and all(labels.get(key) == value for key, value in (selector or {}).items())
 
 

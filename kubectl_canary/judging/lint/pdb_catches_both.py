@@ -36,7 +36,7 @@ spec: {minAvailable: 2, selector: {matchLabels: {app: shop}}}
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Budgets that cover the pods of both sides of a split."""
-    for budget in objects.of("PodDisruptionBudget"):
+    for budget in objects.of_kind("PodDisruptionBudget"):
         selector = (budget.spec.get("selector") or {}).get("matchLabels")
         both = objects.both_sides(budget.namespace, selector)
         if both is not None:

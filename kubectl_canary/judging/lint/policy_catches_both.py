@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.examples import POLICIES, SPLIT
 from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://kubernetes.io/docs/concepts/services-networking/network-policies/"
-PASSING = (
-    SPLIT
-    + """\
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop}
-spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop-canary}
-spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
-"""
-)
+PASSING = SPLIT + POLICIES
 FAILING = (
     SPLIT
     + """\
@@ -42,7 +28,7 @@ spec: {podSelector: {matchLabels: {app: shop}}, ingress: [{ports: [{port: 8080}]
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Policies that name pods by labels which both sides of a split have."""
-    for policy in objects.of("NetworkPolicy"):
+    for policy in objects.of_kind("NetworkPolicy"):
         selector = (policy.spec.get("podSelector") or {}).get("matchLabels")
         both = objects.both_sides(policy.namespace, selector)
         if both is not None:

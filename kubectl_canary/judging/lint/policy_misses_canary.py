@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation
 from kubectl_canary.judging.lint.targets import Targets
 
 SEVERITY = "warning"
@@ -46,13 +46,8 @@ FAILING = (_ROUTE + _POLICY, _ROUTE.replace("{name: shop,", "{name: shop-stable,
 def check(objects: Objects) -> Iterator[Violation]:
     """Policies on a Service beside which there is a canary's that none of their kind holds for."""
     targets = Targets(objects)
-    services = {(one.namespace, one.name) for one in objects.of("Service")}
-    services |= {
-        (one.namespace, str(one.value["name"]))
-        for route in objects.routes
-        for group in backends(route)
-        for one in group
-    }
+    services = {(service.namespace, service.name) for service in objects.of_kind("Service")}
+    services |= {(backend.namespace, str(backend.value["name"])) for backend in objects.backends}
     for target in targets.all:
         canary = f"{target.name.removesuffix('-stable')}-canary"
         is_service = (target.group, target.kind) == ("", "Service")

@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_canary.judging.lint.objects import GATEWAY, ROUTES, Object, Objects, Violation, path_of, rules
+from kubectl_canary.judging.lint.objects import (
+    GATEWAY,
+    ROUTES,
+    Object,
+    Objects,
+    RouteRule,
+    Violation,
+    path_of,
+    route_rules,
+)
 from kubectl_canary.judging.lint.targets import Target, Targets
 
 GOVERNS = "kubectl-canary/governs"
@@ -60,55 +69,51 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _of_route(targets: Targets, target: Target, route: Object) -> Iterator[Violation]:
-    for index, clone in _clones(route, target.section or ""):
-        name = clone.get("name")
-        if not targets.has_also(target, target.name, name or ""):
-            said = f"`{name}`" if name else f"rules[{index}], which has no name"
+    for clone in _clones(route, target.section or ""):
+        if not targets.has_also(target, target.name, clone.name):
+            said = f"`{clone.name}`" if clone.name else f"rules[{clone.number}], which has no name"
             message = (
                 f"holds for the rule `{target.section}` and not for its clone {said}: requests get past it"
             )
-            hint = f"target {said if name else 'it'} too, or the whole {route.kind} without sectionName"
+            hint = f"target {said if clone.name else 'it'} too, or the whole {route.kind} without sectionName"
             yield target.policy.violation((*target.path, "sectionName"), message, hint)
 
 
-def _clones(route: Object, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _clones(route: Object, name: str) -> Iterator[RouteRule]:
     """The clones of the rule of a name."""
-    governed = next((one for one in rules(route) if one.get("name") == name), None)
+    rules = route_rules(route)
+    governed = next((rule for rule in rules if rule.name == name), None)
     if governed is not None:
-        for index, rule in enumerate(rules(route)):
-            if rule is not governed and (_is_named_so(route, rule, name) or _is_shaped_so(rule, governed)):
-                yield index, rule
+        for rule in rules:
+            if rule is not governed and (_is_named_so(rule, name) or _is_shaped_so(rule, governed)):
+                yield rule
 
 
-def _is_named_so(route: Object, rule: dict[str, Any], governed: str) -> bool:
-    own = rule.get("name") or ""
-    governs = (route.value["metadata"].get("annotations") or {}).get(GOVERNS)
-    by_name = re.match(rf"{re.escape(governed)}-canary-(testers|mirror)(-[0-9]+)?(-|$)", own)
-    return bool(by_name or (governs == governed and re.fullmatch(UNNAMED, own)))
+def _is_named_so(rule: RouteRule, governed: str) -> bool:
+    governs = (rule.route.value["metadata"].get("annotations") or {}).get(GOVERNS)
+    by_name = re.match(rf"{re.escape(governed)}-canary-(testers|mirror)(-[0-9]+)?(-|$)", rule.name)
+    return bool(by_name or (governs == governed and re.fullmatch(UNNAMED, rule.name)))
 
 
-def _is_shaped_so(rule: dict[str, Any], governed: dict[str, Any]) -> bool:
-    """Whether a rule takes a part of another's requests to one of the sides that the other splits between."""
-    sides = [_backend(one) for one in (governed.get("backendRefs") or [])[1:]]
-    own = [_backend(one) for one in rule.get("backendRefs") or []]
-    matches = governed.get("matches") or [{}]
-    narrows = all(any(_narrows(one, other) for other in matches) for one in rule.get("matches") or [{}])
-    return bool(own) and all(one in sides for one in own) and narrows
-
-
-def _backend(ref: dict[str, Any]) -> dict[str, Any]:
-    shape = {key: ref.get(key) for key in ("name", "namespace", "port")}
-    return {**shape, "group": ref.get("group", ""), "kind": ref.get("kind", "Service")}
+def _is_shaped_so(rule: RouteRule, governed: RouteRule) -> bool:
+    """Whether a rule takes a part of another's requests to a side that the other splits between."""
+    sides = [backend.key for backend in governed.backends[1:]]
+    goes_to_sides = bool(rule.backends) and all(backend.key in sides for backend in rule.backends)
+    return goes_to_sides and all(
+        any(_narrows(match, other) for _, other in governed.matches) for _, match in rule.matches
+    )
 
 
 def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether a match is another one and more headers."""
-    (own, headers), (others, fewer) = _parted(match), _parted(other)
-    return own == others and len(headers) > len(fewer) and all(one in headers for one in fewer)
+    """Whether a match is the other and more headers."""
+    (rest, headers), (others, fewer) = _parted(match), _parted(other)
+    return rest == others and len(headers) > len(fewer) and all(header in headers for header in fewer)
 
 
 def _parted(match: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A match without its headers, with defaults, and its headers."""
     rest = {key: value for key, value in match.items() if key not in ("headers", "path")}
-    headers = [{"type": "Exact", **one, "name": one["name"].lower()} for one in match.get("headers") or []]
+    headers = [
+        {"type": "Exact", **header, "name": header["name"].lower()} for header in match.get("headers") or []
+    ]
     return {**rest, "path": path_of(match)}, headers

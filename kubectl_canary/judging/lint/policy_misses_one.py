@@ -8,28 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.examples import SPLIT
+from kubectl_canary.judging.lint.examples import POLICIES, SPLIT
 from kubectl_canary.judging.lint.objects import Object, Objects, Violation, pod_labels, selects
 
 SEVERITY = "warning"
 SOURCE = (
     "https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation"
 )
-PASSING = (
-    SPLIT
-    + """\
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop}
-spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 8080}]}]}
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: shop-canary}
-spec: {podSelector: {matchLabels: {version: canary}}, ingress: [{ports: [{port: 8080}]}]}
-"""
-)
+PASSING = SPLIT + POLICIES
 FAILING = (
     SPLIT
     + """\
@@ -43,17 +29,19 @@ spec: {podSelector: {matchLabels: {version: stable}}, ingress: [{ports: [{port: 
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Splits of whose sides only one is covered by policies of the set."""
+    """Splits with a side that policies of the set cover and a side that none covers."""
     for first, second in (pair for pairs in objects.tracks.values() for pair in pairs):
-        policies = objects.there(first.namespace, "NetworkPolicy")
-        for own, other in ((first, second), (second, first)):
-            found = [one for one in policies if _covers(one, own)]
-            if found and not any(_covers(one, other) for one in policies):
-                message = f"covers the pods of {own.name}, and no policy here those of {other.name}"
-                yield found[0].violation(("spec", "podSelector"), message, f"add a policy for {other.name}")
+        policies = objects.in_namespace(first.namespace, "NetworkPolicy")
+        for side, other in ((first, second), (second, first)):
+            covering = [policy for policy in policies if _covers(policy, side)]
+            if covering and not any(_covers(policy, other) for policy in policies):
+                message = f"covers the pods of {side.name}, and no policy here those of {other.name}"
+                yield covering[0].violation(
+                    ("spec", "podSelector"), message, f"add a policy for {other.name}"
+                )
 
 
 def _covers(policy: Object, workload: Object) -> bool:
-    given = policy.spec.get("podSelector") or {}
-    everything = not given.get("matchLabels") and not given.get("matchExpressions")
-    return everything or selects(given.get("matchLabels"), pod_labels(workload))
+    selector = policy.spec.get("podSelector") or {}
+    everything = not selector.get("matchLabels") and not selector.get("matchExpressions")
+    return everything or selects(selector.get("matchLabels"), pod_labels(workload))

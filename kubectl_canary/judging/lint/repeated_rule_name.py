@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation, route_rules
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-995/"
@@ -39,8 +39,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Names of rules that an earlier rule has."""
     for route in objects.routes:
         seen: dict[str, int] = {}
-        for number, rule in enumerate(rules(route)):
-            name = rule.get("name")
-            if name and seen.setdefault(name, number) != number:
-                message = f"rules[{seen[name]}] is called `{name}` too"
-                yield route.violation(("spec", "rules", number, "name"), message)
+        for rule in route_rules(route):
+            if rule.name and seen.setdefault(rule.name, rule.number) != rule.number:
+                message = f"rules[{seen[rule.name]}] is called `{rule.name}` too"
+                yield route.violation((*rule.path, "name"), message)

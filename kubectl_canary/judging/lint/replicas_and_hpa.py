@@ -39,9 +39,9 @@ spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, n
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Workloads with `replicas` that a HorizontalPodAutoscaler scales."""
-    for scaler in objects.of("HorizontalPodAutoscaler"):
+    for scaler in objects.of_kind("HorizontalPodAutoscaler"):
         target = scaler.spec["scaleTargetRef"]
-        one = objects.find(target["kind"], scaler.namespace, target["name"])
-        if one is not None and one.kind in WORKLOADS and one.spec.get("replicas") is not None:
+        workload = objects.find(target["kind"], scaler.namespace, target["name"])
+        if workload is not None and workload.kind in WORKLOADS and workload.spec.get("replicas") is not None:
             message = f"HorizontalPodAutoscaler {scaler.name} scales it too: each apply undoes what it did"
-            yield one.violation(("spec", "replicas"), message, "leave `replicas` out")
+            yield workload.violation(("spec", "replicas"), message, "leave `replicas` out")

@@ -15,7 +15,7 @@ FAILING = SPLIT.replace("selector: {app: shop, version: stable}", "selector: {ap
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Services behind a split that select the pods of both of its sides."""
-    for service in objects.of("Service"):
+    for service in objects.of_kind("Service"):
         both = objects.both_sides(service.namespace, service.spec.get("selector"))
         if both is not None:
             message = f"selects the pods of {both[0].name} and of {both[1].name}: requests get past the split"

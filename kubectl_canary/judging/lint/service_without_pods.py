@@ -29,7 +29,7 @@ FAILING = (APP + _OTHER, APP + _OTHER.replace("{app: other}", "{app: shop, versi
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Services with a selector that nothing in the set has, where the set has pods of the namespace."""
-    for service in objects.of("Service"):
+    for service in objects.of_kind("Service"):
         selector: dict[str, str] = service.spec.get("selector") or {}
         is_meant = selector and service.group == "" and service.spec.get("type") != "ExternalName"
         has_pods = objects.selected(service) or objects.is_foreign(service)

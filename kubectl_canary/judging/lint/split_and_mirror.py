@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends, rules
+from kubectl_canary.judging.lint.objects import Objects, RouteRule, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/guides/http-request-mirroring/"
@@ -46,14 +46,16 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules that mirror to a backend of theirs which has a share already."""
-    for route in objects.routes:
-        for number, (rule, group) in enumerate(zip(rules(route), backends(route), strict=True)):
-            served = {(one.namespace, one.value["name"]) for one in group if one.weight > 0}
-            if len(group) < 2:
-                continue
-            for index, one in enumerate(rule.get("filters") or []):
-                mirrored = (one.get("requestMirror") or {}).get("backendRef") or {}
-                if (mirrored.get("namespace") or route.namespace, mirrored.get("name")) in served:
-                    path = ("spec", "rules", number, "filters", index, "requestMirror", "backendRef")
-                    message = f"mirrors to {mirrored['name']}, which has a share of the same requests"
-                    yield route.violation(path, message, "mirror in one phase, split in the next")
+    for rule in objects.route_rules:
+        if len(rule.backends) > 1:
+            yield from _of_rule(rule)
+
+
+def _of_rule(rule: RouteRule) -> Iterator[Violation]:
+    served = {(backend.namespace, backend.value["name"]) for backend in rule.backends if backend.weight > 0}
+    for path, route_filter in rule.filters:
+        mirrored = (route_filter.get("requestMirror") or {}).get("backendRef") or {}
+        if (mirrored.get("namespace") or rule.route.namespace, mirrored.get("name")) in served:
+            message = f"mirrors to {mirrored['name']}, which has a share of the same requests"
+            hint = "mirror in one phase, split in the next"
+            yield rule.route.violation((*path, "requestMirror", "backendRef"), message, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends, rules
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/geps/gep-1619/"
@@ -37,9 +37,8 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules with session persistence and more than one backend."""
-    for route in objects.routes:
-        for group in backends(route):
-            if len(group) > 1 and rules(route)[group[0].rule_number].get("sessionPersistence"):
-                path = (*group[0].path[:3], "sessionPersistence")
-                message = "sessions stay on their backend, whatever the weights say; at weight 0 too"
-                yield route.violation(path, message, "roll back by removing the backendRef")
+    for rule in objects.route_rules:
+        if len(rule.backends) > 1 and rule.value.get("sessionPersistence"):
+            message = "sessions stay on their backend, whatever the weights say; at weight 0 too"
+            hint = "roll back by removing the backendRef"
+            yield rule.route.violation((*rule.path, "sessionPersistence"), message, hint)

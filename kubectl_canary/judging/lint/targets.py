@@ -15,7 +15,7 @@ from kubectl_canary.judging.lint.objects import Object, Objects
 
 @dataclass(frozen=True)
 class Target:
-    """One thing that a policy hangs on: an object of its namespace, or one section of it."""
+    """What a policy hangs on: an object of its namespace, or a section of it."""
 
     policy: Object
     path: Path
@@ -30,22 +30,31 @@ class Targets:
     """What the policies of a set hang on."""
 
     def __init__(self, objects: Objects) -> None:
-        judged = (one for found in objects.kinds.values() for one in found)
+        judged = (item for items in objects.kinds.values() for item in items)
         policies = [*judged, *objects.unjudged]
-        self.all = [target for one in policies for target in _targets(one)]
+        self.all = [target for policy in policies for target in _targets(policy)]
         self._taken = {
-            (one.policy.group, one.policy.kind, one.kind, one.namespace, one.name, one.section)
-            for one in self.all
+            (
+                target.policy.group,
+                target.policy.kind,
+                target.kind,
+                target.namespace,
+                target.name,
+                target.section,
+            )
+            for target in self.all
         }
         self._selecting = {
-            (one.group, one.kind, kind, one.namespace) for one in policies for kind in _selected_kinds(one)
+            (policy.group, policy.kind, kind, policy.namespace)
+            for policy in policies
+            for kind in _selected_kinds(policy)
         }
 
     def has_also(self, target: Target, name: str, section: str | None) -> bool:
         """Whether policies of the target's kind hang on another name or section too, or on the whole of it."""
         policy = (target.policy.group, target.policy.kind, target.kind)
-        wanted = {(*policy, target.namespace, name, one) for one in (section, None)}
-        return bool(wanted & self._taken) or (*policy, target.namespace) in self._selecting
+        alternatives = {(*policy, target.namespace, name, part) for part in (section, None)}
+        return bool(alternatives & self._taken) or (*policy, target.namespace) in self._selecting
 
 
 def _targets(policy: Object) -> Iterator[Target]:
@@ -53,12 +62,12 @@ def _targets(policy: Object) -> Iterator[Target]:
     if not isinstance(spec, dict):
         return
     several = spec.get("targetRefs")
-    found: list[tuple[Path, Any]] = [(("spec", "targetRef"), spec.get("targetRef"))]
-    found += [
-        (("spec", "targetRefs", index), one)
-        for index, one in enumerate(several if isinstance(several, list) else [])
+    refs: list[tuple[Path, Any]] = [(("spec", "targetRef"), spec.get("targetRef"))]
+    refs += [
+        (("spec", "targetRefs", index), ref)
+        for index, ref in enumerate(several if isinstance(several, list) else [])
     ]
-    for path, ref in found:
+    for path, ref in refs:
         if isinstance(ref, dict):
             group, kind, name, section = (
                 _text(ref.get(key)) for key in ("group", "kind", "name", "sectionName")
@@ -71,9 +80,9 @@ def _selected_kinds(policy: Object) -> Iterator[str]:
     """The kinds that a policy selects by labels, as some implementations' policies can."""
     spec = policy.value.get("spec")
     selectors = spec.get("targetSelectors") if isinstance(spec, dict) else None
-    for one in selectors if isinstance(selectors, list) else []:
-        if isinstance(one, dict):
-            yield _text(one.get("kind"))
+    for selector in selectors if isinstance(selectors, list) else []:
+        if isinstance(selector, dict):
+            yield _text(selector.get("kind"))
 
 
 def _text(value: Any) -> str:

@@ -40,7 +40,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """ConfigMaps that pods need and that the set lacks."""
     for pods in objects.pods:
         namespace = pods.owner.namespace
-        for path, ref in _references(pods) if objects.there(namespace, "ConfigMap") else ():
+        for path, ref in _references(pods) if objects.in_namespace(namespace, "ConfigMap") else ():
             name = ref.get("name")
             is_needed = name not in (None, OF_THE_CLUSTER) and not ref.get("optional")
             if is_needed and objects.find("ConfigMap", namespace, str(name)) is None:
@@ -52,10 +52,10 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 def _references(pods: Pods) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path, container in pods.containers("containers", "initContainers"):
-        for index, one in enumerate(container.get("env") or []):
-            yield from _at((*path, "env", index), one, "valueFrom", "configMapKeyRef")
-        for index, one in enumerate(container.get("envFrom") or []):
-            yield from _at((*path, "envFrom", index), one, "configMapRef")
+        for index, variable in enumerate(container.get("env") or []):
+            yield from _at((*path, "env", index), variable, "valueFrom", "configMapKeyRef")
+        for index, source in enumerate(container.get("envFrom") or []):
+            yield from _at((*path, "envFrom", index), source, "configMapRef")
     for index, volume in enumerate(pods.spec.get("volumes") or []):
         path = (*pods.path, "spec", "volumes", index)
         yield from _at(path, volume, "configMap")
@@ -65,8 +65,8 @@ def _references(pods: Pods) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _at(path: Path, value: dict[str, Any], *keys: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The reference below some keys, with its place, where it is there."""
-    found: Any = value
+    reference: Any = value
     for key in keys:
-        found = (found or {}).get(key)
-    if found:
-        yield (*path, *keys), found
+        reference = (reference or {}).get(key)
+    if reference:
+        yield (*path, *keys), reference

@@ -33,11 +33,11 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _missing(route: Object, index: int, parent: Parent, gateway: Object) -> Violation:
-    names = [one["name"] for one in gateway.spec["listeners"]]
+    names = [listener["name"] for listener in gateway.spec["listeners"]]
     is_named = parent.section is None or parent.section in names
-    key, wanted = ("port", f"on port {parent.port}") if is_named else ("sectionName", f"`{parent.section}`")
-    has = ", ".join(f"`{one['name']}` on {one['port']}" for one in gateway.spec["listeners"])
+    key, asked = ("port", f"on port {parent.port}") if is_named else ("sectionName", f"`{parent.section}`")
+    has = ", ".join(f"`{listener['name']}` on {listener['port']}" for listener in gateway.spec["listeners"])
     close = None if is_named else nearest(str(parent.section), names)
-    message = f"Gateway {gateway.name} has no such listener {wanted}, it has {has}: no request comes here"
+    message = f"Gateway {gateway.name} has no such listener {asked}, it has {has}: no request comes here"
     hint = f"did you mean `{close}`?" if close else "name one that is there, or leave it out to mean all"
     return route.violation(("spec", "parentRefs", index, key), message, hint)

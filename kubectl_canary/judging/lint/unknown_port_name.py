@@ -33,7 +33,7 @@ FAILING = (
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Ports of Services and of probes by a name that no container has."""
-    for service in objects.of("Service"):
+    for service in objects.of_kind("Service"):
         if service.spec.get("type") != "ExternalName" and not objects.is_foreign(service):
             yield from _of_service(service, objects.selected(service))
     for pods in objects.pods:
@@ -41,11 +41,11 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _of_service(service: Object, selected: list[Pods]) -> Iterator[Violation]:
-    named = {(one.get("name"), one.get("protocol", "TCP")) for pods in selected for one in _ports(pods)}
+    named = {(port.get("name"), port.get("protocol", "TCP")) for pods in selected for port in _ports(pods)}
     for index, port in enumerate(service.spec.get("ports") or []):
         target = port.get("targetPort")
-        wanted = target, port.get("protocol", "TCP")
-        if isinstance(target, str) and selected and wanted not in named:
+        asked = target, port.get("protocol", "TCP")
+        if isinstance(target, str) and selected and asked not in named:
             owner = selected[0].owner
             message = (
                 f"no container of {owner.kind} {owner.name} has the port `{target}`: its requests get 503"
@@ -61,7 +61,7 @@ def _ports(pods: Pods) -> Iterator[dict[str, Any]]:
 
 def _of_probes(pods: Pods) -> Iterator[Violation]:
     for path, container in pods.containers("containers", "initContainers"):
-        names = [one.get("name") for one in container.get("ports") or []]
+        names = [port.get("name") for port in container.get("ports") or []]
         for probe, effect in EFFECTS.items():
             for way in ("httpGet", "tcpSocket"):
                 port = ((container.get(probe) or {}).get(way) or {}).get("port")

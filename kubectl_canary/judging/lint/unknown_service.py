@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Backend, Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Backend, Objects, Violation
 
 SEVERITY = "error"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref"
@@ -45,21 +45,21 @@ spec: {ports: [{port: 80}]}
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends whose Service, or the Service's port, is not in the set."""
-    for route in objects.routes:
-        for group in backends(route):
-            for one in group:
-                if one.is_service and objects.there(one.namespace, "Service"):
-                    yield from _of_backend(objects, one)
+    for backend in objects.backends:
+        if backend.is_service and objects.in_namespace(backend.namespace, "Service"):
+            yield from _of_backend(objects, backend)
 
 
-def _of_backend(objects: Objects, one: Backend) -> Iterator[Violation]:
-    name, wanted = one.value["name"], one.value.get("port")
-    service = objects.find("Service", one.namespace, name)
+def _of_backend(objects: Objects, backend: Backend) -> Iterator[Violation]:
+    name, port = backend.value["name"], backend.value.get("port")
+    service = objects.find("Service", backend.namespace, name)
     if service is None:
-        yield one.route.violation((*one.path, "name"), f"no Service `{name}` here: its share gets errors")
+        yield backend.route.violation(
+            (*backend.path, "name"), f"no Service `{name}` here: its share gets errors"
+        )
         return
-    ports = [port["port"] for port in service.spec.get("ports") or []]
-    if wanted is not None and ports and wanted not in ports:
+    ports = [service_port["port"] for service_port in service.spec.get("ports") or []]
+    if port is not None and ports and port not in ports:
         has = ", ".join(map(str, ports))
-        message = f"Service {name} has no port {wanted}, it has {has}: its share gets errors"
-        yield one.route.violation((*one.path, "port"), message)
+        message = f"Service {name} has no port {port}, it has {has}: its share gets errors"
+        yield backend.route.violation((*backend.path, "port"), message)

@@ -43,7 +43,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """ServiceAccounts that pods run as and that the set lacks."""
     for pods in objects.pods:
         namespace, name = pods.owner.namespace, str(pods.spec.get("serviceAccountName") or "default")
-        is_looked_for = name != "default" and objects.there(namespace, "ServiceAccount")
+        is_looked_for = name != "default" and objects.in_namespace(namespace, "ServiceAccount")
         if is_looked_for and objects.find("ServiceAccount", namespace, name) is None:
             message = f"no ServiceAccount `{name}` here: no pods are made"
             path = (*pods.path, "spec", "serviceAccountName")

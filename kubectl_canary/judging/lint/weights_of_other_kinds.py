@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubectl_canary.judging.lint.objects import Objects, Violation, backends
+from kubectl_canary.judging.lint.objects import Objects, Violation
 
 WEIGHED = ("Service", "ServiceImport", "InferencePool")
 
@@ -35,14 +35,11 @@ FAILING = (_ROUTE, _ROUTE.replace("{name: shop, port: 80", "{group: example.com,
 
 
 def check(objects: Objects) -> Iterator[Violation]:
-    """Rules that split between backends of which one is of another kind."""
-    for route in objects.routes:
-        for group in backends(route):
-            other = next((one for one in group if one.value.get("kind", "Service") not in WEIGHED), None)
-            if other is not None and len(group) > 1:
-                kind = other.value["kind"]
-                message = (
-                    f"whether weights count for a {kind} is the implementation's: the share may not hold"
-                )
-                hint = f"put a Service before the {kind}, or try the shares before the release"
-                yield route.violation((*other.path, "kind"), message, hint)
+    """Rules that split between backends, any of them of another kind."""
+    for rule in objects.route_rules:
+        others = [backend for backend in rule.backends if backend.value.get("kind", "Service") not in WEIGHED]
+        if others and len(rule.backends) > 1:
+            kind = others[0].value["kind"]
+            message = f"whether weights count for a {kind} is the implementation's: the share may not hold"
+            hint = f"put a Service before the {kind}, or try the shares before the release"
+            yield rule.route.violation((*others[0].path, "kind"), message, hint)
