@@ -65,6 +65,14 @@ def test_a_step_forward_stands_on_the_governed_rule_and_on_the_hostnames(
     assert bool(stands_on) is ((("spec", "hostnames"), None) in change.standing_on)
 
 
+def test_a_clone_in_the_place_of_another_copies_as_one_more_does() -> None:
+    plan = a_release(phases=[{"mirror": "1%", "methods": ["GET"]}, "5%"])
+    rules = [len(route_of(plan, phase)["spec"]["rules"]) for phase in ("mirror 1%", "5%")]
+    assert [2, 2] == rules
+    stands_on = {place[-1] for place, _ in of_route(plan, "mirror 1%", "5%").standing_on}
+    assert {"timeouts", "retry", "sessionPersistence"} < stands_on
+
+
 def test_a_step_forward_is_refused_where_hostnames_came() -> None:
     plan = a_release()
     now = route_of(plan, "5%")
@@ -72,6 +80,17 @@ def test_a_step_forward_is_refused_where_hostnames_came() -> None:
     assert [] == patches.failed_tests(now, operations)
     now["spec"]["hostnames"] = ["shop.example.com"]
     assert ["/spec/hostnames"] == [failed.path for failed in patches.failed_tests(now, operations)]
+
+
+def test_a_way_back_is_taken_though_others_have_changed_the_split() -> None:
+    plan = a_release()
+    now = route_of(plan, "5%")
+    now["spec"]["rules"][-1]["backendRefs"][0]["weight"] = 7
+    forward, back = (of_route(plan, "5%", to).operations() for to in ("50%", "rollback from 5%"))
+    assert [] != patches.failed_tests(now, forward)
+    assert [] == patches.failed_tests(now, back)
+    made = patches.applied(now, back)
+    assert route_of(plan, "before")["spec"] == made["spec"]
 
 
 def test_a_strict_patch_tests_the_resource_version_first() -> None:
@@ -103,10 +122,43 @@ def test_a_live_rollback_leaves_pods_alone_that_somebody_scaled() -> None:
     assert ["patch HTTPRoute shop-canary-route"] == live(a_release(), "50%", "rollback", scaled)
 
 
-def test_a_live_step_is_refused_where_stable_is_neither_version() -> None:
-    def other(there: dict[str, Any]) -> None:
-        there["Deployment shop-stable"]["spec"]["template"]["spec"]["containers"][0]["image"] = "else:v9"
+def image_of(name: str, image: str) -> Any:
+    """A change of what is there: another image in a Deployment."""
 
+    def changed(there: dict[str, Any]) -> None:
+        there[f"Deployment {name}"]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+    return changed
+
+
+def test_a_canary_that_nobody_was_sent_to_may_still_become_another() -> None:
+    pods, route = "patch Deployment shop-canary", "patch HTTPRoute shop-canary-route"
+    other = image_of("shop-canary", "registry.example.com/shop:v1.9")
+    assert [pods, route] == live(a_release(), "deploy", "header-only", other)
+    with pytest.raises(Refused) as refused:
+        live(a_release(), "header-only", "5%", other)
+    assert "the canary is another version" == refused.value.message
+
+
+def test_the_way_back_after_promotion_takes_stable_back_from_any_version() -> None:
+    made = live(a_release(), "100%", "rollback-promotion", image_of("shop-stable", "else:v9"))
+    assert "patch Deployment shop-stable" in made
+
+
+def test_the_canarys_image_is_tested_in_the_applications_container() -> None:
+    plan = a_release(pod={"containers": [{"name": "proxy", "image": "proxy:v1"}]})
+    there = documents(plan, plan.find("5%"))
+    there["Deployment shop-canary"]["spec"]["template"]["spec"]["containers"].reverse()
+    found = {part.key: there[part.title] for part in live_parts(plan) if part.title in there}
+    made, _ = live_step(plan, GENERATOR, "50%", found)
+    place = "/spec/template/spec/containers/1"
+    assert [(f"{place}/name", "app"), (f"{place}/image", "registry.example.com/shop:v2")] == [
+        (one["path"], one["value"]) for one in made.canary_tests
+    ]
+
+
+def test_a_live_step_is_refused_where_stable_is_neither_version() -> None:
+    other = image_of("shop-stable", "else:v9")
     with pytest.raises(Refused) as refused:
         live(a_release(), "5%", "50%", other)
     assert (

@@ -379,3 +379,60 @@ def test_a_rule_without_matches_has_clones_too() -> None:
     bare = text.replace("      matches: [{path: {value: /}}]\n", "")
     assert bare != text
     assert ["policy-misses-clone"] == [name for name, _ in found(bare)]
+
+
+def rules_of(text: str, *more: dict[str, Any]) -> list[str]:
+    return [one.rule for _, one in lint.findings([*yaml.safe_load_all(text), *more])]
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def test_a_service_without_a_selector_selects_no_pods() -> None:
+    text = BY_ID["selector-catches-both"].passing[0]
+    assert [] == rules_of(text, service("outside", ports=[{"port": 80}]))
+    assert ["selector-catches-both"] == rules_of(
+        text, service("all", selector={"app": "shop"}, ports=[{"port": 80}])
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "rules"),
+    [({}, ["unknown-service"]), ({"group": "multicluster.x-k8s.io", "kind": "ServiceImport"}, [])],
+)
+def test_a_backend_of_another_kind_is_not_looked_for_among_services(
+    reference: dict[str, str], rules: list[str]
+) -> None:
+    backend = {"name": "elsewhere", "port": 80, **reference}
+    made = route(parentRefs=[{"name": "gw"}], rules=[{"backendRefs": [backend]}])
+    assert rules == [one.rule for _, one in lint.findings([made, service("shop", ports=[{"port": 80}])])]
+
+
+@pytest.mark.parametrize(("name", "is_granted"), [(None, True), ("shop", True), ("other", False)])
+def test_a_grant_for_a_name_is_for_no_other(name: str | None, is_granted: bool) -> None:
+    made = yaml.safe_load(BY_ID["missing-reference-grant"].failing[0])
+    made["metadata"]["namespace"] = "web"
+    who = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "web"}
+    what = {"group": "", "kind": "Service", **({"name": name} if name else {})}
+    grant = {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": "a", "namespace": "other"},
+        "spec": {"from": [who], "to": [what]},
+    }
+    assert is_granted is ([] == lint.findings([made, grant]))
+
+
+def test_a_hostname_may_be_that_of_a_gateway_that_is_not_here() -> None:
+    text = BY_ID["hostname-not-served"].failing[0]
+    assert ["hostname-not-served"] == rules_of(text)
+    both = "parentRefs: [{name: gw}, {name: elsewhere}]"
+    assert [] == rules_of(text.replace("parentRefs: [{name: gw}]", both))
+
+
+def test_names_of_headers_are_one_in_any_case() -> None:
+    for name, same in (("X-Canary", True), ("x-canary2", False)):
+        matches = [{"headers": [HEADER]}, {"headers": [{**HEADER, "name": name}]}]
+        document = route(parentRefs=[{"name": "gw"}], rules=[{"matches": [one]} for one in matches])
+        assert same is ("duplicate-match" in {one.rule for _, one in lint.findings([document])})

@@ -9,7 +9,7 @@ import pytest
 from releases import a_release
 from test_plan import documents
 
-from kubectl_canary.release import observed
+from kubectl_canary.release import observed, overlay
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Plan
 
@@ -52,6 +52,18 @@ def test_between_two_phases_it_is_at_the_last_that_gives_no_more(canary: int, ne
     state = observed.phase(found, plan)
     assert nearest in (state.name, state.origin)
     assert Fraction(canary, 100) == state.traffic.share
+
+
+@pytest.mark.parametrize("name", ["header-only", "5%", "40%", "60%", "100%"])
+def test_where_phases_give_the_same_weights_the_annotation_tells(name: str) -> None:
+    """Beside a weight of a million, ours together is one: the canary has it or has it not."""
+    plan = a_release(phases=["header-only", "5%", "40%", "60%", "100%"])
+    route = there(plan, "before")[ROUTE]
+    refs = route["spec"]["rules"][-1]["backendRefs"]
+    refs[0]["weight"] = 1
+    refs.append({"group": "", "kind": "Service", "name": "legacy", "port": 80, "weight": 1_000_000})
+    laid_over, _ = overlay.route(route, plan.application, plan.find(name))
+    assert name == observed.phase({**there(plan, name), ROUTE: laid_over}, plan).name
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.reading import canaryfile, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import shares, ways
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan, plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes, plan
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 
@@ -52,12 +52,22 @@ def test_the_seeds_release_is_this_table() -> None:
     assert 7 == made.peak()  # one is the surge while stable's pods roll
 
 
-def test_the_default_phases_are_the_seeds_timeline() -> None:
-    made = planned({
+def small(**spec: Any) -> dict[str, Any]:
+    """As little as a canary file may say, and what of its spec a test wants beside."""
+    return {
         "apiVersion": "kubectl-canary/v1alpha1", "kind": "Canary", "metadata": {"name": "a"},
         "spec": {"stable": {"image": "a:1"}, "canary": {"image": "a:2"}, "container": {"port": 1},
-                 "route": {"gateway": {"name": "g"}}},
-    })  # fmt: skip
+                 "route": {"gateway": {"name": "g"}}, **spec},
+    }  # fmt: skip
+
+
+def test_without_testers_the_default_phases_begin_with_a_share() -> None:
+    assert "header-only" == planned(small()).phases[2].name
+    assert "5%" == planned(small(testers=False)).phases[2].name
+
+
+def test_the_default_phases_are_the_seeds_timeline() -> None:
+    made = planned(small())
     start, table = 0, []
     for phase in made.phases[2:]:
         table.append((start // 60, phase.name))
@@ -132,7 +142,7 @@ def test_phases_that_are_not_there(asked: str, origin: str | None, message: str,
 @pytest.mark.parametrize(
     ("start", "to", "safe"),
     [
-        ("before", "deploy", True), ("before", "5%", False), ("deploy", "5%", True), ("deploy", "25%", True),
+        ("before", "deploy", True), ("before", "5%", False), ("before", "header-only", False), ("deploy", "5%", True), ("deploy", "25%", True),
         ("deploy", "50%", False), ("deploy", "100%", False), ("5%", "promoted", False), ("50%", "100%", True),
         ("25%", "deploy", True), ("50%", "deploy", False), ("50%", "rollback from 50%", True), ("50%", "rolled-back", False),
         ("rollback from 50%", "rolled-back", True), ("100%", "promote-roll", True), ("100%", "promote-return", False),
@@ -144,6 +154,49 @@ def test_phases_that_are_not_there(asked: str, origin: str | None, message: str,
 def test_jumps(start: str, to: str, safe: bool) -> None:
     made = inputs.load([str(SEED)]).plan
     assert safe is (ways.step_problem(made.find(start), made.find(to)) is None)
+
+
+def test_a_phases_own_replicas_come_before_the_canarys() -> None:
+    made = planned(small(canary={"image": "a:2", "replicas": 2}, phases=[{"weight": "5%", "replicas": 4}]))
+    assert [0, 2, 4, 2] == [phase.canary_replicas for phase in made.phases[:4]]
+
+
+def test_pauses_and_gates_are_of_the_users_phases_alone() -> None:
+    own = {"weight": "100%", "pause": "5m", "gates": [{"query": "up", "min": 1}]}
+    made = planned(small(phases=["5%", own]))
+    assert ["100%"] == [phase.name for phase in made.phases if phase.pause and phase.gates]
+    others = [phase for phase in (*made.phases, *made.ways_back()) if phase.name != "100%"]
+    assert [] == [phase.name for phase in others if phase.pause or phase.gates]
+
+
+def test_a_way_back_leaves_the_phase_itself_and_not_one_whose_name_ends_alike() -> None:
+    made = planned(small(phases=[{"name": "look from 10%", "weight": "5%"}, "10%"]))
+    for phase in made.phases[1:-1]:
+        back = made.way_back(phase)
+        assert back is not None
+        assert phase.name == back.origin
+
+
+def test_what_comes_before_rolled_back_is_the_way_back_before_promotion() -> None:
+    made = planned(small(phases=["5%"]))
+    before = made.previous(made.find("rolled-back"))
+    assert before is not None
+    assert "rollback from 100%" == before.name
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        ((1, 2), "a pod more for what follows"),
+        ((2, 1), "a pod fewer"),
+        ((3, 1), "2 pods fewer"),
+        ((1, 1), ""),
+    ],
+)
+def test_one_pod_is_a_pod_in_words(pods: tuple[int, int], words: str) -> None:
+    weights = [{"weight": f"{5 * place}%", "replicas": count} for place, count in enumerate(pods, 1)]
+    made = planned(small(phases=weights))
+    assert ["route", *([words] if words else [])] == changes(*made.phases[2:4], made.application).split("; ")
 
 
 def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:
@@ -163,6 +216,14 @@ def test_the_route_comes_last_on_the_way_forth_and_first_on_the_way_back() -> No
     back = [item.part.kind for item in objects.planned(made.application, made.find("rollback", "5%"))]
     assert ["Service", "Service", "Deployment", "Deployment", "Gateway", "HTTPRoute"] == forth
     assert ["HTTPRoute", "Service", "Service", "Deployment", "Deployment", "Gateway"] == back
+
+
+def test_a_name_may_have_as_many_letters_as_its_services_leave() -> None:
+    value = {**small(), "metadata": {"name": "a" * 56}}
+    assert 63 == len(planned(value).application.service.names.canary)
+    with pytest.raises(Refused) as refused:
+        planned({**value, "metadata": {"name": "a" * 57}})
+    assert refused.value.findings[0].message.startswith("57 characters; ")
 
 
 @SLOW

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from strategies import JSON, damaged
 
-from kubectl_canary.api import catalog, explain, formats, prepare, quick, re2, schema
+from kubectl_canary.api import catalog, explain, formats, lists, prepare, quick, re2, schema
 
 SCHEMA_FILES = [
     file
@@ -195,6 +195,34 @@ def test_the_quick_walk_and_jsonschema_agree_on_documents(
     value = prepare.prepared(changed, kind.schema, [])
     assert quick.accepts(prepare.prepared(document, kind.schema, []), kind.schema)
     assert quick.accepts(value, kind.schema) is (not list(explain.field_errors(value, kind.schema)))
+
+
+def test_items_of_a_map_are_told_apart_by_all_of_their_keys() -> None:
+    known = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"]}
+    udp, tcp = ({"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP"))
+    assert [] == list(lists.repeated([udp, tcp, {"port": 53}], known))
+    assert [(2, udp), (3, {"port": 53})] == [
+        *lists.repeated([udp, tcp, {**udp, "name": "dns"}], known),
+        *lists.repeated([udp, tcp, {"port": 53}, {"port": 53}], known),
+    ]
+
+
+def test_a_null_is_absent_unless_the_schema_takes_one() -> None:
+    known = {
+        "properties": {
+            "a": {"type": "string", "default": "b"},
+            "c": {"type": "string"},
+            "d": {"type": ["string", "null"]},
+        }
+    }
+    assert {"a": "b", "d": None} == prepare.prepared({"a": None, "c": None, "d": None}, known, [])
+
+
+def test_a_default_gets_the_defaults_inside_of_it() -> None:
+    inner = {"type": "object", "properties": {"type": {"type": "string", "default": "PathPrefix"}}}
+    known = {"properties": {"path": {**inner, "default": {"value": "/"}}}}
+    assert {"path": {"type": "PathPrefix", "value": "/"}} == prepare.prepared({}, known, [])
+    assert {"value": "/"} == known["properties"]["path"]["default"]
 
 
 PATTERNS = sorted({

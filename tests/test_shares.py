@@ -19,6 +19,7 @@ def test_an_inexact_share_becomes_the_nearest_weight(share: str, canary: int) ->
 def test_a_weight_of_a_million_is_still_exact() -> None:
     assert (500_000, 500_000, 1, 0) == shares.split(Fraction(1, 2), 1_000_000, [1_000_000])
     assert (1_000_000, 0, 1, 0) == shares.split(Fraction(0), 1_000_000, [1])
+    assert (600_001, 600_001, 2, 0) == shares.split(Fraction(1, 2), 600_001, [500_000])
 
 
 def test_third_backends_stay_below_the_limit_too() -> None:

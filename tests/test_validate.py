@@ -678,6 +678,25 @@ def test_a_canary_file_is_judged_together_with_the_manifests_beside_it(
         assert "[pdb-catches-both]" in out
 
 
+def test_an_object_of_the_release_beside_its_file_is_looked_at_by_itself(
+    canary: Canary, canary_yaml: Callable[[str], Path]
+) -> None:
+    """Its phases have that object already: what is rendered for one phase must not stand among another's."""
+
+    def said(*files: str) -> dict[str, set[str]]:
+        documents = json.loads(canary("validate", *files, "-o", "json").out)["documents"]
+        return {one["file"]: {finding["message"] for finding in one["findings"]} for one in documents}
+
+    text = SEED.read_text()
+    assert "v1.1.0" in text
+    canary_yaml(text.replace("v1.1.0", "latest"))
+    rendered = canary("render", "--phase", "50%").out
+    Path("beside.yaml").write_text(rendered)
+    alone, both = said("canary.yaml"), said("canary.yaml", "beside.yaml")
+    assert 2 == len(alone["canary.yaml"])
+    assert alone["canary.yaml"] == both["canary.yaml"]
+
+
 def test_the_folders_of_phases_are_sets_of_their_own(
     canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -783,6 +802,8 @@ def test_what_the_server_says_has_its_place_in_the_canary_file(
         f"canary.yaml:{line}:27: error Canary production/my-app: spec.container.volumeMounts[0].name"
         in validated
     )
+    (document,) = json.loads(canary("validate", "-o", "json").out)["documents"]
+    assert document["valid"] is False
 
 
 def test_flags_of_a_release_need_one(canary: Canary, route: Path) -> None:

@@ -191,6 +191,25 @@ def test_what_is_wrong_with_the_canarys_own_is_said_at_its_place(
     assert said in result.err
 
 
+@pytest.mark.parametrize(
+    ("stable", "own", "place"),
+    [
+        ("nope", "cache", "canary.yaml:9:37: error Canary shop: spec.container.volumeMounts[0].name"),
+        ("cache", "nope", "canary.yaml:8:39: error Canary shop: spec.canary.container.volumeMounts[0].name"),
+    ],
+)
+def test_what_the_server_says_of_a_version_stands_where_that_version_says_it(
+    canary: Callable[..., Result], canary_yaml: Callable[[str], Path], stable: str, own: str, place: str
+) -> None:
+    """Both mount something at one place, so that the canary's own item is laid over stable's."""
+    container = "container: {volumeMounts: [{name: %s, mountPath: /x}]"
+    lines = BASE.replace("    CANARY\n", f"    {container % own}}}\n")
+    canary_yaml(lines.replace("  container: {port: 80", f"  {container % stable}, port: 80"))
+    out = canary("validate").out
+    assert place in out
+    assert 1 == out.count("Not found")
+
+
 def test_deploy_leaves_stable_alone_and_promotion_brings_the_configuration(
     canary: Callable[..., Result], canary_yaml: Callable[[str], Path]
 ) -> None:
