@@ -48,7 +48,7 @@ def identity(value: Any, target: Target) -> Identity | None:
 
 
 def _shared(manifest: Manifest, other: Manifest) -> bool:
-    """Whether two canary files make the same of it, as of a Gateway that both describe."""
+    """Whether two canary files make the same object, such as a Gateway that both describe."""
     return manifest.made_by != "" and other.made_by != "" and bool(manifest.value == other.value)
 
 

@@ -122,7 +122,7 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     judged = {
         id(manifest): _judged(manifest, question) for manifest in manifests if not is_canary(manifest.value)
     }
-    more: dict[int, list[Finding]] = {}
+    further: dict[int, list[Finding]] = {}
     files = {
         id(manifest): _read(manifest, question.settings)
         for manifest in manifests
@@ -132,21 +132,28 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
     unjudged = [
         manifest for manifest in manifests if id(manifest) in judged and judged[id(manifest)].valid is None
     ]
-    beside = [manifest for manifest in accepted if not manifest.phase_folder] if question.with_lint else []
-    unknown = [manifest for manifest in unjudged if not manifest.phase_folder] if question.with_lint else []
     for manifest in manifests:
         if id(manifest) in files:
-            others = (
-                [outcome for key, outcome in files.items() if key != id(manifest)]
-                if question.with_lint
-                else []
-            )
-            documents = [document for outcome in others for document in _declared(outcome, question)]
-            company = Company(beside, documents, unknown)
-            judged[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, more)
+            others = [outcome for key, outcome in files.items() if key != id(manifest)]
+            company = _company(accepted, others, unjudged, question) if question.with_lint else Company()
+            judged[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, further)
     if question.with_lint:
-        _look_at_sets(manifests, accepted, unjudged, question, more)
-    return [_with(judged[id(manifest)], more.get(id(manifest), ())) for manifest in manifests]
+        _look_at_sets(manifests, accepted, unjudged, question, further)
+    return [_with(judged[id(manifest)], further.get(id(manifest), ())) for manifest in manifests]
+
+
+def _company(
+    accepted: Sequence[Manifest],
+    others: Sequence[Release | Refused],
+    unjudged: Sequence[Manifest],
+    question: Question,
+) -> Company:
+    """What is looked at together with a canary file's phases; `others` are the other canary files."""
+    return Company(
+        [manifest for manifest in accepted if not manifest.phase_folder],
+        [document for outcome in others for document in _declared(outcome, question)],
+        [manifest for manifest in unjudged if not manifest.phase_folder],
+    )
 
 
 def _look_at_sets(
@@ -154,9 +161,9 @@ def _look_at_sets(
     accepted: Sequence[Manifest],
     unjudged: Sequence[Manifest],
     question: Question,
-    more: dict[int, list[Finding]],
+    further: dict[int, list[Finding]],
 ) -> None:
-    accompanied = set(more)  # what was looked at together with a canary file's phases
+    accompanied = set(further)  # what was looked at together with a canary file's phases
     unknown = set(map(id, unjudged))
     for together in sets.by_phase([*accepted, *unjudged]):
         if all(id(manifest) in accompanied for manifest in together):
@@ -167,14 +174,14 @@ def _look_at_sets(
             manifest = together[number]
             placed = replace(finding, where=manifest.where(finding.path))
             if id(manifest) not in accompanied:
-                more.setdefault(id(manifest), []).append(placed)
+                further.setdefault(id(manifest), []).append(placed)
     for together in sets.by_phase(manifests):
         for manifest, finding in sets.repeated(together, question.target):
-            more.setdefault(id(manifest), []).append(finding)
+            further.setdefault(id(manifest), []).append(finding)
 
 
-def _with(judged: Judged, more: Sequence[Finding]) -> Judged:
-    return replace(judged, findings=(*judged.findings, *in_order(more)))
+def _with(judged: Judged, further: Sequence[Finding]) -> Judged:
+    return replace(judged, findings=(*judged.findings, *in_order(further)))
 
 
 def _lint(
@@ -233,7 +240,7 @@ def _judged_canary(
     outcome: Release | Refused,
     question: Question,
     company: Company,
-    more: dict[int, list[Finding]],
+    further: dict[int, list[Finding]],
 ) -> Judged:
     if isinstance(outcome, Refused):
         return Judged(manifest, False, outcome.findings, question.target)
@@ -245,14 +252,14 @@ def _judged_canary(
             sets.identity(neighbour.value, plan.application.target) in owned
             and neighbour.text(*MANAGED_BY) != OWNER
         ):
-            more.setdefault(id(neighbour), []).append(sets.made_by_canary(neighbour, manifest))
+            further.setdefault(id(neighbour), []).append(sets.made_by_canary(neighbour, manifest))
     company = company.without(owned, plan.application.target)
-    more.update({id(neighbour): more.get(id(neighbour), []) for neighbour in company.everything})
+    further.update({id(neighbour): further.get(id(neighbour), []) for neighbour in company.everything})
     for about, finding in _of_plan(manifest, plan, outcome.sources, question, company):
         if about is manifest:
             findings.append(finding)
         else:
-            more.setdefault(id(about), []).append(finding)
+            further.setdefault(id(about), []).append(finding)
     valid = not any(finding.severity == "error" for finding in findings)
     return Judged(manifest, valid, tuple(findings), plan.application.target)
 

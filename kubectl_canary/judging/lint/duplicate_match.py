@@ -68,9 +68,9 @@ def _is_same(route: Object, other: Object) -> bool:
     return (route.namespace, route.name) == (other.namespace, other.name)
 
 
-def _message(route: Object, first: Object, rule: int) -> str:
+def _message(route: Object, first: Object, rule_number: int) -> str:
     if first is route:
-        return f"rules[{rule}] has this match too, and comes first: this one never wins"
+        return f"rules[{rule_number}] has this match too, and comes first: this one never wins"
     return f"{first.kind} {first.name} has this match too: only the older route gets the requests"
 
 

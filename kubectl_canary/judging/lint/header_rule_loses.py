@@ -43,21 +43,31 @@ spec:
       backendRefs: [{name: shop, port: 80}]
 """
 
+Matches = list[tuple[Path, dict[str, Any]]]
+
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Header matches that a longer path of another rule, without the header, takes requests from."""
     for route in objects.of_kind("HTTPRoute"):
         matches = route_matches(route)
         for path, match in matches:
-            names = _headers(match)
-            loser = next((other for place, other in matches if names and place[2] != path[2] and _takes(other, match)
-                          and not _is_covered(other, names, matches)), None)  # fmt: skip
-            if loser is not None:
-                kind, longer = path_of(loser)
+            winner = _winner(path, match, matches)
+            if winner is not None:
+                kind, longer = path_of(winner)
                 word = "exact path" if kind == "Exact" else "longer prefix"
-                header = ", ".join(sorted(names))
+                header = ", ".join(sorted(_headers(match)))
                 message = f"requests with {header} to `{longer}` do not come here: it is the {word}, without the header"
                 yield route.violation(path, message, f"give the header rule a match with `{longer}` too")
+
+
+def _winner(path: Path, match: dict[str, Any], matches: Matches) -> dict[str, Any] | None:
+    """The match of another rule that takes requests from a match of headers."""
+    headers = _headers(match)
+    for other_path, other in matches if headers else ():
+        is_of_another_rule = other_path[2] != path[2]
+        if is_of_another_rule and _takes(other, match) and not _is_covered(other, headers, matches):
+            return other
+    return None
 
 
 def _headers(match: dict[str, Any]) -> frozenset[str]:
@@ -77,8 +87,6 @@ def _takes(other: dict[str, Any], match: dict[str, Any]) -> bool:
     return known and wins and not _headers(match) & _headers(other)
 
 
-def _is_covered(
-    other: dict[str, Any], names: frozenset[str], matches: list[tuple[Path, dict[str, Any]]]
-) -> bool:
+def _is_covered(other: dict[str, Any], headers: frozenset[str], matches: Matches) -> bool:
     """Whether some match has the path of `other` and the headers."""
-    return any(path_of(match) == path_of(other) and names <= _headers(match) for _, match in matches)
+    return any(path_of(match) == path_of(other) and headers <= _headers(match) for _, match in matches)
