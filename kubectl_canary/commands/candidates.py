@@ -23,10 +23,10 @@ def completer(values: Callable[[click.Context], Iterable[tuple[str, str]]]) -> C
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            found = list(values(ctx))
+            pairs = list(values(ctx))
         except (CanaryError, OSError):
             return []
-        return [CompletionItem(value, help=text) for value, text in found if value.startswith(incomplete)]
+        return [CompletionItem(value, help=text) for value, text in pairs if value.startswith(incomplete)]
 
     return complete
 
@@ -40,9 +40,9 @@ def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The phases of the canary file at hand."""
     from kubectl_canary.commands import inputs
 
-    given: dict[str, Any] = ctx.params
-    names = [name for name in given.get("files") or () if name != "-"] or ["canary.yaml"]
-    plan = inputs.load(names, given.get("settings") or (), given.get("canary_tag")).plan
+    flags: dict[str, Any] = ctx.params
+    names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
+    plan = inputs.load(names, flags.get("settings") or (), flags.get("canary_tag")).plan
     return ((phase.name, _said(phase)) for phase in plan.phases)
 
 
