@@ -1,17 +1,11 @@
-"""What verbs share: kubectl's help layout, and how they end."""
+"""What verbs are: commands with kubectl's help layout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-from kubectl_canary.outside.output import say, write
-
-if TYPE_CHECKING:
-    from kubectl_canary.reading.release import Release
-    from kubectl_canary.release.plan import Phase
 
 Function = Callable[..., Any]
 
@@ -31,14 +25,14 @@ class Verb(click.Command):
         return "\n\n".join([*parts, f"Usage:\n  {ctx.command_path} {self._arguments()}[options]"])
 
     def _options(self, ctx: click.Context) -> str:
-        records = [record for record in (one.get_help_record(ctx) for one in self.get_params(ctx)) if record]
+        records = filter(None, (option.get_help_record(ctx) for option in self.get_params(ctx)))
         return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
 
     def _arguments(self) -> str:
         return "".join(
-            f"{one.make_metavar(click.Context(self))} "
-            for one in self.params
-            if isinstance(one, click.Argument)
+            f"{parameter.make_metavar(click.Context(self))} "
+            for parameter in self.params
+            if isinstance(parameter, click.Argument)
         )
 
 
@@ -49,20 +43,3 @@ def verb(name: str, description: str, examples: str) -> Callable[[Function], Ver
         return click.command(name, cls=Verb, help=description, examples=examples)(function)
 
     return decorate
-
-
-def finish(text: str, release: Release) -> int:
-    """Print what was asked for, then what the user should know about it; answers with the exit code."""
-    write(text)
-    for warning in release.warnings:
-        say(str(warning))
-    return 0
-
-
-def say_what_follows(release: Release, phase: Phase) -> None:
-    """After promotion the file has to follow, or the next release brings the old version back."""
-    from kubectl_canary.reading import promotion
-    from kubectl_canary.release.plan import Kind
-
-    if phase.kind is Kind.PROMOTED:
-        say(promotion.advice(release.spec, release.file))
