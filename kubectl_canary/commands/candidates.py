@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.errors import CanaryError
 
 if TYPE_CHECKING:
@@ -68,15 +69,14 @@ def namespaces(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The cluster's namespaces."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    flags = [f"--{name}={ctx.params[name]}" for name in ("context", "kubeconfig") if ctx.params.get(name)]
-    return ((name, "") for name in Kubectl(tuple(flags)).namespaces(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).namespaces(PATIENCE))
 
 
-def contexts(_: click.Context) -> Iterable[tuple[str, str]]:
+def contexts(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The contexts of the kubeconfig."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    return ((name, "") for name in Kubectl().contexts(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).contexts(PATIENCE))
 
 
 def implementations(_: click.Context) -> Iterable[tuple[str, str]]:

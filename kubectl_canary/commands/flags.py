@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -43,19 +44,6 @@ class ReleaseFlags:
         pairs += [("--set", setting) for setting in self.settings]
         pairs += [("--canary-tag", self.canary_tag), ("-n", self.namespace), ("--templates", self.templates)]
         return _typed(pairs)
-
-
-@dataclass(frozen=True)
-class ClusterFlags:
-    """Which cluster kubectl asks: --context, --kubeconfig."""
-
-    context: str | None = None
-    kubeconfig: str | None = None
-
-    def words(self) -> tuple[str, ...]:
-        """The flags as kubectl takes them."""
-        pairs = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
-        return tuple(f"{flag}={value}" for flag, value in pairs if value)
 
 
 def flags_of(shape: type[Flags], *options: Decorator, as_: str = "flags") -> Decorator:
@@ -189,6 +177,7 @@ cluster_flags = flags_of(
     click.option(
         "--kubeconfig", metavar="FILE", shell_complete=candidates.files, help="kubectl's --kubeconfig."
     ),
+    click.option("--as", "as_user", metavar="USER", help="kubectl's --as."),
     as_="cluster_flags",
 )
 shell_flag = click.option(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import click
 
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ClusterFlags, cluster_flags, overlaid
+from kubectl_canary.commands.flags import cluster_flags, overlaid
 from kubectl_canary.commands.judging import JudgeFlags, judge_flags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest

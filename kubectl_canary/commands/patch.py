@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
-    ClusterFlags,
     ReleaseFlags,
     cluster_flags,
     flags_of,

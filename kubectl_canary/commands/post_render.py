@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ClusterFlags, cluster_flags
+from kubectl_canary.commands.flags import cluster_flags
 from kubectl_canary.commands.judging import JudgeFlags, judge_flags
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import click
 
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, cluster_flags, flags_of, overlay_flags
+from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, overlay_flags
 from kubectl_canary.commands.judging import JudgeFlags, judge_flags
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from kubectl_canary.api import catalog, openapi
 from kubectl_canary.api.catalog import Kind, Target
 from kubectl_canary.commands import inputs
-from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.judging import SEVERITIES, JudgeFlags
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import nearest, path_text

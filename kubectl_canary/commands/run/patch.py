@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.patch import PatchFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
 from kubectl_canary.errors import UsageError
@@ -200,9 +202,9 @@ def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        raise UsageError(
-            f"--check {checked}: this is no object", "kubectl get httproute NAME -o json prints one"
-        )
+        kubectl = shells.Kubectl(call.cluster_flags.words())
+        line = kubectl.line("get", "httproute", "NAME", "-o", "json", quote=shlex.quote)
+        raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubectl_canary.commands.flags import ClusterFlags
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of
 from kubectl_canary.errors import Refused

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.commands.flags import CANARY_FILE, ClusterFlags, ReleaseFlags
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import CANARY_FILE, ReleaseFlags
 from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of, meant
 from kubectl_canary.commands.validate import ValidateFlags
