@@ -253,6 +253,11 @@ BUGS = [
     Bug("what a release did not ask is not claimed", "judging/implementations.py", "return \"not claimed\" if feature in asked else \"unknown\"", "return \"not claimed\"", "test_validation test_validate"),
     Bug("a class that begins alike is an implementation's", "judging/implementations.py", "if name == start or name.startswith(f\"{start}-\"):", "if name.startswith(start):", "test_validation test_validate"),
     Bug("a merge patch is not warned of", "commands/run/patch.py", "    if flags.kind == \"merge\":\n", "    if False:\n", "test_patch_command"),
+    Bug("a verb that acts says that nothing was printed", "cli.py", "if verb is None or verb.prints_once else", "if True else", "test_verbs"),
+    Bug("a long process has no teardown", "cli.py", "if verb is not None and verb.runs_long:", "if False:", "test_verbs"),
+    Bug("a long process has no collector", "commands/common.py", "        if self.runs_long:", "        if False:", "test_verbs"),
+    Bug("kubectl is not told as whom it asks", "commands/cluster.py", ", (\"--as\", self.as_user))", ")", "test_cluster_flags"),
+    Bug("keys of a KRM call do not count", "commands/flags.py", "return replace(flags, **values)", "return flags", "test_krm test_cluster_flags"),
     # lint
     Bug("any label is enough for a selector", "judging/lint/objects.py", "all(labels.get(key) == value for", "any(labels.get(key) == value for", "test_lint test_validate"),
     Bug("an empty selector selects everything", "judging/lint/objects.py", "return bool(selector) and all(", "return all(", "test_lint test_validate"),

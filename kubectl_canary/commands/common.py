@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,15 @@ Function = Callable[..., Any]
 class Verb(click.Command):
     """A command whose help is laid out as kubectl's: what it does, examples, options, usage."""
 
-    def __init__(self, *arguments: Any, examples: str = "", **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.examples = examples
+    examples = ""
+    prints_once = True  # all that it has to say, at its end: where it fails, nothing was printed
+    runs_long = False  # with a collector, and with what Python does at an end
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb, with the collector where it runs long: entry.py switches it off for those that do not."""
+        if self.runs_long:
+            gc.enable()
+        return super().invoke(ctx)
 
     def get_help(self, ctx: click.Context) -> str:
         """Kubectl's layout."""
@@ -36,10 +43,14 @@ class Verb(click.Command):
         )
 
 
-def verb(name: str, description: str, examples: str) -> Callable[[Function], Verb]:
-    """Make a function a verb."""
+def verb(
+    name: str, description: str, examples: str, *, prints_once: bool = True, runs_long: bool = False
+) -> Callable[[Function], Verb]:
+    """Make a function a verb; one that acts, or runs long, says so."""
 
     def decorate(function: Function) -> Verb:
-        return click.command(name, cls=Verb, help=description, examples=examples)(function)
+        command = click.command(name, cls=Verb, help=description)(function)
+        command.examples, command.prints_once, command.runs_long = examples, prints_once, runs_long
+        return command
 
     return decorate
