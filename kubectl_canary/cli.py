@@ -7,14 +7,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from kubectl_canary import __version__
 from kubectl_canary.errors import CanaryError, Refused
-from kubectl_canary.findings import in_order
-from kubectl_canary.outside.output import ClosedPipe, say
+from kubectl_canary.findings import in_order, nearest
+from kubectl_canary.outside.output import ClosedPipe, say, write
+
+if TYPE_CHECKING:
+    from kubectl_canary.commands.common import Verb
 
 VERBS = {
     "init": "Write a canary.yaml",
@@ -56,8 +60,6 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest verb for one that is not there."""
         if args and not args[0].startswith("-") and args[0] not in VERBS:
-            from kubectl_canary.findings import nearest
-
             close = nearest(args[0], VERBS)
             meant = f"; did you mean `{close}`?" if close else ""
             raise click.UsageError(f"unknown command `{args[0]}` for `{ctx.command_path}`{meant}", ctx)
@@ -85,8 +87,6 @@ class Group(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from kubectl_canary.outside.output import write
-
         write(f"kubectl-canary v{__version__}\n")
         ctx.exit()
 
@@ -100,9 +100,15 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
-    A process this short has nothing to tear down (14 ms of 109): what it printed is flushed where it was printed.
+    A process this short has nothing to tear down (14 ms of 109): what it printed is flushed where it was printed. One
+    that runs long may have threads and children, and ends as Python does.
     """
-    os._exit(run(list(sys.argv[1:] if arguments is None else arguments), program_name()))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    code = run(words, program_name())
+    verb = _verb(words)
+    if verb is not None and verb.runs_long:
+        sys.exit(code)
+    os._exit(code)
 
 
 def run(arguments: list[str], program: str) -> int:
@@ -114,15 +120,15 @@ def run(arguments: list[str], program: str) -> int:
     except ClosedPipe:
         return CLOSED_PIPE
     except CanaryError as error:
-        say(_message(error))
-        say(f"\nSee '{_asked(program, arguments)} --help'.")
+        say(_message(error, _printed(arguments)))
+        say(f"\nSee '{_command(program, arguments)} --help'.")
         return error.exit_code
     except click.UsageError as error:
         say(f"error: {error.format_message()}")
         say(f"\nSee '{error.ctx.command_path if error.ctx else program} --help'.")
         return 2
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted, nothing was printed")
+        say(f"interrupted{_printed(arguments)}")
         return INTERRUPTED
     except Exception:
         say(_bug_report(arguments))
@@ -148,11 +154,24 @@ def _module(verb: str) -> str:
     return f"kubectl_canary.commands.{verb.replace('-', '_')}"
 
 
-def _message(error: CanaryError) -> str:
+def _verb(arguments: list[str]) -> Verb | None:
+    """The verb that ran; none where it was not reached: at another word, or while it was imported."""
+    name = arguments[0] if arguments else ""
+    command: Verb | None = getattr(sys.modules.get(_module(name)), "command", None) if name in VERBS else None
+    return command
+
+
+def _printed(arguments: list[str]) -> str:
+    """What an error adds: a verb that prints at its end alone has printed nothing. Another knows what it has done."""
+    verb = _verb(arguments)
+    return ", nothing was printed" if verb is None or verb.prints_once else ""
+
+
+def _message(error: CanaryError, printed: str) -> str:
     lines = [f"error: {error.message}"]
     if isinstance(error, Refused):
         lines = [
-            f"{lines[0]}, nothing was printed",
+            f"{lines[0]}{printed}",
             "",
             *(str(finding) for finding in in_order(error.findings)),
         ]
@@ -161,7 +180,7 @@ def _message(error: CanaryError) -> str:
     return "\n".join(lines)
 
 
-def _asked(program: str, arguments: list[str]) -> str:
+def _command(program: str, arguments: list[str]) -> str:
     verb = arguments[0] if arguments and arguments[0] in VERBS else ""
     return f"{program} {verb}".strip()
 
@@ -173,7 +192,7 @@ def _bug_report(arguments: list[str]) -> str:
     system = f"kubectl-canary {__version__}, Python {platform.python_version()}, {platform.platform()}"
     return "\n".join(
         [
-            "error: this is a bug in kubectl canary, nothing was printed",
+            f"error: this is a bug in kubectl canary{_printed(arguments)}",
             "",
             f"Please report it with what follows: {REPORT_TO}",
             system,

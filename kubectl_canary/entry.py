@@ -1,7 +1,7 @@
 """Where a process of ours begins.
 
-It is too short for anything worth collecting: without the collector, imports alone are 2 ms quicker, and it runs before
-the first of them.
+Most are too short for anything worth collecting: without the collector, imports alone are 2 ms quicker, and it runs
+before the first of them. A verb that runs long switches it on again.
 """
 
 import gc

@@ -152,8 +152,9 @@ def test_the_canarys_image_is_tested_in_the_applications_container() -> None:
     found = {part.key: there[part.title] for part in live_parts(plan) if part.title in there}
     made, _ = live_step(plan, GENERATOR, "50%", found)
     place = "/spec/template/spec/containers/1"
+    ((_, tests),) = made.canary_tests
     assert [(f"{place}/name", "app"), (f"{place}/image", "registry.example.com/shop:v2")] == [
-        (one["path"], one["value"]) for one in made.canary_tests
+        (test["path"], test["value"]) for test in tests
     ]
 
 

@@ -220,7 +220,7 @@ def test_the_route_comes_last_on_the_way_forth_and_first_on_the_way_back() -> No
 
 def test_a_name_may_have_as_many_letters_as_its_services_leave() -> None:
     value = {**small(), "metadata": {"name": "a" * 56}}
-    assert 63 == len(planned(value).application.service.names.canary)
+    assert 63 == len(planned(value).application.services[0].names.canary)
     with pytest.raises(Refused) as refused:
         planned({**value, "metadata": {"name": "a" * 57}})
     assert refused.value.findings[0].message.startswith("57 characters; ")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.errors import CanaryError
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def completer(values: Callable[[click.Context], Iterable[tuple[str, str]]]) -> C
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            found = list(values(ctx))
+            pairs = list(values(ctx))
         except (CanaryError, OSError):
             return []
-        return [CompletionItem(value, help=text) for value, text in found if value.startswith(incomplete)]
+        return [CompletionItem(value, help=text) for value, text in pairs if value.startswith(incomplete)]
 
     return complete
 
@@ -40,9 +41,9 @@ def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The phases of the canary file at hand."""
     from kubectl_canary.commands import inputs
 
-    given: dict[str, Any] = ctx.params
-    names = [name for name in given.get("files") or () if name != "-"] or ["canary.yaml"]
-    plan = inputs.load(names, given.get("settings") or (), given.get("canary_tag")).plan
+    flags: dict[str, Any] = ctx.params
+    names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
+    plan = inputs.load(names, flags.get("settings") or (), flags.get("canary_tag")).plan
     return ((phase.name, _said(phase)) for phase in plan.phases)
 
 
@@ -68,15 +69,14 @@ def namespaces(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The cluster's namespaces."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    flags = [f"--{name}={ctx.params[name]}" for name in ("context", "kubeconfig") if ctx.params.get(name)]
-    return ((name, "") for name in Kubectl(tuple(flags)).namespaces(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).namespaces(PATIENCE))
 
 
-def contexts(_: click.Context) -> Iterable[tuple[str, str]]:
+def contexts(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """The contexts of the kubeconfig."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    return ((name, "") for name in Kubectl().contexts(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).contexts(PATIENCE))
 
 
 def implementations(_: click.Context) -> Iterable[tuple[str, str]]:

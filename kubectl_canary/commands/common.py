@@ -1,17 +1,12 @@
-"""What verbs share: kubectl's help layout, and how they end."""
+"""What verbs are: commands with kubectl's help layout."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-from kubectl_canary.outside.output import say, write
-
-if TYPE_CHECKING:
-    from kubectl_canary.reading.release import Release
-    from kubectl_canary.release.plan import Phase
 
 Function = Callable[..., Any]
 
@@ -19,9 +14,15 @@ Function = Callable[..., Any]
 class Verb(click.Command):
     """A command whose help is laid out as kubectl's: what it does, examples, options, usage."""
 
-    def __init__(self, *arguments: Any, examples: str = "", **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.examples = examples
+    examples = ""
+    prints_once = True  # all that it has to say, at its end: where it fails, nothing was printed
+    runs_long = False  # with a collector, and with what Python does at an end
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb, with the collector where it runs long: entry.py switches it off for those that do not."""
+        if self.runs_long:
+            gc.enable()
+        return super().invoke(ctx)
 
     def get_help(self, ctx: click.Context) -> str:
         """Kubectl's layout."""
@@ -31,38 +32,25 @@ class Verb(click.Command):
         return "\n\n".join([*parts, f"Usage:\n  {ctx.command_path} {self._arguments()}[options]"])
 
     def _options(self, ctx: click.Context) -> str:
-        records = [record for record in (one.get_help_record(ctx) for one in self.get_params(ctx)) if record]
+        records = filter(None, (option.get_help_record(ctx) for option in self.get_params(ctx)))
         return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
 
     def _arguments(self) -> str:
         return "".join(
-            f"{one.make_metavar(click.Context(self))} "
-            for one in self.params
-            if isinstance(one, click.Argument)
+            f"{parameter.make_metavar(click.Context(self))} "
+            for parameter in self.params
+            if isinstance(parameter, click.Argument)
         )
 
 
-def verb(name: str, description: str, examples: str) -> Callable[[Function], Verb]:
-    """Make a function a verb."""
+def verb(
+    name: str, description: str, examples: str, *, prints_once: bool = True, runs_long: bool = False
+) -> Callable[[Function], Verb]:
+    """Make a function a verb; one that acts, or runs long, says so."""
 
     def decorate(function: Function) -> Verb:
-        return click.command(name, cls=Verb, help=description, examples=examples)(function)
+        command = click.command(name, cls=Verb, help=description)(function)
+        command.examples, command.prints_once, command.runs_long = examples, prints_once, runs_long
+        return command
 
     return decorate
-
-
-def finish(text: str, release: Release) -> int:
-    """Print what was asked for, then what the user should know about it; answers with the exit code."""
-    write(text)
-    for warning in release.warnings:
-        say(str(warning))
-    return 0
-
-
-def say_what_follows(release: Release, phase: Phase) -> None:
-    """After promotion the file has to follow, or the next release brings the old version back."""
-    from kubectl_canary.reading import promotion
-    from kubectl_canary.release.plan import PhaseKind
-
-    if phase.kind is PhaseKind.PROMOTED:
-        say(promotion.advice(release.spec, release.file))

@@ -1,24 +1,28 @@
-"""The flags that several verbs have, as values that are filled in one place."""
+"""The flags that several verbs have, as frozen values.
+
+`flags_of` is the one place where click's keywords become such values, and the only one that mypy does not see through.
+"""
 
 from __future__ import annotations
 
 import functools
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from kubectl_canary.commands import candidates
-from kubectl_canary.outside.output import say
+from kubectl_canary.commands.cluster import ClusterFlags
 
 if TYPE_CHECKING:
-    from kubectl_canary.outside.kubectl import Kubectl
-    from kubectl_canary.reading.release import Release
-    from kubectl_canary.rendering.generator import Generator
+    from _typeshed import DataclassInstance
 
 Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
+Flags = TypeVar("Flags", bound="DataclassInstance")
 CANARY_FILE = "canary.yaml"
 
 
@@ -33,94 +37,60 @@ class ReleaseFlags:
     templates: str | None = None
     no_validate: bool = False
 
-    def load(self) -> Release:
-        """Read the release. Raises Refused with every finding, UsageError for flags that cannot be."""
-        from kubectl_canary.commands import inputs
-
-        return inputs.load(self.files, self.settings, self.canary_tag, self.namespace)
-
-    def generator(self, release: Release) -> Generator:
-        """What renders the release, for the Gateway API that its file names."""
-        from kubectl_canary.commands import inputs
-        from kubectl_canary.rendering.generator import Generator
-
-        if self.no_validate:
-            say("warning: not validated (--no-validate): the API server may refuse what is printed")
-        target, validating = release.plan.application.target, not self.no_validate
-        templates = inputs.templates(self.templates)
-        return Generator(templates, target, validating=validating, sources=release.sources)
-
     def words(self) -> list[str]:
         """The flags as they would be typed again, but for those that do not say which release it is."""
         files = () if self.files == (CANARY_FILE,) else self.files
-        pairs: list[tuple[str, str | None]] = [("-f", one) for one in files]
-        pairs += [("--set", one) for one in self.settings]
+        pairs: list[tuple[str, str | None]] = [("-f", file) for file in files]
+        pairs += [("--set", setting) for setting in self.settings]
         pairs += [("--canary-tag", self.canary_tag), ("-n", self.namespace), ("--templates", self.templates)]
         return _typed(pairs)
 
 
-@dataclass(frozen=True)
-class ClusterFlags:
-    """Which cluster kubectl asks: --context, --kubeconfig."""
+def flags_of(shape: type[Flags], *options: Decorator, as_: str = "flags") -> Decorator:
+    """The options of a verb that fill one frozen dataclass; the verb gets its value as the keyword `as_`.
 
-    context: str | None = None
-    kubeconfig: str | None = None
+    An option has the name of its field. A field without an option keeps its default, and what is no field is handed on.
+    Raises TypeError, at every call, where a field has neither.
+    """
+    names = [field.name for field in fields(shape)]
 
-    def kubectl(self) -> Kubectl:
-        """What asks it."""
-        from kubectl_canary.outside.kubectl import Kubectl
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def verb(**keywords: Any) -> Any:
+            values = {name: keywords.pop(name) for name in names if name in keywords}
+            return function(**{as_: shape(**values)}, **keywords)
 
-        return Kubectl(self.words())
+        decorated: Function = verb
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
 
-    def words(self) -> tuple[str, ...]:
-        """The flags as kubectl takes them."""
-        given = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
-        return tuple(f"{flag}={value}" for flag, value in given if value)
+    return decorate
+
+
+def overlaid(flags: Flags, context: click.Context) -> Flags:
+    """The flags, with what another command line of the same verb says over them."""
+    values = {
+        name: value
+        for name, value in context.params.items()
+        if hasattr(flags, name) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    return replace(flags, **values)
+
+
+def program() -> str:
+    """What the user typed to call us."""
+    return click.get_current_context().find_root().command_path
 
 
 def command_line(verb: str, *words: str, release: ReleaseFlags, cluster: ClusterFlags | None = None) -> str:
     """A command of ours to paste, about the same release and cluster."""
-    program = click.get_current_context().find_root().command_path
     flags = [*release.words(), *(cluster.words() if cluster else ())]
-    return f"{program} {shlex.join([verb, *words, *flags])}"
+    return f"{program()} {shlex.join([verb, *words, *flags])}"
 
 
 def _typed(pairs: Sequence[tuple[str, str | None]]) -> list[str]:
     return [word for flag, value in pairs if value is not None for word in (flag, value)]
-
-
-def release_flags(function: Function) -> Function:
-    """The flags with which a release is read and rendered; the verb gets them as `release_flags`."""
-
-    @functools.wraps(function)
-    def verb(*, files: tuple[str, ...], settings: tuple[str, ...], **others: Any) -> Any:
-        names = ("canary_tag", "namespace", "templates", "no_validate")
-        given = ReleaseFlags(files, settings, **{name: others.pop(name) for name in names})
-        return function(release_flags=given, **others)
-
-    return _with(verb, RELEASE_OPTIONS)
-
-
-def overlay_flags(function: Function) -> Function:
-    """The same for a verb that is given files as arguments: -f may be left out, and there is always validation."""
-
-    @functools.wraps(function)
-    def verb(*, files: tuple[str, ...], settings: tuple[str, ...], **others: Any) -> Any:
-        names = ("canary_tag", "namespace", "templates")
-        given = ReleaseFlags(files, settings, **{name: others.pop(name) for name in names})
-        return function(release_flags=given, **others)
-
-    return _with(verb, (LAYERS_OPTION, *RELEASE_OPTIONS[1:5]))
-
-
-def cluster_flags(function: Function) -> Function:
-    """The flags that name a cluster; the verb gets them as `cluster_flags`."""
-
-    @functools.wraps(function)
-    def verb(*, context: str | None, kubeconfig: str | None, **others: Any) -> Any:
-        return function(cluster_flags=ClusterFlags(context, kubeconfig), **others)
-
-    return _with(verb, CLUSTER_OPTIONS)
 
 
 def goal_flag(*names: str, **options: Any) -> Callable[[Function], Function]:
@@ -137,24 +107,7 @@ def start_flag(*names: str, **options: Any) -> Callable[[Function], Function]:
     )
 
 
-def _with(function: Function, options: Sequence[Callable[[Function], Function]]) -> Function:
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-RELEASE_OPTIONS = (
-    click.option(
-        "-f",
-        "--filename",
-        "files",
-        multiple=True,
-        metavar="FILE",
-        default=[CANARY_FILE],
-        show_default=False,
-        shell_complete=candidates.files,
-        help="The canary file (default canary.yaml), or - for standard input. Several are merged in order.",
-    ),
+_OVER_THE_FILE = (
     click.option(
         "--set",
         "settings",
@@ -176,22 +129,45 @@ RELEASE_OPTIONS = (
         shell_complete=candidates.files,
         help="Templates that take the place of ours, file by file.",
     ),
+)
+release_flags = flags_of(
+    ReleaseFlags,
+    click.option(
+        "-f",
+        "--filename",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        default=[CANARY_FILE],
+        show_default=False,
+        shell_complete=candidates.files,
+        help="The canary file (default canary.yaml), or - for standard input. Several are merged in order.",
+    ),
+    *_OVER_THE_FILE,
     click.option(
         "--no-validate",
         is_flag=True,
         help="Print also what the API server would refuse (said on standard error).",
     ),
+    as_="release_flags",
 )
-LAYERS_OPTION = click.option(
-    "-f",
-    "--filename",
-    "files",
-    multiple=True,
-    metavar="FILE",
-    shell_complete=candidates.files,
-    help="A canary file, instead of naming it as an argument. Several are merged in order.",
+# for a verb that is given files as arguments: -f may be left out, and there is always validation
+overlay_flags = flags_of(
+    ReleaseFlags,
+    click.option(
+        "-f",
+        "--filename",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        shell_complete=candidates.files,
+        help="A canary file, instead of naming it as an argument. Several are merged in order.",
+    ),
+    *_OVER_THE_FILE,
+    as_="release_flags",
 )
-CLUSTER_OPTIONS = (
+cluster_flags = flags_of(
+    ClusterFlags,
     click.option(
         "--context",
         metavar="NAME",
@@ -201,6 +177,8 @@ CLUSTER_OPTIONS = (
     click.option(
         "--kubeconfig", metavar="FILE", shell_complete=candidates.files, help="kubectl's --kubeconfig."
     ),
+    click.option("--as", "as_user", metavar="USER", help="kubectl's --as."),
+    as_="cluster_flags",
 )
 shell_flag = click.option(
     "--shell",

@@ -41,16 +41,16 @@ def documents(names: Sequence[str]) -> list[Document]:
     Raises Refused with what is wrong in any of them, WorldError for what cannot be read.
     """
     complaints: list[Finding] = []
-    found: list[Document] = []
+    read: list[Document] = []
     for name in names:
         try:
-            found.append(sources.document(*files.read_text(name)))
+            read.append(sources.document(*files.read_text(name)))
         except Refused as refused:
             complaints += refused.findings
     if complaints:
         wrong = dict.fromkeys(finding.where.file for finding in complaints)
         raise Refused(f"{' and '.join(wrong)} is not valid", complaints)
-    return found
+    return read
 
 
 def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
@@ -62,17 +62,17 @@ def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
     from kubectl_canary.reading import manifests as objects
 
     _check_standard_input(names, "-")
-    found: list[Manifest] = []
+    read: list[Manifest] = []
     findings: list[Finding] = []
     for name in files.listed(names):
         try:
-            made = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
+            listed = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
         except Refused as refused:
             findings += refused.findings
         else:
-            folder = files.phase_folder(name) if made else ""
-            found += [replace(one, phase_folder=folder) for one in made]
-    return found, findings
+            folder = files.phase_folder(name) if listed else ""
+            read += [replace(manifest, phase_folder=folder) for manifest in listed]
+    return read, findings
 
 
 def templates(folder: str | None) -> Templates | None:
@@ -82,10 +82,10 @@ def templates(folder: str | None) -> Templates | None:
     from kubectl_canary.rendering.overrides import Templates
 
     try:
-        found = files.templates_in(folder)
+        texts = files.templates_in(folder)
     except WorldError as error:
         return Templates(folder, problem=error.message)
-    return Templates(folder, found.files, found.texts, found.unread)
+    return Templates(folder, texts.files, texts.texts, texts.unread)
 
 
 def _check_standard_input(names: Sequence[str], flag: str) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import click
-from click.core import ParameterSource
 
-from kubectl_canary.commands import judging
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import cluster_flags, overlaid
+from kubectl_canary.commands.judging import JudgeFlags, judge_flags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
-from kubectl_canary.outside.output import say, write
-
-VERBS = ("validate", "render")
 
 
 @verb(
@@ -34,55 +32,36 @@ VERBS = ("validate", "render")
   kubectl canary krm < resource-list.yaml
 """,
 )
-@judging.flags
-@click.pass_context
-def command(ctx: click.Context, /, **asked: Any) -> int:
+@judge_flags
+@cluster_flags
+def command(judge_flags: JudgeFlags, cluster_flags: ClusterFlags) -> int:
     """Answer a call."""
-    from kubectl_canary.integrations import krm
-    from kubectl_canary.outside import files
+    from kubectl_canary.commands.run import krm
 
-    call = krm.read(files.read_text("-", files.MAX_MANIFESTS)[1])
-    wanted = "render" if call.generates else _wanted(call.options)
-    judge = judging.judge_of(judging.JudgeFlags(**(asked | _flags(ctx, call.options))))
-    came = [krm.Item(one) for one in call.items]
-    items, results = krm.rendered(call, judge.question) if wanted == "render" else (came, [])
-    fails = bool(results)
-    if not fails:
-        report = judge.report(krm.manifests(call, items))
-        results = [krm.Result(finding, one) for one, finding in report.findings()]
-        fails = judge.fails(report)
-    write(krm.answer(call, came if fails else items, results))
-    if results:
-        say(krm.lines(results))
-    return int(fails)
+    def flags_over(data: Mapping[str, str]) -> tuple[JudgeFlags, ClusterFlags]:
+        context = _context(click.get_current_context().command, data)
+        return overlaid(judge_flags, context), overlaid(cluster_flags, context)
+
+    return krm.run(flags_over)
 
 
-def _wanted(options: dict[str, str]) -> str:
-    wanted = options.get("verb", VERBS[0])
-    if wanted not in VERBS:
-        raise UsageError(f"functionConfig: data.verb is `{wanted}`", f"it is one of {', '.join(VERBS)}")
-    return wanted
+def _context(command: click.Command, data: Mapping[str, str]) -> click.Context:
+    """The keys of `data` as the flags that they are named after; lists are separated by commas.
 
-
-def _flags(ctx: click.Context, options: dict[str, str]) -> dict[str, Any]:
-    """The keys of `data` as the flags that they are named after; lists are separated by commas."""
-    known = {option.opts[0].removeprefix("--"): option for option in ctx.command.params}
+    Raises UsageError for a key that is none, click's errors for values that cannot be.
+    """
+    options = {option.opts[0].removeprefix("--"): option for option in command.params}
     words: list[str] = []
-    for key, text in options.items():
-        option = known.get(key)
+    for key, text in data.items():
+        option = options.get(key)
         if key == "verb":
             continue
         if not isinstance(option, click.Option) or key == "help":
-            close = nearest(key, [*known, "verb"])
-            hint = f"did you mean `{close}`?" if close else f"known are verb, {', '.join(known)}"
+            close = nearest(key, [*options, "verb"])
+            hint = f"did you mean `{close}`?" if close else f"known are verb, {', '.join(options)}"
             raise UsageError(f"functionConfig: data.{key}: no such key", hint)
         if option.is_flag:
             words += [f"--{key}"] if text == "true" else []
         else:
             words += [f"--{key}={part.strip()}" for part in (text.split(",") if option.multiple else [text])]
-    given = ctx.command.make_context("krm", words)
-    return {
-        name: value
-        for name, value in given.params.items()
-        if given.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    return command.make_context("krm", words)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
-    ClusterFlags,
     ReleaseFlags,
     cluster_flags,
+    flags_of,
     goal_flag,
     jump_flag,
     release_flags,
@@ -19,6 +21,27 @@ from kubectl_canary.commands.flags import (
     skip_flag,
     start_flag,
 )
+
+if TYPE_CHECKING:
+    from kubectl_canary.release.changes import PatchType
+    from kubectl_canary.reports.shells import Shell
+
+
+@dataclass(frozen=True)
+class PatchFlags:
+    """The flags of `patch` itself."""
+
+    goal: str
+    origin: str | None
+    undo: bool
+    kind: PatchType
+    output: str
+    shell: Shell
+    jump: bool
+    skip: bool
+    live: bool
+    strict: bool
+    checked: str | None
 
 
 @verb(
@@ -50,40 +73,47 @@ from kubectl_canary.commands.flags import (
 """,
 )
 @release_flags
-@goal_flag("--to", "goal", help="The phase to go to.", required=True)
-@start_flag("--from", "origin", help="The phase to start from, instead of the file's.")
-@click.option("--undo", is_flag=True, help="The exact inverse: from --to back to --from.")
-@click.option(
-    "--type", "kind", type=click.Choice(["json", "merge"]), default="json", help="json (default) or merge."
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["json", "yaml", "kubectl"]),
-    default="json",
-    help="json (default), yaml or kubectl: lines to paste.",
-)
-@shell_flag
-@jump_flag
-@skip_flag
-@click.option(
-    "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
-)
-@click.option(
-    "--strict", is_flag=True, help="With --live: refuse the patch after any change, by resourceVersion."
-)
-@click.option(
-    "--check",
-    "checked",
-    is_flag=False,
-    flag_value="the cluster",
-    metavar="[FILE]",
-    shell_complete=candidates.files,
-    help="Tell which guards the route in the cluster does not pass; with a FILE or -, the object in it.",
+@flags_of(
+    PatchFlags,
+    goal_flag("--to", "goal", help="The phase to go to.", required=True),
+    start_flag("--from", "origin", help="The phase to start from, instead of the file's."),
+    click.option("--undo", is_flag=True, help="The exact inverse: from --to back to --from."),
+    click.option(
+        "--type",
+        "kind",
+        type=click.Choice(["json", "merge"]),
+        default="json",
+        help="json (default) or merge.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["json", "yaml", "kubectl"]),
+        default="json",
+        help="json (default), yaml or kubectl: lines to paste.",
+    ),
+    shell_flag,
+    jump_flag,
+    skip_flag,
+    click.option(
+        "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
+    ),
+    click.option(
+        "--strict", is_flag=True, help="With --live: refuse the patch after any change, by resourceVersion."
+    ),
+    click.option(
+        "--check",
+        "checked",
+        is_flag=False,
+        flag_value="the cluster",
+        metavar="[FILE]",
+        shell_complete=candidates.files,
+        help="Tell which guards the route in the cluster does not pass; with a FILE or -, the object in it.",
+    ),
 )
 @cluster_flags
-def command(release_flags: ReleaseFlags, cluster_flags: ClusterFlags, **asked: Any) -> int:
+def command(release_flags: ReleaseFlags, flags: PatchFlags, cluster_flags: ClusterFlags) -> int:
     """Print the patches."""
-    from kubectl_canary.commands import patching
+    from kubectl_canary.commands.run import patch
 
-    return patching.run(release_flags, cluster_flags, patching.Asked(**asked))
+    return patch.run(release_flags, flags, cluster_flags)

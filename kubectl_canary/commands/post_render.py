@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kubectl_canary.commands import judging
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.errors import Refused
-from kubectl_canary.outside.output import say, write
+from kubectl_canary.commands.flags import cluster_flags
+from kubectl_canary.commands.judging import JudgeFlags, judge_flags
 
 
 @verb(
@@ -27,20 +25,10 @@ from kubectl_canary.outside.output import say, write
   helm template ./chart | kubectl canary post-render
 """,
 )
-@judging.flags
-def command(**asked: Any) -> int:
+@judge_flags
+@cluster_flags
+def command(judge_flags: JudgeFlags, cluster_flags: ClusterFlags) -> int:
     """Answer Helm."""
-    from kubectl_canary.integrations import helm
-    from kubectl_canary.outside import files
-    from kubectl_canary.reports import listings
+    from kubectl_canary.commands.run import post_render
 
-    judge = judging.judge_of(judging.JudgeFlags(**asked))
-    parts = helm.expanded(files.read_text("-", files.MAX_MANIFESTS)[1], judge.question)
-    report = judge.report([manifest for part in parts for manifest in part.manifests])
-    if judge.fails(report):
-        findings = [finding for _, finding in report.findings()]
-        raise Refused("the API server would refuse what Helm rendered", findings)
-    write("".join(part.text for part in parts))
-    if next(report.findings(), None):
-        say(listings.text(report).rstrip())
-    return 0
+    return post_render.run(judge_flags, cluster_flags)

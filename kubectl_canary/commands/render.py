@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ReleaseFlags, goal_flag, release_flags, skip_flag, start_flag
+from kubectl_canary.commands.flags import (
+    ReleaseFlags,
+    flags_of,
+    goal_flag,
+    release_flags,
+    skip_flag,
+    start_flag,
+)
 from kubectl_canary.release.groups import GROUPS
+
+
+@dataclass(frozen=True)
+class RenderFlags:
+    """The flags of `render` itself."""
+
+    phase_name: str | None
+    origin: str | None
+    all_phases: bool
+    only: tuple[str, ...]
+    only_removed: bool
+    output: str
+    skip: bool
+    handed_over: bool
 
 
 @verb(
@@ -34,25 +55,28 @@ from kubectl_canary.release.groups import GROUPS
 """,
 )
 @release_flags
-@goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them.")
-@start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase.")
-@click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT.")
-@click.option(
-    "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
+@flags_of(
+    RenderFlags,
+    goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them."),
+    start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase."),
+    click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT."),
+    click.option(
+        "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
+    ),
+    click.option(
+        "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
+    ),
+    click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT."),
+    skip_flag,
+    click.option(
+        "--replicas-handed-over",
+        "handed_over",
+        is_flag=True,
+        help="With -o dir: nothing that applies the folder owns the Deployments' replicas any more.",
+    ),
 )
-@click.option(
-    "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
-)
-@click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT.")
-@skip_flag
-@click.option(
-    "--replicas-handed-over",
-    "handed_over",
-    is_flag=True,
-    help="With -o dir: nothing that applies the folder owns the Deployments' replicas any more.",
-)
-def command(release_flags: ReleaseFlags, **asked: Any) -> int:
+def command(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     """Render."""
-    from kubectl_canary.commands import rendering
+    from kubectl_canary.commands.run import render
 
-    return rendering.run(release_flags, rendering.Asked(**asked))
+    return render.run(release_flags, flags)

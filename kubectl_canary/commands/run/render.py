@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from kubectl_canary.commands.common import finish, say_what_follows
 from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.render import RenderFlags
+from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
@@ -31,59 +31,45 @@ RESET = (
 OR_GIVE = ", or give --phase"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The flags of `render` itself."""
-
-    phase_name: str | None
-    origin: str | None
-    all_phases: bool
-    only: tuple[str, ...]
-    only_removed: bool
-    output: str
-    skip: bool
-    handed_over: bool
-
-
-def run(release_flags: ReleaseFlags, asked: Asked) -> int:
+def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     """Render."""
-    folder = _folder(asked.output)
-    if folder is None and asked.all_phases:
+    folder = _folder(flags.output)
+    if folder is None and flags.all_phases:
         raise UsageError(
             "--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one"
         )
-    if folder is not None and (asked.phase_name or asked.origin or asked.only or asked.only_removed):
+    if folder is not None and (flags.phase_name or flags.origin or flags.only or flags.only_removed):
         raise UsageError(
             "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
         )
-    release = release_flags.load()
-    generator = release_flags.generator(release)
+    release = load(release_flags)
+    generator = generator_of(release, release_flags)
     if folder is not None:
-        return _write_folder(release, generator, folder, asked)
-    return _print(release, generator, asked)
+        return _write_folder(release, generator, folder, flags)
+    return _print(release, generator, flags)
 
 
-def _print(release: Release, generator: Generator, asked: Asked) -> int:
-    phase = _asked_phase(release, asked.phase_name, asked.origin)
+def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
+    phase = _phase(release, flags.phase_name, flags.origin)
     wanted = planned(release.plan.application, phase)
-    if asked.only_removed:
-        wanted = removed(release.plan.application, _start(release.plan, phase, asked.origin), phase)
+    if flags.only_removed:
+        wanted = removed(release.plan.application, _start(release.plan, phase, flags.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    chosen = [item for item in wanted if not asked.only or item.part.group in asked.only]
+    chosen = [item for item in wanted if not flags.only or item.part.group in flags.only]
     if wanted and not chosen:
-        say(f"`{phase.name}` has nothing of {', '.join(asked.only)}")
+        say(f"`{phase.name}` has nothing of {', '.join(flags.only)}")
     rendered = generator.render(chosen)
-    if not asked.skip:
+    if not flags.skip:
         _warn_of_jump(release, phase)
     if not release.plan.application.prints_replicas and any(
         item.part.kind == "Deployment" for item in chosen
     ):
         say(RESET)
-    done = finish(as_list(rendered) if asked.output == "json" else as_yaml(rendered), release)
-    if not asked.only_removed:
+    code = finish(as_list(rendered) if flags.output == "json" else as_yaml(rendered), release)
+    if not flags.only_removed:
         say_what_follows(release, phase)
-    return done
+    return code
 
 
 def _folder(output: str) -> PurePath | None:
@@ -97,7 +83,7 @@ def _folder(output: str) -> PurePath | None:
     return PurePath(folder)
 
 
-def _asked_phase(release: Release, name: str | None, origin: str | None) -> Phase:
+def _phase(release: Release, name: str | None, origin: str | None) -> Phase:
     if name is None:
         if origin is not None:
             raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
@@ -121,7 +107,7 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
         say(f"warning: do not apply this straight from `{start.name}`: {wrong.message}")
 
 
-def _write_folder(release: Release, generator: Generator, out: PurePath, asked: Asked) -> int:
+def _write_folder(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
     from kubectl_canary.outside import folder
 
     plan, current = release.plan, release.declared()
@@ -135,24 +121,24 @@ def _write_folder(release: Release, generator: Generator, out: PurePath, asked: 
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
 
     def judge_step(notes: Mapping[str, str]) -> None:
-        _judge_step(release, generator, notes, current, asked)
+        _judge_step(release, generator, notes, current, flags)
 
     notes = record.of_plan(plan, current).notes()
     changed = folder.write(out, plan.application.title, files, notes, judge_step)
     say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
-    done = finish("", release)
+    code = finish("", release)
     say_what_follows(release, current)
-    return done
+    return code
 
 
 def _judge_step(
-    release: Release, generator: Generator, notes: Mapping[str, str], to: Phase, asked: Asked
+    release: Release, generator: Generator, notes: Mapping[str, str], to: Phase, flags: RenderFlags
 ) -> None:
     """Say what is wrong with the step from what the folder holds. Raises Refused where it is an error."""
     recorded = record.read(notes)
-    flags = {"skip": asked.skip, "handed_over": asked.handed_over}
-    found = list(record.findings(recorded, release.plan, to, **flags)) if recorded else []
-    placed = [release.placed(finding) for finding in found]
+    allowed = {"skip": flags.skip, "handed_over": flags.handed_over}
+    findings = record.findings(recorded, release.plan, to, **allowed) if recorded else ()
+    placed = [release.placed(finding) for finding in findings]
     if any(finding.severity == "error" for finding in placed):
         resets = any(finding.rule == "replicas" for finding in placed)
         hint = _hand_over(release.plan, generator, recorded.phase) if resets and recorded else ""
@@ -166,7 +152,9 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
 
     They are those of the phase that was rendered last.
     """
-    there = next((one for one in (*plan.phases, *plan.ways_back()) if one.name == recorded), plan.phases[0])
+    there = next(
+        (phase for phase in (*plan.phases, *plan.ways_back()) if phase.name == recorded), plan.phases[0]
+    )
     scaled = [
         item
         for item in planned(plan.application, there)
@@ -182,13 +170,13 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
     for item in scaled:
         name, namespace = item.part.name, item.part.namespace
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        handed = {
+        manifest = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": metadata,
             "spec": {"replicas": "N"},
         }
-        template = shlex.quote(_compact(handed).replace('"N"', "{{.spec.replicas}}"))
+        template = shlex.quote(_compact(manifest).replace('"N"', "{{.spec.replicas}}"))
         place = f" -n {namespace}" if namespace else ""
         lines += [
             f"  kubectl get deployment {name}{place} -o go-template={template} \\",
@@ -203,7 +191,7 @@ def _compact(value: Any) -> str:
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
     rendered = generator.render(planned(plan.application, phase))
-    return {f"{place}/{one.file_name(phase.route_first)}": one.text for one in rendered}
+    return {f"{place}/{document.file_name(phase.route_first)}": document.text for document in rendered}
 
 
 def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ import shlex
 
 from kubectl_canary import __version__
 from kubectl_canary.api import formats
+from kubectl_canary.commands.flags import CANARY_FILE, program
+from kubectl_canary.commands.init import InitFlags
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside import files
@@ -17,66 +19,65 @@ from kubectl_canary.release.plan import plan
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
 
 
-def run(program: str, *, image: str, tag: str | None, file: str, force: bool, **flags: object) -> int:
-    """Write the file."""
-    name, own_tag, digest = formats.split_image(image)
+def run(flags: InitFlags) -> int:
+    """Write the file. Raises UsageError for flags that make none, WorldError where it cannot be written."""
+    image, image_tag, digest = formats.split_image(flags.image)
     if digest:
         raise UsageError(
             "--image has a digest", "give a tag, and write the digest into spec.stable.image later"
         )
-    if bool(tag) == bool(own_tag):
+    if bool(flags.tag) == bool(image_tag):
         raise UsageError(
-            "which tag runs now?" if not tag else "--tag and a tag in --image", "give --tag v1.0.0"
+            "which tag runs now?" if not flags.tag else "--tag and a tag in --image", "give --tag v1.0.0"
         )
-    if flags["tls"] and not flags["gateway_class"]:
+    if flags.tls and not flags.gateway_class:
         raise UsageError(
             "--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render"
         )
-    text = _text(name, tag or own_tag, flags)
+    text = _text(image, flags.tag or image_tag, flags)
     _check(text)
-    if file == "-":
+    if flags.file == "-":
         write(text)
         return 0
-    files.write(file, text, over=force)
-    named = "" if file == "canary.yaml" else f" -f {shlex.quote(file)}"
-    say(f"wrote {file} ({text.count(chr(10))} lines). Next: {program} plan{named}")
+    files.write(flags.file, text, over=flags.force)
+    option = "" if flags.file == CANARY_FILE else f" -f {shlex.quote(flags.file)}"
+    say(f"wrote {flags.file} ({text.count(chr(10))} lines). Next: {program()} plan{option}")
     return 0
 
 
-def _text(image: str, tag: str, flags: dict[str, object]) -> str:
+def _text(image: str, tag: str, flags: InitFlags) -> str:
     def quoted(value: object) -> str:
         return yamltext.scalar(value)
 
-    name = flags["name"] or image.rpartition("/")[2].replace("_", "-").replace(".", "-")
-    hosts = flags["hosts"] if isinstance(flags["hosts"], tuple) else ()
+    name = flags.name or image.rpartition("/")[2].replace("_", "-").replace(".", "-")
     lines = [
         f"# yaml-language-server: $schema={SCHEMA.format(__version__)}",
         "apiVersion: kubectl-canary/v1alpha1",
         "kind: Canary",
         "metadata:",
         f"  name: {quoted(name)}",
-        *([f"  namespace: {quoted(flags['namespace'])}"] if flags["namespace"] else []),
+        *([f"  namespace: {quoted(flags.namespace)}"] if flags.namespace else []),
         "spec:",
         f"  image: {quoted(image)}",
-        f"  stable: {{tag: {quoted(tag)}, replicas: {flags['replicas']}}}",
-        *_release_lines(flags["canary_tag"]),
+        f"  stable: {{tag: {quoted(tag)}, replicas: {flags.replicas}}}",
+        *_release_lines(flags.canary_tag),
         "  container:                          # every field of a core/v1 Container may stand here",
-        f"    port: {flags['port']}",
-        f"  service: {{port: {flags['service_port']}}}",
+        f"    port: {flags.port}",
+        f"  service: {{port: {flags.service_port}}}",
         "  route:",
-        *(["    hostnames:", *(f"      - {quoted(host)}" for host in hosts)] if hosts else []),
+        *(["    hostnames:", *(f"      - {quoted(host)}" for host in flags.hosts)] if flags.hosts else []),
         "    gateway:",
-        f"      name: {quoted(flags['gateway'])}",
-        *([f"      namespace: {quoted(flags['gateway_namespace'])}"] if flags["gateway_namespace"] else []),
-        *_create_lines(flags["gateway_class"], flags["tls"]),
-        f'  testers: {{header: {quoted(flags["header"])}, value: "true"}}   # who sends it reaches the canary first',
+        f"      name: {quoted(flags.gateway)}",
+        *([f"      namespace: {quoted(flags.gateway_namespace)}"] if flags.gateway_namespace else []),
+        *_create_lines(flags.gateway_class, flags.tls),
+        f'  testers: {{header: {quoted(flags.header)}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
         *(f"    - {{name: {quoted(step.name)}, pause: {step.pause // 60}m}}" for step in SEED_PHASES),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _release_lines(canary_tag: object) -> list[str]:
+def _release_lines(canary_tag: str | None) -> list[str]:
     if canary_tag:
         return [
             f"  canary: {{tag: {yamltext.scalar(canary_tag)}}}",
@@ -87,7 +88,7 @@ def _release_lines(canary_tag: object) -> list[str]:
     ]
 
 
-def _create_lines(gateway_class: object, tls: object) -> list[str]:
+def _create_lines(gateway_class: str | None, tls: str | None) -> list[str]:
     if not gateway_class:
         return []
     certificate = f", tls: {{secret: {yamltext.scalar(tls)}, only: true}}" if tls else ""

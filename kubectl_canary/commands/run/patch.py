@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kubectl_canary.commands.common import finish, say_what_follows
-from kubectl_canary.commands.flags import ClusterFlags, ReleaseFlags, command_line
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import ReleaseFlags, command_line
+from kubectl_canary.commands.patch import PatchFlags
+from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import files
 from kubectl_canary.outside.clock import now
@@ -31,56 +34,41 @@ LIVE = "the cluster"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The flags of `patch` itself."""
-
-    goal: str
-    origin: str | None
-    undo: bool
-    kind: PatchType
-    output: str
-    shell: shells.Shell
-    jump: bool
-    skip: bool
-    live: bool
-    strict: bool
-    checked: str | None
-
-
-@dataclass(frozen=True)
 class Call:
-    """One call of the verb: the release, and everything that was asked."""
+    """One call of the verb: the release, and all flags."""
 
     release: Release
     generator: Generator
-    asked: Asked
+    flags: PatchFlags
     release_flags: ReleaseFlags
     cluster_flags: ClusterFlags
+
+    def kubectl(self) -> Kubectl:
+        """What asks the cluster."""
+        return Kubectl(self.cluster_flags.words())
 
     def command(self, *words: str) -> str:
         """A `patch` command about the same release and cluster."""
         return command_line("patch", *words, release=self.release_flags, cluster=self.cluster_flags)
 
 
-def run(release_flags: ReleaseFlags, cluster_flags: ClusterFlags, asked: Asked) -> int:
-    """Print the patches."""
-    if asked.live and (asked.origin or asked.undo or asked.jump or asked.checked):
+def run(release_flags: ReleaseFlags, flags: PatchFlags, cluster_flags: ClusterFlags) -> int:
+    """Print the patches. Raises UsageError for flags that do not go together."""
+    if flags.live and (flags.origin or flags.undo or flags.jump or flags.checked):
         raise UsageError("--live starts from what is there", "leave --from, --undo, --jump and --check out")
-    if asked.strict and not asked.live:
+    if flags.strict and not flags.live:
         raise UsageError("--strict goes with --live", "only a live object has a resourceVersion")
-    if asked.jump and asked.skip:
+    if flags.jump and flags.skip:
         raise UsageError("--jump goes by every phase, --skip by none", "give one of them")
-    release = release_flags.load()
-    call = Call(release, release_flags.generator(release), asked, release_flags, cluster_flags)
-    return _live(call) if asked.live else _planned(call)
+    release = load(release_flags)
+    call = Call(release, generator_of(release, release_flags), flags, release_flags, cluster_flags)
+    return _live(call) if flags.live else _planned(call)
 
 
 def _live(call: Call) -> int:
     """From what is in the cluster."""
-    found = _read(call.cluster_flags.kubectl(), live_parts(call.release.plan))
-    step, findings = live_step(
-        call.release.plan, call.generator, call.asked.goal, found, skip=call.asked.skip
-    )
+    live = _read(call.kubectl(), live_parts(call.release.plan))
+    step, findings = live_step(call.release.plan, call.generator, call.flags.goal, live, skip=call.flags.skip)
     for finding in findings:
         say(str(finding))
     if not step.changes:
@@ -90,35 +78,35 @@ def _live(call: Call) -> int:
 
 def _planned(call: Call) -> int:
     """From one phase of the plan to another."""
-    asked, plan = call.asked, call.release.plan
+    flags, plan = call.flags, call.release.plan
     start, to = _ends(call)
-    way = steps(plan, call.generator, start, to, jump=asked.jump, skip=asked.skip)
+    way = steps(plan, call.generator, start, to, jump=flags.jump, skip=flags.skip)
     changes = [change for step in way for change in step.changes]
     if not changes:
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
-    if asked.checked is not None:
-        kubectl = call.cluster_flags.kubectl()
-        return _check(call, changes, _checked_object(changes, asked.checked, kubectl), (start, to))
+    if flags.checked is not None:
+        value = _checked_object(call, changes, flags.checked)
+        return _check(call, changes, value, (start, to))
     return _print(way, call)
 
 
 def _print(way: Sequence[Step], call: Call) -> int:
     """The stages, up to the first phase with a gate, and then what prints the rest."""
-    asked, printed = call.asked, actions.until_gate(way)
+    flags, printed = call.flags, actions.until_gate(way)
     notes = _notes(way, printed, call)
-    if asked.kind == "merge":
+    if flags.kind == "merge":
         _say_what_merging_replaces([change for step in printed for change in step.changes])
     for note in notes:
         say(note)
-    if asked.output == "kubectl":
+    if flags.output == "kubectl":
         drain = call.release.plan.application.drain
-        done = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
+        lines = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
         kubectl = shells.Kubectl(call.cluster_flags.words())
-        style = shells.Style(asked.shell, asked.kind, asked.strict, kubectl)
-        return _finish(shells.block(done, style), printed, call)
+        style = shells.Style(flags.shell, flags.kind, flags.strict, kubectl)
+        return _finish(shells.block(lines, style), printed, call)
     if len(printed) > 1:
         say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
-    return _finish(_printed(_listed_steps(printed, asked), asked.output), printed, call)
+    return _finish(_printed(_listed_steps(printed, flags), flags.output), printed, call)
 
 
 def _finish(text: str, printed: Sequence[Step], call: Call) -> int:
@@ -136,8 +124,8 @@ def _notes(way: Sequence[Step], printed: Sequence[Step], call: Call) -> list[str
         output = (
             "-o",
             "kubectl",
-            *(("--type", "merge") if call.asked.kind == "merge" else ()),
-            *(("--shell", "powershell") if call.asked.shell == "powershell" else ()),
+            *(("--type", "merge") if call.flags.kind == "merge" else ()),
+            *(("--shell", "powershell") if call.flags.shell == "powershell" else ()),
         )
         rest = call.command("--from", here.name, "--to", way[-1].phase.name, "--jump", *output)
         return [f"{here.name} has a gate: {gates}. When it holds, this prints the rest: {rest}"]
@@ -146,13 +134,13 @@ def _notes(way: Sequence[Step], printed: Sequence[Step], call: Call) -> list[str
 
 def _read(kubectl: Kubectl, wanted: Sequence[Part]) -> dict[Key, dict[str, Any]]:
     """Those of the objects that are in the cluster, one call a namespace."""
-    found: dict[Key, dict[str, Any]] = {}
+    objects: dict[Key, dict[str, Any]] = {}
     for namespace in dict.fromkeys(part.namespace for part in wanted):
         here = [part for part in wanted if part.namespace == namespace]
         live = kubectl.get([_resource(part) for part in here], namespace)
         by_name = {(value["kind"], value["metadata"]["name"]): value for value in live}
-        found |= {part.key: by_name[own] for part in here if (own := (part.kind, part.name)) in by_name}
-    return found
+        objects |= {part.key: by_name[name] for part in here if (name := (part.kind, part.name)) in by_name}
+    return objects
 
 
 def _resource(part: Part) -> str:
@@ -161,12 +149,12 @@ def _resource(part: Part) -> str:
 
 
 def _ends(call: Call) -> tuple[Phase, Phase]:
-    asked, plan = call.asked, call.release.plan
-    start = plan.find(asked.origin) if asked.origin is not None else call.release.current
+    flags, plan = call.flags, call.release.plan
+    start = plan.find(flags.origin) if flags.origin is not None else call.release.current
     if start is None:
         raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
-    to = plan.find(asked.goal, start.name)
-    return (to, start) if asked.undo else (start, to)
+    to = plan.find(flags.goal, start.name)
+    return (to, start) if flags.undo else (start, to)
 
 
 def _listed(change: Change, kind: PatchType, strict: bool = False) -> dict[str, Any]:
@@ -181,10 +169,10 @@ def _listed(change: Change, kind: PatchType, strict: bool = False) -> dict[str, 
     }
 
 
-def _listed_steps(way: Sequence[Step], asked: Asked) -> list[dict[str, Any]]:
+def _listed_steps(way: Sequence[Step], flags: PatchFlags) -> list[dict[str, Any]]:
     """As a list; where there are several steps, each entry with the phase that it belongs to."""
     return [
-        {**({"phase": step.phase.name} if len(way) > 1 else {}), **_listed(change, asked.kind, asked.strict)}
+        {**({"phase": step.phase.name} if len(way) > 1 else {}), **_listed(change, flags.kind, flags.strict)}
         for step in way
         for change in step.changes
     ]
@@ -203,31 +191,31 @@ def _say_what_merging_replaces(changes: Sequence[Change]) -> None:
                 )
 
 
-def _checked_object(changes: Sequence[Change], checked: str, kubectl: Kubectl) -> dict[str, Any]:
+def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict[str, Any]:
     """The object to check: the route in the cluster, or what a file holds."""
     if checked == LIVE:
         routes = [change.part for change in changes if change.part.kind == "HTTPRoute"]
-        live = _read(kubectl, routes)
+        live = _read(call.kubectl(), routes)
         if not live:
             raise UsageError("--check: there is no route to check", _what_is_patched(changes))
         return live[routes[0].key]
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        raise UsageError(
-            f"--check {checked}: this is no object", "kubectl get httproute NAME -o json prints one"
-        )
+        kubectl = shells.Kubectl(call.cluster_flags.words())
+        line = kubectl.line("get", "httproute", "NAME", "-o", "json", quote=shlex.quote)
+        raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
     return value
 
 
 def _check(call: Call, changes: Sequence[Change], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:
     """Hold the guards of the object's patch against it; 1 where any fails."""
-    own = (value.get("kind"), value["metadata"].get("name"))
+    kind, name = value.get("kind"), value["metadata"].get("name")
     for change in changes:
-        if isinstance(change, Alteration) and own == (change.part.kind, change.part.name):
+        if isinstance(change, Alteration) and (kind, name) == (change.part.kind, change.part.name):
             return _explain(call, change, value, *way)
     raise UsageError(
-        f"--check {call.asked.checked}: {own[0]} {own[1]} is not patched on this way",
+        f"--check {call.flags.checked}: {kind} {name} is not patched on this way",
         _what_is_patched(changes),
     )
 
@@ -244,9 +232,9 @@ def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase
         say(f"{name} passes every guard: the patch fits")
         return 0
     say(f"refused: {name} is not at {start.name} any more")
-    for test in (innermost for one in failed for innermost in patches.deepest(one)):
+    for test in (innermost for outer in failed for innermost in patches.deepest(outer)):
         say(f"  {test.path} is {_said(test.found)}, expected {_said(test.expected)}{_by(value, test.path)}")
-    output = ("-o", call.asked.output) if call.asked.output != "json" else ()
+    output = ("-o", call.flags.output) if call.flags.output != "json" else ()
     say(f"To start from what is there: {call.command('--to', to.name, '--live', *output)}")
     return 1
 

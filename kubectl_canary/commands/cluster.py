@@ -1,0 +1,28 @@
+"""The flags of kubectl that name a cluster, and who asks it, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+
+@dataclass(frozen=True)
+class ClusterFlags:
+    """Which cluster kubectl asks, and as whom: --context, --kubeconfig, --as."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    as_user: str | None = None
+
+    @classmethod
+    def typed(cls, ctx: click.Context) -> ClusterFlags:
+        """Those of a command line that is not complete yet; none where the verb has no such flags."""
+        return cls(*(ctx.params.get(field.name) for field in fields(cls)))
+
+    def words(self) -> tuple[str, ...]:
+        """The flags as kubectl takes them."""
+        pairs = (("--context", self.context), ("--kubeconfig", self.kubeconfig), ("--as", self.as_user))
+        return tuple(f"{flag}={value}" for flag, value in pairs if value)

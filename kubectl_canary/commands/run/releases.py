@@ -1,0 +1,42 @@
+"""What the verbs of a release begin and end with."""
+
+from __future__ import annotations
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.outside.output import say, write
+from kubectl_canary.reading import promotion
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.rendering.generator import Generator
+
+
+def load(flags: ReleaseFlags) -> Release:
+    """Read the release.
+
+    Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
+    """
+    return inputs.load(flags.files, flags.settings, flags.canary_tag, flags.namespace)
+
+
+def generator_of(release: Release, flags: ReleaseFlags) -> Generator:
+    """What renders the release, for the Gateway API that its file names."""
+    if flags.no_validate:
+        say("warning: not validated (--no-validate): the API server may refuse what is printed")
+    target, validating = release.plan.application.target, not flags.no_validate
+    templates = inputs.templates(flags.templates)
+    return Generator(templates, target, validating=validating, sources=release.sources)
+
+
+def finish(text: str, release: Release) -> int:
+    """Print what was asked for, then what the user should know about it; answers with the exit code."""
+    write(text)
+    for warning in release.warnings:
+        say(str(warning))
+    return 0
+
+
+def say_what_follows(release: Release, phase: Phase) -> None:
+    """After promotion the file has to follow, or the next release brings the old version back."""
+    if phase.kind is PhaseKind.PROMOTED:
+        say(promotion.advice(release.spec, release.file))

@@ -1,0 +1,39 @@
+"""What `kubectl canary rollback` does."""
+
+from __future__ import annotations
+
+from kubectl_canary.commands.flags import ReleaseFlags, command_line
+from kubectl_canary.commands.rollback import RollbackFlags
+from kubectl_canary.commands.run.releases import finish, generator_of, load
+from kubectl_canary.errors import UsageError
+from kubectl_canary.release import actions
+from kubectl_canary.rendering.wayback import way_back
+from kubectl_canary.reports import shells
+from kubectl_canary.reports.plans import as_list, as_yaml
+
+
+def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
+    """Print the way back. Raises UsageError where there is none, or nothing says from which phase."""
+    if not flags.printing:
+        origin = ("--from", flags.origin) if flags.origin else ()
+        hint = command_line("rollback", "--print", *origin, release=release_flags)
+        raise UsageError(
+            "rollback prints the way back, and changes no cluster: say --print",
+            f"{hint} | kubectl apply -f -",
+        )
+    release = load(release_flags)
+    start = release.plan.find(flags.origin) if flags.origin is not None else release.current
+    if start is None:
+        raise UsageError("rollback from which phase?", "say --from PHASE, or set spec.phase in the file")
+    back = way_back(release.plan, generator_of(release, release_flags), start)
+    if back is None:
+        hint = "this is a way back already" if start.origin else "there is no canary in that phase"
+        raise UsageError(f"no way back from `{start.name}`", hint)
+    if flags.output == "kubectl":
+        documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
+        style = shells.Style(flags.shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
+        steps = actions.of_step(back.step(), release.plan.application.drain)
+        return finish(shells.block(steps, style), release)
+    if flags.output == "json":
+        return finish(as_list(back.documents()), release)
+    return finish(as_yaml(back.documents()), release)
