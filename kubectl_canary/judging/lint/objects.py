@@ -257,6 +257,10 @@ class Objects:
             pairs.setdefault(pair[0].namespace, []).append(pair)
         return pairs
 
+    def a_split(self, namespace: str) -> tuple[Object, Object] | None:
+        """The first split of a namespace."""
+        return next(iter(self.tracks.get(namespace, ())), None)
+
     def both_sides(self, namespace: str, selector: dict[str, str] | None) -> tuple[Object, Object] | None:
         """The first split of a namespace both of whose sides a selector takes."""
         for first, other in self.tracks.get(namespace, ()):
