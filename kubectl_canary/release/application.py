@@ -146,8 +146,8 @@ class Workload:
         Where others scale it, that is what the canary's own pods can take over.
         """
         minimum = (self.autoscaling or {}).get("minReplicas")
-        given = self.replicas.canary if self.is_scaled_by_others else None
-        return self.replicas.stable or given or minimum or 1
+        canary = self.replicas.canary if self.is_scaled_by_others else None
+        return self.replicas.stable or canary or minimum or 1
 
 
 @dataclass(frozen=True)

@@ -138,13 +138,13 @@ def step(
     after: Sequence[Document],
 ) -> Step:
     """The step between two phases, whose documents are `before` and `after`."""
-    found = changes(application, start, to, before, after)
+    differences = changes(application, start, to, before, after)
     route = next(document for document in after if document.part.is_route)
     split = _of_governed(overlay.ReleaseOnRoute(application, route.value), ("backendRefs",))
     return Step(
         start,
         to,
-        tuple(found),
+        tuple(differences),
         tuple(document.part for document in after),
         tuple(patches.tests(split)),
         tuple(_canary_tests(application, before, after)) if start.canary_replicas else (),
@@ -185,8 +185,8 @@ def change(application: Application, to: Phase, before: Document | None, after: 
     if not after.part.is_route:
         return Alteration(before, after)
     names = (application.phase_annotation, application.rules_annotation)
-    own = tuple(("metadata", "annotations", name) for name in names)
-    return Alteration(before, after, standing_on=_standing_on(application, before, after), own=own)
+    places = tuple(("metadata", "annotations", name) for name in names)
+    return Alteration(before, after, standing_on=_standing_on(application, before, after), own=places)
 
 
 def _standing_on(application: Application, before: Document, after: Document) -> tuple[Guard, ...]:

@@ -7,13 +7,13 @@ from typing import Any
 
 def who_changed(live: dict[str, Any], pointer: str) -> tuple[str, str] | None:
     """The field manager that last wrote what a JSON pointer names, and when (RFC 3339), from managedFields."""
-    found: tuple[str, str] | None = None
+    writer: tuple[str, str] | None = None
     for entry in live.get("metadata", {}).get("managedFields", []):
         owns = _owns(entry.get("fieldsV1", {}), pointer.split("/")[1:])
         written = str(entry.get("time", ""))
-        if owns and (found is None or written >= found[1]):
-            found = (str(entry.get("manager", "unknown")), written)
-    return found
+        if owns and (writer is None or written >= writer[1]):
+            writer = (str(entry.get("manager", "unknown")), written)
+    return writer
 
 
 def _owns(fields: dict[str, Any], parts: list[str]) -> bool:

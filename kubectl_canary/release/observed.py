@@ -17,17 +17,17 @@ SOMEWHERE = "what is in the cluster"
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
 
 
-def phase(found: Objects, plan: Plan) -> Phase:
+def phase(objects: Objects, plan: Plan) -> Phase:
     """The plan's phase that the objects are in, with the pods that they have; where none fits, one of its own.
 
     Raises Refused where the release's rule cannot be told.
     """
-    route = found.get(("HTTPRoute", plan.application.route.name))
+    route = objects.get(("HTTPRoute", plan.application.route.name))
     state = Phase(
         name=SOMEWHERE,
         kind=PhaseKind.WEIGHT,
-        stable_version=version(found, plan) or Version.OLD,
-        pods=tuple(_pods(found, plan)),
+        stable_version=version(objects, plan) or Version.OLD,
+        pods=tuple(_pods(objects, plan)),
     )
     fitting = _fitting(state, route, plan)
     if fitting is not None:
@@ -37,10 +37,10 @@ def phase(found: Objects, plan: Plan) -> Phase:
     return replace(state, origin=_nearest(state, plan).name)
 
 
-def _pods(found: Objects, plan: Plan) -> Iterator[Pods]:
+def _pods(objects: Objects, plan: Plan) -> Iterator[Pods]:
     """The pods that each workload has; of a stable that is not there, those that are planned."""
     for workload, planned in zip(plan.application.workloads, plan.phases[0].pods, strict=True):
-        stable, canary = (found.get(("Deployment", name)) for name in workload.names.both())
+        stable, canary = (objects.get(("Deployment", name)) for name in workload.names.both())
         yield Pods(
             _replicas(stable) if stable is not None else planned.stable,
             _replicas(canary) if canary is not None else 0,
@@ -52,23 +52,23 @@ def _needed(pods: Iterable[Pods], traffic: Traffic) -> tuple[Pods, ...]:
     return tuple(replace(numbers, needs=needs(traffic, numbers.stable)) for numbers in pods)
 
 
-def version(found: Objects, plan: Plan) -> Version | None:
+def version(objects: Objects, plan: Plan) -> Version | None:
     """The version that stable's Deployments run; the old one where there are none, None where one runs neither.
 
     Where one has begun with the new version, it is the new one.
     """
-    alike = [_alike(workload, found) for workload in plan.application.workloads]
+    alike = [_alike(workload, objects) for workload in plan.application.workloads]
     if not all(alike):
         return None
     return next((version for version in Version if all(version in known for known in alike)), Version.NEW)
 
 
-def _alike(workload: Workload, found: Objects) -> list[Version]:
+def _alike(workload: Workload, objects: Objects) -> list[Version]:
     """The versions that stable's Deployment of a workload may run; every one where there is no Deployment.
 
     It is the one whose image runs, and in a release of configuration alone the one that all differences speak for.
     """
-    deployment = found.get(("Deployment", workload.names.stable))
+    deployment = objects.get(("Deployment", workload.names.stable))
     versions = [Version.OLD, Version.NEW] if workload.new else [Version.OLD]
     if deployment is None:
         return versions
@@ -86,10 +86,10 @@ def _alike(workload: Workload, found: Objects) -> list[Version]:
     ]
 
 
-def other_canary(found: Objects, plan: Plan) -> tuple[str, str, str] | None:
+def other_canary(objects: Objects, plan: Plan) -> tuple[str, str, str] | None:
     """A canary's Deployment that runs another image than the planned one: its name, that image, the planned image."""
     for workload in plan.application.workloads:
-        deployment = found.get(("Deployment", workload.names.canary))
+        deployment = objects.get(("Deployment", workload.names.canary))
         if deployment is not None and workload.new is not None:
             image = _container(deployment, workload.new.container_name).get("image")
             if image is not None and image != workload.new.image:

@@ -33,8 +33,8 @@ class ReleaseOnRoute:
     @property
     def rules(self) -> list[Rule]:
         """Every rule of the route."""
-        found: list[Rule] = self.document["spec"].get("rules") or []
-        return found
+        rules: list[Rule] = self.document["spec"].get("rules") or []
+        return rules
 
     def added(self) -> list[Rule]:
         """The rules of the release: listed in its annotation, and nobody but its canary is behind them."""
@@ -59,8 +59,8 @@ class ReleaseOnRoute:
         added = self.added()
         others = [rule for rule in self.rules if not _is_one_of(rule, added)]
         name = self.document["metadata"]["name"]
-        wanted = [governed.rule for governed in self.application.governed if governed.route == name]
-        rules = [self._named(rule, others) if rule is not None else self._only(others) for rule in wanted]
+        names = [governed.rule for governed in self.application.governed if governed.route == name]
+        rules = [self._named(rule, others) if rule is not None else self._only(others) for rule in names]
         for rule in rules:
             self._refuse_two_stables(rule)
         return rules
@@ -146,21 +146,21 @@ class ReleaseOnRoute:
 def laid_over(
     now: dict[str, Any],
     before: dict[str, Any] | None,
-    wanted: Document,
+    planned: Document,
     application: Application,
     phase: Phase,
 ) -> tuple[dict[str, Any], list[Finding]]:
     """An object as it should be in a phase, whoever has made it, and what the user should know of it.
 
-    `before` is the object as it was planned for what it is now, None where nothing of it is taken as given; `wanted` is
-    the object as it is planned in the phase. What both agree on stays as it is.
+    `before` is the object as it was planned for what it is now, None where nothing of it is taken as given;
+    `planned` is the object as it is planned in the phase. What both agree on stays as it is.
     """
-    if wanted.part.is_route:
+    if planned.part.is_route:
         return route(now, application, phase)
-    if wanted.part.kind not in strategic.FILES:
+    if planned.part.kind not in strategic.FILES:
         return now, []
-    place = strategic.Place.of_kind(wanted.part.kind, application.target.kubernetes).below("spec")
-    spec = strategic.carried(now["spec"], (before or {}).get("spec", {}), wanted.value["spec"], place)
+    place = strategic.Place.of_kind(planned.part.kind, application.target.kubernetes).below("spec")
+    spec = strategic.carried(now["spec"], (before or {}).get("spec", {}), planned.value["spec"], place)
     return {**now, "spec": spec}, []
 
 
@@ -171,8 +171,8 @@ def route(
 
     Raises Refused where the release's rule is not there, or not the only one.
     """
-    made = copy.deepcopy(document)
-    release = ReleaseOnRoute(application, made)
+    laid = copy.deepcopy(document)
+    release = ReleaseOnRoute(application, laid)
     governed, added = release.governed(), release.added()
     findings = list(release.foreign_references(governed))
     kept = [rule for rule in release.rules if not _is_one_of(rule, added)]
@@ -186,11 +186,11 @@ def route(
             rules += before
         rules.append(rule)
     _refuse_taken_names(release, kept, clones)
-    made["spec"]["rules"] = rules
-    _annotate(made["metadata"], application.phase_annotation, phase.traffic.phase)
+    laid["spec"]["rules"] = rules
+    _annotate(laid["metadata"], application.phase_annotation, phase.traffic.phase)
     listed = ",".join(_listing(rule, release.names_rules) for rule in clones)
-    _annotate(made["metadata"], application.rules_annotation, listed or None)
-    return made, findings
+    _annotate(laid["metadata"], application.rules_annotation, listed or None)
+    return laid, findings
 
 
 def _shaped(

@@ -61,11 +61,11 @@ def patch_back(before: Any, after: Any) -> list[Op]:
 
 def tests(guards: Iterable[Guard]) -> list[Op]:
     """A test for each guard, but for those that lie inside another's value."""
-    wanted = dict(guards)
+    expected = dict(guards)
     return [
         {"op": "test", "path": pointer(path), "value": value}
-        for path, value in wanted.items()
-        if not any(path[:length] in wanted for length in range(len(path)))
+        for path, value in expected.items()
+        if not any(path[:length] in expected for length in range(len(path)))
     ]
 
 
@@ -107,9 +107,9 @@ def deepest(failed: FailedTest) -> Iterator[FailedTest]:
     else:
         yield failed
         return
-    for key, wanted, there in pairs:
-        if not _passes(there, wanted):
-            yield from deepest(FailedTest(failed.path + pointer((key,)), wanted, there))
+    for key, value, there in pairs:
+        if not _passes(there, value):
+            yield from deepest(FailedTest(failed.path + pointer((key,)), value, there))
 
 
 def applied(document: Any, operations: Sequence[Op]) -> Any:
@@ -119,18 +119,18 @@ def applied(document: Any, operations: Sequence[Op]) -> Any:
 
 def _run(document: Any, operations: Sequence[Op]) -> tuple[Any, list[FailedTest]]:
     """What a document becomes, and the tests that it does not pass."""
-    made = copy.deepcopy(document)
+    patched = copy.deepcopy(document)
     failed: list[FailedTest] = []
     for operation in operations:
         if operation["op"] == "test":
-            found = look_up(made, operation["path"])
-            if not _passes(found, operation["value"]):
-                failed.append(FailedTest(operation["path"], operation["value"], found))
-        elif not failed and look_up(made, _needed(operation)) is MISSING:
+            value = look_up(patched, operation["path"])
+            if not _passes(value, operation["value"]):
+                failed.append(FailedTest(operation["path"], operation["value"], value))
+        elif not failed and look_up(patched, _needed(operation)) is MISSING:
             failed.append(FailedTest(_needed(operation), ANYTHING, MISSING))
         elif not failed:
-            _apply(made, operation)
-    return made, failed
+            _apply(patched, operation)
+    return patched, failed
 
 
 def _needed(operation: Op) -> str:
@@ -139,8 +139,8 @@ def _needed(operation: Op) -> str:
     return path.rpartition("/")[0] if operation["op"] == "add" else path
 
 
-def _passes(found: Any, expected: Any) -> bool:
-    return found is MISSING if expected is None and found is MISSING else same(found, expected)
+def _passes(value: Any, expected: Any) -> bool:
+    return value is MISSING if expected is None and value is MISSING else same(value, expected)
 
 
 def _apply(document: Any, operation: Op) -> None:
@@ -283,8 +283,8 @@ def _identities(items: Any, path: Location) -> list[str] | None:
     """What tells a list's items apart; None where nothing does."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    found = [_identity(item, path) for item in items]
-    return found if len(set(found)) == len(found) else None
+    identities = [_identity(item, path) for item in items]
+    return identities if len(set(identities)) == len(identities) else None
 
 
 def _identity(item: dict[str, Any], path: Location) -> str:

@@ -148,19 +148,19 @@ class Plan:
 
         Raises UsageError with what is there and what was probably meant.
         """
-        wanted = canonical(name)
-        if wanted in ("rollback", "rollback-promotion") and self.application.has_release:
-            return self._way_back(wanted, origin)
-        head, joint, tail = wanted.partition(" from ")
+        sought = canonical(name)
+        if sought in ("rollback", "rollback-promotion") and self.application.has_release:
+            return self._way_back(sought, origin)
+        head, joint, tail = sought.partition(" from ")
         if joint:
-            wanted = f"{head} from {canonical(tail)}"
+            sought = f"{head} from {canonical(tail)}"
         for phase in (*self.phases, *self.ways_back()):
-            if phase.name == wanted:
+            if phase.name == sought:
                 return phase
         if not self.application.has_release:
             hint = "add spec.canary.tag or --canary-tag, the version to release"
             raise UsageError(f"without spec.canary there is only the phase `before`, not `{name}`", hint)
-        raise UsageError(f"unknown phase `{name}`", self._what_is_there(wanted))
+        raise UsageError(f"unknown phase `{name}`", self._what_is_there(sought))
 
     def previous(self, phase: Phase) -> Phase | None:
         """The phase before this one on the way that leads here; for `before`, the way back from deploy."""
@@ -216,37 +216,35 @@ class Plan:
         name = f"{kind.value} from {phase.name}"
         return replace(state, name=name, kind=kind, pause=0, gates=(), origin=phase.name)
 
-    def _way_back(self, wanted: str, origin: str | None) -> Phase:
+    def _way_back(self, kind: str, origin: str | None) -> Phase:
         if origin is None:
-            raise UsageError(
-                f"`{wanted}` from which phase?", "say --from PHASE, or set spec.phase in the file"
-            )
+            raise UsageError(f"`{kind}` from which phase?", "say --from PHASE, or set spec.phase in the file")
         start = self.find(origin)
         if start.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION):
             return start
         back = self.way_back(start)
-        if back is None or back.kind.value != wanted:
-            raise UsageError(f"no {wanted} from `{start.name}`", self._other_way(wanted, start))
+        if back is None or back.kind.value != kind:
+            raise UsageError(f"no {kind} from `{start.name}`", self._other_way(kind, start))
         return back
 
-    def _other_way(self, wanted: str, start: Phase) -> str:
+    def _other_way(self, kind: str, start: Phase) -> str:
         if not start.canary_replicas:
             return "there is no canary in that phase"
-        other = "rollback" if wanted == "rollback-promotion" else "rollback-promotion"
+        other = "rollback" if kind == "rollback-promotion" else "rollback-promotion"
         return f"use `{other} from {start.name}`"
 
-    def _what_is_there(self, wanted: str) -> str:
+    def _what_is_there(self, sought: str) -> str:
         names = self.names()
-        close = self._nearest_share(wanted) or nearest(wanted, names)
+        close = self._nearest_share(sought) or nearest(sought, names)
         known = ", ".join(phase.name for phase in self.phases)
         meant = f"did you mean `{close}`? " if close else ""
         return (
             f"{meant}phases are: {known}; ways back: rollback, rollback-promotion (with --from), rolled-back"
         )
 
-    def _nearest_share(self, wanted: str) -> str | None:
+    def _nearest_share(self, sought: str) -> str | None:
         try:
-            share = formats.share(wanted if wanted.endswith("%") else f"{wanted}%")
+            share = formats.share(sought if sought.endswith("%") else f"{sought}%")
         except ValueError:
             return None
         shifting = [phase for phase in self.phases if phase.kind is PhaseKind.WEIGHT]

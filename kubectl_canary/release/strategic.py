@@ -111,38 +111,38 @@ def merged(value: Any, patch: Any, place: Place) -> Any:
 
 def _merged_maps(value: dict[str, Any], patch: dict[str, Any], place: Place) -> dict[str, Any]:
     directive, retained = patch.get(DIRECTIVE), patch.get(RETAIN)
-    own = {key: child for key, child in patch.items() if key not in (DIRECTIVE, RETAIN)}
+    changes = {key: child for key, child in patch.items() if key not in (DIRECTIVE, RETAIN)}
     if directive == DELETE:
         return {}
     kept = {} if directive == REPLACE else value
-    made = {key: child for key, child in kept.items() if retained is None or key in retained}
-    for key, child in own.items():
+    merged_map = {key: child for key, child in kept.items() if retained is None or key in retained}
+    for key, child in changes.items():
         if child is None:
-            made.pop(key, None)
+            merged_map.pop(key, None)
         else:
-            made[key] = merged(made.get(key), child, place.below(key))
-    return made
+            merged_map[key] = merged(merged_map.get(key), child, place.below(key))
+    return merged_map
 
 
 def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -> list[Any]:
     if any(set(item) == {DIRECTIVE} and item[DIRECTIVE] == REPLACE for item in patch):
         return [item for item in patch if set(item) != {DIRECTIVE}]
     key, items = place.merge_key, place.items()
-    made = list(value)
+    merged_list = list(value)
     for item in patch:
         name = item.get(str(key))
-        found = [
+        places = [
             index
-            for index, known in enumerate(made)
+            for index, known in enumerate(merged_list)
             if isinstance(known, dict) and known.get(str(key)) == name
         ]
         if item.get(DIRECTIVE) == DELETE:
-            made = [known for index, known in enumerate(made) if index not in found]
-        elif found:
-            made[found[0]] = merged(made[found[0]], item, items)
+            merged_list = [known for index, known in enumerate(merged_list) if index not in places]
+        elif places:
+            merged_list[places[0]] = merged(merged_list[places[0]], item, items)
         else:
-            made.append(merged({}, item, items))
-    return made
+            merged_list.append(merged({}, item, items))
+    return merged_list
 
 
 def carried(live: Any, before: Any, after: Any, place: Place) -> Any:
@@ -213,13 +213,15 @@ def _same_amounts(live: Any, planned: Any) -> bool:
 
 
 def _carried_maps(live: Any, before: dict[str, Any], after: dict[str, Any], place: Place) -> dict[str, Any]:
-    own = live if isinstance(live, dict) else {}
-    made = {key: value for key, value in own.items() if key in after or key not in before}
+    current = live if isinstance(live, dict) else {}
+    carried_map = {key: value for key, value in current.items() if key in after or key not in before}
     for key, value in after.items():
-        if key in AMOUNTS and _same_amounts(own.get(key, MISSING), value):
+        if key in AMOUNTS and _same_amounts(current.get(key, MISSING), value):
             continue
-        made[key] = carried(own.get(key, MISSING), before.get(key, MISSING), value, place.below(key))
-    return {key: value for key, value in made.items() if value is not MISSING}
+        carried_map[key] = carried(
+            current.get(key, MISSING), before.get(key, MISSING), value, place.below(key)
+        )
+    return {key: value for key, value in carried_map.items() if value is not MISSING}
 
 
 def _carried_lists(live: list[Any], before: list[Any], after: list[Any], place: Place) -> list[Any]:
@@ -227,15 +229,15 @@ def _carried_lists(live: list[Any], before: list[Any], after: list[Any], place: 
     names = [[_identity(item, key) for item in side] for side in (live, before, after)]
     if any(len(set(side)) < len(side) for side in names):
         return live if shows(live, after) else after
-    there, known, wanted = (
+    there, known, planned = (
         dict(zip(*pair, strict=True)) for pair in zip(names, (live, before, after), strict=True)
     )
-    made = [
-        carried(item, known.get(name, MISSING), wanted.get(name, MISSING), items)
+    carried_list = [
+        carried(item, known.get(name, MISSING), planned.get(name, MISSING), items)
         for name, item in there.items()
-        if name in wanted or name not in known
+        if name in planned or name not in known
     ]
-    return [*made, *(item for name, item in wanted.items() if name not in there)]
+    return [*carried_list, *(item for name, item in planned.items() if name not in there)]
 
 
 def _identity(item: dict[str, Any], key: str) -> tuple[Any, ...]:

@@ -80,17 +80,17 @@ def chosen_way(plan: Plan, start: Phase, to: Phase, *, jump: bool = False, skip:
 
     Raises Refused where one step is not safe, or leaves out phases, and neither flag says what to do.
     """
-    found = way(plan, start, to)
+    phases = way(plan, start, to)
     if to.kind in WAYS_BACK or jump:
-        _refuse_unsafe([start, *found])
-        return found
+        _refuse_unsafe([start, *phases])
+        return phases
     wrong = objection(plan, start, to, skip=skip)
     if wrong is None:
-        return [to] if found else []
+        return [to] if phases else []
     if wrong.omitted:
         hint = "--jump prints every step on the way, --skip goes straight"
         raise _refused("this step is too long", start, to, wrong.message, hint)
-    hint = f"{_by_way_of(start, found)}; --jump prints all of these steps"
+    hint = f"{_by_way_of(start, phases)}; --jump prints all of these steps"
     raise _refused("this step is not safe", start, to, wrong.message, hint)
 
 
@@ -106,8 +106,8 @@ def _refused(title: str, start: Phase, to: Phase, problem: str, hint: str) -> Re
     return Refused(title, [finding], hint)
 
 
-def _by_way_of(start: Phase, found: Sequence[Phase]) -> str:
-    return "go by " + " → ".join(f"`{phase.name}`" for phase in (start, *found))
+def _by_way_of(start: Phase, phases: Sequence[Phase]) -> str:
+    return "go by " + " → ".join(f"`{phase.name}`" for phase in (start, *phases))
 
 
 def _position(plan: Plan, phase: Phase) -> int:
@@ -142,6 +142,6 @@ def _own_way_back(plan: Plan, start: Phase, to: Phase) -> Phase:
     left = plan.full if start.kind is PhaseKind.ROLLBACK_PROMOTION else start
     if to.origin == left.name:
         return to
-    own = plan.way_back(left)
-    hint = f"from `{start.name}` it is `{own.name}`" if own else "there is no canary in that phase"
+    back = plan.way_back(left)
+    hint = f"from `{start.name}` it is `{back.name}`" if back else "there is no canary in that phase"
     raise UsageError(f"`{to.name}` does not start at `{start.name}`", hint)

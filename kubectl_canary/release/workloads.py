@@ -34,17 +34,17 @@ def pod_template(workload: Workload, side: Side, configuration: Configuration) -
 
 def container(configuration: Configuration) -> dict[str, Any]:
     """The application's container: the user's fields, and `port` as the first of `ports`."""
-    own = dict(configuration.container)
-    port = own.pop("port", None)
-    ports = own.pop("ports", [])
+    fields = dict(configuration.container)
+    port = fields.pop("port", None)
+    ports = fields.pop("ports", [])
     if port_is_added(configuration.container):
         ports = [{"containerPort": port, "protocol": "TCP"}, *ports]
     named = {
-        "name": own.pop("name", "app"),
+        "name": fields.pop("name", "app"),
         "image": configuration.image,
         **({"ports": ports} if ports else {}),
     }
-    return {**named, **own}
+    return {**named, **fields}
 
 
 def port_is_added(container: dict[str, Any]) -> bool:
@@ -73,28 +73,28 @@ def service_ports(service: Service, configuration: Configuration) -> list[dict[s
 
 def scaler_spec(workload: Workload, pods: Pods, side: Side, holds_stable: bool) -> dict[str, Any] | None:
     """The spec of a side's own autoscaler; stable's takes no pods away while a way back needs them."""
-    own = workload.autoscaling
-    if own is None:
+    scaling = workload.autoscaling
+    if scaling is None:
         return None
     least = _minimum(workload, pods, side)
-    behavior = dict(own.get("behavior") or {})
+    behavior = dict(scaling.get("behavior") or {})
     if side is Side.STABLE and holds_stable:
         behavior["scaleDown"] = {**(behavior.get("scaleDown") or {}), "selectPolicy": "Disabled"}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.names.of(side)}
-    spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": max(least, own["maxReplicas"])}
-    spec |= {"metrics": own["metrics"]} if "metrics" in own else {}
+    spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": max(least, scaling["maxReplicas"])}
+    spec |= {"metrics": scaling["metrics"]} if "metrics" in scaling else {}
     return spec | ({"behavior": behavior} if behavior else {})
 
 
 def budget_spec(workload: Workload, pods: Pods, side: Side) -> dict[str, Any] | None:
     """The spec of a side's own disruption budget; the canary's is one that its pods can keep."""
-    own = workload.disruption_budget
-    if own is None:
+    budget = workload.disruption_budget
+    if budget is None:
         return None
-    least = own.get("minAvailable")
+    least = budget.get("minAvailable")
     is_number = isinstance(least, int) and side is Side.CANARY
     kept = {"minAvailable": min(int(least or 0), pods.canary - 1)} if is_number else {}
-    return {**own, **kept, "selector": {"matchLabels": workload.selectors.of(side)}}
+    return {**budget, **kept, "selector": {"matchLabels": workload.selectors.of(side)}}
 
 
 def _planned(pods: Pods, side: Side) -> int:

@@ -118,8 +118,8 @@ class Generator:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""
         if self.sources is None or self.templates is not None:
             return None
-        found = provenance.source(item, path, self.sources.value["spec"])
-        return (found, self.sources.value_where(found)) if found is not None else None
+        source = provenance.source(item, path, self.sources.value["spec"])
+        return (source, self.sources.value_where(source)) if source is not None else None
 
     def refuse_invalid(self, documents: Sequence[Document]) -> None:
         """Raises Refused where the API server would refuse one of these, whoever made them."""

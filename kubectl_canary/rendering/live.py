@@ -35,23 +35,23 @@ def live_parts(plan: Plan) -> list[Part]:
 
 
 def live_step(
-    plan: Plan, generator: Generator, goal: str, found: Objects, *, skip: bool = False
+    plan: Plan, generator: Generator, goal: str, objects: Objects, *, skip: bool = False
 ) -> tuple[Step, list[Finding]]:
     """The step from the objects as they are now to a phase, and what is to be known of it.
 
-    `goal` is the phase's name; `rollback` needs no origin. `found` has those of the objects that are in the cluster.
+    `goal` is the phase's name; `rollback` needs no origin. `objects` has those of the release that are in the cluster.
     Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
     a phase that is not there.
     """
-    before = [Document(part, found[part.key]) for part in live_parts(plan) if part.key in found]
+    before = [Document(part, objects[part.key]) for part in live_parts(plan) if part.key in objects]
     there = {(document.part.kind, document.part.name): document.value for document in before}
     here = observed.phase(there, plan)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
     _refuse_unsafe(plan, here, to, there, skip)
-    wanted = generator.render(planned(plan.application, to))
+    rendered = generator.render(planned(plan.application, to))
     as_planned = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
-    after, findings = _reached(plan, to, found, wanted, as_planned)
+    after, findings = _reached(plan, to, objects, rendered, as_planned)
     findings += _of_empty_stable(plan, here, to)
     step = changes.step(plan.application, here, to, before, after)
     generator.refuse_invalid([change.after for change in step.changes if not isinstance(change, Removal)])
@@ -62,15 +62,15 @@ def live_step(
 def _goal(plan: Plan, goal: str, here: Phase) -> Phase:
     """The phase of a name; every `rollback` is the same to a route, and so is every `rollback-promotion`."""
     backs = [back for back in plan.ways_back() if back.kind.value == goal.strip()]
-    own = [back for back in backs if back.origin == here.name]
-    return (own or backs)[0] if backs else plan.find(goal)
+    fitting = [back for back in backs if back.origin == here.name]
+    return (fitting or backs)[0] if backs else plan.find(goal)
 
 
 def _reached(
     plan: Plan,
     to: Phase,
-    found: Objects,
-    wanted: Sequence[Document],
+    objects: Objects,
+    rendered: Sequence[Document],
     as_planned: Mapping[Key, dict[str, Any]],
 ) -> tuple[list[Document], list[Finding]]:
     """The objects that are there once the phase is reached, and what is to be known of them.
@@ -79,8 +79,8 @@ def _reached(
     """
     after: list[Document] = []
     findings: list[Finding] = []
-    for document in sorted(wanted, key=lambda document: document.part.slot):
-        now = found.get(document.part.key)
+    for document in sorted(rendered, key=lambda document: document.part.slot):
+        now = objects.get(document.part.key)
         if now is None:
             after += [] if to.kind in WAYS_BACK else [document]
         elif to.kind is PhaseKind.ROLLBACK and not document.part.is_route:
@@ -159,8 +159,8 @@ def _refuse_other_stable(plan: Plan) -> None:
 def _refuse_other_canary(plan: Plan, there: observed.Objects) -> None:
     other = observed.other_canary(there, plan)
     if other is not None:
-        name, image, wanted = other
-        message = f"Deployment {name} runs {image}, and not {wanted}"
+        name, image, planned_image = other
+        message = f"Deployment {name} runs {image}, and not {planned_image}"
         hint = "that is the version which requests have reached: release it, or roll back first"
         raise _refused("the canary is another version", "canary", message, hint)
 
@@ -186,9 +186,9 @@ def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
 
 
-def _refuse_referenced(plan: Plan, reached: Sequence[Document], made: Iterable[Change]) -> None:
+def _refuse_referenced(plan: Plan, reached: Sequence[Document], changed: Iterable[Change]) -> None:
     """The canary's Service must not go while a rule of the route, whosever it is, sends to it."""
-    if not any(isinstance(change, Removal) for change in made):
+    if not any(isinstance(change, Removal) for change in changed):
         return
     route = next(document for document in reached if document.part.is_route)
     place = Where(route.part.title)

@@ -73,15 +73,15 @@ def planned(application: Application, phase: Phase) -> list[Planned]:
 
     On the ways back the route comes first.
     """
-    running = list(_running(application, phase))
-    found = [_service(application, running_side) for running_side in running]
-    found += [_deployment(application, running_side) for running_side in running]
-    found += [scaler for running_side in running for scaler in _scaler(application, phase, running_side)]
-    found += [budget for running_side in running for budget in _budget(application, running_side)]
-    found += _gateway(application)
-    found += _redirect(application)
+    sides = list(_running(application, phase))
+    objects = [_service(application, running) for running in sides]
+    objects += [_deployment(application, running) for running in sides]
+    objects += [scaler for running in sides for scaler in _scaler(application, phase, running)]
+    objects += [budget for running in sides for budget in _budget(application, running)]
+    objects += _gateway(application)
+    objects += _redirect(application)
     route = _route(application, phase)
-    return [route, *found] if phase.route_first else [*found, route]
+    return [route, *objects] if phase.route_first else [*objects, route]
 
 
 def removed(application: Application, start: Phase | None, phase: Phase) -> list[Planned]:
@@ -93,15 +93,15 @@ def removed(application: Application, start: Phase | None, phase: Phase) -> list
 
 
 def _metadata(
-    application: Application, name: str, labels: dict[str, str], own: Service | Route | None = None
+    application: Application, name: str, labels: dict[str, str], special: Service | Route | None = None
 ) -> dict[str, Any]:
     """Metadata for the templates; `own` has the labels and annotations of this kind of object alone."""
-    more = own.labels if own else {}
+    more = special.labels if special else {}
     return {
         "name": name,
         "namespace": application.namespace,
         "labels": {**labels, OWN_LABEL: OWNER, **application.labels, **more},
-        "annotations": {**application.annotations, **(own.annotations if own else {})},
+        "annotations": {**application.annotations, **(special.annotations if special else {})},
     }
 
 
@@ -226,9 +226,9 @@ def _redirect(application: Application) -> Iterator[Planned]:
 
 def _http_route(group: str, application: Application, names: dict[str, Any], spec: dict[str, Any]) -> Planned:
     names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
-    made = _planned(group, (GATEWAY_API, "HTTPRoute"), names, spec)
+    item = _planned(group, (GATEWAY_API, "HTTPRoute"), names, spec)
     services = tuple(name for service in application.services for name in service.names.both())
-    return Planned(made.part, made.template, names, made.facts, services)
+    return Planned(item.part, item.template, names, item.facts, services)
 
 
 def _route(application: Application, phase: Phase) -> Planned:
@@ -239,9 +239,9 @@ def _route(application: Application, phase: Phase) -> Planned:
         "metadata": {"name": application.route.name, "annotations": names["annotations"]},
         "spec": _defaulted(application.target, "HTTPRoute", _route_spec(application)),
     }
-    made, _ = overlay.route(before, application, phase)
-    names["annotations"] = made["metadata"]["annotations"]
-    return _http_route("route", application, names, made["spec"])
+    route, _ = overlay.route(before, application, phase)
+    names["annotations"] = route["metadata"]["annotations"]
+    return _http_route("route", application, names, route["spec"])
 
 
 def _route_spec(application: Application) -> dict[str, Any]:
@@ -254,12 +254,12 @@ def _route_spec(application: Application) -> dict[str, Any]:
 
 def _parents(application: Application) -> list[dict[str, Any]]:
     gateway = application.route.gateway
-    own = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": gateway.listener}
-    return [_parent(application, parent) for parent in (own, *application.route.parents)]
+    gateway_parent = {"name": gateway.name, "namespace": gateway.namespace, "sectionName": gateway.listener}
+    return [_parent(application, parent) for parent in (gateway_parent, *application.route.parents)]
 
 
-def _parent(application: Application, given: dict[str, Any]) -> dict[str, Any]:
-    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", **given}
+def _parent(application: Application, fields: dict[str, Any]) -> dict[str, Any]:
+    parent = {"group": GATEWAY_GROUP, "kind": "Gateway", **fields}
     if parent.get("namespace") == application.namespace:
         parent["namespace"] = None
     order = ("group", "kind", "name", "namespace", "sectionName", "port")
@@ -276,17 +276,19 @@ def _governed_rule(application: Application) -> routes.Rule:
         "port": service.port,
         "weight": routes.ALONE,
     }
-    own = application.route.rule
-    matches = [match if "path" in match else {**routes.ANY_PATH, **match} for match in own.get("matches", [])]
-    rest: dict[str, Any] = {key: field for key, field in own.items() if key != "matches"}
+    fields = application.route.rule
+    matches = [
+        match if "path" in match else {**routes.ANY_PATH, **match} for match in fields.get("matches", [])
+    ]
+    rest: dict[str, Any] = {key: field for key, field in fields.items() if key != "matches"}
     name = {"name": GOVERNED_RULE} if application.names_rules else {}
     return {**name, "matches": matches or [routes.ANY_PATH], **rest, "backendRefs": [backend]}
 
 
 def _defaulted(target: Target, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """A Gateway API spec with the API's defaults written out, so that GitOps tools see no drift."""
-    found = target.find(GATEWAY_API, kind)
-    if found is None:
+    known = target.find(GATEWAY_API, kind)
+    if known is None:
         raise KeyError(kind)
-    defaulted: dict[str, Any] = with_defaults(spec, found.schema["properties"]["spec"])
+    defaulted: dict[str, Any] = with_defaults(spec, known.schema["properties"]["spec"])
     return defaulted

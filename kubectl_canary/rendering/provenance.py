@@ -63,9 +63,9 @@ def _own_port(below: Path, spec: dict[str, Any]) -> Path:
 
 def _of_version(item: Planned, spec: dict[str, Any], part: str, below: Path) -> Path:
     """The part of `spec`, or what `spec.canary` lays over it where the document is the new version's."""
-    own = (spec.get("canary") or {}).get(part)
-    if own is not None and item.part.is_new:
-        place = versions.in_patch(own, versions.of_canary(spec).get(part), below)
+    patch = (spec.get("canary") or {}).get(part)
+    if patch is not None and item.part.is_new:
+        place = versions.in_patch(patch, versions.of_canary(spec).get(part), below)
         if len(place) == len(below):
             return ("spec", "canary", part, *place)
     return ("spec", part, *below)

@@ -100,23 +100,23 @@ def findings(
 
     A way back is never an error. `handed_over`: no applier owns the Deployments' replicas any more.
     """
-    wanted = of_plan(plan, to)
-    if recorded.prints_replicas and not wanted.prints_replicas and not handed_over:
+    current = of_plan(plan, to)
+    if recorded.prints_replicas and not current.prints_replicas and not handed_over:
         yield _finding("replicas", _severity(to), RESET, _scaled_at(plan), HAND_OVER)
-    if wanted.prints_replicas and not recorded.prints_replicas:
+    if current.prints_replicas and not recorded.prints_replicas:
         message = "the folder's Deployments were scaled, and this sets their replicas"
         yield _finding("replicas", "warning", message, ("spec", "stable"), "give as many as run now")
-    if (recorded.stable, recorded.canary) == (wanted.stable, wanted.canary):
-        yield from _of_shared(recorded, wanted, to)
+    if (recorded.stable, recorded.canary) == (current.stable, current.canary):
+        yield from _of_shared(recorded, current, to)
     elif to.kind not in RETURNS:
-        yield from _of_other_release(recorded, wanted, plan, to)
+        yield from _of_other_release(recorded, current, plan, to)
     if plan.application.has_release:
-        yield from _of_step(recorded, wanted, plan, to, skip)
+        yield from _of_step(recorded, current, plan, to, skip)
 
 
-def _of_shared(recorded: Record, wanted: Record, to: Phase) -> Iterator[Finding]:
+def _of_shared(recorded: Record, current: Record, to: Phase) -> Iterator[Finding]:
     """What both versions share must not change while a release is under way."""
-    if recorded.canary and recorded.shared != wanted.shared and to.kind not in WAYS_BACK:
+    if recorded.canary and recorded.shared != current.shared and to.kind not in WAYS_BACK:
         message = (
             "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
         )
@@ -124,10 +124,10 @@ def _of_shared(recorded: Record, wanted: Record, to: Phase) -> Iterator[Finding]
         yield _finding("shared", "warning", message, ("spec",), hint)
 
 
-def _of_step(recorded: Record, wanted: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
+def _of_step(recorded: Record, current: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
     """The step from the recorded phase; from `before`, where another release begins and nothing is under way."""
     known = (*plan.phases, *plan.ways_back())
-    begins = recorded.canary != wanted.canary and not _serves(recorded)
+    begins = recorded.canary != current.canary and not _serves(recorded)
     name = plan.phases[0].name if begins else recorded.phase
     start = next((phase for phase in known if phase.name == name), None)
     if start is None:
@@ -167,20 +167,20 @@ def _cure(plan: Plan, start: Phase) -> str:
     return f"from `{start.name}`: {', '.join(ways)}" if ways else ""
 
 
-def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -> Iterator[Finding]:
+def _of_other_release(recorded: Record, current: Record, plan: Plan, to: Phase) -> Iterator[Finding]:
     """Another release: its stable has to be what runs, and nothing may be half done."""
     path = ("spec", "stable")
-    if wanted.stable.image != recorded.running.image and wanted.stable.image != recorded.stable.image:
-        message = f"the folder is at {recorded.running.image}, and stable is {wanted.stable.image} here"
+    if current.stable.image != recorded.running.image and current.stable.image != recorded.stable.image:
+        message = f"the folder is at {recorded.running.image}, and stable is {current.stable.image} here"
         hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
         yield _finding("stable", _steady(plan), message, path, hint)
-    elif wanted.stable.image != recorded.running.image:
+    elif current.stable.image != recorded.running.image:
         message = (
-            f"{recorded.running.image} was promoted, and this takes stable back to {wanted.stable.image}"
+            f"{recorded.running.image} was promoted, and this takes stable back to {current.stable.image}"
         )
         hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
         yield _finding("stable", _steady(plan), message, path, hint)
-    elif wanted.stable.configuration != recorded.running.configuration:
+    elif current.stable.configuration != recorded.running.configuration:
         message = (
             "stable's own configuration is another than what was rendered: this rolls the pods that serve"
         )
@@ -188,11 +188,11 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
         if recorded.runs is Version.NEW:
             hint = "what was promoted is more than an image: `plan` had said what to write into the file"
         yield _finding("stable", "warning", message, path, hint)
-    if _serves(recorded) and wanted.canary is None:
+    if _serves(recorded) and current.canary is None:
         message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
         hint = f"write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
         yield _finding("canary", "error", message, ("spec",), hint)
-    elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, wanted):
+    elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, current):
         message = (
             f"`{recorded.phase}` is under way with {recorded.canary.image}: this changes pods that serve"
         )
@@ -200,11 +200,11 @@ def _of_other_release(recorded: Record, wanted: Record, plan: Plan, to: Phase) -
         yield _finding("canary", "error", message, ("spec", "canary"), hint)
 
 
-def _is_other_canary(recorded: Record, wanted: Record) -> bool:
+def _is_other_canary(recorded: Record, current: Record) -> bool:
     """Whether the canary itself has changed, and not only with what both versions share."""
-    if recorded.canary is None or wanted.canary is None or recorded.canary.image != wanted.canary.image:
-        return recorded.canary != wanted.canary
-    return recorded.canary != wanted.canary and recorded.stable.configuration == wanted.stable.configuration
+    if recorded.canary is None or current.canary is None or recorded.canary.image != current.canary.image:
+        return recorded.canary != current.canary
+    return recorded.canary != current.canary and recorded.stable.configuration == current.stable.configuration
 
 
 def _steady(plan: Plan) -> str:

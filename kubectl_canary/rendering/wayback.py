@@ -27,9 +27,9 @@ class WayBack:
 
     def documents(self) -> list[Rendered]:
         """What to apply, whatever the objects are like now."""
-        wanted = ("route",) if self.phase.kind is PhaseKind.ROLLBACK else ("route", "workloads")
+        groups = ("route",) if self.phase.kind is PhaseKind.ROLLBACK else ("route", "workloads")
         return self.generator.render(
-            [item for item in planned(self.plan.application, self.phase) if item.part.group in wanted]
+            [item for item in planned(self.plan.application, self.phase) if item.part.group in groups]
         )
 
     def step(self) -> Step:
