@@ -250,6 +250,7 @@ BUGS = [
     Bug("a canary file owns its declared phase only", "integrations/embedded.py", "phases = (*found.plan.phases, *found.plan.ways_back())", "phases = (found.declared(),)", "test_krm test_stream"),
     # validation and flags
     Bug("validate never compares patches", "judging/validation.py", "if not same(patched, change.after.value):", "if False:", "test_validation test_validate"),
+    Bug("two canary files may make one object", "judging/validation.py", "if maker is not manifest and not same(other, document):", "if False:", "test_validate"),
     Bug("ways back are not judged", "judging/validation.py", "    for phase in (*plan.phases, *plan.ways_back()):\n        for number", "    for phase in plan.phases:\n        for number", "test_validation test_validate"),
     Bug("--ignore RULE=PATH covers names that begin alike", "judging/validation.py", "path.startswith((f\"{self.path}.\", f\"{self.path}[\"))", "path.startswith(self.path)", "test_validation test_validate"),
     Bug("--ignore RULE=PATH covers only the path itself", "judging/validation.py", "below = path == self.path or path.startswith((f\"{self.path}.\", f\"{self.path}[\"))", "below = path == self.path", "test_validation test_validate"),

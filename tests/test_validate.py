@@ -17,6 +17,7 @@ import agreement
 import jsonschema
 import pytest
 from conftest import SEED, Cluster, Result
+from test_canaryfile import VALID
 
 from kubectl_canary.judging import lint
 
@@ -810,3 +811,22 @@ def test_flags_of_a_release_need_one(canary: Canary, route: Path) -> None:
     result = canary("validate", "route.yaml", "--set", "spec.phase=5%")
     assert (2, "") == (result.code, result.out)
     assert "go with a canary file" in result.err
+
+
+def test_two_canary_files_that_make_one_route_are_refused(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = VALID.replace("route: {", "route: {name: web, ")
+    Path("shop.yaml").write_text(text)
+    Path("cart.yaml").write_text(text.replace("name: my-app", "name: cart"))
+    result = canary("validate", "shop.yaml", "cart.yaml")
+    assert 1 == result.code
+    message = "makes HTTPRoute web, and so does shop.yaml: the one that is applied last would be left"
+    assert [f"metadata.name: {message}"] == [
+        line.partition(": error Canary production/cart: ")[2].removesuffix("  [same-object-twice]")
+        for line in result.out.splitlines()
+        if "[same-object-twice]" in line
+    ]
+    Path("cart.yaml").write_text(VALID.replace("name: my-app", "name: cart"))
+    assert 0 == canary("validate", "shop.yaml", "cart.yaml").code

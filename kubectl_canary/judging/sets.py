@@ -59,6 +59,14 @@ def made_by_canary(manifest: Manifest, file: Manifest) -> Finding:
     return replace(finding, where=manifest.where(NAME))
 
 
+def made_by_another(file: Manifest, maker: Manifest, document: dict[str, Any]) -> Finding:
+    """The finding about an object that a canary file makes, and another one makes otherwise."""
+    title = f"{document['kind']} {document['metadata']['name']}"
+    message = f"makes {title}, and so does {maker.where(()).file}: the one that is applied last would be left"
+    hint = "give one of them another name"
+    return Finding(RULE, "error", NAME, message, file.where(NAME), hint)
+
+
 def _finding(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:
     """The finding stands where the user can take something out: not in what a canary file makes."""
     if second.made_by and not first.made_by:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -139,7 +139,22 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
             judged[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, further)
     if question.with_lint:
         _look_at_sets(manifests, accepted, unjudged, question, further)
+        for manifest, finding in _made_twice(manifests, files, question):
+            further.setdefault(id(manifest), []).append(finding)
     return [_with(judged[id(manifest)], further.get(id(manifest), ())) for manifest in manifests]
+
+
+def _made_twice(
+    manifests: Sequence[Manifest], files: Mapping[int, Release | Refused], question: Question
+) -> Iterator[tuple[Manifest, Finding]]:
+    """Objects that two canary files make, and not the same: whichever is applied last would have its way."""
+    makers: dict[sets.Identity | None, tuple[Manifest, dict[str, Any]]] = {}
+    for manifest in manifests if len(files) > 1 else ():
+        for document in _declared(files[id(manifest)], question) if id(manifest) in files else ():
+            key = sets.identity(document, question.target)
+            maker, other = makers.setdefault(key, (manifest, document))
+            if maker is not manifest and not same(other, document):
+                yield manifest, sets.made_by_another(manifest, maker, document)
 
 
 def _company(
