@@ -31,7 +31,7 @@ GATES = st.lists(
 )
 REPLICAS = st.integers(1, 20)
 STANDARD = ("v1.0", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7")
-WITH_PARENTS_PORTS = STANDARD.index("v1.1")
+WITH_PARENTS_PORTS, WITH_MANY_MATCHES = STANDARD.index("v1.1"), STANDARD.index("v1.2")
 WITH_TIMEOUTS, WITH_MIRROR_SHARES, WITH_RETRIES = (STANDARD.index(one) for one in ("v1.2", "v1.3", "v1.7"))
 
 
@@ -164,7 +164,8 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         {"gateway": gateway},
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
-            "matches": MATCHES,
+            # up to v1.1 a rule has at most 8, and a mirror copies each once a method
+            "matches": MATCHES if release >= WITH_MANY_MATCHES else MATCHES.map(lambda matches: matches[:2]),
             "filters": FILTERS,
             **({"timeouts": TIMEOUTS} if release >= WITH_TIMEOUTS else {}),
             **({"retry": RETRIES} if release >= WITH_RETRIES else {}),

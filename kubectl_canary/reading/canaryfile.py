@@ -54,7 +54,6 @@ LABELLED: tuple[Path, ...] = (
 CHANNEL = ("spec", "gatewayAPI", "channel")
 NEW_RULE_KEYS = ("retry", "sessionPersistence")
 RULE_KEYS = ("matches", "filters", "timeouts", *NEW_RULE_KEYS)
-MOST_MATCHES = 64
 MAIN_PORT = 80
 MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
 LONGEST_NAME = 63 - len("-canary")
@@ -170,7 +169,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     items = _get(value, "spec", "phases")
     if isinstance(items, list):
         found, wrong = phases.parse(items, _get(value, "spec", "testers") is not False)
-        yield from wrong or _copy_findings(_get(value, "spec", "route", "matches"), found)
+        yield from wrong or _copy_findings(_get(value, "spec"), found)
 
 
 def _error(path: Path, message: str) -> Finding:
@@ -431,19 +430,34 @@ def _lacking(target: Target, path: Path) -> str:
     return f"Gateway API {target.gateway_api} ({target.channel}) has no `{path[-1]}` here; {have}"
 
 
-def _copy_findings(matches: Any, specs: Sequence[PhaseSpec]) -> Iterator[Finding]:
+def _copy_findings(spec: Any, specs: Sequence[PhaseSpec]) -> Iterator[Finding]:
     """Phases that mirror some methods only: each match is copied once a method, and a rule takes so many."""
+    matches = _get(spec, "route", "matches")
     known = [match for match in matches if isinstance(match, dict)] if isinstance(matches, list) else [{}]
     for index, phase in enumerate(specs):
         methods = phase.methods if phase.mirror else ()
         copies = sum(match.get("method", method) == method for match in known for method in methods)
-        if copies > MOST_MATCHES:
+        most = _most_matches(spec) if copies > 1 else None
+        if most is not None and copies > most:
             listed = ", ".join(methods)
             message = (
-                f"mirroring {listed} takes {copies} matches, and a rule may have {MOST_MATCHES}; "
+                f"mirroring {listed} takes {copies} matches, and a rule may have {most}; "
                 "mirror `methods: all`, or fewer methods"
             )
             yield _error(("spec", "phases", index), message)
+
+
+def _most_matches(spec: Any) -> int | None:
+    """How many matches a rule may have in the target's release; None where the file names no release that is one."""
+    release = _get(spec, "gatewayAPI") or {}
+    if not _fits({"spec": {"gatewayAPI": release}}):
+        return None
+    kind = _target(release).find(GATEWAY_API, "HTTPRoute")
+    if kind is None:
+        return None
+    rule = kind.schema["properties"]["spec"]["properties"]["rules"]["items"]
+    most: int = rule["properties"]["matches"]["maxItems"]
+    return most
 
 
 def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
