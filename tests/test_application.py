@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from kubectl_canary.release.actions import Ready, RolledOut, Unchanged
 from kubectl_canary.release.application import Application, Governed, Side, Sides, Version
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan, plan
-from kubectl_canary.rendering import objects
+from kubectl_canary.release.plan import changes as changes_in_words
+from kubectl_canary.rendering import live, objects
 
 ROUTE = "shop-canary-route"
 THEIRS = {"name": "theirs", "backendRefs": [{"name": "legacy", "port": 80}]}
@@ -151,3 +153,47 @@ def test_where_one_workload_has_begun_with_the_new_version_promotion_has_begun()
     assert Version.NEW is observed.version(there, made)
     pod["containers"][0]["image"] = "registry.example.com/shop:v3"
     assert observed.version(there, made) is None
+
+
+def test_rules_at_different_shares_are_in_no_phase() -> None:
+    """Where one rule has all of it at the canary, stable may serve the other still: nothing may roll it."""
+    made = a_plan()
+    there = {
+        (document.part.kind, document.part.name): copy.deepcopy(document.value)
+        for document in deployments(made.find("100%"))
+    }
+    route = there["HTTPRoute", ROUTE]
+    assert {Fraction(1)} == observed.shares(route, made)
+    stable, canary = route["spec"]["rules"][-1]["backendRefs"]
+    stable["weight"] = canary["weight"] = 50
+    assert {Fraction(1), Fraction(1, 2)} == observed.shares(route, made)
+    with pytest.raises(Refused) as refused:
+        live._refuse_uneven_rules(made, there)
+    assert "the governed rules send 50% and 100% to the canary" == refused.value.findings[0].message
+
+
+def test_a_rule_that_sends_to_two_services_of_the_release_is_refused() -> None:
+    route = a_route()
+    search = route["spec"]["rules"][2]["backendRefs"][0]
+    route["spec"]["rules"][0]["backendRefs"].append(search)
+    with pytest.raises(Refused) as refused:
+        overlay.route(route, two_workloads(), a_plan().find("5%"))
+    message = "one rule sends to shop-stable and search-stable; each needs a rule of its own"
+    assert message == refused.value.findings[0].message
+
+
+def test_a_route_of_which_no_rule_is_governed_is_refused() -> None:
+    application = replace(two_workloads(), governed=(Governed("another-route"),))
+    with pytest.raises(Refused, match="the live objects are not those of the release"):
+        overlay.route(a_route(), application, a_plan().find("5%"))
+
+
+def test_a_workload_without_a_new_version_has_no_canary() -> None:
+    shop, search = two_workloads().workloads
+    application = replace(two_workloads(), workloads=(shop, replace(search, new=None)))
+    made = plan(application, parsed(a_file()).phases)
+    assert {0} == {phase.pods[1].canary for phase in made.phases}
+    words = changes_in_words(made.phases[0], made.phases[1], application)
+    assert "+ Deployment, Service shop-canary" == words
+    rolled = changes_in_words(made.find("100%"), made.find("promote-roll"), application)
+    assert "Deployment shop-stable → v2 (serves nobody meanwhile)" == rolled

@@ -12,6 +12,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.release import patches
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.live import live_parts, live_step
 from kubectl_canary.rendering.steps import step
 
@@ -25,7 +26,6 @@ def kinds(made: Step) -> list[str]:
 
 
 def test_a_mirror_that_falls_moves_before_its_pods_go() -> None:
-    plan = a_release(phases=["5%"], testers=False)
     route, pods = "patch HTTPRoute", "patch Deployment"
     plan = a_release(phases=[{"mirror": "10%", "replicas": 1}, {"mirror": "100%", "replicas": 10}, "5%"])
     assert [route, pods] == kinds(between(plan, "mirror 100%", "mirror 10%"))
@@ -176,3 +176,41 @@ def test_a_live_rollback_is_that_of_the_phase_that_is_there() -> None:
     found = {key: there[name] for key, name in named.items() if name in there}
     made, _ = live_step(plan, GENERATOR, "rollback", found)
     assert ("50%", "rollback from 50%") == (made.start.name, made.phase.name)
+
+
+def without_stable(there: dict[str, Any]) -> None:
+    del there["Deployment shop-stable"]
+
+
+def test_a_way_back_to_a_stable_that_is_not_there_is_refused_or_said() -> None:
+    with pytest.raises(Refused) as refused:
+        live(a_release(), "100%", "rollback-promotion", without_stable)
+    message = "there is no Deployment shop-stable to return to the old version"
+    assert message == refused.value.findings[0].message
+    plan = a_release()
+    there = documents(plan, plan.find("50%"))
+    without_stable(there)
+    found = {part.key: there[part.title] for part in live_parts(plan) if part.title in there}
+    made, findings = live_step(plan, GENERATOR, "rollback", found)
+    assert ["patch HTTPRoute shop-canary-route"] == [
+        f"{change.action} {change.part.title}" for change in made.changes
+    ]
+    assert ["there is no Deployment shop-stable: the way back leads to nobody"] == [
+        finding.message for finding in findings
+    ]
+
+
+def test_objects_go_in_the_order_in_which_they_came_backward() -> None:
+    plan = a_release(
+        autoscaling={"minReplicas": 10, "maxReplicas": 20},
+        disruptionBudget={"minAvailable": 1},
+        phases=["50%"],
+    )
+    gone = kinds(between(plan, "promote-return", "promoted"))
+    wanted = ["PodDisruptionBudget", "HorizontalPodAutoscaler", "Deployment", "Service"]
+    assert [f"delete {kind}" for kind in wanted] == [action for action in gone if action.startswith("delete")]
+    removed = objects.removed(plan.application, plan.find("promote-return"), plan.find("promoted"))
+    assert wanted == [item.part.kind for item in removed]
+    assert [f"delete {kind} shop-canary" for kind in wanted] == [
+        change for change in live(plan, "promote-return", "promoted") if change.startswith("delete")
+    ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
-from kubectl_canary.release.documents import Document, Part
+from kubectl_canary.release.documents import Document, Part, in_removal_order
 from kubectl_canary.release.patches import Guard, Op
 from kubectl_canary.release.plan import WAYS_BACK, Phase
 
@@ -173,7 +173,7 @@ def changes(
     if is_route_first(start, to):
         changed.sort(key=lambda change: not change.part.is_route)
     gone = (document for key, document in old.items() if key not in new)
-    return [*changed, *map(Removal, sorted(gone, key=lambda document: document.part.slot, reverse=True))]
+    return [*changed, *map(Removal, in_removal_order(gone))]
 
 
 def change(application: Application, to: Phase, before: Document | None, after: Document) -> Change:

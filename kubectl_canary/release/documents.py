@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from kubectl_canary.release.application import Side
 from kubectl_canary.release.groups import GROUPS
@@ -55,3 +56,19 @@ class Document:
 
     part: Part
     value: dict[str, Any]
+
+
+class OfPart(Protocol):
+    """Something that belongs to an object of a release: its document, or its plan."""
+
+    @property
+    def part(self) -> Part:
+        """The object."""
+
+
+Item = TypeVar("Item", bound=OfPart)
+
+
+def in_removal_order(items: Iterable[Item]) -> list[Item]:
+    """Items in the order in which their objects are deleted: the order in which they are applied, backward."""
+    return sorted(items, key=lambda item: item.part.slot)[::-1]

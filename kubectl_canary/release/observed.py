@@ -161,6 +161,12 @@ def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:
     )
 
 
+def shares(route: dict[str, Any], plan: Plan) -> set[Fraction]:
+    """The canary's shares of the governed rules; one share where the route is in a phase."""
+    release = ReleaseOnRoute(plan.application, route)
+    return {_share(release, rule) for rule in release.governed()}
+
+
 def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:
     """The canary's share of what a governed rule sends to the release."""
     stable, canary = (

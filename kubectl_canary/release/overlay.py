@@ -60,9 +60,11 @@ class ReleaseOnRoute:
         others = [rule for rule in self.rules if not _is_one_of(rule, added)]
         name = self.document["metadata"]["name"]
         names = [governed.rule for governed in self.application.governed if governed.route == name]
+        if not names:
+            raise self.refusal("the release governs no rule of this route")
         rules = [self._named(rule, others) if rule is not None else self._only(others) for rule in names]
         for rule in rules:
-            self._refuse_two_stables(rule)
+            self._refuse_several_services(rule)
         return rules
 
     def _named(self, name: str, others: Sequence[Rule]) -> Rule:
@@ -86,10 +88,13 @@ class ReleaseOnRoute:
             raise self.refusal(f"{places} all send to the release's Services: which is ours?")
         return rules[0]
 
-    def _refuse_two_stables(self, rule: Rule) -> None:
-        stables = [ref["name"] for ref in rule["backendRefs"] if self.is_of(ref, Side.STABLE)]
-        if len(stables) > 1:
-            raise self.refusal(f"{stables[-1]} stands twice among the backends of one rule")
+    def _refuse_several_services(self, rule: Rule) -> None:
+        sides = [side for ref in rule["backendRefs"] if (side := self.side_of(ref)) is not None]
+        names = list(dict.fromkeys(service.names.stable for service, _ in sides))
+        if len(names) > 1:
+            raise self.refusal(f"one rule sends to {' and '.join(names)}; each needs a rule of its own")
+        if sum(side is Side.STABLE for _, side in sides) > 1:
+            raise self.refusal(f"{names[0]} stands twice among the backends of one rule")
 
     def side_of(self, ref: dict[str, Any]) -> tuple[Service, Side] | None:
         """Which Service of the release a backendRef is: equal in name, kind, group, namespace and port."""

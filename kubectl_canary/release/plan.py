@@ -297,6 +297,8 @@ def _middle(application: Application, specs: Sequence[PhaseSpec], before: Phase)
 
 def _pods(workload: Workload, stable: int, traffics: Sequence[Traffic], index: int, spec: PhaseSpec) -> Pods:
     """The pods of a phase: of the canary those that it, the next and the one before it need."""
+    if workload.new is None:
+        return Pods(stable)
     needed = [needs(traffic, stable) for traffic in traffics]
     around = max(1, *needed[max(index - 1, 0) : index + 2])
     return Pods(stable, spec.replicas or workload.replicas.canary or around, needed[index])
@@ -349,11 +351,13 @@ def _object_changes(start: Phase, phase: Phase, application: Application) -> Ite
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
         sign = "+" if phase.canary_replicas else "-"
         yield from (
-            f"{sign} Deployment, Service {workload.names.canary}" for workload in application.workloads
+            f"{sign} Deployment, Service {workload.names.canary}"
+            for workload in application.workloads
+            if workload.new is not None
         )
     if start.stable_version != phase.stable_version:
         idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
-        for workload in application.workloads:
+        for workload in (known for known in application.workloads if known.new is not None):
             version = workload.runs(phase.stable_version).called
             yield f"Deployment {workload.names.stable} → {version}{idle}"
 

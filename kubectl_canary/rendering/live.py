@@ -12,6 +12,7 @@ from kubectl_canary.release import changes, observed, overlay, strategic
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
+from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import AS_BEFORE, WAYS_BACK, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
@@ -52,7 +53,7 @@ def live_step(
     rendered = generator.render(planned(plan.application, to))
     as_planned = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
     after, findings = _reached(plan, to, objects, rendered, as_planned)
-    findings += _of_empty_stable(plan, here, to)
+    findings += _of_empty_stable(plan, here, to, there)
     step = changes.step(plan.application, here, to, before, after)
     generator.refuse_invalid([change.after for change in step.changes if not isinstance(change, Removal)])
     _refuse_referenced(plan, after, step.changes)
@@ -116,10 +117,13 @@ def _drift(now: dict[str, Any], before: dict[str, Any] | None, part: Part, to: P
         yield Finding("stable", "warning", (), message, Where(part.title), hint)
 
 
-def _of_empty_stable(plan: Plan, here: Phase, to: Phase) -> Iterator[Finding]:
-    """A way back to a stable that has no pods."""
+def _of_empty_stable(plan: Plan, here: Phase, to: Phase, there: observed.Objects) -> Iterator[Finding]:
+    """A way back to a stable that is not there, or has no pods."""
     if to.kind not in WAYS_BACK or to.traffic.share == 1:
         return
+    for name in _missing_stables(plan, there):
+        message = f"there is no Deployment {name}: the way back leads to nobody"
+        yield Finding("stable", "warning", (), message, Where(CLUSTER), "apply it first")
     for workload, pods in zip(plan.application.workloads, here.pods, strict=True):
         if pods.stable == 0:
             message = f"Deployment {workload.names.stable} has no pods: the way back leads to nobody"
@@ -137,6 +141,10 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
     if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         _refuse_promoted(here)
         return
+    if to.kind is PhaseKind.ROLLBACK_PROMOTION:
+        _refuse_missing_stable(plan, there)
+    else:
+        _refuse_uneven_rules(plan, there)
     if to.kind not in WAYS_BACK and observed.version(there, plan) is None:
         _refuse_other_stable(plan)
     if here.traffic.reaches_canary:
@@ -147,11 +155,37 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
         raise _refused("this step is not safe", "jump", wrong.message, hint)
 
 
+def _missing_stables(plan: Plan, there: observed.Objects) -> list[str]:
+    """Stable's Deployments that are not in the cluster."""
+    names = (workload.names.stable for workload in plan.application.workloads)
+    return [name for name in names if ("Deployment", name) not in there]
+
+
+def _refuse_missing_stable(plan: Plan, there: observed.Objects) -> None:
+    """The way back after promotion returns stable to the old version, so it needs one."""
+    for name in _missing_stables(plan, there):
+        message = f"there is no Deployment {name} to return to the old version"
+        hint = "apply the documents of `rollback-promotion` (render --phase), which make it"
+        raise _refused("stable is not there", "stable", message, hint)
+
+
+def _refuse_uneven_rules(plan: Plan, there: observed.Objects) -> None:
+    """Governed rules at different shares are in no phase: what is safe for one rule is not for the other."""
+    route = there.get(("HTTPRoute", plan.application.route.name))
+    shares = observed.shares(route, plan) if route is not None else set()
+    if len(shares) > 1:
+        listed = " and ".join(percent(share) for share in sorted(shares))
+        message = f"the governed rules send {listed} to the canary"
+        raise _refused("the rules are not at one share", "jump", message, "go back, and on from there")
+
+
 def _refuse_other_stable(plan: Plan) -> None:
     workloads = plan.application.workloads
-    names = " and ".join(workload.names.stable for workload in workloads)
+    names = [workload.names.stable for workload in workloads]
+    several = f"Deployments {' and '.join(names)} run neither"
+    subject = several if len(names) > 1 else f"Deployment {names[0]} runs neither"
     images = " nor ".join(" and ".join(plan.application.images(version)) for version in Version)
-    message = f"Deployment {names} runs neither {images}"
+    message = f"{subject} {images}"
     hint = "write what runs into spec.stable, so that no step takes production back to what it has left"
     raise _refused("stable is another version", "stable", message, hint)
 

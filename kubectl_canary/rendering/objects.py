@@ -27,7 +27,7 @@ from kubectl_canary.release.application import (
     Side,
     Workload,
 )
-from kubectl_canary.release.documents import Part
+from kubectl_canary.release.documents import Part, in_removal_order
 from kubectl_canary.release.plan import Phase, Pods
 
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
@@ -89,7 +89,7 @@ def removed(application: Application, start: Phase | None, phase: Phase) -> list
     if start is None:
         return []
     kept = {item.part.key for item in planned(application, phase)}
-    return [item for item in reversed(planned(application, start)) if item.part.key not in kept]
+    return in_removal_order(item for item in planned(application, start) if item.part.key not in kept)
 
 
 def _metadata(

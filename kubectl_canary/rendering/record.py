@@ -109,7 +109,7 @@ def findings(
     if (recorded.stable, recorded.canary) == (current.stable, current.canary):
         yield from _of_shared(recorded, current, to)
     elif to.kind not in RETURNS:
-        yield from _of_other_release(recorded, current, plan, to)
+        yield from _of_other_release(recorded, current, plan)
     if plan.application.has_release:
         yield from _of_step(recorded, current, plan, to, skip)
 
@@ -167,7 +167,7 @@ def _cure(plan: Plan, start: Phase) -> str:
     return f"from `{start.name}`: {', '.join(ways)}" if ways else ""
 
 
-def _of_other_release(recorded: Record, current: Record, plan: Plan, to: Phase) -> Iterator[Finding]:
+def _of_other_release(recorded: Record, current: Record, plan: Plan) -> Iterator[Finding]:
     """Another release: its stable has to be what runs, and nothing may be half done."""
     path = ("spec", "stable")
     if current.stable.image != recorded.running.image and current.stable.image != recorded.stable.image:
