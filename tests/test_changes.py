@@ -34,8 +34,8 @@ def test_a_mirror_that_falls_moves_before_its_pods_go() -> None:
 
 def test_a_share_that_falls_moves_before_its_pods_go_though_a_mirror_needs_as_many() -> None:
     plan = a_release(phases=["5%", "10%"], stable={"tag": "v1", "replicas": 1})
-    assert between(plan, "10%", "5%").route_first
-    assert not between(plan, "5%", "10%").route_first
+    assert between(plan, "10%", "5%").traffic_moves_first
+    assert not between(plan, "5%", "10%").traffic_moves_first
 
 
 def of_route(plan: Plan, start: str, to: str) -> Alteration:

@@ -88,9 +88,10 @@ def test_check_asks_with_them_and_says_them_again(canary: Canary, calls: Calls) 
         "spec": {},
     }
     asked = calls(route)
-    result = canary(*STEP, "--check", *FLAGS)
+    result = canary(*STEP, "--check", "--type", "merge", *FLAGS)
     assert all_have_the_flags(asked)
     assert 1 == result.code
+    assert "--live --type merge " in result.err
     assert f" {shlex.join(FLAGS)}" in result.err.partition("To start from what is there: ")[2]
 
 
@@ -128,3 +129,17 @@ def test_completion_asks_with_them(canary: Canary, calls: Calls, flag: str, answ
     asked = calls(answer)
     assert canary("completion", "answer", "--", "patch", *FLAGS, flag, "").out.startswith("web\n")
     assert all_have_the_flags(asked)
+
+
+def test_a_call_that_failed_is_said_whole(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = tmp_path / "kubectl"
+    refusing.write_text("#!/bin/sh\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(refusing))
+    result = canary(*STEP, "--check", *FLAGS)
+    words = shlex.split(result.err.partition("`")[2].partition("`")[0])
+    assert [str(refusing), *FLAGS] == words[: 1 + len(FLAGS)]
+    assert words[1 + len(FLAGS) :][:2] == ["get", "httproute.gateway.networking.k8s.io/my-app-canary-route"]
+    assert ["-n", "production"] == words[words.index("-n") :][:2]

@@ -78,3 +78,36 @@ def test_without_a_release_the_plan_says_how_to_plan_one(canary: Canary, flags: 
     )
     assert "→ v9" in planned.out
     assert "other in production" in planned.out
+
+
+def test_a_patch_that_leads_back_names_its_documents_where_it_is_refused(
+    canary: Canary, flags: list[str]
+) -> None:
+    for goal in ("rollback", "rolled-back"):
+        lines = canary("patch", "--from", "5%", "--to", goal, "-o", "kubectl", "--context", "c", *flags).out
+        said = next(word for word in shlex.split(lines.partition("printf")[2]) if "kubectl canary" in word)
+        assert said.endswith(" | kubectl --context=c apply -f -")
+        assert "name: other-canary-route" in canary(*command(said)).out
+    assert (
+        "To go back anyway" not in canary("patch", "--from", "5%", "--to", "10%", "-o", "kubectl", *flags).out
+    )
+
+
+def test_what_is_not_validated_is_not_validated_by_the_printed_command_either(
+    canary: Canary, flags: list[str]
+) -> None:
+    line = next(
+        line
+        for line in canary("plan", "--no-validate", *flags).out.splitlines()
+        if "rollback --print" in line
+    )
+    assert "--no-validate" in command(line)
+    assert 0 == canary(*command(line)).code
+
+
+def test_what_runs_is_written_into_the_file_that_says_what_is_stable(canary: Canary, tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    (tmp_path / "more.yaml").write_text("spec: {drain: 5s}\n")
+    said = canary("plan", "-f", tmp_path / "canary.yaml", "-f", tmp_path / "more.yaml").out
+    assert f"write what runs into {tmp_path}/canary.yaml," in said
+    assert "write what runs into the canary file," in canary("plan", "-f", "-", stdin=SEED.read_bytes()).out

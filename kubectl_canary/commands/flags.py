@@ -43,7 +43,7 @@ class ReleaseFlags:
         pairs: list[tuple[str, str | None]] = [("-f", file) for file in files]
         pairs += [("--set", setting) for setting in self.settings]
         pairs += [("--canary-tag", self.canary_tag), ("-n", self.namespace), ("--templates", self.templates)]
-        return _typed(pairs)
+        return [*_typed(pairs), *(("--no-validate",) if self.no_validate else ())]
 
 
 def flags_of(shape: type[Flags], *options: Decorator, as_: str = "flags") -> Decorator:

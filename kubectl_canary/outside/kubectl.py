@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Kubectl:
         except json.JSONDecodeError:
             found = None
         if not isinstance(found, dict):
-            asked = f"`{_program()} {' '.join(arguments[:3])}`"
+            asked = f"`{shlex.join([_program(), *self.flags, *arguments])}`"
             hint = (
                 f"it began with: {answer[:60]!r}; a wrapper around kubectl may print more than kubectl does"
             )
@@ -72,7 +73,7 @@ class Kubectl:
 
     def _run(self, arguments: Sequence[str], patience: int = TIMEOUT) -> str:
         program = _program()
-        asked = f"`{program} {' '.join(arguments[:3])}`"
+        asked = f"`{shlex.join([program, *self.flags, *arguments])}`"
         try:
             done = subprocess.run(
                 [program, *self.flags, *arguments],

@@ -19,10 +19,11 @@ def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
 
 def advice(spec: dict[str, Any], file: str) -> str:
     """What to write into the file, for a person."""
+    named = "the canary file" if file == "standard input" else file
     lines = yamltext.block({"spec": stable_after(spec)}, 0).splitlines()
     return "\n".join(
         [
-            f"Once `promoted` is reached, write what runs into {file}, or the next release takes production back,",
+            f"Once `promoted` is reached, write what runs into {named}, or the next release takes production back,",
             "and take spec.canary and spec.phase out:",
             *(f"  {line}" for line in lines),
         ]

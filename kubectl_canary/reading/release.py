@@ -32,8 +32,8 @@ class Release:
 
     @property
     def file(self) -> str:
-        """The file that has the last word."""
-        return self.sources.documents[-1].file
+        """The file that says what is stable."""
+        return self.sources.file_of(("spec", "stable"))
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class Sources:
                     return Where(document.file, *mark.value)
         return self.where(path)
 
+    def file_of(self, path: Path) -> str:
+        """The last file that has something at a path; the last of all where none has."""
+        files = [document.file for document in self.documents if document.mark(path) is not None]
+        return files[-1] if files else self.documents[-1].file
+
     def spelling(self, path: Path) -> str | None:
         """How the file spells a scalar: `1234e56` where its value is a number."""
         if any(path[: len(setting)] == setting for setting in self.settings):

@@ -13,7 +13,7 @@ from kubectl_canary.release.application import Side
 from kubectl_canary.release.changes import Change, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
-from kubectl_canary.release.plan import WAYS_BACK, PhaseKind
+from kubectl_canary.release.plan import PhaseKind
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def until_gate(steps: Sequence[Step]) -> list[Step]:
 def _same_canary(step: Step) -> Iterator[Action]:
     """The canary is the version that is planned: no other one may get more requests, or be promoted."""
     falls = step.phase.traffic.share < step.start.traffic.share or not step.phase.traffic.reaches_canary
-    if step.changes and not falls and step.phase.kind not in WAYS_BACK:
+    if step.changes and not falls and not step.phase.is_way_back:
         yield from (Unchanged(part, tests) for part, tests in step.canary_tests)
 
 
@@ -106,7 +106,7 @@ def _moves(step: Step, drain: int) -> list[Action]:
     there = list(_stable_is_back(step))
     if not route:
         return [*_undisturbed(step, changed, gone, waiting), *_pods(changed), *there, *map(Make, gone)]
-    if step.route_first:
+    if step.traffic_moves_first:
         drained = waiting if changed or gone else []
         taken_over = _ready(step, ()) if _returns(step) or _rises(step) else ()
         return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Make, gone)]
@@ -150,7 +150,7 @@ def _pods(changed: Sequence[Change]) -> Iterator[Action]:
 
 def _ready(step: Step, changed: Sequence[Change]) -> Iterator[Action]:
     """The pods that a rising share will be sent to are there."""
-    if step.phase.kind in WAYS_BACK:
+    if step.phase.is_way_back:
         return
     to_canary = step.phase.traffic.reaches_canary and not _returns(step)
     for rising in step.deployments(Side.CANARY if to_canary else Side.STABLE):

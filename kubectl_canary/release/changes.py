@@ -11,7 +11,7 @@ from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.documents import Document, Part, in_removal_order
 from kubectl_canary.release.patches import Guard, Op
-from kubectl_canary.release.plan import WAYS_BACK, Phase
+from kubectl_canary.release.plan import Phase
 
 PatchType = Literal["json", "merge"]
 RESOURCE_VERSION = "/metadata/resourceVersion"
@@ -119,15 +119,15 @@ class Step:
         return [part for part in self.parts if part.kind == "Deployment" and part.side is side]
 
     @property
-    def route_first(self) -> bool:
+    def traffic_moves_first(self) -> bool:
         """Whether traffic moves before pods do: where it falls, and on the ways back."""
-        return is_route_first(self.start, self.phase)
+        return traffic_moves_first(self.start, self.phase)
 
 
-def is_route_first(start: Phase, to: Phase) -> bool:
+def traffic_moves_first(start: Phase, to: Phase) -> bool:
     """Whether traffic moves before pods do between two phases: where it falls, and on the ways back."""
     needs_fewer = any(then.needs < now.needs for now, then in zip(start.pods, to.pods, strict=True))
-    return to.route_first or needs_fewer or to.traffic.share < start.traffic.share
+    return to.is_way_back or needs_fewer or to.traffic.share < start.traffic.share
 
 
 def step(
@@ -170,7 +170,7 @@ def changes(
         for key, document in sorted(new.items(), key=lambda item: item[1].part.slot)
         if key not in old or not same(old[key].value, document.value)
     ]
-    if is_route_first(start, to):
+    if traffic_moves_first(start, to):
         changed.sort(key=lambda change: not change.part.is_route)
     gone = (document for key, document in old.items() if key not in new)
     return [*changed, *map(Removal, in_removal_order(gone))]
@@ -180,7 +180,7 @@ def change(application: Application, to: Phase, before: Document | None, after: 
     """What makes an object, or brings it to a phase; on a route, with what the release stands on."""
     if before is None:
         return Creation(after)
-    if to.kind in WAYS_BACK:
+    if to.is_way_back:
         return Alteration(before, after, is_back=True)
     if not after.part.is_route:
         return Alteration(before, after)

@@ -110,8 +110,8 @@ class Phase:
         return slug(self.name)
 
     @property
-    def route_first(self) -> bool:
-        """Whether the route is applied before the workloads: on the ways back traffic moves first."""
+    def is_way_back(self) -> bool:
+        """Whether it leads back: then the route is applied before the workloads."""
         return self.kind in WAYS_BACK
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Phase, PhaseKind, Plan, pods_text
+from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan, pods_text
 
 
 def step_problem(start: Phase, to: Phase) -> str | None:
@@ -35,7 +35,7 @@ def step_problem(start: Phase, to: Phase) -> str | None:
 
 def left_out(plan: Plan, start: Phase, to: Phase) -> Sequence[Phase]:
     """The phases that a step forward passes by; none for a step back."""
-    if to.kind in WAYS_BACK:
+    if to.is_way_back:
         return ()
     return plan.phases[_position(plan, start) + 1 : _position(plan, to)]
 
@@ -67,7 +67,7 @@ def way(plan: Plan, start: Phase, to: Phase) -> list[Phase]:
         return []
     if to.kind is PhaseKind.ROLLED_BACK:
         return [*_back_to_stable(plan, start), to]
-    if to.kind in WAYS_BACK:
+    if to.is_way_back:
         return [_own_way_back(plan, start, to)]
     here, there = _position(plan, start), _position(plan, to)
     if here < there:
@@ -81,7 +81,7 @@ def chosen_way(plan: Plan, start: Phase, to: Phase, *, jump: bool = False, skip:
     Raises Refused where one step is not safe, or leaves out phases, and neither flag says what to do.
     """
     phases = way(plan, start, to)
-    if to.kind in WAYS_BACK or jump:
+    if to.is_way_back or jump:
         _refuse_unsafe([start, *phases])
         return phases
     wrong = objection(plan, start, to, skip=skip)

@@ -13,7 +13,7 @@ from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.phases import percent
-from kubectl_canary.release.plan import AS_BEFORE, WAYS_BACK, Phase, PhaseKind, Plan
+from kubectl_canary.release.plan import AS_BEFORE, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
@@ -83,7 +83,7 @@ def _reached(
     for document in sorted(rendered, key=lambda document: document.part.slot):
         now = objects.get(document.part.key)
         if now is None:
-            after += [] if to.kind in WAYS_BACK else [document]
+            after += [] if to.is_way_back else [document]
         elif to.kind is PhaseKind.ROLLBACK and not document.part.is_route:
             after.append(Document(document.part, now))
         else:
@@ -105,7 +105,7 @@ def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dic
 
 def _drift(now: dict[str, Any], before: dict[str, Any] | None, part: Part, to: Phase) -> Iterator[Finding]:
     """Stable's own part of the file is another than what runs, while a release is under way."""
-    if before is None or part.kind != "Deployment" or to.kind in WAYS_BACK:
+    if before is None or part.kind != "Deployment" or to.is_way_back:
         return
     if not strategic.shows(now["spec"]["template"], before["spec"]["template"]):
         message = (
@@ -119,7 +119,7 @@ def _drift(now: dict[str, Any], before: dict[str, Any] | None, part: Part, to: P
 
 def _of_empty_stable(plan: Plan, here: Phase, to: Phase, there: observed.Objects) -> Iterator[Finding]:
     """A way back to a stable that is not there, or has no pods."""
-    if to.kind not in WAYS_BACK or to.traffic.share == 1:
+    if not to.is_way_back or to.traffic.share == 1:
         return
     for name in _missing_stables(plan, there):
         message = f"there is no Deployment {name}: the way back leads to nobody"
@@ -145,7 +145,7 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
         _refuse_missing_stable(plan, there)
     else:
         _refuse_uneven_rules(plan, there)
-    if to.kind not in WAYS_BACK and observed.version(there, plan) is None:
+    if not to.is_way_back and observed.version(there, plan) is None:
         _refuse_other_stable(plan)
     if here.traffic.reaches_canary:
         _refuse_other_canary(plan, there)
@@ -214,7 +214,7 @@ def _with_scaled_pods(plan: Plan, here: Phase, to: Phase) -> Phase:
 def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
     """A way back needs something to go back from: in another namespace or cluster there is nothing of the release."""
     application = plan.application
-    if to.kind in WAYS_BACK and ("HTTPRoute", application.route.name) not in there:
+    if to.is_way_back and ("HTTPRoute", application.route.name) not in there:
         place = f" in {application.namespace}" if application.namespace else ""
         message = f"there is no HTTPRoute {application.route.name}{place}: nothing to go back from"
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")

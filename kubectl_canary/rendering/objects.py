@@ -81,7 +81,7 @@ def planned(application: Application, phase: Phase) -> list[Planned]:
     objects += _gateway(application)
     objects += _redirect(application)
     route = _route(application, phase)
-    return [route, *objects] if phase.route_first else [*objects, route]
+    return [route, *objects] if phase.is_way_back else [*objects, route]
 
 
 def removed(application: Application, start: Phase | None, phase: Phase) -> list[Planned]:

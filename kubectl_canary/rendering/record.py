@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Version
-from kubectl_canary.release.plan import PROMOTION, WAYS_BACK, Phase, PhaseKind, Plan
+from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.objects import planned
 
@@ -116,7 +116,7 @@ def findings(
 
 def _of_shared(recorded: Record, current: Record, to: Phase) -> Iterator[Finding]:
     """What both versions share must not change while a release is under way."""
-    if recorded.canary and recorded.shared != current.shared and to.kind not in WAYS_BACK:
+    if recorded.canary and recorded.shared != current.shared and not to.is_way_back:
         message = (
             "what is there without the release (Services, route, Gateway, replicas) is another than rendered"
         )

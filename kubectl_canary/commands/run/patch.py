@@ -91,7 +91,7 @@ def _planned(call: Call) -> int:
 
 
 def _print(way: Sequence[Step], call: Call) -> int:
-    """The stages, up to the first phase with a gate, and then what prints the rest."""
+    """The steps, up to the first phase with a gate, and then what prints the rest."""
     flags, printed = call.flags, actions.until_gate(way)
     notes = _notes(way, printed, call)
     if flags.kind == "merge":
@@ -102,11 +102,21 @@ def _print(way: Sequence[Step], call: Call) -> int:
         drain = call.release.plan.application.drain
         lines = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
         kubectl = shells.Kubectl(call.cluster_flags.words())
-        style = shells.Style(flags.shell, flags.kind, flags.strict, kubectl)
+        style = shells.Style(flags.shell, flags.kind, flags.strict, kubectl, _refusal(printed, call))
         return _finish(shells.block(lines, style), printed, call)
     if len(printed) > 1:
         say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
     return _finish(_printed(_listed_steps(printed, flags), flags.output), printed, call)
+
+
+def _refusal(printed: Sequence[Step], call: Call) -> shells.Refusal | None:
+    """What goes back all the same where a way back is refused; None on the way forward."""
+    back = printed[0].phase if printed else None
+    if back is None or back.origin is None or not back.is_way_back:
+        return None
+    documents = command_line("rollback", "--print", "--from", back.origin, release=call.release_flags)
+    apply = shells.Kubectl(call.cluster_flags.words()).line("apply", "-f", "-", quote=shlex.quote)
+    return shells.Refusal(f"{documents} | {apply}")
 
 
 def _finish(text: str, printed: Sequence[Step], call: Call) -> int:
@@ -234,7 +244,10 @@ def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase
     say(f"refused: {name} is not at {start.name} any more")
     for test in (innermost for outer in failed for innermost in patches.deepest(outer)):
         say(f"  {test.path} is {_said(test.found)}, expected {_said(test.expected)}{_by(value, test.path)}")
-    output = ("-o", call.flags.output) if call.flags.output != "json" else ()
+    output = (
+        *(("-o", call.flags.output) if call.flags.output != "json" else ()),
+        *(("--type", call.flags.kind) if call.flags.kind != "json" else ()),
+    )
     say(f"To start from what is there: {call.command('--to', to.name, '--live', *output)}")
     return 1
 

@@ -16,7 +16,7 @@ from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
 from kubectl_canary.release.changes import Alteration
-from kubectl_canary.release.plan import WAYS_BACK, Phase, PhaseKind, Plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
@@ -94,7 +94,7 @@ def _phase(release: Release, name: str | None, origin: str | None) -> Phase:
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
-    return plan.find(origin) if origin and phase.kind not in WAYS_BACK else plan.previous(phase)
+    return plan.find(origin) if origin and not phase.is_way_back else plan.previous(phase)
 
 
 def _warn_of_jump(release: Release, phase: Phase) -> None:
@@ -191,7 +191,7 @@ def _compact(value: Any) -> str:
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
     rendered = generator.render(planned(plan.application, phase))
-    return {f"{place}/{document.file_name(phase.route_first)}": document.text for document in rendered}
+    return {f"{place}/{document.file_name(phase.is_way_back)}": document.text for document in rendered}
 
 
 def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
