@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+from platform import python_version
 
 import click
 
@@ -31,7 +31,7 @@ def command(output: str | None) -> int:
         "version": f"v{__version__}",
         "gatewayAPI": f"{target.gateway_api} ({target.channel})",
         "kubernetes": target.kubernetes,
-        "python": platform.python_version(),
+        "python": python_version(),
     }
     if output == "json":
         from kubectl_canary.reports.plans import as_json
