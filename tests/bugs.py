@@ -375,7 +375,7 @@ BUGS = [
     Bug("an unknown field's path is said twice", "reports/listings.py", "if path and finding.code != \"unknown-field\" else", "if path else", "test_validate"),
     Bug("a finding's path has dots before numbers", "reports/findings.py", "path_text(finding.path)", "\".\".join(map(str, finding.path))", "test_cli test_validate"),
     Bug("the table of a plan has no way back", "reports/plans.py", "() if current is None or current in plan.phases else (current,)", "()", "test_cli test_plan"),
-    Bug("before is said to change something", "reports/plans.py", "changes=\"\" if is_first else changes(", "changes=changes(", "test_cli test_plan"),
+    Bug("before is said to change something", "reports/plans.py", "changes=\"\" if is_first else changes_text(", "changes=changes_text(", "test_cli test_plan"),
     Bug("a line in a condition goes on", "reports/shells.py", 'else f"{line} || exit" for line in lines]', 'else line for line in lines]', "test_scripts"),
     Bug("amounts are texts", "release/strategic.py", "parsed(live[key]) == parsed(value) for", "live[key] == value for", "test_live test_versions"),
     Bug("ports are told apart by number alone", "release/strategic.py", 'item.get("protocol", "TCP")', 'None', "test_versions test_live"),

@@ -90,7 +90,7 @@ def test_a_block_stops_at_the_first_line_that_is_refused() -> None:
 
 
 def test_every_line_has_the_users_own_flags_and_the_namespace() -> None:
-    kubectl = shells.Kubectl(("--context=prod",))
+    kubectl = shells.KubectlLine(("--context=prod",))
     found = [
         line for line in lines(a_release(), "5%", "50%", kubectl=kubectl).splitlines() if "kubectl " in line
     ]

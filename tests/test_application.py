@@ -16,8 +16,7 @@ from kubectl_canary.release import actions, changes, observed, overlay, ways
 from kubectl_canary.release.actions import Ready, RolledOut, Unchanged
 from kubectl_canary.release.application import Application, Governed, Side, Sides, Version
 from kubectl_canary.release.documents import Document
-from kubectl_canary.release.plan import Phase, Plan, plan
-from kubectl_canary.release.plan import changes as changes_in_words
+from kubectl_canary.release.plan import Phase, Plan, changes_text, plan
 from kubectl_canary.rendering import live, objects
 
 ROUTE = "shop-canary-route"
@@ -193,7 +192,7 @@ def test_a_workload_without_a_new_version_has_no_canary() -> None:
     application = replace(two_workloads(), workloads=(shop, replace(search, new=None)))
     made = plan(application, parsed(a_file()).phases)
     assert {0} == {phase.pods[1].canary for phase in made.phases}
-    words = changes_in_words(made.phases[0], made.phases[1], application)
+    words = changes_text(made.phases[0], made.phases[1], application)
     assert "+ Deployment, Service shop-canary" == words
-    rolled = changes_in_words(made.find("100%"), made.find("promote-roll"), application)
+    rolled = changes_text(made.find("100%"), made.find("promote-roll"), application)
     assert "Deployment shop-stable → v2 (serves nobody meanwhile)" == rolled

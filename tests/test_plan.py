@@ -18,7 +18,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.reading import canaryfile, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import shares, ways
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes, plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes_text, plan
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 
@@ -196,7 +196,9 @@ def test_what_comes_before_rolled_back_is_the_way_back_before_promotion() -> Non
 def test_one_pod_is_a_pod_in_words(pods: tuple[int, int], words: str) -> None:
     weights = [{"weight": f"{5 * place}%", "replicas": count} for place, count in enumerate(pods, 1)]
     made = planned(small(phases=weights))
-    assert ["route", *([words] if words else [])] == changes(*made.phases[2:4], made.application).split("; ")
+    assert ["route", *([words] if words else [])] == changes_text(*made.phases[2:4], made.application).split(
+        "; "
+    )
 
 
 def test_rollbacks_keep_the_pods_and_restore_the_route() -> None:

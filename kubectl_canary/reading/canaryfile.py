@@ -42,7 +42,7 @@ TOOLS_PREFIXES = (
     "internal.kpt.dev/",
     "postrenderer.helm.sh/",
 )
-TRACK_LABELS = ("app", "version")
+SIDE_LABELS = ("app", "version")
 EXTERNAL = "external"  # a number of replicas that a scaler of others decides
 LABELLED: tuple[Path, ...] = (
     ("metadata",),
@@ -201,14 +201,14 @@ def _image_findings(value: Any) -> Iterator[Finding]:
     given = [path for path in places if _get(value, *path) is not None]
     if len(given) == 2:
         yield _error(given[1], "given here and in `spec.image`; leave one of them out")
-    for track in ("stable", "canary"):
-        own = _get(spec, track)
+    for side in ("stable", "canary"):
+        own = _get(spec, side)
         if not isinstance(own, dict):
             continue
         if "tag" in own and "image" in own:
-            yield _error(("spec", track, "image"), "`tag` and `image` both; `image` is the whole reference")
+            yield _error(("spec", side, "image"), "`tag` and `image` both; `image` is the whole reference")
         if "tag" not in own and "image" not in own:
-            yield _missing(("spec", track, "tag"), "which version is it?")
+            yield _missing(("spec", side, "tag"), "which version is it?")
         if "tag" in own and not given:
             yield _missing(("spec", "image"), "the image that the tags belong to")
 
@@ -284,11 +284,11 @@ def _scaling_findings(spec: Any) -> Iterator[Finding]:
     least, most = _get(scaling, "minReplicas"), _get(scaling, "maxReplicas")
     if isinstance(least, int) and isinstance(most, int) and least > most:
         yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
-    for track in ("stable", "canary"):
-        given = _get(spec, track, "replicas")
+    for side in ("stable", "canary"):
+        given = _get(spec, side, "replicas")
         if isinstance(given, int) and isinstance(most, int) and given > most:
             yield _error(
-                ("spec", track, "replicas"), f"{given} is more than spec.autoscaling.maxReplicas, {most}"
+                ("spec", side, "replicas"), f"{given} is more than spec.autoscaling.maxReplicas, {most}"
             )
     given = _get(spec, "stable", "replicas")
     if isinstance(given, int) and isinstance(least, int) and given < least:
@@ -465,7 +465,7 @@ def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
         own = _get(metadata, group)
         for key, text in own.items() if isinstance(own, dict) else ():
             here = (*path, group, key)
-            if key == OWN_LABEL or key.startswith(OWN_PREFIX) or (group == "labels" and key in TRACK_LABELS):
+            if key == OWN_LABEL or key.startswith(OWN_PREFIX) or (group == "labels" and key in SIDE_LABELS):
                 yield _error(here, f"`{key}` is set by kubectl canary; leave it out")
             try:
                 formats.label_key(key)

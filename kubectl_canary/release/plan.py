@@ -335,7 +335,7 @@ def _kind(spec: PhaseSpec) -> PhaseKind:
     return PhaseKind.WEIGHT if spec.weight else PhaseKind.HEADER_ONLY
 
 
-def changes(start: Phase | None, phase: Phase, application: Application) -> str:
+def changes_text(start: Phase | None, phase: Phase, application: Application) -> str:
     """What a phase changes, in words."""
     if start is None:
         return ""

@@ -26,9 +26,6 @@ PLACED = re.compile(
 )
 
 
-Refusal = tuple[Planned, Finding]
-
-
 @dataclass(frozen=True)
 class Rendered(Document):
     """A document: what a YAML reader finds in it, its text as the template printed it, and what was planned."""
@@ -104,7 +101,7 @@ class Generator:
             raise Refused(culprit, in_order(findings))
         return rendered
 
-    def _placed(self, refusal: Refusal) -> Finding:
+    def _placed(self, refusal: tuple[Planned, Finding]) -> Finding:
         """A refusal at the place of the canary file that it comes from; without one, at its template."""
         item, finding = refusal
         place = self.place(item, finding.path)
@@ -217,7 +214,7 @@ def _differences_from_plan(document: yamltext.Document, item: Planned) -> Iterat
         yield from _unplanned_rules(document.value, item)
 
 
-def _refusals(document: dict[str, Any], item: Planned, target: Target) -> Iterator[Refusal]:
+def _refusals(document: dict[str, Any], item: Planned, target: Target) -> Iterator[tuple[Planned, Finding]]:
     for finding in verdict.judge(document, target) or []:
         yield item, finding
 

@@ -40,7 +40,7 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 class Planned:
     """An object to be rendered: what it is to the release, its template and the template's names, and its facts.
 
-    A route names the release's two Services, which only its planned rules may send to.
+    A route names the release's Services, which only its planned rules may send to.
     """
 
     part: Part

@@ -26,7 +26,7 @@ PRINTED, LEFT_OUT = "printed", "left out"
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RecordedVersion:
     """A version as it was rendered: its image, and a digest of its configuration."""
 
     image: str
@@ -44,14 +44,14 @@ class Record:
     """
 
     phase: str
-    stable: Rendered
-    canary: Rendered | None
+    stable: RecordedVersion
+    canary: RecordedVersion | None
     runs: Version
     prints_replicas: bool
     shared: str
 
     @property
-    def running(self) -> Rendered:
+    def running(self) -> RecordedVersion:
         """What stable runs."""
         return self.canary if self.runs is Version.NEW and self.canary else self.stable
 
@@ -246,16 +246,16 @@ def _shared(plan: Plan) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _rendered(application: Application, version: Version) -> Rendered:
+def _rendered(application: Application, version: Version) -> RecordedVersion:
     """A version of all workloads."""
     settings = [workload.runs(version).settings for workload in application.workloads]
     known = settings if len(settings) > 1 else settings[0]
     text = json.dumps(known, sort_keys=True, separators=(",", ":"))
-    return Rendered(
+    return RecordedVersion(
         ",".join(application.images(version)), f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     )
 
 
-def _read(text: str | None) -> Rendered | None:
+def _read(text: str | None) -> RecordedVersion | None:
     image, _, configuration = (text or "").rpartition(" ")
-    return Rendered(image, configuration) if image else None
+    return RecordedVersion(image, configuration) if image else None

@@ -13,7 +13,7 @@ from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import Gate, percent
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes, pods_text
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes_text, pods_text
 from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ WAIT = 4  # the column whose cells stand at the right
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two versions in a phase: its share of the traffic, a Fraction of 1, and its pods."""
+class Portion:
+    """What a side has in a phase: its share of the traffic, a Fraction of 1, and its pods."""
 
     share: Fraction
     replicas: int
@@ -39,8 +39,8 @@ class Row:
 
     name: str
     kind: str
-    stable: Side
-    canary: Side
+    stable: Portion
+    canary: Portion
     stable_image: str
     mirror: Fraction
     testers: bool
@@ -71,14 +71,14 @@ def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
     return Row(
         name=phase.name,
         kind=phase.kind.value,
-        stable=Side(1 - share, phase.stable_replicas),
-        canary=Side(share, phase.canary_replicas),
+        stable=Portion(1 - share, phase.stable_replicas),
+        canary=Portion(share, phase.canary_replicas),
         stable_image=", ".join(plan.application.images(phase.stable_version)),
         mirror=phase.traffic.mirror,
         testers=phase.traffic.testers,
         pause=phase.pause,
         gates=phase.gates,
-        changes="" if is_first else changes(plan.previous(phase), phase, plan.application),
+        changes="" if is_first else changes_text(plan.previous(phase), phase, plan.application),
         is_current=is_current,
     )
 
@@ -98,7 +98,7 @@ def _cells(row: Row, pods: int) -> list[str]:
     return [arrow, row.name, _side(row.stable, pods), _side(row.canary, pods), row.wait, row.words]
 
 
-def _side(side: Side, pods: int) -> str:
+def _side(side: Portion, pods: int) -> str:
     return f"{percent(side.share).replace('%', ' %'):>7}  {pods_text(side.replicas, pods)}"
 
 

@@ -68,7 +68,7 @@ BESIDE = (
 
 
 @dataclass(frozen=True)
-class Kubectl:
+class KubectlLine:
     """How kubectl is called: with the user's own flags for it, such as `--context=staging`."""
 
     flags: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Style:
     shell: Shell = "sh"
     kind: PatchType = "json"
     strict: bool = False
-    kubectl: Kubectl = Kubectl()
+    kubectl: KubectlLine = KubectlLine()
     refusal: Refusal | None = None
 
 

@@ -72,7 +72,7 @@ def _text(image: str, tag: str, flags: InitFlags) -> str:
         *_create_lines(flags.gateway_class, flags.tls),
         f'  testers: {{header: {quoted(flags.header)}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *(f"    - {{name: {quoted(step.name)}, pause: {step.pause // 60}m}}" for step in SEED_PHASES),
+        *(f"    - {{name: {quoted(phase.name)}, pause: {phase.pause // 60}m}}" for phase in SEED_PHASES),
     ]
     return "\n".join(lines) + "\n"
 

@@ -101,7 +101,7 @@ def _print(way: Sequence[Step], call: Call) -> int:
     if flags.output == "kubectl":
         drain = call.release.plan.application.drain
         lines = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
-        kubectl = shells.Kubectl(call.cluster_flags.words())
+        kubectl = shells.KubectlLine(call.cluster_flags.words())
         style = shells.Style(flags.shell, flags.kind, flags.strict, kubectl, _refusal(printed, call))
         return _finish(shells.block(lines, style), printed, call)
     if len(printed) > 1:
@@ -115,7 +115,7 @@ def _refusal(printed: Sequence[Step], call: Call) -> shells.Refusal | None:
     if back is None or back.origin is None or not back.is_way_back:
         return None
     documents = command_line("rollback", "--print", "--from", back.origin, release=call.release_flags)
-    apply = shells.Kubectl(call.cluster_flags.words()).line("apply", "-f", "-", quote=shlex.quote)
+    apply = shells.KubectlLine(call.cluster_flags.words()).line("apply", "-f", "-", quote=shlex.quote)
     return shells.Refusal(f"{documents} | {apply}")
 
 
@@ -212,7 +212,7 @@ def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        kubectl = shells.Kubectl(call.cluster_flags.words())
+        kubectl = shells.KubectlLine(call.cluster_flags.words())
         line = kubectl.line("get", "httproute", "NAME", "-o", "json", quote=shlex.quote)
         raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
     return value

@@ -32,8 +32,8 @@ def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
     if flags.output == "kubectl":
         documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
         style = shells.Style(flags.shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
-        steps = actions.of_step(back.step(), release.plan.application.drain)
-        return finish(shells.block(steps, style), release)
+        lines = actions.of_step(back.step(), release.plan.application.drain)
+        return finish(shells.block(lines, style), release)
     if flags.output == "json":
         return finish(as_list(back.documents()), release)
     return finish(as_yaml(back.documents()), release)
