@@ -32,20 +32,20 @@ def expanded(text: str, question: Question) -> list[Part]:
     """The parts of a stream. Raises Refused with everything that is wrong in it, or in its canary files."""
     parts = _parts(text)
     starts = [text.count("\n", 0, offset) + 1 for offset, _ in parts]
-    found: dict[int, list[Manifest]] = {}
+    read_manifests: dict[int, list[Manifest]] = {}
     for index, document in enumerate(yamltext.read(text, FILE)):
         number = bisect_right(starts, document.start[0]) - 1
-        found.setdefault(number, []).extend(manifests.objects(document, index))
+        read_manifests.setdefault(number, []).extend(manifests.objects(document, index))
     complaints: list[Finding] = []
-    made = []
+    expanded_parts = []
     for number, (_, part) in enumerate(parts):
         try:
-            made.append(_part(part, found.get(number, []), question))
+            expanded_parts.append(_part(part, read_manifests.get(number, []), question))
         except Refused as refused:
             complaints += refused.findings
     if complaints:
         raise Refused("a canary file is not valid", complaints)
-    return made
+    return expanded_parts
 
 
 def _parts(text: str) -> list[tuple[int, str]]:
@@ -54,11 +54,11 @@ def _parts(text: str) -> list[tuple[int, str]]:
     return [(start, text[start:end]) for start, end in itertools.pairwise(cuts)]
 
 
-def _part(text: str, found: list[Manifest], question: Question) -> Part:
-    files = [manifest for manifest in found if is_canary(manifest.value)]
+def _part(text: str, read_manifests: list[Manifest], question: Question) -> Part:
+    files = [manifest for manifest in read_manifests if is_canary(manifest.value)]
     if not files:
-        return Part(text, tuple(found))
-    if len(found) > 1:
+        return Part(text, tuple(read_manifests))
+    if len(read_manifests) > 1:
         message, hint = "a canary file inside a List", "give it a document of its own"
         raise Refused("", [Finding("schema", "error", (), message, files[0].where(()), hint)])
     release = embedded.read(files[0], question)

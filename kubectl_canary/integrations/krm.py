@@ -105,8 +105,8 @@ def read(text: str) -> Call:
     if findings:
         raise Refused("this is not a function's input", findings)
     objects = [Manifest(document, number, item, ("items", number)) for number, item in enumerate(items)]
-    own = Manifest(document, 0, config, CONFIG) if config is not None else None
-    return Call(document, text, tuple(objects), own)
+    configuration = Manifest(document, 0, config, CONFIG) if config is not None else None
+    return Call(document, text, tuple(objects), configuration)
 
 
 def _misshapen(items: Any, config: Any, document: yamltext.Document) -> Iterator[Finding]:
@@ -134,8 +134,8 @@ def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
     its documents. Documents that are there already, from the last time, are replaced in their place, and those
     that the phase has not are left out.
     """
-    own = [call.config] if call.generates and call.config else []
-    files = own or [item for item in call.items if is_canary(item.value)]
+    configuration = [call.config] if call.generates and call.config else []
+    files = configuration or [item for item in call.items if is_canary(item.value)]
     items = [Item(item) for item in call.items]
     results: list[Result] = []
     if not files:
@@ -143,44 +143,44 @@ def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
         results.append(Result(Finding("schema", "error", (), message), call.config))
     for file in files:
         try:
-            found = embedded.read(file, question)
-            documents = embedded.manifests(found, embedded.documents(found))
+            release = embedded.read(file, question)
+            documents = embedded.manifests(release, embedded.documents(release))
         except Refused as refused:
             results += [Result(finding, file) for finding in in_order(refused.findings)]
             continue
-        results += _losses(items, found, documents)
-        items = list(_with_release(items, embedded.owned(found), file, documents))
+        results += _losses(items, release, documents)
+        items = list(_with_release(items, embedded.owned(release), file, documents))
     return items, results
 
 
 def _with_release(
     items: Sequence[Item], owned: set[Key], file: Manifest, documents: Sequence[Manifest]
 ) -> Iterator[Item]:
-    wanted = {_key(document.value): document for document in documents}
+    planned_items = {_key(document.value): document for document in documents}
     there = {_key(item.value) for item in items}
-    added = [Item(None, manifest) for key, manifest in wanted.items() if key not in there]
+    added = [Item(None, manifest) for key, manifest in planned_items.items() if key not in there]
     for item in items:
         key = _key(item.value)
         if item.old is file:
             yield from added
         elif key not in owned:
             yield item
-        elif key in wanted:
-            yield Item(item.old, wanted[key])
+        elif key in planned_items:
+            yield Item(item.old, planned_items[key])
     if file.inside == CONFIG:
         yield from added
 
 
-def _losses(items: Sequence[Item], found: Release, documents: Sequence[Manifest]) -> Iterator[Result]:
+def _losses(items: Sequence[Item], release: Release, documents: Sequence[Manifest]) -> Iterator[Result]:
     """Objects with the name of one of the release that are another's: they would be replaced, or left out."""
-    wanted = {_key(document.value): document.value for document in documents}
-    owned = embedded.owned(found)
+    planned_values = {_key(document.value): document.value for document in documents}
+    owned = embedded.owned(release)
     for item in items:
         key, manifest = _key(item.value), item.new or item.old
         ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
-        same = item.new is not None and identical(item.new.value, wanted.get(key))
+        same = item.new is not None and identical(item.new.value, planned_values.get(key))
         if key in owned and not ours and not same:
-            message = f"would be lost: the release {found.plan.application.name} has an object of this name"
+            message = f"would be lost: the release {release.plan.application.name} has an object of this name"
             finding = Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them")
             yield Result(finding, manifest)
 
@@ -210,13 +210,13 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:
     Raises Refused where the call's YAML cannot be kept as it is.
     """
     came = call.document.value
-    wanted = {key: value for key, value in came.items() if key != "results"}
-    wanted["items"] = [item.value for item in items]
+    answered = {key: value for key, value in came.items() if key != "results"}
+    answered["items"] = [item.value for item in items]
     if results:
-        wanted["results"] = [result.value for result in results]
-    if identical(wanted, came):
+        answered["results"] = [result.value for result in results]
+    if identical(answered, came):
         return call.text
-    return edit.rewritten(call.text, wanted, [item.old.index if item.old else None for item in items])
+    return edit.rewritten(call.text, answered, [item.old.index if item.old else None for item in items])
 
 
 def lines(results: Sequence[Result]) -> str:

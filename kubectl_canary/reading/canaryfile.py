@@ -168,8 +168,8 @@ def _own_findings(value: Any) -> Iterator[Finding]:
         yield from _label_findings(_get(value, *path), path)
     items = _get(value, "spec", "phases")
     if isinstance(items, list):
-        found, wrong = phases.parse(items, _get(value, "spec", "testers") is not False)
-        yield from wrong or _copy_findings(_get(value, "spec"), found)
+        specs, wrong = phases.parse(items, _get(value, "spec", "testers") is not False)
+        yield from wrong or _copy_findings(_get(value, "spec"), specs)
 
 
 def _error(path: Path, message: str) -> Finding:
@@ -198,18 +198,18 @@ def _name_findings(value: Any) -> Iterator[Finding]:
 def _image_findings(value: Any) -> Iterator[Finding]:
     spec = _get(value, "spec")
     places = [("spec", "image"), ("spec", "container", "image")]
-    given = [path for path in places if _get(value, *path) is not None]
-    if len(given) == 2:
-        yield _error(given[1], "given here and in `spec.image`; leave one of them out")
+    repositories = [path for path in places if _get(value, *path) is not None]
+    if len(repositories) == 2:
+        yield _error(repositories[1], "given here and in `spec.image`; leave one of them out")
     for side in ("stable", "canary"):
-        own = _get(spec, side)
-        if not isinstance(own, dict):
+        version = _get(spec, side)
+        if not isinstance(version, dict):
             continue
-        if "tag" in own and "image" in own:
+        if "tag" in version and "image" in version:
             yield _error(("spec", side, "image"), "`tag` and `image` both; `image` is the whole reference")
-        if "tag" not in own and "image" not in own:
+        if "tag" not in version and "image" not in version:
             yield _missing(("spec", side, "tag"), "which version is it?")
-        if "tag" in own and not given:
+        if "tag" in version and not repositories:
             yield _missing(("spec", "image"), "the image that the tags belong to")
 
 
@@ -256,14 +256,14 @@ def _port_keys(port: Any) -> list[tuple[str, str]]:
     return [(key, f"{text}{suffix[key]}") for key, text in keys.items() if isinstance(text, str | int)]
 
 
-def _deployment_findings(own: Any) -> Iterator[Finding]:
+def _deployment_findings(fields: Any) -> Iterator[Finding]:
     """What the server's code holds against the fields, at their place in this file."""
-    if not isinstance(own, dict) or not own or not _fits({"spec": {"deployment": own}}):
+    if not isinstance(fields, dict) or not fields or not _fits({"spec": {"deployment": fields}}):
         return
     template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}}
-    spec = {**own, "selector": {"matchLabels": {"app": "app"}}, "template": template}
+    spec = {**fields, "selector": {"matchLabels": {"app": "app"}}, "template": template}
     for path, message in builtin.field_errors({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}):
-        if path[1] in own:
+        if path[1] in fields:
             yield _error(("spec", "deployment", *path[1:]), message)
 
 
@@ -285,16 +285,14 @@ def _scaling_findings(spec: Any) -> Iterator[Finding]:
     if isinstance(least, int) and isinstance(most, int) and least > most:
         yield _error(("spec", "autoscaling", "minReplicas"), f"{least} is more than maxReplicas, {most}")
     for side in ("stable", "canary"):
-        given = _get(spec, side, "replicas")
-        if isinstance(given, int) and isinstance(most, int) and given > most:
+        replicas = _get(spec, side, "replicas")
+        if isinstance(replicas, int) and isinstance(most, int) and replicas > most:
             yield _error(
-                ("spec", side, "replicas"), f"{given} is more than spec.autoscaling.maxReplicas, {most}"
+                ("spec", side, "replicas"), f"{replicas} is more than spec.autoscaling.maxReplicas, {most}"
             )
-    given = _get(spec, "stable", "replicas")
-    if isinstance(given, int) and isinstance(least, int) and given < least:
-        message = (
-            f"{given} is less than spec.autoscaling.minReplicas, {least}: shares would be planned for too few"
-        )
+    replicas = _get(spec, "stable", "replicas")
+    if isinstance(replicas, int) and isinstance(least, int) and replicas < least:
+        message = f"{replicas} is less than spec.autoscaling.minReplicas, {least}: shares would be planned for too few"
         yield _error(("spec", "stable", "replicas"), message)
     budget = _get(spec, "disruptionBudget")
     if isinstance(budget, dict) and len({"minAvailable", "maxUnavailable"} & budget.keys()) != 1:
@@ -317,8 +315,8 @@ def _route_findings(value: Any) -> Iterator[Finding]:
     matches = _get(value, "spec", "route", "matches")
     for index, match in enumerate(matches if isinstance(matches, list) else ()):
         headers = _get(match, "headers")
-        for position, own in enumerate(headers if isinstance(headers, list) else ()):
-            if isinstance(header, str) and str(_get(own, "name")).lower() == header.lower():
+        for position, condition in enumerate(headers if isinstance(headers, list) else ()):
+            if isinstance(header, str) and str(_get(condition, "name")).lower() == header.lower():
                 path = ("spec", "route", "matches", index, "headers", position, "name")
                 yield _error(path, f"`{header}` is the testers' header; let the testers use another")
     gateway = _get(value, "spec", "route", "gateway")
@@ -328,13 +326,13 @@ def _route_findings(value: Any) -> Iterator[Finding]:
         yield _missing(("metadata", "namespace"), message)
 
 
-def _listener_findings(own: Any) -> Iterator[Finding]:
+def _listener_findings(fields: Any) -> Iterator[Finding]:
     """A listener that the rendered Gateway has not, or that has something else to do."""
-    if not isinstance(_get(own, "create"), dict):
+    if not isinstance(_get(fields, "create"), dict):
         return
     path: Path = ("spec", "route", "gateway")
-    gateway, section = _gateway({"name": "", **own}, ""), _get(own, "sectionName")
-    if _get(own, "create", "tls") is not None and not gateway.tls:
+    gateway, section = _gateway({"name": "", **fields}, ""), _get(fields, "sectionName")
+    if _get(fields, "create", "tls") is not None and not gateway.tls:
         return  # the schema has said so
     if gateway.redirect is not None and not gateway.tls:
         message = "redirects to https, and there is no https listener; name its certificate by `tls`"
@@ -404,9 +402,9 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
         return
     target = _target(spec.get("gatewayAPI", {}))
     for key in NEW_RULE_KEYS:
-        given = _get(spec, "route", key)
-        if not isinstance(given, dict) or not _fits(
-            {"spec": {"route": {"gateway": {"name": "a"}, key: given}}}
+        setting = _get(spec, "route", key)
+        if not isinstance(setting, dict) or not _fits(
+            {"spec": {"route": {"gateway": {"name": "a"}, key: setting}}}
         ):
             continue
         kind = target.find(GATEWAY_API, "HTTPRoute")
@@ -414,7 +412,7 @@ def _new_field_findings(spec: Any) -> Iterator[Finding]:
         fields = {name: field for name, field in schema.get("properties", {}).items() if name == key}
         rule = {"properties": fields, "additionalProperties": False}
         unknown: list[Path] = []
-        ready = prepare.prepared({key: given}, rule, unknown)
+        ready = prepare.prepared({key: setting}, rule, unknown)
         for path in unknown:
             yield _error(("spec", "route", *path), _lacking(target, path))
         if not unknown and not quick.accepts(ready, rule):
@@ -462,8 +460,8 @@ def _most_matches(spec: Any) -> int | None:
 
 def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
     for group in ("labels", "annotations"):
-        own = _get(metadata, group)
-        for key, text in own.items() if isinstance(own, dict) else ():
+        entries = _get(metadata, group)
+        for key, text in entries.items() if isinstance(entries, dict) else ():
             here = (*path, group, key)
             if key == OWN_LABEL or key.startswith(OWN_PREFIX) or (group == "labels" and key in SIDE_LABELS):
                 yield _error(here, f"`{key}` is set by kubectl canary; leave it out")
@@ -499,8 +497,8 @@ def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
     )
-    given = phases.parse(items, testers is not None)[0] if items else phases.default(testers is not None)
-    return CanaryFile(application, tuple(given), spec.get("phase"))
+    specs = phases.parse(items, testers is not None)[0] if items else phases.default(testers is not None)
+    return CanaryFile(application, tuple(specs), spec.get("phase"))
 
 
 def _sides(name: str) -> Sides[str]:
@@ -529,15 +527,15 @@ def _number(side: dict[str, Any]) -> int | None:
     return side["replicas"] if side.get("replicas", EXTERNAL) != EXTERNAL else None
 
 
-def _target(own: dict[str, str]) -> Target:
-    return Target(own.get("version", newest("gatewayAPI")), own.get("channel", "standard"))
+def _target(fields: dict[str, str]) -> Target:
+    return Target(fields.get("version", newest("gatewayAPI")), fields.get("channel", "standard"))
 
 
-def _configuration(own: dict[str, Any], repository: str | None, spec: dict[str, Any]) -> Configuration:
+def _configuration(version: dict[str, Any], repository: str | None, spec: dict[str, Any]) -> Configuration:
     container = {key: value for key, value in spec.get("container", {}).items() if key != "image"}
     metadata = spec.get("podMetadata", {})
     return Configuration(
-        image=own.get("image", f"{repository}:{own.get('tag')}"),
+        image=version.get("image", f"{repository}:{version.get('tag')}"),
         container=container,
         pod=dict(spec.get("pod", {})),
         pod_labels=metadata.get("labels", {}),
@@ -545,44 +543,44 @@ def _configuration(own: dict[str, Any], repository: str | None, spec: dict[str, 
     )
 
 
-def _testers(own: Any) -> Testers | None:
-    return Testers(own["header"], own.get("value", "true")) if own is not False else None
+def _testers(fields: Any) -> Testers | None:
+    return Testers(fields["header"], fields.get("value", "true")) if fields is not False else None
 
 
-def _service(own: dict[str, Any], name: str) -> Service:
+def _service(fields: dict[str, Any], name: str) -> Service:
     return Service(
         names=_sides(name),
-        port=own.get("port", MAIN_PORT),
-        target_port=own.get("targetPort"),
-        port_name=own.get("portName", MAIN_PORT_NAME if "ports" in own else None),
-        app_protocol=own.get("appProtocol"),
-        labels=own.get("labels", {}),
-        annotations=own.get("annotations", {}),
-        more=tuple(own.get("ports", ())),
+        port=fields.get("port", MAIN_PORT),
+        target_port=fields.get("targetPort"),
+        port_name=fields.get("portName", MAIN_PORT_NAME if "ports" in fields else None),
+        app_protocol=fields.get("appProtocol"),
+        labels=fields.get("labels", {}),
+        annotations=fields.get("annotations", {}),
+        more=tuple(fields.get("ports", ())),
     )
 
 
-def _gateway(own: dict[str, Any], route: str) -> GatewayRef:
-    tls, redirects = _get(own, "create", "tls"), _get(own, "create", "redirect") is True
+def _gateway(fields: dict[str, Any], route: str) -> GatewayRef:
+    tls, redirects = _get(fields, "create", "tls"), _get(fields, "create", "redirect") is True
     return GatewayRef(
-        name=own["name"],
-        namespace=own.get("namespace"),
-        listener=own.get("sectionName", HTTPS if redirects else None),
-        class_name=_get(own, "create", "className"),
+        name=fields["name"],
+        namespace=fields.get("namespace"),
+        listener=fields.get("sectionName", HTTPS if redirects else None),
+        class_name=_get(fields, "create", "className"),
         tls=tls if isinstance(tls, str) else _get(tls, "secret"),
         https_only=_get(tls, "only"),
         redirect=f"{route}-redirect" if redirects else None,
     )
 
 
-def _route(own: dict[str, Any], name: str) -> Route:
-    route = own.get("name", f"{name}-canary-route")
+def _route(fields: dict[str, Any], name: str) -> Route:
+    route = fields.get("name", f"{name}-canary-route")
     return Route(
         name=route,
-        gateway=_gateway(own["gateway"], route),
-        hostnames=tuple(own.get("hostnames", ())),
-        rule={key: own[key] for key in RULE_KEYS if key in own},
-        labels=own.get("labels", {}),
-        annotations=own.get("annotations", {}),
-        parents=tuple(own.get("parents", ())),
+        gateway=_gateway(fields["gateway"], route),
+        hostnames=tuple(fields.get("hostnames", ())),
+        rule={key: fields[key] for key in RULE_KEYS if key in fields},
+        labels=fields.get("labels", {}),
+        annotations=fields.get("annotations", {}),
+        parents=tuple(fields.get("parents", ())),
     )

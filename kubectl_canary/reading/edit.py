@@ -67,10 +67,10 @@ def _list_document(node: Any, old: Any, new: Any, origins: Sequence[int | None])
         for origin, item in zip(origins, new["items"], strict=True)
     ]
     rest = {key: value for key, value in new.items() if key != "items"}
-    found = _changed(node, {key: value for key, value in old.items() if key != "items"}, rest)
+    document = _changed(node, {key: value for key, value in old.items() if key != "items"}, rest)
     if items != node.get("items"):
         _replace(node.setdefault("items", CommentedSeq()), items)
-    return found
+    return document
 
 
 def _changed(node: Any, old: Any, new: Any) -> Any:

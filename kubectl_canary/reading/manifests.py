@@ -97,13 +97,13 @@ def with_overlays(manifests: Sequence[Manifest]) -> list[Manifest]:
 
     An overlay is a mapping that says neither its apiVersion nor its kind, and has what a canary file has.
     """
-    made: list[Manifest] = []
+    merged: list[Manifest] = []
     for manifest in manifests:
-        if made and _is_overlay(manifest.value) and is_canary(made[-1].value):
-            made[-1] = replace(made[-1], layers=(*made[-1].layers, manifest.own))
+        if merged and _is_overlay(manifest.value) and is_canary(merged[-1].value):
+            merged[-1] = replace(merged[-1], layers=(*merged[-1].layers, manifest.own))
         else:
-            made.append(manifest)
-    return made
+            merged.append(manifest)
+    return merged
 
 
 def _is_overlay(value: Any) -> bool:

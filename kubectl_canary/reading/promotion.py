@@ -9,11 +9,11 @@ from kubectl_canary.reading import versions, yamltext
 
 def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
     """The parts of `spec` to write after promotion: the version that was the canary, as stable."""
-    own = spec["canary"]
+    canary = spec["canary"]
     kept = {key: value for key, value in spec["stable"].items() if key not in ("tag", "image")}
-    named = {key: own[key] for key in ("tag", "image") if key in own}
-    made = versions.of_canary(spec)
-    changed = {part: value for part, value in made.items() if value != spec.get(part)}
+    named = {key: canary[key] for key in ("tag", "image") if key in canary}
+    configuration = versions.of_canary(spec)
+    changed = {part: value for part, value in configuration.items() if value != spec.get(part)}
     return {"stable": {**named, **kept}, **changed}
 
 

@@ -38,8 +38,8 @@ class Release:
     @property
     def spec(self) -> dict[str, Any]:
         """The file's `spec`, as it was merged."""
-        found: dict[str, Any] = self.sources.value["spec"]
-        return found
+        merged: dict[str, Any] = self.sources.value["spec"]
+        return merged
 
     def declared(self, otherwise: str = "") -> Phase:
         """The phase that the file declares. Raises Refused, with what else to do, where it declares none."""
@@ -63,11 +63,15 @@ def check_namespace(namespace: str | None) -> None:
 def read(source: sources.Sources, namespace: str | None = None) -> Release:
     """Plan a release from what was read. Raises Refused with every finding."""
     file = canaryfile.parse(source, namespace)
-    made = plan(file.application, file.phases)
+    plan_of_file = plan(file.application, file.phases)
     gateway = file.application.route.gateway
-    findings = (*canaryfile.warnings(gateway), *made.version_findings(), *made.capacity_findings())
+    findings = (
+        *canaryfile.warnings(gateway),
+        *plan_of_file.version_findings(),
+        *plan_of_file.capacity_findings(),
+    )
     warnings = tuple(_located(finding, source) for finding in findings)
-    return Release(made, _declared(made, file.phase, source), warnings, source)
+    return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
 
 
 def _located(finding: Finding, source: sources.Sources) -> Finding:
@@ -78,11 +82,11 @@ def _located(finding: Finding, source: sources.Sources) -> Finding:
     return replace(finding, path=path, where=source.where(path))
 
 
-def _declared(made: Plan, name: str | None, source: sources.Sources) -> Phase | None:
+def _declared(plan_of_file: Plan, name: str | None, source: sources.Sources) -> Phase | None:
     if name is None:
-        return None if made.application.has_release else made.phases[0]
+        return None if plan_of_file.application.has_release else plan_of_file.phases[0]
     try:
-        return made.find(name)
+        return plan_of_file.find(name)
     except UsageError as error:
         path = ("spec", "phase")
         finding = Finding("phase", "error", path, error.message, source.value_where(path), error.hint)

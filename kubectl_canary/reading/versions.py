@@ -16,30 +16,30 @@ FIXED = {"image": "write it into spec.canary.image", "name": "both versions have
 
 def of_canary(spec: dict[str, Any]) -> dict[str, Any]:
     """The canary's `container`, `pod` and `podMetadata`: stable's, with what `spec.canary` says over it."""
-    own = spec["canary"]
-    made = {part: _merged(spec, part) for part in PARTS if part in spec or part in own}
-    images: dict[str, str] = own.get("images", {})
+    canary = spec["canary"]
+    parts = {part: _merged(spec, part) for part in PARTS if part in spec or part in canary}
+    images: dict[str, str] = canary.get("images", {})
     if images:
-        made["pod"] = _with_images(made.get("pod", {}), images)
-    return made
+        parts["pod"] = _with_images(parts.get("pod", {}), images)
+    return parts
 
 
 def findings(value: dict[str, Any]) -> Iterator[Finding]:
     """What is wrong with the canary's own configuration, with its place in the file."""
     spec = value["spec"]
-    own = spec.get("canary") or {}
-    found = [_finding(path, message) for part in PARTS for path, message in _own_problems(own, part)]
-    found += _image_findings(spec)
-    if not found:
-        found += _schema_findings(value)
-    yield from found
+    canary = spec.get("canary") or {}
+    complaints = [_finding(path, message) for part in PARTS for path, message in _own_problems(canary, part)]
+    complaints += _image_findings(spec)
+    if not complaints:
+        complaints += _schema_findings(value)
+    yield from complaints
 
 
 def differences(spec: dict[str, Any]) -> list[str]:
     """What the canary has otherwise than stable, besides its image: `container.env[NEW_FLAG]`, `pod.volumes[cache]`."""
-    own = spec.get("canary") or {}
-    listed = [text for part in PARTS for text in _named(own.get(part), part)]
-    return [*listed, *(f"image of {name}" for name in own.get("images", {}))]
+    canary = spec.get("canary") or {}
+    listed = [text for part in PARTS for text in _named(canary.get(part), part)]
+    return [*listed, *(f"image of {name}" for name in canary.get("images", {}))]
 
 
 def _merged(spec: dict[str, Any], part: str) -> Any:
@@ -62,17 +62,17 @@ def _with_images(pod: dict[str, Any], images: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _own_problems(own: dict[str, Any], part: str) -> Iterator[tuple[Path, str]]:
+def _own_problems(canary: dict[str, Any], part: str) -> Iterator[tuple[Path, str]]:
     path: Path = ("spec", "canary", part)
-    yield from strategic.problems(own.get(part), path)
+    yield from strategic.problems(canary.get(part), path)
     for key, cure in FIXED.items() if part == "container" else ():
-        if key in own.get(part, {}):
+        if key in canary.get(part, {}):
             yield (*path, key), f"`{key}` does not belong here; {cure}"
 
 
 def _image_findings(spec: dict[str, Any]) -> Iterator[Finding]:
-    own = spec.get("canary") or {}
-    if not own.get("images"):
+    canary = spec.get("canary") or {}
+    if not canary.get("images"):
         return
     pod = _merged(spec, "pod")
     known = [
@@ -80,7 +80,7 @@ def _image_findings(spec: dict[str, Any]) -> Iterator[Finding]:
         for group in ("containers", "initContainers")
         for container in pod.get(group, [])
     ]
-    for name in own["images"]:
+    for name in canary["images"]:
         if name not in known:
             close = nearest(name, [text for text in known if isinstance(text, str)])
             there = ", ".join(f"`{text}`" for text in known) or "none"
@@ -93,8 +93,8 @@ def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
     spec = value["spec"]
     if not any(part in (spec.get("canary") or {}) for part in PARTS):
         return
-    made = of_canary(spec)
-    whole = {**value, "spec": {**spec, **made}}
+    parts = of_canary(spec)
+    whole = {**value, "spec": {**spec, **parts}}
     if quick.accepts(whole, catalog.fitting(catalog.CANARY, whole)):
         return
     from kubectl_canary.api import schema
@@ -102,20 +102,20 @@ def _schema_findings(value: dict[str, Any]) -> Iterator[Finding]:
     for finding in schema.findings(whole, catalog.CANARY):
         path = finding.path
         if path[:1] == ("spec",) and path[1:2] and path[1] in PARTS:
-            place = in_patch(spec["canary"].get(path[1]), made[str(path[1])], path[2:])
+            place = in_patch(spec["canary"].get(path[1]), parts[str(path[1])], path[2:])
             yield replace(finding, rule="canary", path=("spec", "canary", str(path[1]), *place))
 
 
-def in_patch(patch: Any, made: Any, path: Path) -> Path:
+def in_patch(patch: Any, merged: Any, path: Path) -> Path:
     """Where in the patch stands what the merged value has at a path, as far as it is there."""
     if not path:
         return ()
     key, rest = path[0], path[1:]
-    if isinstance(key, int) and isinstance(patch, list) and isinstance(made, list) and key < len(made):
-        number = next((index for index, item in enumerate(patch) if _is_same_item(item, made[key])), None)
-        return () if number is None else (number, *in_patch(patch[number], made[key], rest))
+    if isinstance(key, int) and isinstance(patch, list) and isinstance(merged, list) and key < len(merged):
+        number = next((index for index, item in enumerate(patch) if _is_same_item(item, merged[key])), None)
+        return () if number is None else (number, *in_patch(patch[number], merged[key], rest))
     if isinstance(patch, dict) and key in patch:
-        below = made.get(key) if isinstance(made, dict) else None
+        below = merged.get(key) if isinstance(merged, dict) else None
         return (key, *in_patch(patch[str(key)], below, rest))
     return ()
 

@@ -180,8 +180,8 @@ def _proved_text(workload: Workload) -> str:
 
 def _differences_text(spec: dict[str, Any]) -> list[str]:
     """What the canary has otherwise than stable, besides its image."""
-    found = versions.differences(spec)
-    return [f"Besides its image the canary differs in {', '.join(found)}."] if found else []
+    differences = versions.differences(spec)
+    return [f"Besides its image the canary differs in {', '.join(differences)}."] if differences else []
 
 
 def plan_markdown(plan: Plan, current: Phase | None) -> str:
