@@ -65,6 +65,12 @@ class Group(click.Group):
             raise click.UsageError(f"unknown command `{args[0]}` for `{ctx.command_path}`{meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """As click makes it, printed as everything is."""
+        from kubectl_canary.commands.common import printed_by_us
+
+        return printed_by_us(super().get_help_option(ctx))
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The verbs that begin so, none of them imported, and the group's own options."""
         verbs = [
@@ -125,7 +131,7 @@ def run(arguments: list[str], program: str) -> int:
         return error.exit_code
     except click.UsageError as error:
         say(f"error: {error.format_message()}")
-        say(f"\nSee '{error.ctx.command_path if error.ctx else program} --help'.")
+        say(f"\nSee '{error.ctx.command_path if error.ctx else _command(program, arguments)} --help'.")
         return 2
     except (KeyboardInterrupt, click.Abort):
         say(f"interrupted{_printed(arguments)}")

@@ -119,7 +119,8 @@ def verb_page(verb: str) -> str:
     if command is None:
         raise ValueError(verb)
     context = click.Context(command, info_name=verb, parent=root, **command.context_settings)
-    records = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
+    options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
     said = [f"| {_code(flags)} | {text} |" for flags, text in records]
     examples = "\n".join(
         line.removeprefix("  ") for line in getattr(command, "examples", "").strip("\n").splitlines()

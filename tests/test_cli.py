@@ -312,3 +312,21 @@ def test_a_closed_standard_input_is_said(verb: str) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (4, "") == (done.returncode, done.stdout)
     assert done.stderr.startswith("error: there is no standard input to read\n")
+
+
+@pytest.mark.parametrize("words", [[], ["plan"], ["validate"]])
+def test_help_that_cannot_be_written_is_an_error(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kubectl_canary", *words, "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert 4 == done.returncode
+    assert done.stderr.startswith("error: cannot write to standard output: ")
+
+
+def test_a_flag_without_its_value_names_the_help_of_the_verb(canary: Callable[..., Result]) -> None:
+    assert canary("render", "--phase").err.endswith("render --help'.\n")

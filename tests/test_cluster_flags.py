@@ -143,3 +143,20 @@ def test_a_call_that_failed_is_said_whole(
     assert [str(refusing), *FLAGS] == words[: 1 + len(FLAGS)]
     assert words[1 + len(FLAGS) :][:2] == ["get", "httproute.gateway.networking.k8s.io/my-app-canary-route"]
     assert ["-n", "production"] == words[words.index("-n") :][:2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"kind": "List"}, 2),
+        ({"kind": "List", "items": None}, 2),
+        ({"kind": "HTTPRoute", "metadata": {"name": "my-app-canary-route"}, "spec": None}, 4),
+    ],
+)
+def test_an_odd_answer_is_no_object_or_an_error(
+    canary: Canary, calls: Calls, answer: object, code: int
+) -> None:
+    calls(answer)
+    result = canary(*STEP, "--check")
+    assert (code, "") == (result.code, result.out), result.err
+    assert "bug" not in result.err

@@ -308,3 +308,14 @@ def test_the_same_object_twice_is_a_result(canary: Callable[..., Result]) -> Non
     result, answer = called(canary, text)
     assert 1 == result.code
     assert ["same-object-twice"] == [one["tags"]["rule"] for one in answer["results"]]
+
+
+def test_items_that_are_null_are_none(canary: Callable[..., Result]) -> None:
+    """So Go writes a list without items."""
+    empty = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: null\n"
+    result, _ = called(canary, empty)
+    assert (0, empty) == (result.code, result.out)
+    config = yaml.safe_dump({"functionConfig": yaml.safe_load(SEED.read_text())})
+    filled, answer = called(canary, empty + config)
+    assert 0 == filled.code, filled.err
+    assert "HTTPRoute my-app-canary-route" in identities(answer)

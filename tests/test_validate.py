@@ -830,3 +830,13 @@ def test_two_canary_files_that_make_one_route_are_refused(
     ]
     Path("cart.yaml").write_text(VALID.replace("name: my-app", "name: cart"))
     assert 0 == canary("validate", "shop.yaml", "cart.yaml").code
+
+
+def test_a_file_that_is_given_by_a_flag_and_by_name_is_judged_once(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("canary.yaml").write_text(VALID)
+    result = canary("validate", "-f", "canary.yaml", "./canary.yaml")
+    assert 0 == result.code
+    assert result.out.splitlines()[-1].startswith("1 document, 0 errors")

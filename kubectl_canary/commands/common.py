@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from kubectl_canary.outside.output import write
+
 Function = Callable[..., Any]
 
 
@@ -24,6 +26,10 @@ class Verb(click.Command):
             gc.enable()
         return super().invoke(ctx)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """As click makes it, printed as everything is."""
+        return printed_by_us(super().get_help_option(ctx))
+
     def get_help(self, ctx: click.Context) -> str:
         """Kubectl's layout."""
         # a program called `python -m kubectl_canary` shows examples as it is called
@@ -32,7 +38,8 @@ class Verb(click.Command):
         return "\n\n".join([*parts, f"Usage:\n  {ctx.command_path} {self._arguments()}[options]"])
 
     def _options(self, ctx: click.Context) -> str:
-        records = filter(None, (option.get_help_record(ctx) for option in self.get_params(ctx)))
+        options = (parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option))
+        records = filter(None, (option.get_help_record(ctx) for option in options))
         return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
 
     def _arguments(self) -> str:
@@ -41,6 +48,19 @@ class Verb(click.Command):
             for parameter in self.params
             if isinstance(parameter, click.Argument)
         )
+
+
+def printed_by_us(option: click.Option | None) -> click.Option | None:
+    """A help option whose output is checked as that of a verb is: click's own ends in a traceback on a full disk."""
+
+    def show(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
+        if is_given and not ctx.resilient_parsing:
+            write(f"{ctx.get_help()}\n")
+            ctx.exit()
+
+    if option is not None:
+        option.callback = show
+    return option
 
 
 def verb(

@@ -59,7 +59,7 @@ def listed(names: Sequence[str]) -> list[str]:
     """
     once: dict[str, str] = {}
     for name in _with_those_below(names):
-        once.setdefault(_real(name), name)
+        once.setdefault(real(name), name)
     return list(once.values())
 
 
@@ -120,7 +120,7 @@ def templates_in(name: str) -> Texts:
     return Texts(files, texts, unread)
 
 
-def _real(name: str) -> str:
+def real(name: str) -> str:
     """What is the same for all names of a file."""
     return name if name == "-" else os.path.realpath(name)
 

@@ -28,13 +28,11 @@ class Kubectl:
         """
         place = ("-n", namespace) if namespace else ()
         flags = ("-o", "json", "--show-managed-fields", "--ignore-not-found")
-        found = self._json(("get", *names, *place, *flags))
-        if not found:
+        answer = self._json(("get", *names, *place, *flags))
+        if not answer:
             return []
-        items: list[dict[str, Any]] = found["items"] if found.get("kind") == "List" else [found]
-        strange = [
-            one for one in items if not isinstance(one, dict) or "metadata" not in one or "spec" not in one
-        ]
+        items: list[dict[str, Any]] = answer.get("items") or [] if answer.get("kind") == "List" else [answer]
+        strange = [item for item in items if not _is_object(item)]
         if strange:
             raise WorldError(
                 f"`{_program()} get` answered something else than objects: {str(strange[0])[:60]}"
@@ -91,6 +89,11 @@ class Kubectl:
         if done.returncode != 0:
             raise WorldError(f"{asked} failed: {done.stderr.strip()}")
         return done.stdout
+
+
+def _is_object(item: Any) -> bool:
+    parts = [item.get(key) for key in ("metadata", "spec")] if isinstance(item, dict) else [None]
+    return all(isinstance(part, dict) for part in parts)
 
 
 def _program() -> str:

@@ -64,12 +64,14 @@ def rewritten(text: str, new: Any, origins: Sequence[int | None]) -> str:
 def _list_document(node: Any, old: Any, new: Any, origins: Sequence[int | None]) -> Any:
     items = [
         _fresh(item) if origin is None else _changed(node["items"][origin], old["items"][origin], item)
-        for origin, item in zip(origins, new["items"], strict=True)
+        for origin, item in zip(origins, new["items"] or (), strict=True)
     ]
     rest = {key: value for key, value in new.items() if key != "items"}
     document = _changed(node, {key: value for key, value in old.items() if key != "items"}, rest)
-    if items != node.get("items"):
-        _replace(node.setdefault("items", CommentedSeq()), items)
+    if items and node.get("items") is None:  # nothing, as Go writes a list without items
+        node["items"] = CommentedSeq()
+    if items or node.get("items"):
+        _replace(node["items"], items)
     return document
 
 
