@@ -840,3 +840,26 @@ def test_a_file_that_is_given_by_a_flag_and_by_name_is_judged_once(
     result = canary("validate", "-f", "canary.yaml", "./canary.yaml")
     assert 0 == result.code
     assert result.out.splitlines()[-1].startswith("1 document, 0 errors")
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        (
+            "  container: {port: 8080, ports: [{containerPort: 81, name: BAD}]}\n",
+            ":8:61: spec.container.ports[0].name: ",
+        ),
+        (
+            "  container: {port: 8080}\n"
+            "  pod: {containers: [{name: proxy, image: p:1, volumeMounts: [{name: nope, mountPath: /x}]}]}\n",
+            ":9:70: spec.pod.containers[0].volumeMounts[0].name: ",
+        ),
+    ],
+)
+def test_ports_and_further_containers_have_their_places(
+    canary: Canary, canary_yaml: Callable[[str], Path], spec: str, place: str
+) -> None:
+    canary_yaml(VALID.replace("  container: {port: 8080}\n", spec))
+    result = canary("render")
+    assert (1, "") == (result.code, result.out)
+    assert f"canary.yaml{place}" in result.err
