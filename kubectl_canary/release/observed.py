@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import same
-from kubectl_canary.release import overlay, strategic, workloads
+from kubectl_canary.release import overlay, routes, strategic, workloads
 from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Pods, Traffic, needs
@@ -170,7 +170,7 @@ def shares(route: dict[str, Any], plan: Plan) -> set[Fraction]:
 def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:
     """The canary's share of what a governed rule sends to the release."""
     stable, canary = (
-        sum(ref.get("weight", 1) for ref in rule["backendRefs"] if release.is_of(ref, side)) for side in Side
+        sum(ref.weight for ref in routes.backends(rule) if release.is_of(ref, side)) for side in Side
     )
     return Fraction(canary, stable + canary) if stable + canary else Fraction(0)
 

@@ -20,7 +20,7 @@ from kubectl_canary.release import routes, shares, strategic
 from kubectl_canary.release.application import Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
-from kubectl_canary.release.routes import Rule
+from kubectl_canary.release.routes import BackendRef, Rule
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ReleaseOnRoute:
     def _named(self, name: str, others: Sequence[Rule]) -> Rule:
         """The user's rule of a name."""
         named = [rule for rule in others if rule.get("name") == name]
-        if len(named) != 1 or not any(self.side_of(ref) for ref in named[0].get("backendRefs") or []):
+        if len(named) != 1 or not any(map(self.side_of, routes.backends(named[0]))):
             raise self.refusal(f"no rule `{name}` sends to the release's Services")
         return named[0]
 
@@ -89,26 +89,24 @@ class ReleaseOnRoute:
         return rules[0]
 
     def _refuse_several_services(self, rule: Rule) -> None:
-        sides = [side for ref in rule["backendRefs"] if (side := self.side_of(ref)) is not None]
+        sides = [side for ref in routes.backends(rule) if (side := self.side_of(ref)) is not None]
         names = list(dict.fromkeys(service.names.stable for service, _ in sides))
         if len(names) > 1:
             raise self.refusal(f"one rule sends to {' and '.join(names)}; each needs a rule of its own")
         if sum(side is Side.STABLE for _, side in sides) > 1:
             raise self.refusal(f"{names[0]} stands twice among the backends of one rule")
 
-    def side_of(self, ref: dict[str, Any]) -> tuple[Service, Side] | None:
+    def side_of(self, ref: BackendRef) -> tuple[Service, Side] | None:
         """Which Service of the release a backendRef is: equal in name, kind, group, namespace and port."""
-        namespace = self.application.namespace
-        kind, group = ref.get("kind", "Service"), ref.get("group", "")
-        if (kind, group, ref.get("namespace", namespace)) != ("Service", "", namespace):
+        if ref.namespace(self.application.namespace) != self.application.namespace:
             return None
         for service in self.application.services:
             for side in Side:
-                if (ref.get("name"), ref.get("port")) == (service.names.of(side), service.port):
+                if ref.identity == ("Service", "", service.names.of(side), service.port):
                     return service, side
         return None
 
-    def is_of(self, ref: dict[str, Any], side: Side) -> bool:
+    def is_of(self, ref: BackendRef, side: Side) -> bool:
         """Whether a backendRef is a side's Service."""
         service = self.side_of(ref)
         return service is not None and service[1] is side
@@ -118,24 +116,24 @@ class ReleaseOnRoute:
         return [
             filter_
             for filter_ in rule.get("filters") or []
-            if self.is_of(filter_.get("requestMirror", {}).get("backendRef", {}), Side.CANARY)
+            if self.is_of(routes.mirrored_to(filter_), Side.CANARY)
         ]
 
     def foreign_references(self, governed: Sequence[Rule]) -> Iterator[Finding]:
         """Rules of others that send to the canary, which no phase and no way back takes away from it."""
         kept = [*governed, *self.added()]
         for index, rule in enumerate(self.rules):
-            names = [ref["name"] for ref in rule.get("backendRefs") or [] if self.is_of(ref, Side.CANARY)]
+            names = [ref.name for ref in routes.backends(rule) if self.is_of(ref, Side.CANARY)]
             if names and not _is_one_of(rule, kept):
                 message = f"sends to {names[0]} and is not this release's: it stays as it is"
                 place = Where(f"HTTPRoute {self.document['metadata']['name']}")
                 yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
-        return any(self.is_of(ref, side) for ref in rule.get("backendRefs") or [])
+        return any(self.is_of(ref, side) for ref in routes.backends(rule))
 
     def _is_canarys(self, rule: Rule) -> bool:
-        refs = rule.get("backendRefs") or []
+        refs = routes.backends(rule)
         alone = bool(refs) and all(self.is_of(ref, Side.CANARY) for ref in refs)
         return alone or bool(self.mirrors(rule))
 
@@ -209,15 +207,6 @@ def _shaped(
     return clones, rule, [_inexact(rule, error)] if error else []
 
 
-def backend_references(rule: Rule) -> Iterator[dict[str, Any]]:
-    """Everything that a rule sends requests or copies to."""
-    yield from rule.get("backendRefs") or []
-    for filter_ in rule.get("filters") or []:
-        mirror = filter_.get("requestMirror") or {}
-        if "backendRef" in mirror:
-            yield mirror["backendRef"]
-
-
 def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[Rule]:
     """The rules that a phase adds before the governed one."""
     canary, header = _canary_ref(release, governed), release.application.testers
@@ -241,10 +230,10 @@ def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
 
 def _ref_of(release: ReleaseOnRoute, rule: Rule, side: Side) -> dict[str, Any]:
     """The backendRef of a side: what stands there of stable, else of the canary, with the side's name."""
-    there = ((ref, release.side_of(ref)) for ref in rule["backendRefs"])
+    there = ((ref, release.side_of(ref)) for ref in routes.backends(rule))
     ours = [(ref, *service) for ref, service in there if service is not None]
     ref, service, _ = min(ours, key=lambda known: known[2] is not Side.STABLE)
-    return {**ref, "name": service.names.of(side)}
+    return {**ref.value, "name": service.names.of(side)}
 
 
 def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple[Rule, float]:
@@ -252,10 +241,10 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
 
     Third backends keep their exact share.
     """
-    refs = rule["backendRefs"]
+    refs = routes.backends(rule)
     ours = [ref for ref in refs if release.side_of(ref) is not None]
-    others = [ref.get("weight", 1) for ref in refs if ref not in ours]
-    together = sum(ref.get("weight", 1) for ref in ours)
+    others = [ref.weight for ref in refs if ref not in ours]
+    together = sum(ref.weight for ref in ours)
     if others and not together:
         title = f"rule {rule.get('name', '')}".rstrip()
         raise _refused(title, "stable and canary have no weight, others have all of it")
@@ -269,7 +258,7 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
             scaled += split
             split = []
         else:
-            scaled.append({**ref, "weight": ref.get("weight", 1) * scale} if scale != 1 else ref)
+            scaled.append({**ref.value, "weight": ref.weight * scale} if scale != 1 else ref.value)
     return {**rule, "backendRefs": scaled}, float(error)
 
 

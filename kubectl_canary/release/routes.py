@@ -7,6 +7,8 @@ and timeouts hold for the testers too.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from kubectl_canary.release import shares
@@ -19,6 +21,50 @@ ALONE = 100  # the weight of a backend that has a rule to itself
 ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 LONGEST_NAME = 253  # of a rule, which is a SectionName
 NAMELESS = "rule"
+
+
+@dataclass(frozen=True)
+class BackendRef:
+    """A backendRef of a rule or a mirror, seen through the API's defaults; its value stays as it is written."""
+
+    value: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of what it sends to."""
+        return str(self.value.get("name"))
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What it sends to, but for the namespace: kind, group, name and port."""
+        kind, group = self.value.get("kind", "Service"), self.value.get("group", "")
+        return kind, group, self.value.get("name"), self.value.get("port")
+
+    def namespace(self, route: str | None) -> str | None:
+        """Where that is: in the namespace of the route, where it says nothing."""
+        namespace: str | None = self.value.get("namespace", route)
+        return namespace
+
+    @property
+    def weight(self) -> int:
+        """Its weight; 1 where it says nothing."""
+        return int(self.value.get("weight", 1))
+
+
+def backends(rule: Rule) -> list[BackendRef]:
+    """What a rule splits its requests between."""
+    return [BackendRef(ref) for ref in rule.get("backendRefs") or []]
+
+
+def mirrored_to(filter_: dict[str, Any]) -> BackendRef:
+    """What a filter sends copies to; a reference to nothing where it mirrors nothing."""
+    return BackendRef((filter_.get("requestMirror") or {}).get("backendRef") or {})
+
+
+def all_backends(rule: Rule) -> Iterator[BackendRef]:
+    """Everything that a rule sends requests or copies to."""
+    yield from backends(rule)
+    yield from (target for target in map(mirrored_to, rule.get("filters") or []) if target.value)
 
 
 def testers_clones(governed: Rule, canary: dict[str, Any], header: tuple[str, str]) -> list[Rule]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release import changes, observed, overlay, strategic
+from kubectl_canary.release import changes, observed, overlay, routes, strategic
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
@@ -230,7 +230,7 @@ def _refuse_referenced(plan: Plan, reached: Sequence[Document], changed: Iterabl
     findings = [
         Finding("foreign-rule", "error", ("spec", "rules", index), f"sends to {name} still", place)
         for index, rule in enumerate(route.value["spec"].get("rules") or [])
-        for name in sorted(names & {str(ref.get("name")) for ref in overlay.backend_references(rule)})
+        for name in sorted(names & {ref.name for ref in routes.all_backends(rule)})
     ]
     if findings:
         hint = "take it out first; --to rollback --live leads back without deleting anything"
