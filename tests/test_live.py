@@ -389,7 +389,7 @@ def test_a_kubectl_that_fails_is_the_worlds_fault(cluster: Cluster, tmp_path: Pa
     assert missing.stderr.startswith("error: /nonexistent/kubectl is not on PATH\n")
     context = canary(cluster, tmp_path, *way, "--context", "none")
     assert (4, "") == (context.returncode, context.stdout)
-    assert "error: `kubectl get service/my-app-stable service/my-app-canary` failed: " in context.stderr
+    assert "error: `kubectl --context=none get service/my-app-stable service/my-app-canary " in context.stderr
     assert "context: none" in context.stderr
     closed = canary(cluster, tmp_path, *way, KUBECONFIG="/dev/null")
     assert (4, "") == (closed.returncode, closed.stdout)
