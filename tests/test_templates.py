@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -234,13 +235,36 @@ def test_what_cannot_be_read_counts_only_where_it_is_rendered(
     canary: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "service.yaml.j2").write_bytes(b"\xff")
-    (tmp_path / "gateway.yaml.j2").symlink_to("nowhere")
+    (tmp_path / "poddisruptionbudget.yaml.j2").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     used = canary("render", "-f", SEED, "--templates", tmp_path)
     assert (4, "") == (used.code, used.out)
     reason = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
     assert f"error: cannot read the template {tmp_path}/service.yaml.j2: {reason}\n" in used.err
     rest = ("render", "-f", SEED, "--only", "gateway")
+    assert canary(*rest).out == canary(*rest, "--templates", tmp_path).out
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "it is no file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is no file"),
+        (lambda path: path.mkdir(), "it is no file"),
+        (lambda path: path.symlink_to("nowhere"), "it is a link to nothing"),
+        (lambda path: path.symlink_to(path.name), "it is a link to nothing"),
+    ],
+    ids=["pipe", "device", "folder", "link to nothing", "link to itself"],
+)
+def test_a_template_that_is_no_file_is_said_where_it_is_used(
+    canary: Callable[..., Result], tmp_path: Path, make: Callable[[Path], None], reason: str
+) -> None:
+    make(tmp_path / "service.yaml.j2")
+    used = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (4, "") == (used.code, used.out)
+    assert used.err.startswith(f"error: cannot read the template {tmp_path}/service.yaml.j2: {reason}\n")
+    rest = ("render", "-f", SEED, "--only", "route")
     assert canary(*rest).out == canary(*rest, "--templates", tmp_path).out
 
 

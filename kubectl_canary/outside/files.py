@@ -104,17 +104,18 @@ def templates_in(name: str) -> Texts:
     if not folder.is_dir():
         raise WorldError(f"--templates {name}: no such folder")
     try:
-        found = [path for path in folder.iterdir() if not path.is_fifo()]  # reading one waits for a writer
+        found = list(folder.iterdir())
         files = frozenset(path.name for path in found if path.is_file())
     except OSError as error:
         raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
     texts: dict[str, str] = {}
     unread: dict[str, str] = {}
     for path in found:
+        if path.name not in files:  # reading a pipe waits for a writer, a device may never end
+            unread[path.name] = "it is no file" if path.exists() else "it is a link to nothing"
+            continue
         try:
             texts[path.name] = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            continue  # a link to nothing
         except (OSError, UnicodeDecodeError) as error:
             unread[path.name] = str(error)
     return Texts(files, texts, unread)
