@@ -97,6 +97,16 @@ def test_a_template_cannot_send_from_the_redirect_to_the_canary(
     assert "HTTPRoute my-app-canary-route-redirect: sends to my-app-canary" in result.err
 
 
+@pytest.mark.parametrize("text", ["5\n", "[a]\n", "null\n", "", "# nothing\n"])
+def test_a_template_that_prints_no_object_is_said(
+    canary: Callable[..., Result], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "service.yaml.j2").write_text(text)
+    result = canary("render", "-f", SEED, "--templates", tmp_path)
+    assert (1, "") == (result.code, result.out)
+    assert "service.yaml.j2:1:1: a template prints one object, this one prints none\n" in result.err
+
+
 def test_a_template_cannot_leave_out_how_pods_are_changed(
     canary: Callable[..., Result], tmp_path: Path
 ) -> None:

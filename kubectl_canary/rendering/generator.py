@@ -202,7 +202,8 @@ def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
 def _only_document(text: str, template: str) -> yamltext.Document:
     documents = yamltext.read(text, template)
     if len(documents) != 1 or not isinstance(documents[0].value, dict):
-        message = f"a template prints one object, this one prints {len(documents)} documents"
+        found = f"{len(documents)} documents" if len(documents) > 1 else "none"
+        message = f"a template prints one object, this one prints {found}"
         raise Refused(template, [Finding("template", "error", (), message, Where(template, 1, 1))])
     return documents[0]
 
