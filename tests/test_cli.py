@@ -207,7 +207,16 @@ def test_init_with_everything_prints_the_seeds_release(canary: Canary, tmp_path:
         (["--host", "a_b"], "spec.route.hostnames[1]: `a_b` is not a DNS name"),
         (["--tls", "x"], "error: --tls goes with --gateway-class"),
         (["--port", "0"], "spec.container.port: `0` is out of range"),
-        (["--image", "a:v1"], "error: --tag and a tag in --image"),
+        (
+            ["--image", "a/b:v1"],
+            "error: --tag and a tag in --image\ntake `:v1` out of --image, or leave --tag out\n",
+        ),
+        (["--image", "a/b", "--tag", ""], "error: which tag runs now?\ngive --tag v1.0.0\n"),
+        (
+            ["--image", ""],
+            "error: --image: the image's name is empty\ngive --image registry.example.com/my-app\n",
+        ),
+        (["--image", ":v1"], "error: --image: the image's name is empty\n"),
         (["--name", "yes"], ""),
         (["-f", "/proc/none/canary.yaml"], "error: cannot write /proc/none/canary.yaml: "),
     ],

@@ -22,14 +22,17 @@ SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/sc
 def run(flags: InitFlags) -> int:
     """Write the file. Raises UsageError for flags that make none, WorldError where it cannot be written."""
     image, image_tag, digest = formats.split_image(flags.image)
+    if not image:
+        raise UsageError("--image: the image's name is empty", "give --image registry.example.com/my-app")
     if digest:
         raise UsageError(
             "--image has a digest", "give a tag, and write the digest into spec.stable.image later"
         )
-    if bool(flags.tag) == bool(image_tag):
-        raise UsageError(
-            "which tag runs now?" if not flags.tag else "--tag and a tag in --image", "give --tag v1.0.0"
-        )
+    if flags.tag and image_tag:
+        hint = f"take `:{image_tag}` out of --image, or leave --tag out"
+        raise UsageError("--tag and a tag in --image", hint)
+    if not flags.tag and not image_tag:
+        raise UsageError("which tag runs now?", "give --tag v1.0.0")
     if flags.tls and not flags.gateway_class:
         raise UsageError(
             "--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render"
