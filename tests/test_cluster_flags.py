@@ -100,6 +100,15 @@ def test_the_hint_at_what_is_no_object_has_them(canary: Canary) -> None:
     assert f"kubectl {shlex.join(FLAGS)} get httproute NAME -o json prints one" == hint
 
 
+def test_a_folder_is_no_object_and_the_hint_fits_the_flag(canary: Canary, tmp_path: Path) -> None:
+    result = canary(*STEP, "--check", tmp_path)
+    assert (2, "") == (result.code, result.out)
+    assert result.err.startswith(f"error: {tmp_path} is a folder\nname a file in it\n")
+    named = canary("patch", "-f", tmp_path, "--to", "10%").err
+    hint = f"name the file in it: -f {tmp_path}/canary.yaml"
+    assert named.startswith(f"error: {tmp_path} is a folder\n{hint}\n")
+
+
 @pytest.mark.parametrize("verb", ["validate", "post-render"])
 def test_from_cluster_asks_with_them(canary: Canary, calls: Calls, verb: str) -> None:
     asked = calls(CRD)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.reading import release, sources
@@ -44,7 +45,7 @@ def documents(names: Sequence[str]) -> list[Document]:
     read: list[Document] = []
     for name in names:
         try:
-            read.append(sources.document(*files.read_text(name)))
+            read.append(sources.document(*files.read_text(name, meant=CANARY_FILE)))
         except Refused as refused:
             complaints += refused.findings
     if complaints:

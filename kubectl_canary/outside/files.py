@@ -17,14 +17,15 @@ PHASES = ("current", "phases", "rollback", "ways-back")
 MANIFESTS = (".yaml", ".yml", ".json")
 
 
-def read_text(name: str, limit: int = MAX_BYTES) -> tuple[str, str]:
+def read_text(name: str, limit: int = MAX_BYTES, meant: str = "") -> tuple[str, str]:
     """The name to show and the text of a file, or of standard input for `-`.
 
+    `meant` is the file that is most likely meant where the name is a folder's.
     Raises UsageError where it is a folder, WorldError where there is no such file or it cannot be read, Refused where
     it is not text in UTF-8 or larger than the limit: what the API server takes, unless told.
     """
     shown = "standard input" if name == "-" else name
-    data = _bytes(name, limit)
+    data = _bytes(name, limit, meant)
     if len(data) > limit:
         raise Refused(f"{shown} is not valid", [_finding(shown, f"larger than {limit:,} bytes", 1, 1)])
     try:
@@ -144,7 +145,7 @@ def _is_folder(name: str) -> bool:
     return name != "-" and Path(name).is_dir()
 
 
-def _bytes(name: str, limit: int) -> bytes:
+def _bytes(name: str, limit: int, meant: str) -> bytes:
     if name == "-":
         return _standard_input(limit)
     if not name:
@@ -156,9 +157,8 @@ def _bytes(name: str, limit: int) -> bytes:
         hint = "`kubectl canary init` writes one; -f names another" if name == "canary.yaml" else ""
         raise WorldError(f"{name} does not exist", hint) from None
     except IsADirectoryError:
-        raise UsageError(
-            f"{name} is a folder", f"name the file in it: -f {Path(name) / 'canary.yaml'}"
-        ) from None
+        hint = f"name the file in it: -f {Path(name) / meant}" if meant else "name a file in it"
+        raise UsageError(f"{name} is a folder", hint) from None
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
 
