@@ -726,6 +726,32 @@ def test_the_same_object_twice_is_an_error_at_the_second(canary: Canary, tmp_pat
     assert 0 == canary("validate", tmp_path).code
 
 
+@pytest.mark.parametrize("again", ["canary.yaml", "./canary.yaml", "link.yaml", "."])
+def test_a_file_that_f_names_too_is_judged_once(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    (tmp_path / "link.yaml").symlink_to("canary.yaml")
+    alone = canary("validate", "-f", "canary.yaml")
+    assert alone.out.startswith("1 document, 0 errors")
+    assert alone == canary("validate", "-f", "canary.yaml", again)
+
+
+def test_what_follows_a_file_that_f_names_is_laid_over_it(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "canary.yaml").write_text(SEED.read_text())
+    (tmp_path / "prod.yaml").write_text("spec: {phase: nowhere}\n")
+    merged = canary("validate", "canary.yaml", "prod.yaml")
+    assert merged.code == 1
+    assert "prod.yaml:1:" in merged.out
+    assert merged == canary("validate", "-f", "canary.yaml", "canary.yaml", "prod.yaml")
+    assert merged == canary("validate", "-f", "canary.yaml", "prod.yaml")
+    assert merged == canary("validate", "-f", "canary.yaml", "-f", "prod.yaml", ".")
+
+
 def test_a_file_that_is_given_twice_is_judged_once(canary: Canary, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     result = canary("validate", tmp_path / "a.yaml", tmp_path)
@@ -831,15 +857,6 @@ def test_two_canary_files_that_make_one_route_are_refused(
     Path("cart.yaml").write_text(VALID.replace("name: my-app", "name: cart"))
     assert 0 == canary("validate", "shop.yaml", "cart.yaml").code
 
-
-def test_a_file_that_is_given_by_a_flag_and_by_name_is_judged_once(
-    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("canary.yaml").write_text(VALID)
-    result = canary("validate", "-f", "canary.yaml", "./canary.yaml")
-    assert 0 == result.code
-    assert result.out.splitlines()[-1].startswith("1 document, 0 errors")
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,10 @@ def documents(names: Sequence[str]) -> list[Document]:
     return read
 
 
-def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
+def manifests(names: Sequence[str], without: Sequence[str] = ()) -> tuple[list[Manifest], list[Finding]]:
     """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
 
-    A file that several of the names lead to is read once.
+    A file that several of the names lead to is read once; one that is read elsewhere, `without` it.
     Raises UsageError for names that do not exist, WorldError for what cannot be read.
     """
     from kubectl_canary.reading import manifests as objects
@@ -65,7 +65,7 @@ def manifests(names: Sequence[str]) -> tuple[list[Manifest], list[Finding]]:
     _check_standard_input(names, "-")
     read: list[Manifest] = []
     findings: list[Finding] = []
-    for name in files.listed(names):
+    for name in files.listed(names, without):
         try:
             listed = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
         except Refused as refused:

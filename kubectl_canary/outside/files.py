@@ -53,15 +53,16 @@ def write(name: str, text: str, *, over: bool) -> None:
         raise WorldError(f"cannot write {name}: {error.strerror}") from None
 
 
-def listed(names: Sequence[str]) -> list[str]:
-    """The files of names and of the folders among them, each once and by its first name.
+def listed(names: Sequence[str], without: Sequence[str] = ()) -> list[str]:
+    """The files of names and of the folders among them, each once and by its first name, without some.
 
     Raises UsageError for a folder without manifests, WorldError for one that cannot be read.
     """
     once: dict[str, str] = {}
     for name in _with_those_below(names):
-        once.setdefault(real(name), name)
-    return list(once.values())
+        once.setdefault(_real(name), name)
+    left_out = {_real(name) for name in without}
+    return [name for real, name in once.items() if real not in left_out]
 
 
 def _with_those_below(names: Sequence[str]) -> Iterator[str]:
@@ -122,7 +123,7 @@ def templates_in(name: str) -> Texts:
     return Texts(files, texts, unread)
 
 
-def real(name: str) -> str:
+def _real(name: str) -> str:
     """What is the same for all names of a file."""
     return name if name == "-" else os.path.realpath(name)
 

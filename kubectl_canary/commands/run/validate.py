@@ -11,7 +11,6 @@ from kubectl_canary.commands.validate import ValidateFlags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.validation import Report
-from kubectl_canary.outside import files
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import manifests
 from kubectl_canary.reading.manifests import Manifest
@@ -33,9 +32,8 @@ def run(
         return 0
     judge = judge_of(judge_flags, cluster_flags).with_settings(release_flags)
     names = flags.names or (() if release_flags.files else (CANARY_FILE,))
-    judged_once = {files.real(name) for name in release_flags.files}
-    read, unread = inputs.manifests([name for name in names if files.real(name) not in judged_once])
-    judged = [*_named(release_flags), *manifests.with_overlays(read)]
+    read, unread = inputs.manifests(names, without=release_flags.files)
+    judged = manifests.with_overlays([*_named(release_flags), *read])
     if judge.question.settings and not any(manifests.is_canary(manifest.value) for manifest in judged):
         raise UsageError(
             "--set, --canary-tag, -n and --templates go with a canary file", "there is none here"
