@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from kubectl_canary.cli import VERBS, group
+from kubectl_canary.commands.common import records
 from kubectl_canary.judging import lint
 from kubectl_canary.resources import read
 
@@ -119,9 +120,7 @@ def verb_page(verb: str) -> str:
     if command is None:
         raise ValueError(verb)
     context = click.Context(command, info_name=verb, parent=root, **command.context_settings)
-    options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
-    records = [record for option in options if (record := option.get_help_record(context))]
-    said = [f"| {_code(flags)} | {text} |" for flags, text in records]
+    said = [f"| {_code(flags)} | {text} |" for flags, text in records(command, context)]
     examples = "\n".join(
         line.removeprefix("  ") for line in getattr(command, "examples", "").strip("\n").splitlines()
     )

@@ -41,6 +41,22 @@ def test_the_help_of_a_verb_shows_examples_before_options(canary: Canary, verb: 
     assert max(map(len, result.out.splitlines())) <= 120
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_options_of_a_verb_are_options_each_with_what_it_does(canary: Canary, verb: str) -> None:
+    options, usage = canary(verb, "--help").out.partition("\nOptions:\n")[2].split("\n\nUsage:\n")
+    assert re.fullmatch(r"(    -.*:\n        \S.*\n?)+", options)
+    assert re.fullmatch(rf"  kubectl canary {verb} (\S+ )?\[options\]\n", usage)
+
+
+@pytest.mark.parametrize("arguments", [["completion"], ["completion", "tcsh"]])
+def test_what_scripts_ask_for_is_not_offered(canary: Canary, arguments: list[str]) -> None:
+    result = canary(*arguments)
+    assert (2, "") == (result.code, result.out)
+    assert "powershell" in result.err
+    assert "answer" not in result.err
+    assert "answer" not in canary("completion", "answer", "--", "completion", "").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -858,7 +858,6 @@ def test_two_canary_files_that_make_one_route_are_refused(
     assert 0 == canary("validate", "shop.yaml", "cart.yaml").code
 
 
-
 @pytest.mark.parametrize(
     ("spec", "place"),
     [

@@ -38,16 +38,18 @@ class Verb(click.Command):
         return "\n\n".join([*parts, f"Usage:\n  {ctx.command_path} {self._arguments()}[options]"])
 
     def _options(self, ctx: click.Context) -> str:
-        options = (parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option))
-        records = filter(None, (option.get_help_record(ctx) for option in options))
-        return "\n".join(f"    {flags}:\n        {text}" for flags, text in records)
+        return "\n".join(f"    {flags}:\n        {text}" for flags, text in records(self, ctx))
 
     def _arguments(self) -> str:
-        return "".join(
-            f"{parameter.make_metavar(click.Context(self))} "
-            for parameter in self.params
-            if isinstance(parameter, click.Argument)
-        )
+        arguments = [parameter for parameter in self.params if isinstance(parameter, click.Argument)]
+        shown = filter(None, (argument.make_metavar(click.Context(self)) for argument in arguments))
+        return "".join(f"{name} " for name in shown)
+
+
+def records(command: click.Command, ctx: click.Context) -> list[tuple[str, str]]:
+    """The options of a command, each with what it does; arguments are none."""
+    options = [known for known in command.get_params(ctx) if isinstance(known, click.Option)]
+    return [record for option in options if (record := option.get_help_record(ctx))]
 
 
 def printed_by_us(option: click.Option | None) -> click.Option | None:

@@ -141,6 +141,15 @@ $__kubectlCanary = {
 Register-ArgumentCompleter -Native -CommandName @('kubectl-canary', 'kubectl') -ScriptBlock $__kubectlCanary
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "powershell": POWERSHELL}
+ANSWER = "answer"
+
+
+class Script(click.Choice[str]):
+    """A shell, or what the scripts themselves ask for, which nobody is offered."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click does, and what the scripts ask for as it is."""
+        return value if value == ANSWER else super().convert(value, param, ctx)
 
 
 @verb(
@@ -161,12 +170,12 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "powershell": POWERSHELL}
   kubectl canary completion powershell | Out-String | Invoke-Expression
 """,
 )
-@click.argument("shell", type=click.Choice([*SCRIPTS, "answer"]), metavar="bash|zsh|fish|powershell")
+@click.argument("shell", type=Script(list(SCRIPTS)), metavar="bash|zsh|fish|powershell")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
 @click.pass_context
 def command(ctx: click.Context, shell: str, words: tuple[str, ...]) -> int:
     """Print the script, or (for the scripts) what fits the words so far."""
-    if shell == "answer":
+    if shell == ANSWER:
         return answer(ctx.find_root().command, list(words))
     write(SCRIPTS[shell])
     return 0
