@@ -90,7 +90,7 @@ def main() -> None:
     write_checksums()
 
 
-def run(command: Sequence[str | Path], **options: object) -> str:
+def run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
     """The output of a command that must not depend on this machine's settings."""
     known = {
         key: os.environ[key]
@@ -104,8 +104,8 @@ def run(command: Sequence[str | Path], **options: object) -> str:
         "PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "0",  # the archive is compressed whole; its modules, at each start
     }
     done = subprocess.run(
-        list(map(str, command)), env=known | settings, capture_output=True, text=True, check=False, **options
-    )  # type: ignore[call-overload]  # options are subprocess's own
+        list(map(str, command)), cwd=cwd, env=known | settings, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"error: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return str(done.stdout)

@@ -83,7 +83,7 @@ def lines(plan: Plan, start: str, to: str, **style: Any) -> str:
 
 def test_a_block_stops_at_the_first_line_that_is_refused() -> None:
     assert lines(a_release(), "5%", "50%").startswith("( set -e\n")
-    powershell = lines(a_release(), "before", "deploy", shell="powershell").splitlines()  # noqa: S604
+    powershell = lines(a_release(), "before", "deploy", shell="powershell").splitlines()  # noqa: S604  a name of a style, nothing runs
     for number, line in enumerate(powershell):
         if "kubectl" in line and "throw" not in line and "while" not in line:
             assert powershell[number + 1].strip() == shells.STOP

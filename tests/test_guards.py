@@ -179,7 +179,8 @@ def test_changed_timeouts_are_refused_where_a_clone_takes_them_along(
         ("retry", {"attempts": 2}),
         ("sessionPersistence", {}),
     ):
-        now = changed(route, lambda one, key=key, value=value: governed(one).update({key: value}))  # type: ignore[misc]  # bound at once
+        now = copy.deepcopy(route)
+        governed(now)[key] = value
         assert is_refused is refused_by_the_engine(now, operations)
         assert is_refused is refused_by_a_library(now, operations)
 

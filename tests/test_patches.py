@@ -167,11 +167,11 @@ def test_a_way_back_is_not_stopped_by_harmless_edits() -> None:
     ]}  # fmt: skip
     after = {"a": {}, "rules": [{"name": "default", "backendRefs": [{"name": "stable", "weight": 100}]}]}
     operations = patches.patch_back(before, after)
-    edited = copy.deepcopy(before)
+    edited: Any = copy.deepcopy(before)
     rule: Any = edited["rules"][1]
     rule["backendRefs"][0]["weight"], rule["timeouts"] = 40, {"request": "3s"}
     rule["filters"][0]["requestMirror"]["percent"] = 1
-    del edited["a"]["phase"]  # type: ignore[attr-defined]  # a mapping
+    del edited["a"]["phase"]
     wanted = {"a": {}, "rules": [{**after["rules"][0], "timeouts": {"request": "3s"}}]}
     assert wanted == apply(edited, operations)
 

@@ -74,7 +74,7 @@ def _pattern(_: Any, pattern: str, value: Any, __: Schema) -> Iterator[Validatio
         yield ValidationError(pattern)
 
 
-Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # theirs
+Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema has no types here
     Draft202012Validator,
     {"x-kubernetes-list-type": _list_type, RULES: _rules, "pattern": _pattern, EMBEDDED: _embedded},
 )

@@ -62,7 +62,7 @@ def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationEr
         yield ValidationError(f"`{value}` does not match `{pattern}`")
 
 
-Engine: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # theirs
+Engine: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # jsonschema has no types here
 
 
 def _findings(error: Any, above: Path) -> Iterator[Finding]:

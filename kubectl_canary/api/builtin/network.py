@@ -24,6 +24,7 @@ from kubectl_canary.api.builtin.checks import (
 from kubectl_canary.api.metadata import FieldError
 from kubectl_canary.findings import Path
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SPEC: Path = ("spec",)
 MOST_ADDRESSES = 100
 MOST_ENDPOINTS = 1000
@@ -89,11 +90,22 @@ def _block(block: dict[str, Any], path: Path) -> Iterator[FieldError]:
         part = _network(text)
         if part is None:
             yield _no_network((*path, "except", index), text)
-        elif whole and (part.version != whole.version or part == whole or not part.subnet_of(whole)):  # type: ignore[arg-type]  # of one version
+        elif not _is_strictly_in(part, whole):
             yield invalid((*path, "except", index), text, f"must be a strict subset of `cidr` (`{whole}`)")
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def _is_strictly_in(part: Network, whole: Network | None) -> bool:
+    """Whether a network is a smaller part of another; of an unreadable one nothing is said."""
+    if whole is None:
+        return True
+    if isinstance(part, ipaddress.IPv4Network) and isinstance(whole, ipaddress.IPv4Network):
+        return part != whole and part.subnet_of(whole)
+    if isinstance(part, ipaddress.IPv6Network) and isinstance(whole, ipaddress.IPv6Network):
+        return part != whole and part.subnet_of(whole)
+    return False
+
+
+def _network(text: str) -> Network | None:
     host, slash, bits = text.partition("/")
     try:
         return ipaddress.ip_network(text, strict=False) if slash and bits.isdigit() and host else None
