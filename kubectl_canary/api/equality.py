@@ -1,7 +1,9 @@
-"""When two values are equal: as JSON, or to the type."""
+"""When two values are equal: as JSON, to the type, or by their digest."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 
@@ -14,6 +16,12 @@ def same(value: Any, other: Any) -> bool:
     if isinstance(value, list) and isinstance(other, list):
         return len(value) == len(other) and all(map(same, value, other))
     return bool(value == other)
+
+
+def digest(value: Any) -> str:
+    """A short text that is another where the value is, whatever the order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def identical(value: Any, other: Any) -> bool:

@@ -59,10 +59,10 @@ def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 def _said(phase: Phase) -> str:
     from kubectl_canary.release.phases import percent
+    from kubectl_canary.release.plan import pods_text
 
     mirror = f", mirror {percent(phase.traffic.mirror)}" if phase.traffic.mirror else ""
-    pods = "1 pod" if phase.canary_replicas == 1 else f"{phase.canary_replicas} pods"
-    return f"Canary {percent(phase.traffic.share)}, {pods}{mirror}"
+    return f"Canary {percent(phase.traffic.share)}, {pods_text(phase.canary_replicas)}{mirror}"
 
 
 def namespaces(ctx: click.Context) -> Iterable[tuple[str, str]]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.api.equality import digest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
@@ -294,8 +293,7 @@ def _listing(rule: Rule, by_name: bool) -> str:
     """How an annotation lists a rule: by its name, or by a digest of its matches where rules have no names."""
     if by_name:
         return str(rule.get("name", ""))
-    text = json.dumps(routes.matches_of(rule), sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return digest(routes.matches_of(rule))
 
 
 def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:

@@ -5,12 +5,11 @@ With it, rendering into the same folder again is a step from one phase to anothe
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kubectl_canary.api import formats
+from kubectl_canary.api.equality import digest
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
@@ -241,19 +240,14 @@ def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint
 
 
 def _shared(plan: Plan) -> str:
-    before = [(item.part.kind, item.names) for item in planned(plan.application, plan.phases[0])]
-    text = json.dumps(before, sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return digest([(item.part.kind, item.names) for item in planned(plan.application, plan.phases[0])])
 
 
 def _rendered(application: Application, version: Version) -> RecordedVersion:
     """A version of all workloads."""
     settings = [workload.runs(version).settings for workload in application.workloads]
-    known = settings if len(settings) > 1 else settings[0]
-    text = json.dumps(known, sort_keys=True, separators=(",", ":"))
-    return RecordedVersion(
-        ",".join(application.images(version)), f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    )
+    images = ",".join(application.images(version))
+    return RecordedVersion(images, digest(settings if len(settings) > 1 else settings[0]))
 
 
 def _read(text: str | None) -> RecordedVersion | None:
