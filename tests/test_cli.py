@@ -355,3 +355,14 @@ def test_help_that_cannot_be_written_is_an_error(words: list[str]) -> None:
 
 def test_a_flag_without_its_value_names_the_help_of_the_verb(canary: Callable[..., Result]) -> None:
     assert canary("render", "--phase").err.endswith("render --help'.\n")
+
+
+def test_what_moves_a_cursor_is_shown_as_an_escape(canary: Callable[..., Result], tmp_path: Path) -> None:
+    text = SEED.read_text().replace("name: my-app", 'name: "\\e[2J\\u202e"')
+    (tmp_path / "canary.yaml").write_text(text)
+    for verb in (("plan", "-f", tmp_path / "canary.yaml"), ("validate", tmp_path / "canary.yaml")):
+        result = canary(*verb)
+        said = result.out + result.err
+        assert 1 == result.code
+        assert "\\x1b[2J\\u202e" in said
+        assert not {"\x1b", "\u202e"} & set(said)

@@ -157,8 +157,8 @@ def test_a_call_that_failed_is_said_whole(
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        ({"kind": "List"}, 2),
-        ({"kind": "List", "items": None}, 2),
+        ({"kind": "List"}, 1),
+        ({"kind": "List", "items": None}, 1),
         ({"kind": "HTTPRoute", "metadata": {"name": "my-app-canary-route"}, "spec": None}, 4),
     ],
 )
@@ -169,3 +169,11 @@ def test_an_odd_answer_is_no_object_or_an_error(
     result = canary(*STEP, "--check")
     assert (code, "") == (result.code, result.out), result.err
     assert "bug" not in result.err
+
+
+def test_a_route_that_is_not_there_cannot_be_checked(canary: Canary, calls: Calls) -> None:
+    calls({"kind": "List", "items": []})
+    result = canary(*STEP, "--check")
+    assert (1, "") == (result.code, result.out)
+    message = "the cluster: there is no HTTPRoute my-app-canary-route in production: nothing to check"
+    assert f"{message}; is it the right context and namespace?" in result.err

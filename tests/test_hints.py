@@ -111,3 +111,17 @@ def test_what_runs_is_written_into_the_file_that_says_what_is_stable(canary: Can
     said = canary("plan", "-f", tmp_path / "canary.yaml", "-f", tmp_path / "more.yaml").out
     assert f"write what runs into {tmp_path}/canary.yaml," in said
     assert "write what runs into the canary file," in canary("plan", "-f", "-", stdin=SEED.read_bytes()).out
+
+
+def test_once_promoted_the_plan_names_no_way_back(canary: Canary, flags: list[str]) -> None:
+    planned = canary("plan", "--set", "spec.phase=promoted", *flags).out
+    assert "There is no way back from here: the old version is another release" in planned
+    assert "rollback --print" not in planned
+
+
+def test_the_first_half_of_the_way_back_names_the_second(canary: Canary, flags: list[str]) -> None:
+    half = canary("rollback", "--print", "--from", "promote-roll", *flags)
+    assert "requests stay at the canary here; once stable's pods are there: " in half.err
+    rest = canary(*command(half.err))
+    assert rest.out == canary("rollback", "--print", "--from", "100%", *flags).out
+    assert "requests stay" not in rest.err

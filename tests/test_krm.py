@@ -319,3 +319,9 @@ def test_items_that_are_null_are_none(canary: Callable[..., Result]) -> None:
     filled, answer = called(canary, empty + config)
     assert 0 == filled.code, filled.err
     assert "HTTPRoute my-app-canary-route" in identities(answer)
+
+
+def test_a_list_without_items_is_given_back_as_it_came(canary: Callable[..., Result]) -> None:
+    bare = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
+    result, _ = called(canary, bare)
+    assert (0, bare) == (result.code, result.out)

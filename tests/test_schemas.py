@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from strategies import JSON, damaged
 
-from kubectl_canary.api import catalog, explain, formats, lists, prepare, quick, re2, schema
+from kubectl_canary.api import catalog, explain, formats, lists, prepare, quick, re2, schema, verdict
 
 SCHEMA_FILES = [
     file
@@ -305,3 +305,17 @@ def test_the_schemas_are_regenerated_to_the_same_bytes(tmp_path: Path) -> None:
     )
     for file in sorted((ROOT / "schemas").rglob("*.json")):
         assert file.read_bytes() == (tmp_path / file.relative_to(ROOT)).read_bytes()
+
+
+def test_no_rule_is_tried_on_what_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that compares all with all would take minutes; the server says no before."""
+    monkeypatch.setattr(explain, "broken", lambda *_: pytest.fail("a rule was tried"))
+    rules = [{"name": f"r{number}", "backendRefs": [{"name": "a", "port": 80}]} for number in range(17)]
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "a"},
+        "spec": {"rules": rules},
+    }
+    findings = verdict.judge(route, catalog.Target()) or []
+    assert ["Too many: 17: must have at most 16 items"] == [finding.message for finding in findings]

@@ -120,3 +120,9 @@ def test_the_same_object_twice_is_refused_where_the_user_can_take_it_out(
     beside = rendered(canary, f"{CANARY}\n---\n{route}")
     assert (1, "") == (beside.code, beside.out)
     assert "makes it" in beside.err
+
+
+def test_the_same_canary_file_twice_is_refused(canary: Callable[..., Result]) -> None:
+    result = canary("post-render", stdin=f"{CANARY}---\n{CANARY}".encode())
+    assert (1, "") == (result.code, result.out)
+    assert "the same object as in canary file" in result.err

@@ -26,11 +26,12 @@ EMBEDDED = "x-kubernetes-embedded-resource"
 
 def field_errors(value: Any, schema: Schema, above: Path = ()) -> Iterator[FieldError]:
     """Every error of the schema."""
-    errors = list(Engine(schema, format_checker=_checker()).iter_errors(value))
-    blocked = any(error.validator in BLOCKING for error in errors)
+    checker = _checker()
+    errors = list(Shape(schema, format_checker=checker).iter_errors(value))
+    if not any(error.validator in BLOCKING for error in errors):
+        errors = list(Engine(schema, format_checker=checker).iter_errors(value))
     for error in errors:
-        if not (blocked and error.validator == RULES):
-            yield from _told(error, above)
+        yield from _told(error, above)
 
 
 def _checker() -> FormatChecker:
@@ -59,6 +60,10 @@ def _rules(_: Any, rules: list[dict[str, Any]], value: Any, __: Schema) -> Itera
         yield ValidationError(f"Invalid value: {text}", path=_field_path(rule.get("fieldPath", "")))
 
 
+def _no_rules(_: Any, __: Any, ___: Any, ____: Schema) -> Iterator[ValidationError]:
+    yield from ()
+
+
 def _field_path(text: str) -> list[str]:
     return [part for part in text.split(".") if part]
 
@@ -78,6 +83,8 @@ Engine: Any = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema 
     Draft202012Validator,
     {"x-kubernetes-list-type": _list_type, RULES: _rules, "pattern": _pattern, EMBEDDED: _embedded},
 )
+# the same without rules: they would be tried on whatever is too long, and take minutes
+Shape: Any = validators.extend(Engine, {RULES: _no_rules})  # type: ignore[no-untyped-call]  # jsonschema has no types here
 
 
 def _told(error: Any, above: Path) -> Iterator[FieldError]:

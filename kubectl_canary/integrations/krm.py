@@ -212,7 +212,8 @@ def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:
     came = call.document.value
     answered = {key: value for key, value in came.items() if key != "results"}
     values = [item.value for item in items]
-    answered["items"] = values if values or came.get("items") is not None else came.get("items", [])
+    if values or came.get("items") is not None:
+        answered["items"] = values
     if results:
         answered["results"] = [result.value for result in results]
     if identical(answered, came):

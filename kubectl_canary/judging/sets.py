@@ -48,8 +48,9 @@ def identity(value: Any, target: Target) -> Identity | None:
 
 
 def _shared(manifest: Manifest, other: Manifest) -> bool:
-    """Whether two canary files make the same object, such as a Gateway that both describe."""
-    return manifest.made_by != "" and other.made_by != "" and bool(manifest.value == other.value)
+    """Whether two canary files, each of its own name, make the same object, such as a Gateway that both describe."""
+    are_two = bool(manifest.made_by and other.made_by) and manifest.made_by != other.made_by
+    return are_two and bool(manifest.value == other.value)
 
 
 def made_by_canary(manifest: Manifest, file: Manifest) -> Finding:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from kubectl_canary.errors import WorldError
+from kubectl_canary.findings import visible
 
 
 class ClosedPipe(Exception):
@@ -35,7 +36,7 @@ def write(text: str) -> None:
 def say(text: str) -> None:
     """Tell the person at the terminal something, on standard error."""
     try:
-        sys.stderr.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+        sys.stderr.buffer.write(f"{visible(text)}\n".encode("utf-8", "backslashreplace"))
         sys.stderr.buffer.flush()
     except (AttributeError, OSError):
         return  # nobody is there to be told

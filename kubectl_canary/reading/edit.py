@@ -64,7 +64,7 @@ def rewritten(text: str, new: Any, origins: Sequence[int | None]) -> str:
 def _list_document(node: Any, old: Any, new: Any, origins: Sequence[int | None]) -> Any:
     items = [
         _fresh(item) if origin is None else _changed(node["items"][origin], old["items"][origin], item)
-        for origin, item in zip(origins, new["items"] or (), strict=True)
+        for origin, item in zip(origins, new.get("items") or (), strict=True)
     ]
     rest = {key: value for key, value in new.items() if key != "items"}
     document = _changed(node, {key: value for key, value in old.items() if key != "items"}, rest)

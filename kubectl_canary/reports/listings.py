@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from kubectl_canary import __version__
 from kubectl_canary.api.catalog import Target
-from kubectl_canary.findings import Finding, path_text
+from kubectl_canary.findings import Finding, path_text, visible
 from kubectl_canary.judging import lint
 from kubectl_canary.judging.validation import Judged, Report
 from kubectl_canary.reading.manifests import Manifest
@@ -39,7 +39,7 @@ def text(report: Report) -> str:
     for manifest, finding in report.findings():
         title = f"{manifest.title}: " if manifest else ""
         rule = "" if finding.rule == "admission" else f"  [{finding.rule}]"
-        lines.append(f"{finding.where}: {finding.severity} {title}{_said(finding)}{rule}")
+        lines.append(visible(f"{finding.where}: {finding.severity} {title}{_said(finding)}{rule}"))
         if finding.hint:
             lines.append(f"    {finding.hint}")
     counted = [

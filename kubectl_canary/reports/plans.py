@@ -152,14 +152,24 @@ def plan_text(
             "",
             *_differences_text(spec),
             *_capacity_text(plan),
-            "Way back at every phase, with kubectl alone once it is printed:",
-            f"  {commands['rollback']} | kubectl apply -f -",
+            *_way_back_text(commands.get("rollback")),
             *([checked] if checked else []),
             "",
             promotion.advice(spec, commands["file"]),
             "",
         ]
     )
+
+
+def _way_back_text(command: str | None) -> list[str]:
+    if command is None:
+        return [
+            "There is no way back from here: the old version is another release, with the versions exchanged."
+        ]
+    return [
+        "Way back at every phase, with kubectl alone once it is printed:",
+        f"  {command} | kubectl apply -f -",
+    ]
 
 
 def _capacity_text(plan: Plan) -> list[str]:

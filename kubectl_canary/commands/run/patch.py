@@ -13,7 +13,8 @@ from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.patch import PatchFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside import files
 from kubectl_canary.outside.clock import now
 from kubectl_canary.outside.kubectl import Kubectl
@@ -206,8 +207,10 @@ def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict
     if checked == LIVE:
         routes = [change.part for change in changes if change.part.kind == "HTTPRoute"]
         live = _read(call.kubectl(), routes)
+        if not routes:
+            raise UsageError("--check: no route is patched on this way", _what_is_patched(changes))
         if not live:
-            raise UsageError("--check: there is no route to check", _what_is_patched(changes))
+            raise _absent(routes[0])
         return live[routes[0].key]
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
@@ -216,6 +219,13 @@ def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict
         line = kubectl.line("get", "httproute", "NAME", "-o", "json", quote=shlex.quote)
         raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
     return value
+
+
+def _absent(route: Part) -> Refused:
+    place = f" in {route.namespace}" if route.namespace else ""
+    message = f"there is no {route.title}{place}: nothing to check"
+    hint = "is it the right context and namespace?"
+    return Refused("the release is not there", [Finding("live", "error", (), message, Where(LIVE), hint)])
 
 
 def _check(call: Call, changes: Sequence[Change], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:

@@ -7,7 +7,7 @@ from kubectl_canary.commands.plan import PlanFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import step, steps
@@ -62,6 +62,8 @@ def _commands(release_flags: ReleaseFlags, plan: Plan, current: Phase | None) ->
     """What to go on with, as commands to paste."""
     if not plan.application.has_release:
         return {"plan": command_line("plan", "--canary-tag", "TAG", release=release_flags)}
+    if current is not None and current.kind is PhaseKind.PROMOTED:
+        return {}
     has_way_back = current is not None and plan.way_back(current) is not None
     origin = () if has_way_back else ("--from", plan.full.name)
     return {"rollback": command_line("rollback", "--print", *origin, release=release_flags)}

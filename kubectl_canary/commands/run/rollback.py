@@ -6,7 +6,9 @@ from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.rollback import RollbackFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load
 from kubectl_canary.errors import UsageError
+from kubectl_canary.outside.output import say
 from kubectl_canary.release import actions
+from kubectl_canary.release.plan import PhaseKind
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_list, as_yaml
@@ -29,6 +31,10 @@ def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
     if back is None:
         hint = "this is a way back already" if start.origin else "there is no canary in that phase"
         raise UsageError(f"no way back from `{start.name}`", hint)
+    if back.phase.kind is PhaseKind.ROLLBACK_PROMOTION:
+        full = release.plan.full.name
+        rest = command_line("rollback", "--print", "--from", full, release=release_flags)
+        say(f"requests stay at the canary here; once stable's pods are there: {rest} | kubectl apply -f -")
     if flags.output == "kubectl":
         documents = command_line("rollback", "--print", "--from", start.name, release=release_flags)
         style = shells.Style(flags.shell, refusal=shells.Refusal(f"{documents} | kubectl apply -f -"))
