@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_canary.api.equality import same
+from kubectl_canary.api.equality import MISSING, same
 from kubectl_canary.release import patches
 
 KEYS = st.sampled_from(["name", "weight", "a/b", "c~d", "~1", "", "é"])
@@ -31,7 +31,7 @@ def apply(document: Any, operations: list[patches.Op]) -> Any:
     made = copy.deepcopy(document)
     for operation in operations:
         if operation["op"] == "test" and operation["value"] is None:
-            if patches.look_up(made, operation["path"]) not in (patches.MISSING, None):
+            if patches.look_up(made, operation["path"]) not in (MISSING, None):
                 raise jsonpatch.JsonPatchTestFailed(operation)
         else:
             made = jsonpatch.apply_patch(made, [operation])
@@ -135,9 +135,7 @@ def test_a_failed_guard_is_explained() -> None:
         {"l": [{"name": "a", "w": 5}]}, operations
     )
     missing = patches.failed_tests({"l": []}, operations)
-    assert [("/l/0/name", patches.MISSING), ("/l/0/w", patches.MISSING)] == [
-        (one.path, one.found) for one in missing
-    ]
+    assert [("/l/0/name", MISSING), ("/l/0/w", MISSING)] == [(one.path, one.found) for one in missing]
 
 
 @given(DOCUMENTS, DOCUMENTS)

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+MISSING = object()  # nothing, where null is something
+
 
 def same(value: Any, other: Any) -> bool:
     """Equal as JSON: true is not 1, and 1.0 is 1. So does a `test` of RFC 6902 compare."""

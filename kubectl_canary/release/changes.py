@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from kubectl_canary.api.equality import same
+from kubectl_canary.api.equality import MISSING, same
 from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.documents import Document, Part, in_removal_order
@@ -86,7 +86,7 @@ class Alteration:
             operations = patches.patch(self.before.value, self.after.value, self.standing_on, self.own)
         version = patches.look_up(self.before.value, RESOURCE_VERSION)
         guard = {"op": "test", "path": RESOURCE_VERSION, "value": version}
-        is_guarded = strict and operations and version is not patches.MISSING
+        is_guarded = strict and operations and version is not MISSING
         return [guard, *operations] if is_guarded else operations
 
 

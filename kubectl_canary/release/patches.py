@@ -16,13 +16,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.api.equality import same
+from kubectl_canary.api.equality import MISSING, same
 
 Op = dict[str, Any]
 Location = tuple[str | int, ...]
 Guard = tuple[Location, Any]  # a place, and what is expected there; None where nothing may be there
 
-MISSING = object()
 ANYTHING = "anything"
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 from kubectl_canary.api import catalog
 from kubectl_canary.api.builtin.quantity import parsed
-from kubectl_canary.api.equality import same
+from kubectl_canary.api.equality import MISSING, same
 from kubectl_canary.findings import Path
-from kubectl_canary.release.patches import MISSING
 
 AMOUNTS = ("limits", "requests")
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kubectl_canary.api.equality import MISSING
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.patch import PatchFlags
@@ -26,7 +27,6 @@ from kubectl_canary.release.changes import Alteration, Change, PatchType, Step
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.live import live_parts, live_step
 from kubectl_canary.rendering.steps import steps
 from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_json, gate_text
@@ -68,6 +68,8 @@ def run(release_flags: ReleaseFlags, flags: PatchFlags, cluster_flags: ClusterFl
 
 def _live(call: Call) -> int:
     """From what is in the cluster."""
+    from kubectl_canary.rendering.live import live_parts, live_step
+
     live = _read(call.kubectl(), live_parts(call.release.plan))
     step, findings = live_step(call.release.plan, call.generator, call.flags.goal, live, skip=call.flags.skip)
     for finding in findings:
@@ -264,7 +266,7 @@ def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase
 
 def _said(value: Any) -> str:
     """A value that a guard expects or finds; none is nothing at all."""
-    return "missing" if value is patches.MISSING or value is None else json.dumps(value, ensure_ascii=False)
+    return "missing" if value is MISSING or value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _by(value: dict[str, Any], pointer: str) -> str:

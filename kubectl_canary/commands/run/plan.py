@@ -10,7 +10,6 @@ from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.steps import step, steps
 from kubectl_canary.reports import plans
 
 
@@ -31,6 +30,8 @@ def _whole(release: Release, generator: Generator, release_flags: ReleaseFlags, 
     """All phases, every one of which was rendered."""
     plan, current = release.plan, release.current
     if output == "json":
+        from kubectl_canary.rendering.steps import step
+
         touched = {
             phase.name: step(plan, generator, start, phase).changes
             for phase in (*plan.phases[1:], *plan.ways_back())
@@ -46,6 +47,8 @@ def _whole(release: Release, generator: Generator, release_flags: ReleaseFlags, 
 
 def _way(release: Release, generator: Generator, goal: str, flags: PlanFlags) -> str:
     """The steps to one phase. Raises UsageError where nothing says from which."""
+    from kubectl_canary.rendering.steps import steps
+
     plan = release.plan
     start = plan.find(flags.origin) if flags.origin is not None else release.current
     if start is None:

@@ -1,28 +1,20 @@
-"""What `kubectl canary render` does."""
+"""What `kubectl canary render` does on standard output; folder.py writes a folder."""
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
 
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
-from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import actions
-from kubectl_canary.release.changes import Alteration
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan
+from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.ways import objection
-from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned, removed
-from kubectl_canary.reports import shells
-from kubectl_canary.reports.plans import as_json, as_list, as_yaml
+from kubectl_canary.reports.plans import as_list, as_yaml
 
 RESET = (
     "warning: applied over Deployments that had `replicas`, this sets them to 1; `render --all -o dir=OUT`, over a "
@@ -45,7 +37,9 @@ def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     release = load(release_flags)
     generator = generator_of(release, release_flags)
     if folder is not None:
-        return _write_folder(release, generator, folder, flags)
+        from kubectl_canary.commands.run.folder import write
+
+        return write(release, generator, folder, flags)
     return _print(release, generator, flags)
 
 
@@ -105,114 +99,3 @@ def _warn_of_jump(release: Release, phase: Phase) -> None:
     wrong = objection(plan, start, phase)
     if wrong is not None:
         say(f"warning: do not apply this straight from `{start.name}`: {wrong.message}")
-
-
-def _write_folder(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
-    from kubectl_canary.outside import folder
-
-    plan, current = release.plan, release.declared()
-    files = _phase_files(generator, plan, current, "current")
-    files |= _way_back_files(generator, plan, current, "rollback")
-    for number, phase in enumerate(plan.phases):
-        place = f"phases/{number:02}-{phase.slug}"
-        files |= _phase_files(generator, plan, phase, place)
-        files |= _way_back_files(generator, plan, phase, f"{place}/rollback")
-    for phase in plan.ways_back():
-        files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
-
-    def judge_step(notes: Mapping[str, str]) -> None:
-        _judge_step(release, generator, notes, current, flags)
-
-    notes = record.of_plan(plan, current).notes()
-    changed = folder.write(out, plan.application.title, files, notes, judge_step)
-    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
-    code = finish("", release)
-    say_what_follows(release, current)
-    return code
-
-
-def _judge_step(
-    release: Release, generator: Generator, notes: Mapping[str, str], to: Phase, flags: RenderFlags
-) -> None:
-    """Say what is wrong with the step from what the folder holds. Raises Refused where it is an error."""
-    recorded = record.read(notes)
-    allowed = {"skip": flags.skip, "handed_over": flags.handed_over}
-    findings = record.findings(recorded, release.plan, to, **allowed) if recorded else ()
-    placed = [release.placed(finding) for finding in findings]
-    if any(finding.severity == "error" for finding in placed):
-        resets = any(finding.rule == "replicas" for finding in placed)
-        hint = _hand_over(release.plan, generator, recorded.phase) if resets and recorded else ""
-        raise Refused("this is not a safe step from what the folder holds", placed, hint)
-    for finding in placed:
-        say(str(finding))
-
-
-def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
-    """The commands after which nothing that applies the folder sets the Deployments' replicas back.
-
-    They are those of the phase that was rendered last.
-    """
-    there = next(
-        (phase for phase in (*plan.phases, *plan.ways_back()) if phase.name == recorded), plan.phases[0]
-    )
-    scaled = [
-        item
-        for item in planned(plan.application, there)
-        if item.part.kind == "Deployment" and item.names["replicas"] is None
-    ]
-    lines = ["Where `kubectl apply` applies it:"]
-    for document in generator.render(scaled):
-        lines += [
-            f"  printf %s {shlex.quote(_compact(document.value))} \\",
-            "    | kubectl apply set-last-applied --create-annotation -f -",
-        ]
-    lines.append("Where Argo CD or Flux apply it, server-side:")
-    for item in scaled:
-        name, namespace = item.part.name, item.part.namespace
-        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        manifest = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {"replicas": "N"},
-        }
-        template = shlex.quote(_compact(manifest).replace('"N"', "{{.spec.replicas}}"))
-        place = f" -n {namespace}" if namespace else ""
-        lines += [
-            f"  kubectl get deployment {name}{place} -o go-template={template} \\",
-            "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
-        ]
-    return "\n".join(lines)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
-    rendered = generator.render(planned(plan.application, phase))
-    return {f"{place}/{document.file_name(phase.is_way_back)}": document.text for document in rendered}
-
-
-def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
-    """What leads back from a phase with kubectl alone.
-
-    It lies in a folder of its own, where `kubectl apply -f` on the phase's folder does not find it.
-    """
-    from kubectl_canary.rendering.wayback import way_back
-
-    back = way_back(plan, generator, phase)
-    if back is None:
-        return {}
-    step = back.step()
-    style = shells.Style(refusal=shells.Refusal(file=f"{back.name}.yaml"))
-    lines = shells.script(actions.of_step(step, plan.application.drain), style)
-    files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
-    patched = [change for change in step.changes if isinstance(change, Alteration)]
-    if back.phase.kind is PhaseKind.ROLLBACK:  # the route's; empty where it is as before already
-        operations = patched[0].operations() if patched else []
-        return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
-    for change in patched:
-        kind = change.part.kind.lower()
-        files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(change.operations())
-    return files
