@@ -9,7 +9,7 @@ from typing import Literal
 
 Path = tuple[str | int, ...]
 # controls but for line ends and tabs, and what overrides the direction of text
-HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+HIDDEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 # what code asks about: a key that our schema has not, a field that the API server has not (its message names the whole
 # path), a key that is not there, a value of another type, and one that is not the text which is expected
 Code = Literal["", "unknown-key", "unknown-field", "missing", "wrong-type", "not-a-string"]
@@ -52,7 +52,7 @@ class Finding:
 
 def visible(text: str) -> str:
     """Text for a terminal: what would move the cursor or turn the direction is written as an escape."""
-    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return re.sub(HIDDEN, lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def path_text(path: Path) -> str:

@@ -93,7 +93,7 @@ BUGS = [
     Bug("two Services of the release in one rule are no problem", "release/overlay.py", "        if len(names) > 1:\n            raise self.refusal(f\"one rule", "        if False:\n            raise self.refusal(f\"one rule", "test_application"),
     Bug("rules at different shares are no problem", "rendering/live.py", "    if len(shares) > 1:\n", "    if False:\n", "test_application"),
     Bug("a stable that is not there can be returned", "rendering/live.py", "        _refuse_missing_stable(plan, there)\n    else", "        pass\n    else", "test_changes"),
-    Bug("budgets go after what they guard", "release/documents.py", "return sorted(items, key=lambda item: item.part.slot)[::-1]", "return sorted(items, key=lambda item: item.part.slot, reverse=True)", "test_changes"),
+    Bug("budgets go after what they guard", "release/documents.py", "return sorted(parts, key=lambda part: part.slot)[::-1]", "return sorted(parts, key=lambda part: part.slot, reverse=True)", "test_changes"),
     Bug("only the first governed rule is split", "release/overlay.py", "        if _is_one_of(rule, governed):\n", "        if rule is governed[0]:\n", "test_application"),
     Bug("a governed rule of another name is taken", "release/overlay.py", "named = [rule for rule in others if rule.get(\"name\") == name]", "named = others[:1]", "test_application"),
     Bug("kind and group of a backendRef are ignored", "release/overlay.py", "if ref.identity == (\"Service\", \"\", service.names.of(side), service.port):", "if ref.identity[2:] == (service.names.of(side), service.port):", "test_overlay test_live"),
@@ -160,7 +160,7 @@ BUGS = [
     Bug("what the caller stands on is not tested", "release/patches.py", "guards = [*standing_on, *(guard for", "guards = [*(guard for", "test_patches test_patch_command test_changes"),
     Bug("a patch without changes tests something", "release/patches.py", "for guard in change.guards)] if changes else []\n", "for guard in change.guards)]\n", "test_patches test_changes"),
     # changes and live
-    Bug("deletes come in creation order", "release/documents.py", "return sorted(items, key=lambda item: item.part.slot)[::-1]", "return sorted(items, key=lambda item: item.part.slot)", "test_changes test_patch_command"),
+    Bug("deletes come in creation order", "release/documents.py", "return sorted(parts, key=lambda part: part.slot)[::-1]", "return sorted(parts, key=lambda part: part.slot)", "test_changes test_patch_command"),
     Bug("a falling mirror's pods go before it", "release/changes.py", "return to.is_way_back or needs_fewer or", "return to.is_way_back or", "test_changes test_patch_command test_guards"),
     Bug("a falling share's pods go before it", "release/changes.py", " or to.traffic.share < start.traffic.share", "", "test_changes test_patch_command test_live test_guards"),
     Bug("a strict patch has no resourceVersion", "release/changes.py", "return [guard, *operations] if is_guarded else operations", "return operations", "test_changes test_live test_guards"),

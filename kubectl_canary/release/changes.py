@@ -172,8 +172,8 @@ def changes(
     ]
     if traffic_moves_first(start, to):
         changed.sort(key=lambda change: not change.part.is_route)
-    gone = (document for key, document in old.items() if key not in new)
-    return [*changed, *map(Removal, in_removal_order(gone))]
+    gone = in_removal_order(document.part for key, document in old.items() if key not in new)
+    return [*changed, *(Removal(old[part.key]) for part in gone)]
 
 
 def change(application: Application, to: Phase, before: Document | None, after: Document) -> Change:

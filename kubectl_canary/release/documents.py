@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from kubectl_canary.release.application import Side
 from kubectl_canary.release.groups import GROUPS
@@ -58,17 +58,6 @@ class Document:
     value: dict[str, Any]
 
 
-class OfPart(Protocol):
-    """Something that belongs to an object of a release: its document, or its plan."""
-
-    @property
-    def part(self) -> Part:
-        """The object."""
-
-
-Item = TypeVar("Item", bound=OfPart)
-
-
-def in_removal_order(items: Iterable[Item]) -> list[Item]:
-    """Items in the order in which their objects are deleted: the order in which they are applied, backward."""
-    return sorted(items, key=lambda item: item.part.slot)[::-1]
+def in_removal_order(parts: Iterable[Part]) -> list[Part]:
+    """Objects in the order in which they are deleted: the order in which they are applied, backward."""
+    return sorted(parts, key=lambda part: part.slot)[::-1]

@@ -89,7 +89,8 @@ def removed(application: Application, start: Phase | None, phase: Phase) -> list
     if start is None:
         return []
     kept = {item.part.key for item in planned(application, phase)}
-    return in_removal_order(item for item in planned(application, start) if item.part.key not in kept)
+    items = {item.part.key: item for item in planned(application, start) if item.part.key not in kept}
+    return [items[part.key] for part in in_removal_order(item.part for item in items.values())]
 
 
 def _metadata(
