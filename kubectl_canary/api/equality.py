@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -22,6 +21,8 @@ def same(value: Any, other: Any) -> bool:
 
 def digest(value: Any) -> str:
     """A short text that is another where the value is, whatever the order of keys."""
+    import hashlib  # with it comes all of OpenSSL: 2 ms that most commands do not need
+
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

@@ -6,7 +6,6 @@ and timeouts hold for the testers too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -113,6 +112,8 @@ def clone_names(governed: Rule, purpose: Purpose, number: int, release: str) -> 
 def _short_enough(name: str, ending: str) -> str:
     if len(name) + len(ending) <= LONGEST_NAME:
         return name + ending
+    import hashlib  # with it comes all of OpenSSL
+
     digest = hashlib.sha256(name.encode()).hexdigest()[:10]
     return f"{name[: LONGEST_NAME - len(ending) - len(digest) - 1].rstrip('-.')}-{digest}{ending}"
 
