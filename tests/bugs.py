@@ -183,7 +183,7 @@ BUGS = [
     Bug("a share rises before its pods are ready", "release/actions.py", "        *_ready(step, changed),\n        *_traffic(route),\n", "        *_traffic(route),\n        *_ready(step, changed),\n", "test_actions test_patch_command test_scripts"),
     Bug("nothing waits for a route's parents", "release/actions.py", "        yield Accepted(change.part)\n", "", "test_actions test_patch_command test_scripts"),
     Bug("the last pause is slept too", "release/actions.py", "if step.phase.pause and number < len(steps) - 1:", "if step.phase.pause:", "test_actions test_patch_command test_scripts"),
-    Bug("steps go past a gate", "release/actions.py", "enumerate(steps[:-1], 1) if step.phase.gates)", "enumerate(steps[:-1], 2) if step.phase.gates)", "test_actions test_patch_command test_scripts"),
+    Bug("steps go past a gate", "release/changes.py", "enumerate(steps[:-1], 1) if step.phase.gates)", "enumerate(steps[:-1], 2) if step.phase.gates)", "test_actions test_patch_command test_scripts"),
     Bug("stable rolls whatever the route says", "release/actions.py", "if gone or any(change.action == \"patch\" for change in changed):", "if gone:", "test_actions test_patch_command test_scripts"),
     Bug("a way back waits for pods", "release/actions.py", "    if step.phase.is_way_back:\n        return\n", "    if False:\n        return\n", "test_actions test_patch_command test_scripts"),
     Bug("a canary that rises waits for stable", "release/actions.py", "for rising in step.deployments(Side.CANARY if to_canary else Side.STABLE):", "for rising in step.deployments(Side.STABLE):", "test_actions test_patch_command test_scripts"),

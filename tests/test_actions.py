@@ -10,7 +10,7 @@ from test_plan import GENERATOR
 
 from kubectl_canary.release import actions
 from kubectl_canary.release.actions import Accepted, Action, Make, Pause, Ready, RolledOut, Unchanged
-from kubectl_canary.release.changes import Alteration
+from kubectl_canary.release.changes import Alteration, until_gate
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.steps import step, steps
 from kubectl_canary.reports import shells
@@ -72,8 +72,8 @@ def test_steps_end_at_the_first_phase_with_a_gate() -> None:
     gate = {"query": "up", "min": 1}
     plan = a_release(phases=["5%", {"weight": "25%", "gates": [gate]}, "50%", "100%"])
     made = steps(plan, GENERATOR, plan.find("deploy"), plan.find("100%"), jump=True)
-    assert ["5%", "25%"] == [one.phase.name for one in actions.until_gate(made)]
-    assert ["50%", "100%"] == [one.phase.name for one in actions.until_gate(made[2:])]
+    assert ["5%", "25%"] == [one.phase.name for one in until_gate(made)]
+    assert ["50%", "100%"] == [one.phase.name for one in until_gate(made[2:])]
 
 
 def lines(plan: Plan, start: str, to: str, **style: Any) -> str:

@@ -85,12 +85,6 @@ def of_steps(steps: Sequence[Step], drain: int) -> list[Action]:
     return actions
 
 
-def until_gate(steps: Sequence[Step]) -> list[Step]:
-    """The steps up to the first phase that has a gate, which only somebody who looks at it may leave."""
-    gated = (number for number, step in enumerate(steps[:-1], 1) if step.phase.gates)
-    return list(steps[: next(gated, len(steps))])
-
-
 def _same_canary(step: Step) -> Iterator[Action]:
     """The canary is the version that is planned: no other one may get more requests, or be promoted."""
     falls = step.phase.traffic.share < step.start.traffic.share or not step.phase.traffic.reaches_canary

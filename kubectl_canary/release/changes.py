@@ -151,6 +151,12 @@ def step(
     )
 
 
+def until_gate(steps: Sequence[Step]) -> list[Step]:
+    """The steps up to the first phase that has a gate, which only somebody who looks at it may leave."""
+    gated = (number for number, step in enumerate(steps[:-1], 1) if step.phase.gates)
+    return list(steps[: next(gated, len(steps))])
+
+
 def changes(
     application: Application,
     start: Phase,

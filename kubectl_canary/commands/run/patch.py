@@ -22,13 +22,12 @@ from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import actions, managed_fields, patches
-from kubectl_canary.release.changes import Alteration, Change, PatchType, Step
+from kubectl_canary.release import managed_fields, patches
+from kubectl_canary.release.changes import Alteration, Change, PatchType, Step, until_gate
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import steps
-from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_json, gate_text
 
 LIVE = "the cluster"
@@ -95,31 +94,20 @@ def _planned(call: Call) -> int:
 
 def _print(way: Sequence[Step], call: Call) -> int:
     """The steps, up to the first phase with a gate, and then what prints the rest."""
-    flags, printed = call.flags, actions.until_gate(way)
+    flags, printed = call.flags, until_gate(way)
     notes = _notes(way, printed, call)
     if flags.kind == "merge":
         _say_what_merging_replaces([change for step in printed for change in step.changes])
     for note in notes:
         say(note)
     if flags.output == "kubectl":
-        drain = call.release.plan.application.drain
-        lines = [*actions.of_steps(printed, drain), *map(actions.Note, notes)]
-        kubectl = shells.KubectlLine(call.cluster_flags.words())
-        style = shells.Style(flags.shell, flags.kind, flags.strict, kubectl, _refusal(printed, call))
-        return _finish(shells.block(lines, style), printed, call)
+        from kubectl_canary.commands.run.lines import lines
+
+        flagged = (flags, call.release_flags, call.cluster_flags)
+        return _finish(lines(printed, notes, call.release.plan.application.drain, *flagged), printed, call)
     if len(printed) > 1:
         say("these are several phases: after each, wait for its pods, its route's acceptance and its pause")
     return _finish(_printed(_listed_steps(printed, flags), flags.output), printed, call)
-
-
-def _refusal(printed: Sequence[Step], call: Call) -> shells.Refusal | None:
-    """What goes back all the same where a way back is refused; None on the way forward."""
-    back = printed[0].phase if printed else None
-    if back is None or back.origin is None or not back.is_way_back:
-        return None
-    documents = command_line("rollback", "--print", "--from", back.origin, release=call.release_flags)
-    apply = shells.KubectlLine(call.cluster_flags.words()).line("apply", "-f", "-", quote=shlex.quote)
-    return shells.Refusal(f"{documents} | {apply}")
 
 
 def _finish(text: str, printed: Sequence[Step], call: Call) -> int:
@@ -217,8 +205,7 @@ def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
-        kubectl = shells.KubectlLine(call.cluster_flags.words())
-        line = kubectl.line("get", "httproute", "NAME", "-o", "json", quote=shlex.quote)
+        line = shlex.join(["kubectl", *call.cluster_flags.words(), "get", "httproute", "NAME", "-o", "json"])
         raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
     return value
 
