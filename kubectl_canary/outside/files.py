@@ -25,11 +25,15 @@ def read_text(name: str, limit: int = MAX_BYTES, meant: str = "") -> tuple[str, 
     it is not text in UTF-8 or larger than the limit: what the API server takes, unless told.
     """
     shown = "standard input" if name == "-" else name
-    data = _bytes(name, limit, meant)
+    return shown, decoded(shown, _bytes(name, limit, meant), limit)
+
+
+def decoded(shown: str, data: bytes, limit: int) -> str:
+    """Bytes as text. Raises Refused where they are not UTF-8, or more than the limit."""
     if len(data) > limit:
         raise Refused(f"{shown} is not valid", [_finding(shown, f"larger than {limit:,} bytes", 1, 1)])
     try:
-        return shown, data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1

@@ -91,6 +91,35 @@ class Kubectl:
         return done.stdout
 
 
+def kustomize(folder: str, shown: str, cure: str, root: str = "") -> str:
+    """What `kubectl kustomize` prints for a folder; `root` is the start of names that nobody typed.
+
+    Raises WorldError with the last line that it says, and with the command that says all.
+    """
+    program = _program()
+    try:
+        done = subprocess.run(
+            [program, "kustomize", folder], capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except FileNotFoundError:
+        raise WorldError(
+            f"{program} is not on PATH", "install kubectl, or name it in $KUBECTL_PATH"
+        ) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise WorldError(f"`{shown}` did not answer: {error}") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        raise WorldError(
+            f"`{shown}` failed: {said.replace(f'{root}{os.sep}', '') if root else said}", f"run `{cure}`"
+        )
+    return done.stdout
+
+
+def kustomize_command(folder: str) -> str:
+    """The call of `kubectl kustomize` as a user types it."""
+    return shlex.join([_program(), "kustomize", folder])
+
+
 def _is_object(item: Any) -> bool:
     parts = [item.get(key) for key in ("metadata", "spec")] if isinstance(item, dict) else [None]
     return all(isinstance(part, dict) for part in parts)
