@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +139,7 @@ def test_a_folder_is_read_in_order_and_without_what_is_hidden(here: Path) -> Non
     shown = ["k8s/a/z.yml", "k8s/a.yaml", "k8s/b.yaml", "k8s/c.json"]
     assert read("k8s/", "") == [Text(name, texts[name]) for name in shown]
     assert [text.file for text in read(".", "k8s")] == shown
+    assert [text.file for text in read(".", "")] == shown
 
 
 def test_what_is_no_manifest_is_left_out_of_a_folder(here: Path) -> None:
@@ -330,6 +331,22 @@ def test_a_folder_in_no_repository_is_named(here: Path) -> None:
     assert found.hint == "name a file or folder by its path"
 
 
+def test_a_repository_of_another_user_can_be_allowed(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.has({"app.yaml": APP % 1}, "v41")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(repository.folder.parent / "config"))
+    found = error("git:v41", "", "app.yaml")
+    assert found.exit_code == 4
+    assert found.message.startswith(
+        "git:v41: git does not read the working directory: detected dubious ownership"
+    )
+    assert cure(found) == f"git config --global --add safe.directory {repository.folder}"
+    assert run(cure(found)).returncode == 0
+    assert read("git:v41", "", "app.yaml")[0].text == APP % 1
+
+
 def test_a_tag_that_is_not_there_has_a_nearest(repository: Repository) -> None:
     repository.has({"app.yaml": APP % 1}, "v1.41.0")
     found = error("git:v1.40.0", "", "app.yaml")
@@ -488,8 +505,9 @@ def test_a_submodule_that_is_not_there_is_to_be_updated(
     cloned(repository, tmp_path / "clone")
     run("git checkout -q v41")
     found = error("git:v41", "", "lib/k8s")
-    assert found.hint.startswith(f"run `git submodule update --init lib`, and write `git:{identity}`")
-    assert run(cure(found)).returncode == 0, run(cure(found)).stderr
+    assert found.hint.startswith(f"run `git submodule update --init :/lib`, and write `git:{identity}`")
+    write(tmp_path / "clone", {"below/x": ""})
+    assert run(f"cd below && {cure(found)}").returncode == 0
     assert read(f"git:{identity}", "", "lib/k8s")[0].text == APP % 1
 
 
@@ -530,6 +548,45 @@ def test_links_that_lead_out_are_refused(repository: Repository, tmp_path: Path,
     ]
     assert error("git:v41", "", "k8s/app.yaml").message == "git:v41:k8s/app.yaml is not valid"
     assert read("git:v41", "", "fine")[0].text == APP % 2
+
+
+def test_a_path_that_leads_out_is_refused(repository: Repository) -> None:
+    repository.has({"app.yaml": APP % 1})
+    inner = repository.git("rev-parse", "HEAD^{tree}")
+    made_up = f"printf '040000 tree {inner}\\t..\\n' | git mktree"
+    tree = run(made_up).stdout.strip()
+    repository.git("tag", "v41", repository.git("commit-tree", "-m", "odd", tree))
+    found = error("git:v41:.")
+    assert isinstance(found, Refused)
+    assert [str(one) for one in found.findings] == [
+        "git:v41:../app.yaml: a path that leads out of the repository"
+    ]
+
+
+def test_a_file_without_links_is_written_alone(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.has({"k8s/app.yaml": APP % 1, "large/x.yaml": APP % 2}, "v41")
+    written: list[str] = []
+    as_before = git.Commit.write
+
+    def write(self: git.Commit, entries: Sequence[git.Entry], folder: str) -> list[str]:
+        written.extend(entry.path for entry in entries)
+        return as_before(self, entries, folder)
+
+    monkeypatch.setattr(git.Commit, "write", write)
+    read("git:v41", "", "k8s")
+    assert written == ["k8s/app.yaml"]
+
+
+def test_nothing_temporary_stays(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = repository.folder.parent / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    repository.has({"app.yaml": APP % 1}, "v41")
+    read("git:v41", "", "app.yaml")
+    error("git:v41", "", "none")
+    assert not list(temporary.iterdir())
 
 
 def test_bytes_that_are_no_text_are_refused_by_the_name_to_show(repository: Repository) -> None:
@@ -594,6 +651,14 @@ def test_a_failure_of_kustomize_is_quoted_with_the_command(here: Path, kubectl: 
     assert found.message.startswith("`kubectl kustomize k8s` failed: accumulating resources")
     assert found.hint == f"run `{kubectl} kustomize k8s`"
     assert "none.yaml" in run(cure(found)).stderr
+
+
+def test_an_error_of_many_lines_is_one_sentence(here: Path, kubectl: Path) -> None:
+    write(here, {"k8s/kustomization.yaml": "commonLabels: {a: b}\npatches: [{patch: 'a: b'}]\n"})
+    assert error("k8s").message == (
+        "`kubectl kustomize k8s` failed: trouble configuring builtin PatchTransformer with config: ` "
+        "patch: 'a: b' `: unable to parse SM or JSON patch from [patch: \"a: b\"]"
+    )
 
 
 def test_a_failure_in_a_commit_can_be_seen_beside(repository: Repository, kubectl: Path) -> None:

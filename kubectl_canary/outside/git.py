@@ -151,7 +151,7 @@ def refuse_submodule(commit: Commit, entries: Iterable[Entry], path: str) -> Non
     for entry in entries:
         if entry.mode == SUBMODULE and f"{path}/".startswith(f"{entry.path}/"):
             there = Path(commit.top, entry.path, ".git").exists()
-            update = command(commit.top, "submodule", "update", "--init", entry.path)
+            update = command(commit.top, "submodule", "update", "--init", f":/{entry.path}")
             first = "" if there else f"run `{update}`, and "
             raise WorldError(
                 f"{path} lies in the submodule {entry.path}, whose files are not in {commit.ref}",
@@ -215,7 +215,7 @@ def _absent(top: str, ref: str, problem: str) -> WorldError:
     fetch = _fetch(top, ref)
     if _answer(top, "rev-parse", "--is-shallow-repository") == "true":
         return WorldError(
-            f"{problem} in this clone, which is shallow", f"`{fetch}` brings it" if fetch else ""
+            f"{problem} in this clone, which is shallow", f"`{fetch}` brings it" if fetch else BY_PATH
         )
     tags = _answer(top, "tag", "--list", "--sort=-creatordate").splitlines()
     close = nearest(ref, tags)

@@ -94,12 +94,16 @@ class Kubectl:
 def kustomize(folder: str, shown: str, cure: str, root: str = "") -> str:
     """What `kubectl kustomize` prints for a folder; `root` is the start of names that nobody typed.
 
-    Raises WorldError with the last line that it says, and with the command that says all.
+    Raises WorldError with the error that it says last, and with the command that says all.
     """
     program = _program()
     try:
         done = subprocess.run(
-            [program, "kustomize", folder], capture_output=True, text=True, timeout=TIMEOUT, check=False
+            [program, "kustomize", folder],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT,
+            check=False,
         )
     except FileNotFoundError:
         raise WorldError(
@@ -108,11 +112,18 @@ def kustomize(folder: str, shown: str, cure: str, root: str = "") -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise WorldError(f"`{shown}` did not answer: {error}") from None
     if done.returncode != 0:
-        said = done.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        said = _complaint(done.stderr)
         raise WorldError(
             f"`{shown}` failed: {said.replace(f'{root}{os.sep}', '') if root else said}", f"run `{cure}`"
         )
     return done.stdout
+
+
+def _complaint(said: str) -> str:
+    """The error that a program says last, as one line; without a line that begins so, its last line."""
+    lines = said.strip().splitlines() or ["it said nothing"]
+    begins = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+    return " ".join(" ".join(lines[begins[-1] if begins else -1 :]).split()).removeprefix("error: ")
 
 
 def kustomize_command(folder: str) -> str:

@@ -45,10 +45,11 @@ class _Place:
     shown: str
     reach: str
     first: str = ""
-    out: tuple[str, ...] = ()  # links below it that lead out of the repository
 
     def below(self, real: str) -> str:
         """The name to show of a file below."""
+        if self.real == self.shown:
+            return real
         rest = os.path.relpath(real, self.real).replace(os.sep, "/")
         if rest == ".":
             return self.shown
@@ -109,7 +110,7 @@ def _of_commit(commit: git.Commit, path: str) -> tuple[Text, ...]:
         if not Path(real).exists():
             raise git.missing(commit, entries, path)
         first, aside = commit.aside()
-        place = _Place(real, f"git:{commit.ref}:{path}", str(Path(aside, path)), first, tuple(out))
+        place = _Place(real, f"git:{commit.ref}:{path}", str(Path(aside, path)), first)
         return tuple(_texts(place, folder))
 
 
