@@ -85,23 +85,22 @@ def test_a_mirror_is_the_last_filter_and_has_no_weight() -> None:
 
 
 def test_clones_have_names_of_their_own() -> None:
-    rule = a_rule()
-    assert ["default-canary-testers-shop"] == routes.clone_names(rule, "testers", 1, "shop")
+    assert ["default-canary-testers-shop"] == routes.clone_names("default", "testers", 1, "shop")
     assert ["default-canary-mirror-1-shop", "default-canary-mirror-2-shop"] == routes.clone_names(
-        rule, "mirror", 2, "shop"
+        "default", "mirror", 2, "shop"
     )
-    assert ["rule-canary-testers-shop"] == routes.clone_names({}, "testers", 1, "shop")
+    assert ["rule-canary-testers-shop"] == routes.clone_names(routes.NAMELESS, "testers", 1, "shop")
 
 
 @pytest.mark.parametrize("length", range(225, 254))
 def test_names_of_clones_are_never_too_long(length: int) -> None:
     ending = "-canary-testers-shop"
-    (name,) = routes.clone_names({"name": "a" * length}, "testers", 1, "shop")
+    (name,) = routes.clone_names("a" * length, "testers", 1, "shop")
     assert (len(name) <= 253, name.endswith(ending)) == (True, True)
     assert (name == "a" * length + ending) is (length + len(ending) <= 253)
     assert len(name) == min(253, length + len(ending))
 
 
 def test_a_cut_name_has_no_two_separators() -> None:
-    (name,) = routes.clone_names({"name": "a" * 220 + "." * 20 + "b"}, "testers", 1, "shop")
+    (name,) = routes.clone_names("a" * 220 + "." * 20 + "b", "testers", 1, "shop")
     assert ".-" not in name

@@ -18,7 +18,7 @@ SILENT = frozenset({
     "$schema", "$id", "title", "description", "examples", "default", "definitions",
     "x-kubernetes-group-version-kind", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
     "x-kubernetes-map-type", "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy",
-    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-preserve-unknown-fields", "then", "else",
 })  # fmt: skip
 
 
@@ -111,6 +111,9 @@ KEYWORDS: dict[str, Callable[[Any, Any, Schema], bool]] = {
     "maxItems": lambda value, bound, _: not isinstance(value, list) or len(value) <= bound,
     "minProperties": lambda value, bound, _: not isinstance(value, dict) or len(value) >= bound,
     "maxProperties": lambda value, bound, _: not isinstance(value, dict) or len(value) <= bound,
+    "if": lambda value, condition, schema: accepts(
+        value, schema.get("then" if accepts(value, condition) else "else", {})
+    ),
     "anyOf": lambda value, branches, _: any(accepts(value, branch) for branch in branches),
     "oneOf": lambda value, branches, _: sum(accepts(value, branch) for branch in branches) == 1,
     "allOf": lambda value, branches, _: all(accepts(value, branch) for branch in branches),

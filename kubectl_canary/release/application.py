@@ -189,13 +189,35 @@ class Route:
 
 @dataclass(frozen=True)
 class Governed:
-    """A rule whose requests the release splits, by its route and its name.
+    """A rule whose requests the release splits, by its route and its name, or its number among the user's rules.
 
-    Without a name it is the only rule of that route which sends to a Service of the release.
+    Without either it is the only rule of that route which sends to a Service of the release.
     """
 
     route: str
-    rule: str | None = None
+    rule: str | int | None = None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A document of the user's: its value, and its text where it stands in a file by itself."""
+
+    value: dict[str, Any]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The user's own manifests: what runs before the release, and what should run after it.
+
+    `track` are the labels, with the canary's values, by which its pods differ from stable's. `per_track` names the
+    ConfigMaps of which the canary has a copy.
+    """
+
+    stable: tuple[Given, ...]
+    new: tuple[Given, ...]
+    track: dict[str, str]
+    per_track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +246,7 @@ class Application:
     testers: Testers | None
     target: Target
     drain: int
+    adopted: Adopted | None = None
 
     @property
     def has_release(self) -> bool:

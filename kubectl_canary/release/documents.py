@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.release.application import Side
-from kubectl_canary.release.groups import GROUPS
+from kubectl_canary.release.groups import GROUPS, OTHERS
 
 Key = tuple[str, str, str | None, str]
 
@@ -37,6 +37,8 @@ class Part:
     @property
     def slot(self) -> str:
         """Where the object stands in apply order: two digits that are the same in every phase."""
+        if self.group == OTHERS:
+            return "05"
         return f"{GROUPS.index(self.group) + 1}{int(self.side is Side.CANARY)}"
 
     @property
@@ -52,10 +54,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """An object as it is somewhere: rendered, or in the cluster."""
+    """An object as it is somewhere: rendered, in the cluster, or as the user wrote it."""
 
     part: Part
     value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Written(Document):
+    """A document of the user's, or one made from it: its text, empty where it is not the user's to the letter.
+
+    `origin` is the document that it was made from.
+    """
+
+    text: str
+    origin: dict[str, Any]
 
 
 def in_removal_order(parts: Iterable[Part]) -> list[Part]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,10 +62,21 @@ class ReleaseOnRoute:
         names = [governed.rule for governed in self.application.governed if governed.route == name]
         if not names:
             raise self.refusal("the release governs no rule of this route")
-        rules = [self._named(rule, others) if rule is not None else self._only(others) for rule in names]
+        rules = [self._chosen(rule, others) for rule in names]
         for rule in rules:
             self._refuse_several_services(rule)
         return rules
+
+    def _chosen(self, rule: str | int | None, others: Sequence[Rule]) -> Rule:
+        if rule is None:
+            return self._only(others)
+        return self._named(rule, others) if isinstance(rule, str) else self._numbered(rule, others)
+
+    def _numbered(self, number: int, others: Sequence[Rule]) -> Rule:
+        """The user's rule at a place among the user's."""
+        if number >= len(others) or not any(map(self.side_of, routes.backends(others[number]))):
+            raise self.refusal(f"rule {number} of the user's does not send to the release's Services")
+        return others[number]
 
     def _named(self, name: str, others: Sequence[Rule]) -> Rule:
         """The user's rule of a name."""
@@ -127,6 +139,18 @@ class ReleaseOnRoute:
                 message = f"sends to {names[0]} and is not this release's: it stays as it is"
                 place = Where(f"HTTPRoute {self.document['metadata']['name']}")
                 yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
+
+    def name_of(self, rule: Rule) -> str:
+        """What the clones of a governed rule are called after: its name, or one that no rule has."""
+        if rule.get("name"):
+            return str(rule["name"])
+        nameless = [known for known in self.governed() if not known.get("name")]
+        place = next(place for place, known in enumerate(nameless) if known is rule)
+        numbered = (f"{routes.NAMELESS}-{number}" for number in itertools.count(1))
+        first = [routes.NAMELESS] if len(nameless) == 1 else []
+        taken = {known.get("name") for known in self.rules}
+        free = (name for name in itertools.chain(first, numbered) if name not in taken)
+        return next(itertools.islice(free, place, None))
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
         return any(self.is_of(ref, side) for ref in routes.backends(rule))
@@ -200,14 +224,14 @@ def _shaped(
 ) -> tuple[list[Rule], Rule, list[Finding]]:
     """The clones of a governed rule, the rule itself as the traffic needs it, and what is to be known of it."""
     rule, error = _with_shares(release, _without_mirror(release, governed), traffic)
-    clones = _clones(release, rule, traffic)
+    clones = _clones(release, rule, release.name_of(governed), traffic)
     if traffic.mirror and not traffic.methods:
         rule = routes.mirrored(rule, _canary_ref(release, rule), traffic)
     return clones, rule, [_inexact(rule, error)] if error else []
 
 
-def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[Rule]:
-    """The rules that a phase adds before the governed one."""
+def _clones(release: ReleaseOnRoute, governed: Rule, name: str, traffic: Traffic) -> list[Rule]:
+    """The rules that a phase adds before the governed one, called after its name."""
     canary, header = _canary_ref(release, governed), release.application.testers
     purpose: routes.Purpose = "mirror" if traffic.mirror else "testers"
     if traffic.mirror:
@@ -218,7 +242,7 @@ def _clones(release: ReleaseOnRoute, governed: Rule, traffic: Traffic) -> list[R
         clones = []
     if not release.names_rules:
         return [{key: value for key, value in rule.items() if key != "name"} for rule in clones]
-    names = routes.clone_names(governed, purpose, len(clones), release.application.name) if clones else []
+    names = routes.clone_names(name, purpose, len(clones), release.application.name) if clones else []
     return [{**rule, "name": name} for rule, name in zip(clones, names, strict=True)]
 
 

@@ -99,13 +99,12 @@ def mirrored(rule: Rule, canary: dict[str, Any], traffic: Traffic) -> Rule:
     }
 
 
-def clone_names(governed: Rule, purpose: Purpose, number: int, release: str) -> list[str]:
-    """The names of so many clones: `default-canary-testers-shop`, or numbered before the release's name.
+def clone_names(name: str, purpose: Purpose, number: int, release: str) -> list[str]:
+    """The names of so many clones of a rule: `default-canary-testers-shop`, or numbered before the release's name.
 
     The release's name begins with a letter, so that a number cannot be taken for a part of it.
     """
     numbers = [""] if number == 1 else [f"{index}-" for index in range(1, number + 1)]
-    name = str(governed.get("name") or NAMELESS)
     return [_short_enough(name, f"-canary-{purpose}-{index}{release}") for index in numbers]
 
 
