@@ -35,7 +35,7 @@ HEART = [
     {"plan", "strategic"},
     {"routes", "ways", "workloads"},
     {"overlay"},
-    {"observed", "changes"},
+    {"observed", "changes", "adoption"},
     {"actions"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from kubectl_canary.reading import release, sources
 
 if TYPE_CHECKING:
     from kubectl_canary.findings import Finding
+    from kubectl_canary.reading.adoption import Sets
     from kubectl_canary.reading.manifests import Manifest
     from kubectl_canary.reading.release import Release
     from kubectl_canary.reading.yamltext import Document
@@ -33,7 +35,36 @@ def load(
     _check_standard_input(names, "-f -")
     source = sources.layered(documents(names))
     sources.settle(source, settings, canary_tag)
-    return release.read(source, namespace)
+    return release.read(source, namespace, sets)
+
+
+def sets(source: sources.Sources) -> Sets:
+    """The manifests that a canary file adopts: what runs, and what should run.
+
+    Raises Refused for what is not YAML, UsageError and WorldError for what cannot be read.
+    """
+    from kubectl_canary.outside import manifest_sets
+    from kubectl_canary.reading import adoption
+    from kubectl_canary.reading import manifests as objects
+
+    adopt, base = source.value["spec"]["adopt"], _folder(source.file_of(("spec", "adopt", "from")))
+    read: list[list[Manifest]] = []
+    for name in dict.fromkeys((adopt["from"], adopt.get("stable", adopt["from"]))):
+        same_as = adopt["from"] if name != adopt["from"] else None
+        read.append(
+            [
+                manifest
+                for text in manifest_sets.read(name, base, same_as)
+                for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
+                if not objects.is_canary(manifest.value)
+            ]
+        )
+    return adoption.Sets(stable=read[-1], new=read[0])
+
+
+def _folder(file: str) -> str:
+    """The folder that a file's relative paths start from; that of the working directory for standard input."""
+    return "" if file.startswith(("standard input", "--set")) else posixpath.dirname(file)
 
 
 def documents(names: Sequence[str]) -> list[Document]:

@@ -27,6 +27,7 @@ class RenderFlags:
     all_phases: bool
     only: tuple[str, ...]
     only_removed: bool
+    everything: bool
     output: str
     skip: bool
     handed_over: bool
@@ -65,6 +66,11 @@ class RenderFlags:
     ),
     click.option(
         "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
+    ),
+    click.option(
+        "--everything",
+        is_flag=True,
+        help="Of adopted manifests also what the release leaves as it is.",
     ),
     click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT."),
     skip_flag,

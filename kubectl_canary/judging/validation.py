@@ -15,11 +15,13 @@ from kubectl_canary.findings import Finding, Where, in_order
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.reading import release, sources
+from kubectl_canary.reading.adoption import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import patches
 from kubectl_canary.release.application import OWN_LABEL, OWNER
 from kubectl_canary.release.changes import Alteration
+from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
@@ -33,12 +35,16 @@ MANAGED_BY = ("metadata", "labels", OWN_LABEL)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says over a canary file: values, the canary's tag, the namespace, templates."""
+    """What the command line says over a canary file: values, the canary's tag, the namespace, templates.
+
+    `read_sets` reads the manifests that a canary file adopts.
+    """
 
     values: Sequence[str] = ()
     canary_tag: str | None = None
     namespace: str | None = None
     templates: Templates | None = None
+    read_sets: SetReader | None = None
 
     def __bool__(self) -> bool:
         return (
@@ -231,7 +237,7 @@ def _read(manifest: Manifest, settings: Settings) -> Release | Refused:
     source = sources.layered([manifest.own, *manifest.layers])
     sources.settle(source, settings.values, settings.canary_tag)
     try:
-        return release.read(source, settings.namespace)
+        return release.read(source, settings.namespace, settings.read_sets)
     except Refused as refused:
         return refused
 
@@ -266,6 +272,7 @@ def _judged_canary(
         if (
             sets.identity(neighbour.value, plan.application.target) in owned
             and neighbour.text(*MANAGED_BY) != OWNER
+            and plan.application.adopted is None
         ):
             further.setdefault(id(neighbour), []).append(sets.made_by_canary(neighbour, manifest))
     company = company.without(owned, plan.application.target)
@@ -304,7 +311,7 @@ def _owned(plan: Plan) -> set[sets.Identity]:
     }
 
 
-def _identity(planned_object: Planned) -> sets.Identity:
+def _identity(planned_object: Planned | Document) -> sets.Identity:
     api_version, kind, namespace, name = planned_object.part.key
     return api_version.rpartition("/")[0], kind, namespace or "", name
 

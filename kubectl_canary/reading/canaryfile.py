@@ -10,7 +10,7 @@ from kubectl_canary.api import builtin, catalog, formats, prepare, quick
 from kubectl_canary.api.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
-from kubectl_canary.reading import versions
+from kubectl_canary.reading import adoption, versions
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import phases
 from kubectl_canary.release.application import (
@@ -69,17 +69,25 @@ class CanaryFile:
     phase: str | None
 
 
-def parse(sources: Sources, namespace: str | None = None) -> CanaryFile:
+def parse(
+    sources: Sources, namespace: str | None = None, read_sets: adoption.SetReader | None = None
+) -> CanaryFile:
     """The application and phases that the sources describe; `namespace` overrides theirs.
 
-    Raises Refused with every finding.
+    `read_sets` reads the manifests that the file adopts. Raises Refused with every finding.
     """
-    findings = [*_schema_findings(sources), *_own_findings(sources.value)]
-    findings = findings or list(versions.findings(sources.value))
+    adopts = _get(sources.value, "spec", "adopt") is not None
+    findings = [
+        *_schema_findings(sources),
+        *(_adopting_findings(sources.value) if adopts else _own_findings(sources.value)),
+    ]
+    findings = findings or ([] if adopts else list(versions.findings(sources.value)))
     if findings:
         located = [_located(finding, sources) for finding in findings]
         names = " + ".join(dict.fromkeys(document.file for document in sources.documents))
         raise Refused(f"{names} is not valid", in_order(located))
+    if adopts:
+        return _adopted(sources, namespace, read_sets)
     return _build(sources.value, namespace)
 
 
@@ -166,10 +174,25 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _new_field_findings(_get(value, "spec"))
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
+    specs, wrong = _phases(value)
+    yield from wrong or _copy_findings(_get(value, "spec"), specs)
+
+
+def _phases(value: Any) -> tuple[Sequence[PhaseSpec], Sequence[Finding]]:
+    """The user's phases, and what is wrong with them; none of either where the file has none."""
     items = _get(value, "spec", "phases")
-    if isinstance(items, list):
-        specs, wrong = phases.parse(items, _get(value, "spec", "testers") is not False)
-        yield from wrong or _copy_findings(_get(value, "spec"), specs)
+    if not isinstance(items, list):
+        return (), ()
+    return phases.parse(items, _get(value, "spec", "testers") is not False)
+
+
+def _adopting_findings(value: Any) -> Iterator[Finding]:
+    """What a schema cannot say of a file that adopts manifests."""
+    yield from _name_findings(value)
+    spec = _get(value, "spec")
+    if isinstance(spec, dict):
+        yield from adoption.findings(spec)
+    yield from _phases(value)[1]
 
 
 def _error(path: Path, message: str) -> Finding:
@@ -301,12 +324,13 @@ def _scaling_findings(spec: Any) -> Iterator[Finding]:
 
 def _fits(part: dict[str, Any]) -> bool:
     """Whether a part of `spec` has the shape that its schema asks for."""
-    schema = catalog.fitting(catalog.CANARY, part)["properties"]["spec"]
-    if quick.accepts(part["spec"], {**schema, "required": []}):
+    whole = catalog.fitting(catalog.CANARY, part)["properties"]["spec"]
+    schema = {key: operand for key, operand in whole.items() if key not in ("if", "else")}
+    if quick.accepts(part["spec"], schema):
         return True
     from kubectl_canary.api.schema import validator_of
 
-    return not any(validator_of({**schema, "required": []}).iter_errors(part["spec"]))
+    return not any(validator_of(schema).iter_errors(part["spec"]))
 
 
 def _route_findings(value: Any) -> Iterator[Finding]:
@@ -476,29 +500,48 @@ def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
 # --- building -------------------------------------------------------------------
 
 
+def _common(value: dict[str, Any], namespace: str | None) -> adoption.Common:
+    metadata, spec = value["metadata"], value["spec"]
+    return adoption.Common(
+        name=metadata["name"],
+        namespace=namespace or metadata.get("namespace"),
+        testers=_testers(spec.get("testers", {"header": "x-canary"})),
+        target=_target(spec.get("gatewayAPI", {})),
+        drain=formats.seconds(spec.get("drain", DRAIN)),
+    )
+
+
+def _adopted(sources: Sources, namespace: str | None, read_sets: adoption.SetReader | None) -> CanaryFile:
+    if read_sets is None:
+        message = "the manifests that a file adopts are not read here"
+        finding = replace(_error(("spec", "adopt"), message), where=sources.where(("spec", "adopt")))
+        raise Refused(f"{finding.where.file} adopts manifests", [finding])
+    common = _common(sources.value, namespace)
+    return _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
+
+
+def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:
+    items, has_testers = spec.get("phases"), application.testers is not None
+    specs = phases.parse(items, has_testers)[0] if items else phases.default(has_testers)
+    return CanaryFile(application, tuple(specs), spec.get("phase"))
+
+
 def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:
     metadata, spec = value["metadata"], value["spec"]
-    name = metadata["name"]
-    testers = _testers(spec.get("testers", {"header": "x-canary"}))
-    items, route = spec.get("phases"), _route(spec["route"], name)
+    common, route = _common(value, namespace), _route(spec["route"], metadata["name"])
     application = Application(
-        name=name,
-        namespace=namespace or metadata.get("namespace"),
+        **vars(common),
         labels=metadata.get("labels", {}),
         annotations={
             key: text
             for key, text in metadata.get("annotations", {}).items()
             if not key.startswith(TOOLS_PREFIXES)
         },
-        workloads=(_workload(spec, name),),
+        workloads=(_workload(spec, common.name),),
         route=route,
         governed=(Governed(route.name),),
-        testers=testers,
-        target=_target(spec.get("gatewayAPI", {})),
-        drain=formats.seconds(spec.get("drain", DRAIN)),
     )
-    specs = phases.parse(items, testers is not None)[0] if items else phases.default(testers is not None)
-    return CanaryFile(application, tuple(specs), spec.get("phase"))
+    return _with_phases(application, spec)
 
 
 def _sides(name: str) -> Sides[str]:

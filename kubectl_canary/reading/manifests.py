@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,13 +11,16 @@ from typing import Any
 from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
 
+SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Manifest:
     """One object: its document, its number in the file, and where in the document it stands (a List has many).
 
     `phase_folder` is the folder of a phase that it lies in, `made_by` the canary file that it was rendered from; both
-    are empty for most. `layers` are documents that are merged over a canary file.
+    are empty for most. `layers` are documents that are merged over a canary file. `source` is the text of an object
+    that has a document to itself; it is kept where it is asked for.
     """
 
     document: yamltext.Document
@@ -25,6 +30,7 @@ class Manifest:
     phase_folder: str = ""
     made_by: str = ""
     layers: tuple[yamltext.Document, ...] = ()
+    source: str = ""
 
     def where(self, path: Path) -> Where:
         """The place of a path of the object."""
@@ -59,6 +65,26 @@ def read(file: str, text: str, *, beside: bool = False) -> list[Manifest]:
     if beside and len(documents) == 1 and _is_patch(documents[0].value):
         return []
     return [manifest for index, document in enumerate(documents) for manifest in objects(document, index)]
+
+
+def with_texts(manifests: Sequence[Manifest], text: str) -> list[Manifest]:
+    """The same objects of a file's text, each with its own part of it, from one `---` to the next."""
+    starts = [0, *(match.start() for match in SEPARATOR.finditer(text))]
+    lines = [text.count("\n", 0, start) + 1 for start in starts]
+    return [
+        replace(manifest, source=_part(text, starts, lines, manifest.document.start[0]))
+        if not manifest.inside
+        else manifest
+        for manifest in manifests
+    ]
+
+
+def _part(text: str, starts: Sequence[int], lines: Sequence[int], line: int) -> str:
+    number = bisect_right(lines, line) - 1
+    end = starts[number + 1] if number + 1 < len(starts) else len(text)
+    part = re.sub(r"\A---[ \t]*(\r?\n)?", "", text[starts[number] : end])
+    part = re.sub(r"^\.\.\.[ \t]*\r?\n?", "", part, flags=re.MULTILINE) if "..." in part else part
+    return part if part.endswith("\n") else f"{part}\n"
 
 
 def _is_patch(value: Any) -> bool:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.reading import versions, yamltext
 
 
 def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
-    """The parts of `spec` to write after promotion: the version that was the canary, as stable."""
+    """The parts of `spec` to write after promotion: the version that was the canary, as stable.
+
+    Where manifests are adopted, what should run is what runs: `from` alone.
+    """
+    if "adopt" in spec:
+        return {"adopt": {key: value for key, value in spec["adopt"].items() if key != "stable"}}
     canary = spec["canary"]
     kept = {key: value for key, value in spec["stable"].items() if key not in ("tag", "image")}
     named = {key: canary[key] for key in ("tag", "image") if key in canary}
@@ -17,9 +23,23 @@ def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
     return {"stable": {**named, **kept}, **changed}
 
 
+def _advice_on_manifests(spec: dict[str, Any], named: str) -> Iterator[str]:
+    manifests = "the manifests" if spec["adopt"]["from"] == "-" else spec["adopt"]["from"]
+    parts = ["spec.adopt.stable"] if "stable" in spec["adopt"] else []
+    if spec.get("canary"):
+        yield f"Once `promoted` is reached, write what `render --phase promoted` prints into {manifests},"
+        parts.append("spec.canary")
+    else:
+        yield f"Once `promoted` is reached, {manifests} is what runs, to begin the next release from:"
+    gone = ", ".join(parts)
+    yield f"take {gone} and spec.phase out of {named}, or the next release takes production back."
+
+
 def advice(spec: dict[str, Any], file: str) -> str:
     """What to write into the file, for a person."""
     named = "the canary file" if file == "standard input" else file
+    if "adopt" in spec:
+        return "\n".join(_advice_on_manifests(spec, named))
     lines = yamltext.block({"spec": stable_after(spec)}, 0).splitlines()
     return "\n".join(
         [

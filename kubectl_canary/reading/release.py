@@ -8,7 +8,7 @@ from typing import Any
 from kubectl_canary.api import formats
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.reading import canaryfile, sources
+from kubectl_canary.reading import adoption, canaryfile, sources
 from kubectl_canary.release.plan import Phase, Plan, plan
 
 
@@ -60,9 +60,14 @@ def check_namespace(namespace: str | None) -> None:
             raise UsageError(f"--namespace: {error}") from None
 
 
-def read(source: sources.Sources, namespace: str | None = None) -> Release:
-    """Plan a release from what was read. Raises Refused with every finding."""
-    file = canaryfile.parse(source, namespace)
+def read(
+    source: sources.Sources, namespace: str | None = None, read_sets: adoption.SetReader | None = None
+) -> Release:
+    """Plan a release from what was read; `read_sets` reads the manifests that it adopts.
+
+    Raises Refused with every finding.
+    """
+    file = canaryfile.parse(source, namespace, read_sets)
     plan_of_file = plan(file.application, file.phases)
     gateway = file.application.route.gateway
     findings = (
@@ -77,7 +82,7 @@ def read(source: sources.Sources, namespace: str | None = None) -> Release:
 def _located(finding: Finding, source: sources.Sources) -> Finding:
     path = finding.path
     if finding.rule == "capacity":
-        in_canary = "replicas" in source.value["spec"]["canary"]
+        in_canary = "replicas" in (source.value["spec"].get("canary") or {})
         path = ("spec", "canary", "replicas") if in_canary else ("spec", "phases")
     return replace(finding, path=path, where=source.where(path))
 

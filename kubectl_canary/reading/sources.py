@@ -6,12 +6,15 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.api import catalog
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
 from kubectl_canary.reading import yamltext
+
+if TYPE_CHECKING:
+    from kubectl_canary.reading.manifests import Manifest
 
 CANARY_TAG: Path = ("spec", "canary", "tag")
 STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
@@ -19,11 +22,19 @@ STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
 
 @dataclass
 class Sources:
-    """The merged value, and the layers that it was made from."""
+    """The merged value, the layers that it was made from, and the manifests that it adopts."""
 
     value: Any
     documents: list[yamltext.Document]
     settings: dict[Path, str] = field(default_factory=dict)
+    given: dict[int, Manifest] = field(
+        default_factory=dict
+    )  # the user's manifests, by the id of their values
+
+    def given_where(self, value: dict[str, Any], path: Path) -> Where:
+        """Where a document of the user's has something; nowhere for what is not theirs."""
+        manifest = self.given.get(id(value))
+        return manifest.where(path) if manifest is not None else Where("")
 
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing above it, in the layer that had the last word."""

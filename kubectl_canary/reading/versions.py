@@ -28,11 +28,17 @@ def findings(value: dict[str, Any]) -> Iterator[Finding]:
     """What is wrong with the canary's own configuration, with its place in the file."""
     spec = value["spec"]
     canary = spec.get("canary") or {}
-    complaints = [_finding(path, message) for part in PARTS for path, message in _own_problems(canary, part)]
+    complaints = list(own_findings(canary))
     complaints += _image_findings(spec)
     if not complaints:
         complaints += _schema_findings(value)
     yield from complaints
+
+
+def own_findings(canary: dict[str, Any]) -> Iterator[Finding]:
+    """What no patch of the canary's may say, whatever it is laid over."""
+    for part in PARTS:
+        yield from (_finding(path, message) for path, message in _own_problems(canary, part))
 
 
 def differences(spec: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.release.documents import Document
+from kubectl_canary.release.documents import Document, Written
 from kubectl_canary.rendering import overrides, provenance
 from kubectl_canary.rendering.objects import Planned
 
@@ -28,10 +28,10 @@ PLACED = re.compile(
 
 @dataclass(frozen=True)
 class Rendered(Document):
-    """A document: what a YAML reader finds in it, its text as the template printed it, and what was planned."""
+    """A document: what a YAML reader finds in it, its text, and what was planned; an adopted one was not."""
 
     text: str
-    planned: Planned
+    planned: Planned | Document
 
     def file_name(self, route_first: bool) -> str:
         """`20-deployment-my-app-stable.yaml`: the same in every phase, but for a route that is applied first."""
@@ -73,14 +73,18 @@ class Generator:
         if templates is not None:
             overrides.check_names(templates, self.environment)
 
-    def render(self, planned: Sequence[Planned]) -> list[Rendered]:
-        """The documents of the objects, in their order.
+    def render(self, planned: Sequence[Planned | Document]) -> list[Rendered]:
+        """The documents of the objects, in their order; those that are adopted as they are.
 
         Raises Refused where a document is not what was planned or not what the API server would accept.
         """
         rendered: list[Rendered] = []
         findings: list[Finding] = []
         for item in planned:
+            if isinstance(item, Document):
+                findings += self._refusals_of(item)
+                rendered.append(Rendered(item.part, item.value, _text_of(item), item))
+                continue
             text = self._text(item)
             try:
                 document = _only_document(text, item.template)
@@ -111,9 +115,17 @@ class Generator:
             return replace(finding, message=f"{item.part.title}: {finding.message}", where=where, code="")
         return replace(finding, path=place[0], where=place[1])
 
-    def place(self, item: Planned, path: Path) -> tuple[Path, Where] | None:
+    def _refusals_of(self, document: Document) -> Iterator[Finding]:
+        """What the API server would not take of a document that no template made, at the place that it comes from."""
+        for finding in (verdict.judge(document.value, self.target) or []) if self.validating else ():
+            origin = document.origin if isinstance(document, Written) else document.value
+            where = self.sources.given_where(origin, finding.path) if self.sources else Where("")
+            message = f"{document.part.title}: {finding.message}"
+            yield replace(finding, message=message, where=where, code="")
+
+    def place(self, item: Planned | Document, path: Path) -> tuple[Path, Where] | None:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""
-        if self.sources is None or self.templates is not None:
+        if self.sources is None or self.templates is not None or isinstance(item, Document):
             return None
         source = provenance.source(item, path, self.sources.value["spec"])
         return (source, self.sources.value_where(source)) if source is not None else None
@@ -197,6 +209,12 @@ def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
         return write(value, *arguments)
 
     return strict
+
+
+def _text_of(document: Document) -> str:
+    """The text of a document that no template made: the user's own, else YAML."""
+    text = document.text if isinstance(document, Written) else ""
+    return text or f"{yamltext.block(document.value, 0)}\n"
 
 
 def _only_document(text: str, template: str) -> yamltext.Document:

@@ -9,6 +9,7 @@ from typing import Any
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import changes, observed, overlay, routes, strategic
+from kubectl_canary.release.adoption import touched
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
@@ -32,7 +33,8 @@ def live_parts(plan: Plan) -> list[Part]:
         hint = "put spec.canary back as it was, and go back or on from there"
         raise _refused("there is no release in the file", "live", message, hint)
     last = next(phase for phase in reversed(plan.phases) if phase.canary_replicas)
-    return [item.part for item in planned(plan.application, last)]
+    parts = [item.part for item in planned(plan.application, last)]
+    return [part for part in parts if part.key in touched(plan)] if plan.application.adopted else parts
 
 
 def live_step(

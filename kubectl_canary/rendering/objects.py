@@ -5,13 +5,13 @@ Each object carries the facts that its rendered document must show, whatever tem
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.prepare import with_defaults
-from kubectl_canary.release import overlay, routes, workloads
+from kubectl_canary.release import adoption, overlay, routes, workloads
 from kubectl_canary.release.application import (
     GATEWAY_API,
     GATEWAY_GROUP,
@@ -27,7 +27,7 @@ from kubectl_canary.release.application import (
     Side,
     Workload,
 )
-from kubectl_canary.release.documents import Part, in_removal_order
+from kubectl_canary.release.documents import Document, Part, in_removal_order
 from kubectl_canary.release.plan import Phase, Pods
 
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
@@ -68,11 +68,17 @@ def _running(application: Application, phase: Phase) -> Iterator[Running]:
             yield Running(workload, Side.CANARY, workload.new, pods)
 
 
-def planned(application: Application, phase: Phase) -> list[Planned]:
+def planned(application: Application, phase: Phase) -> Sequence[Planned | Document]:
     """The objects of a phase in apply order: Services and pods before the route that sends to them.
 
-    On the ways back the route comes first.
+    On the ways back the route comes first. What is adopted from the user's manifests is a document already.
     """
+    if application.adopted is not None:
+        return adoption.documents(application, phase)
+    return _rendered(application, phase)
+
+
+def _rendered(application: Application, phase: Phase) -> list[Planned]:
     sides = list(_running(application, phase))
     objects = [_service(application, running) for running in sides]
     objects += [_deployment(application, running) for running in sides]
@@ -84,7 +90,7 @@ def planned(application: Application, phase: Phase) -> list[Planned]:
     return [route, *objects] if phase.is_way_back else [*objects, route]
 
 
-def removed(application: Application, start: Phase | None, phase: Phase) -> list[Planned]:
+def removed(application: Application, start: Phase | None, phase: Phase) -> list[Planned | Document]:
     """What `start` has and `phase` has not, in the order to delete it."""
     if start is None:
         return []

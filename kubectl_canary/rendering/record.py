@@ -12,6 +12,7 @@ from kubectl_canary.api import formats
 from kubectl_canary.api.equality import digest
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Version
+from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.objects import planned
@@ -76,7 +77,7 @@ def of_plan(plan: Plan, phase: Phase) -> Record:
         stable=_rendered(application, Version.OLD),
         canary=_rendered(application, Version.NEW) if application.has_release else None,
         runs=phase.stable_version,
-        prints_replicas=application.prints_replicas,
+        prints_replicas=application.adopted is not None or application.prints_replicas,
         shared=_shared(plan),
     )
 
@@ -240,7 +241,12 @@ def _finding(rule: str, severity: str, message: str, path: tuple[str, ...], hint
 
 
 def _shared(plan: Plan) -> str:
-    return digest([(item.part.kind, item.names) for item in planned(plan.application, plan.phases[0])])
+    return digest(
+        [
+            (item.part.kind, item.value if isinstance(item, Document) else item.names)
+            for item in planned(plan.application, plan.phases[0])
+        ]
+    )
 
 
 def _rendered(application: Application, version: Version) -> RecordedVersion:

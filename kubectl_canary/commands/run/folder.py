@@ -19,7 +19,7 @@ from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.objects import planned
+from kubectl_canary.rendering.objects import Planned, planned
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_json, as_yaml
@@ -75,7 +75,7 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
     scaled = [
         item
         for item in planned(plan.application, there)
-        if item.part.kind == "Deployment" and item.names["replicas"] is None
+        if isinstance(item, Planned) and item.part.kind == "Deployment" and item.names["replicas"] is None
     ]
     lines = ["Where `kubectl apply` applies it:"]
     for document in generator.render(scaled):

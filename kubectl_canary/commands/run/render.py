@@ -10,6 +10,7 @@ from kubectl_canary.commands.run.releases import finish, generator_of, load, say
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
+from kubectl_canary.release.adoption import printed
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
@@ -50,15 +51,20 @@ def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
         wanted = removed(release.plan.application, _start(release.plan, phase, flags.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    chosen = [item for item in wanted if not flags.only or item.part.group in flags.only]
-    if wanted and not chosen:
+    kept = None if flags.everything else printed(release.plan, phase)
+    chosen = [
+        item
+        for item in wanted
+        if (not flags.only or item.part.group in flags.only) and (kept is None or item.part.key in kept)
+    ]
+    if wanted and not chosen and flags.only:
         say(f"`{phase.name}` has nothing of {', '.join(flags.only)}")
     rendered = generator.render(chosen)
     if not flags.skip:
         _warn_of_jump(release, phase)
-    if not release.plan.application.prints_replicas and any(
-        item.part.kind == "Deployment" for item in chosen
-    ):
+    application = release.plan.application
+    is_reset = application.adopted is None and not application.prints_replicas
+    if is_reset and any(item.part.kind == "Deployment" for item in chosen):
         say(RESET)
     code = finish(as_list(rendered) if flags.output == "json" else as_yaml(rendered), release)
     if not flags.only_removed:

@@ -1,0 +1,332 @@
+"""The user's own manifests: what is theirs stays theirs in every phase, and the canary never catches stable's pods."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_canary.api.equality import same
+from kubectl_canary.commands import inputs
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import adoption
+from kubectl_canary.release.documents import Document
+from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned
+
+CASES = Path(__file__).parent / "cases"
+COMMAND = [sys.executable, "-m", "kubectl_canary"]
+OURS = "kubectl-canary/"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def release_of(folder: Path, *settings: str) -> Release:
+    return inputs.load([str(folder / "canary.yaml")], settings)
+
+
+def documents_of(release: Release, phase: Phase) -> dict[tuple[str, str], dict[str, Any]]:
+    rendered = Generator().render(planned(release.plan.application, phase))
+    return {(document.part.kind, document.part.name): document.value for document in rendered}
+
+
+def every_phase(release: Release) -> Iterator[Phase]:
+    yield from (*release.plan.phases, *release.plan.ways_back())
+
+
+@pytest.fixture(params=["adopt-shop", "adopt-sets"])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
+
+
+def test_before_is_what_the_user_wrote_to_the_letter(tmp_path: Path) -> None:
+    done = run("render", "-f", str(CASES / "adopt-shop/canary.yaml"), "--phase", "before")
+    files = sorted((CASES / "adopt-shop/k8s").iterdir())
+    assert done.stdout == "---\n".join(file.read_text() for file in files)
+
+
+def test_promoted_is_the_new_set_with_all_that_is_in_it(tmp_path: Path) -> None:
+    done = run("render", "-f", str(CASES / "adopt-sets/canary.yaml"), "--phase", "promoted")
+    printed = [document.value for document in yamltext.read(done.stdout, "printed")]
+    wrote = [
+        item
+        for file in sorted((CASES / "adopt-sets/new").iterdir())
+        for document in yamltext.read(file.read_text(), file.name)
+        for item in document.value.get("items", [document.value])
+    ]
+    assert len(printed) == len(wrote)
+    assert all(map(same, printed, wrote))
+
+
+def test_what_is_the_users_stays_as_it_is_until_promotion(case: Path) -> None:
+    release = release_of(case)
+    before = documents_of(release, release.plan.phases[0])
+    for phase in every_phase(release):
+        if phase.kind is PhaseKind.PROMOTED or phase.stable_version.value == "new":
+            continue
+        there = documents_of(release, phase)
+        for key, value in before.items():
+            if key[0] == "HorizontalPodAutoscaler":
+                value = {**value, "spec": {**value["spec"], "behavior": there[key]["spec"].get("behavior")}}
+                kept = {**there[key], "spec": {**there[key]["spec"], "behavior": value["spec"]["behavior"]}}
+                assert same(kept, value)
+            elif key[0] != "HTTPRoute":
+                assert same(there[key], value), (phase.name, key)
+
+
+def test_rules_of_others_are_the_same_in_every_phase(case: Path) -> None:
+    release = release_of(case)
+    governed = {rule.rule for rule in release.plan.application.governed}
+    rules = documents_of(release, release.plan.phases[0])["HTTPRoute", "storefront"]["spec"]["rules"]
+    foreign = [rule for number, rule in enumerate(rules) if not {number, rule.get("name")} & governed]
+    assert foreign
+    for phase in every_phase(release):
+        there = documents_of(release, phase)["HTTPRoute", "storefront"]["spec"]["rules"]
+        assert [rule for rule in there if rule in foreign] == foreign, phase.name
+
+
+def test_the_route_is_the_users_where_no_phase_shapes_it(case: Path) -> None:
+    release = release_of(case)
+    plan = release.plan
+    before = documents_of(release, plan.phases[0])["HTTPRoute", "storefront"]
+    quiet = [
+        phase
+        for phase in every_phase(release)
+        if phase.kind.value in ("deploy", "promote-return", "rollback")
+    ]
+    assert len(quiet) > 4
+    for phase in quiet:
+        assert documents_of(release, phase)["HTTPRoute", "storefront"] == before, phase.name
+
+
+def test_neither_side_selects_the_others_pods(case: Path) -> None:
+    release = release_of(case)
+    there = documents_of(release, release.plan.full)
+    pods = {
+        name: there["Deployment", name]["spec"]["template"]["metadata"]["labels"]
+        for name in ("shop", "shop-canary")
+    }
+    for name, other in (("shop", "shop-canary"), ("shop-canary", "shop")):
+        for selector in (
+            there["Service", name]["spec"]["selector"],
+            there["Deployment", name]["spec"]["selector"]["matchLabels"],
+        ):
+            assert selector.items() <= pods[name].items()
+            assert not selector.items() <= pods[other].items()
+
+
+def test_the_canary_is_a_copy_but_for_its_name_labels_and_pods(case: Path) -> None:
+    release = release_of(case)
+    application = release.plan.application
+    assert application.adopted is not None
+    new = next(
+        one.value
+        for one in application.adopted.new
+        if (one.value["kind"], one.value["metadata"]["name"]) == ("Deployment", "shop")
+    )
+    copied = documents_of(release, release.plan.full)["Deployment", "shop-canary"]
+    text = yamltext.block(copied, 0)
+    for key, value in application.adopted.track.items():
+        text = text.replace(f"{key}: {value}", f"{key}: {value.removesuffix('-canary')}")
+    text = text.replace("name: shop-canary", "name: shop").replace("shop-flags-canary", "shop-flags")
+    back = yamltext.read(text, "text")[0].value
+    wanted = copy.deepcopy(new)
+    wanted["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+    wanted["spec"]["replicas"] = back["spec"]["replicas"] = 0
+    assert same(back, wanted)
+
+
+def test_a_service_takes_nothing_along_that_only_one_can_have(case: Path) -> None:
+    release = release_of(case)
+    service = documents_of(release, release.plan.full)["Service", "shop-canary"]
+    assert "type" not in service["spec"]
+    assert all("nodePort" not in port for port in service["spec"]["ports"])
+    assert service["spec"].get("clusterIP", "None") == "None"
+    assert "annotations" not in service["metadata"]
+
+
+def test_nothing_of_ours_is_left_at_the_end(case: Path) -> None:
+    release = release_of(case)
+    for phase in (release.plan.phases[-1], release.plan.find("rolled-back")):
+        rendered = Generator().render(planned(release.plan.application, phase))
+        assert OURS not in "".join(document.text for document in rendered)
+        assert not [document for document in rendered if document.part.name.endswith("-canary")]
+
+
+def test_a_stream_has_what_changes_and_what_is_new(case: Path) -> None:
+    names = {
+        phase: {
+            f"{document.value['kind']} {document.value['metadata']['name']}"
+            for document in yamltext.read(
+                run("render", "-f", str(case / "canary.yaml"), "--phase", phase).stdout, phase
+            )
+        }
+        for phase in ("deploy", "100%", "promote-roll", "rolled-back")
+    }
+    assert "Deployment shop" not in names["deploy"] | names["100%"]
+    assert "Service shop" not in names["deploy"] | names["100%"]
+    assert {"Deployment shop-canary", "Service shop-canary", "HTTPRoute storefront"} <= names["deploy"]
+    assert {"Deployment shop", "HTTPRoute storefront"} <= names["promote-roll"] & names["rolled-back"]
+    everything = run("render", "-f", str(case / "canary.yaml"), "--phase", "100%", "--everything").stdout
+    assert "kind: Deployment\nmetadata:\n  name: shop\n" in everything
+
+
+def test_applying_a_stream_over_another_gives_the_phase(case: Path) -> None:
+    release = release_of(case)
+    plan, application = release.plan, release.plan.application
+    state = documents_of(release, plan.phases[0])
+    for start, phase in zip(plan.phases, plan.phases[1:], strict=False):
+        keys = adoption.printed(plan, phase)
+        there = Generator().render(planned(application, phase))
+        state |= {
+            (one.part.kind, one.part.name): one.value for one in there if keys is None or one.part.key in keys
+        }
+        gone = {(one.part.kind, one.part.name) for one in planned(application, start)}
+        gone -= {(one.part.kind, one.part.name) for one in there}
+        state = {key: value for key, value in state.items() if key not in gone}
+        assert state == documents_of(release, phase), phase.name
+
+
+# --- what is refused ----------------------------------------------------------------
+
+
+def changed(folder: Path, name: str, old: str, new: str) -> None:
+    file = folder / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+SHOP = CASES / "adopt-shop"
+REFUSED = [
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    deployment: shpo", "no Deployment `shpo` in the manifests; did you mean `shop`?"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    service: web", "no Service `web` in the manifests; there are `shop`"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefrnt}]", "no HTTPRoute `storefrnt` in the manifests; did you mean `storefront`?"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [aip]}]", "HTTPRoute storefront has no rule of the name `aip`; did you mean `api`?"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [3]}]", "HTTPRoute storefront has the rules 0 to 2"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [2]}]", "rule 2 of HTTPRoute storefront does not send to Service shop"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    trackLabel: tier", "do not share `tier`; they share `app`"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    perTrack: [shop-confg]", "no ConfigMap `shop-confg` in the manifests; did you mean `shop-config`?"),
+    ("canary.yaml", "  canary: {tag: v2}", "  image: shop\n  canary: {tag: v2}", "the manifests that `adopt` names say this; leave it out"),
+    ("canary.yaml", "{tag: v2}", "{images: {wbe: shop:v2}}", "no container `wbe`; did you mean `web`?"),
+    ("canary.yaml", "name: shop", "name: shop\n  namespace: other", "`other`, and Deployment store/shop says `store`"),
+    ("k8s/app.yaml", "      - name: web\n", "      - {name: proxy, image: 'proxy:1'}\n      - name: web\n", "Deployment shop has 2 containers: `proxy`, `web`"),
+    ("k8s/app.yaml", "kind: Deployment", "kind: StatefulSet", "StatefulSet `shop` cannot be released by shares"),
+    ("k8s/app.yaml", "  selector: {app: shop}\n  ports", "  selector: {app: cart}\n  ports", "no Service selects the pods of Deployment shop"),
+    ("k8s/app.yaml", "  name: shop\n", "  name: shop-canary\n", ""),
+    ("k8s/route.yaml", "    - name: shop\n      port: 80\n", "    - name: shop\n      port: 81\n", "the rules send to ports 80 and 81 of Service shop"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), [row for row in REFUSED if row[3]])
+def test_what_cannot_be_adopted_is_said(file: str, old: str, new: str, message: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    changed(folder, file, old, new)
+    done = run("render", "-f", str(folder / "canary.yaml"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert f"{folder}/canary.yaml:" in done.stderr
+
+
+def test_a_config_map_of_the_same_name_must_not_change_under_stable(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(CASES / "adopt-sets", tmp_path / "case"))
+    changed(folder, "canary.yaml", "    perTrack: [shop-flags]\n", "")
+    done = run("render", "-f", str(folder / "canary.yaml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        "ConfigMap shop-flags has other content than what runs, and both versions would read it"
+        in done.stderr
+    )
+    assert "perTrack: [shop-flags]" in done.stderr
+
+
+def test_a_refusal_of_the_server_points_into_the_users_file(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    changed(folder, "k8s/app.yaml", "containerPort: 8080", "containerPort: 808080")
+    done = run("render", "-f", str(folder / "canary.yaml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{folder}/k8s/app.yaml:19:" in done.stderr
+
+
+# --- drawn routes ---------------------------------------------------------------------
+
+WEIGHTS = st.one_of(st.none(), st.integers(1, 300))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rules of a route, some of which send to the Service `shop`, alone or beside others."""
+    drawn: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 5))):
+        names = draw(
+            st.lists(st.sampled_from(["shop", "legacy", "docs"]), min_size=1, max_size=3, unique=True)
+        )
+        refs = []
+        for name in names:
+            weight = draw(WEIGHTS)
+            refs.append({"name": name, "port": 80, **({"weight": weight} if weight is not None else {})})
+        name = draw(st.one_of(st.none(), st.just(f"rule-{number}")))
+        matches = [{"path": {"type": "PathPrefix", "value": f"/{number}"}}]
+        drawn.append({**({"name": name} if name else {}), "matches": matches, "backendRefs": refs})
+    if not any(ref["name"] == "shop" for rule in drawn for ref in rule["backendRefs"]):
+        drawn[0]["backendRefs"].append({"name": "shop", "port": 80})
+    return drawn
+
+
+@given(rules())
+def test_each_share_is_exact_and_others_keep_theirs(drawn: list[dict[str, Any]]) -> None:
+    release = adopted(drawn)
+    for phase in release.plan.phases[:-1]:
+        route = next(one for one in planned(release.plan.application, phase) if one.part.is_route)
+        assert isinstance(route, Document)
+        added = route.value["metadata"].get("annotations", {}).get("kubectl-canary/rules.shop", "")
+        kept = [rule for rule in route.value["spec"]["rules"] if rule.get("name") not in added.split(",")]
+        names = [rule["name"] for rule in route.value["spec"]["rules"] if "name" in rule]
+        assert len(set(names)) == len(names)
+        assert len(kept) == len(drawn)
+        for rule, user in zip(kept, drawn, strict=True):
+            now, was = shares_of(rule), shares_of(user)
+            ours = was.pop("shop", Fraction(0))
+            canary, stable = now.pop("shop-canary", Fraction(0)), now.pop("shop", Fraction(0))
+            assert now == was
+            assert (stable, canary) == (ours * (1 - phase.traffic.share), ours * phase.traffic.share)
+
+
+def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
+    refs = rule["backendRefs"]
+    total = sum(ref.get("weight", 1) for ref in refs)
+    return {ref["name"]: Fraction(ref.get("weight", 1), total) for ref in refs}
+
+
+def adopted(drawn: list[dict[str, Any]]) -> Release:
+    """A release of a shop whose route has these rules."""
+    from kubectl_canary.reading import adoption as reader
+    from kubectl_canary.reading import manifests, release, sources
+
+    text = (SHOP / "k8s/app.yaml").read_text()
+    spec = {"parentRefs": [{"name": "edge"}], "rules": drawn}
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "storefront", "namespace": "store"},
+        "spec": spec,
+    }
+    text += "---\n" + yamltext.block(route, 0) + "\n"
+    file = (SHOP / "canary.yaml").read_text()
+    read = manifests.read("set", text)
+    source = sources.layered([sources.document("canary.yaml", file)])
+    return release.read(source, None, lambda _: reader.Sets(read, read))
