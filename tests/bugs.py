@@ -399,6 +399,7 @@ BUGS = [
     Bug("links that lead out stay", "outside/git.py", "        Path(folder, path).unlink()\n", "        pass\n", "test_manifest_sets"),
     Bug("paths that lead out are written", "outside/git.py", "            self._refuse_strange(entry)\n", "            pass\n", "test_manifest_sets"),
     Bug("a path starts at the top", "outside/git.py", "whole = os.path.normpath(Path(base, path))", "whole = os.path.normpath(path)", "test_manifest_sets"),
+    Bug("a path from the top may lead out", "outside/manifest_sets.py", 'if clean.startswith(("../", "/"))', 'if clean.startswith("/")', "test_manifest_sets"),
     Bug("a kustomization has its folder alone", "outside/manifest_sets.py", "return entries if leads or not below else below", "return below", "test_manifest_sets", needs_cluster=True),
     Bug("kustomizations are manifests", "outside/manifest_sets.py", "if _name(name) not in NO_MANIFESTS]", "if True]", "test_manifest_sets"),
     Bug("a chart is a folder of manifests", "outside/manifest_sets.py", "    _refuse_charts(place, listed)\n", "", "test_manifest_sets"),

@@ -377,6 +377,15 @@ def test_a_tag_alone_needs_a_path(repository: Repository, same_as: str | None) -
     assert error("git:", "", "app.yaml").message == "git: names neither a tag nor a commit"
 
 
+@pytest.mark.parametrize("path", ["..", "../x", "k8s/../../x", "/etc/hostname"])
+def test_a_path_from_the_top_stays_below_it(repository: Repository, path: str) -> None:
+    repository.has({"app.yaml": APP % 1}, "v41")
+    found = error(f"git:v41:{path}")
+    assert (found.exit_code, found.message) == (2, f"git:v41:{path} leads out of the repository")
+    assert read("git:v41:./k8s/../app.yaml", "")[0].file == "git:v41:app.yaml"
+    assert read("git:v41:", "")[0].file == "git:v41:app.yaml"
+
+
 # clones
 
 
