@@ -377,6 +377,15 @@ def test_a_tag_alone_needs_a_path(repository: Repository, same_as: str | None) -
     assert error("git:", "", "app.yaml").message == "git: names neither a tag nor a commit"
 
 
+@pytest.mark.parametrize("path", ["..", "../x", "k8s/../../x", "/etc/hostname"])
+def test_a_path_from_the_top_stays_below_it(repository: Repository, path: str) -> None:
+    repository.has({"app.yaml": APP % 1}, "v41")
+    found = error(f"git:v41:{path}")
+    assert (found.exit_code, found.message) == (2, f"git:v41:{path} leads out of the repository")
+    assert read("git:v41:./k8s/../app.yaml", "")[0].file == "git:v41:app.yaml"
+    assert read("git:v41:", "")[0].file == "git:v41:app.yaml"
+
+
 # clones
 
 
@@ -548,6 +557,9 @@ def test_links_that_lead_out_are_refused(repository: Repository, tmp_path: Path,
     ]
     assert error("git:v41", "", "k8s/app.yaml").message == "git:v41:k8s/app.yaml is not valid"
     assert read("git:v41", "", "fine")[0].text == APP % 2
+    commit, _ = git.commit("", "k8s", "v41")
+    assert commit.write(commit.entries(), str(tmp_path / "written")) == ["k8s/app.yaml"]
+    assert sorted(path.name for path in (tmp_path / "written/k8s").iterdir()) == ["a.yaml", "up"]
 
 
 def test_a_path_that_leads_out_is_refused(repository: Repository) -> None:
@@ -587,6 +599,20 @@ def test_nothing_temporary_stays(repository: Repository, monkeypatch: pytest.Mon
     read("git:v41", "", "app.yaml")
     error("git:v41", "", "none")
     assert not list(temporary.iterdir())
+
+
+def test_what_cannot_be_written_is_said(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.has({"app.yaml": APP % 1}, "v41")
+
+    def full(path: Path, _: bytes) -> None:
+        raise OSError(28, "No space left on device", path.name)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    found = error("git:v41", "", "app.yaml")
+    assert (found.exit_code, found.message) == (
+        4,
+        "cannot write app.yaml of v41: No space left on device",
+    )
 
 
 def test_bytes_that_are_no_text_are_refused_by_the_name_to_show(repository: Repository) -> None:
@@ -659,6 +685,31 @@ def test_an_error_of_many_lines_is_one_sentence(here: Path, kubectl: Path) -> No
         "`kubectl kustomize k8s` failed: trouble configuring builtin PatchTransformer with config: ` "
         "patch: 'a: b' `: unable to parse SM or JSON patch from [patch: \"a: b\"]"
     )
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"),
+    [
+        (r'err="unknown field \"a\""', 'unknown field "a"'),
+        ("err=<\n\ttrouble with `\n\ta: b\n\t`: no patch\n >", "trouble with ` a: b `: no patch"),
+    ],
+)
+def test_the_kubectl_of_googles_sdk_logs_its_errors(
+    here: Path, monkeypatch: pytest.MonkeyPatch, logged: str, said: str
+) -> None:
+    write(
+        here,
+        {
+            "k8s/kustomization.yaml": "resources: []\n",
+            "said": f'# W\nE1 1 run.go:72] "command failed" {logged}\n',
+        },
+    )
+    write(here, {"kubectl": "#!/bin/sh\ncat said >&2\nexit 1\n"})
+    (here / "kubectl").chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", "./kubectl")
+    found = error("k8s")
+    assert found.message == f"`kubectl kustomize k8s` failed: {said}"
+    assert found.hint == "run `./kubectl kustomize k8s`"
 
 
 def test_a_failure_in_a_commit_can_be_seen_beside(repository: Repository, kubectl: Path) -> None:

@@ -59,8 +59,16 @@ class Commit:
     def write(self, entries: Sequence[Entry], folder: str) -> list[str]:
         """Write files and links below a folder, as they are in the commit; the links that lead out of it are answered.
 
-        Raises WorldError where this clone lacks one, Refused where a path leads out of the folder.
+        Raises WorldError where this clone lacks one or it cannot be written, Refused where a path leads out of the
+        folder.
         """
+        try:
+            return self._written(entries, folder)
+        except OSError as error:
+            problem = f"cannot write {error.filename or 'a file'} of {self.ref}: {error.strerror}"
+            raise WorldError(problem, "$TMPDIR names a folder that has room") from None
+
+    def _written(self, entries: Sequence[Entry], folder: str) -> list[str]:
         links = [entry for entry in entries if entry.mode == LINK]
         plain = [entry for entry in entries if entry.mode not in (LINK, SUBMODULE)]
         for entry in (*plain, *links):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -120,7 +121,11 @@ def kustomize(folder: str, shown: str, cure: str, root: str = "") -> str:
 
 
 def _complaint(said: str) -> str:
-    """The error that a program says last, as one line; without a line that begins so, its last line."""
+    """The error that kubectl says last, as one line; that of Google's SDK logs it as a value."""
+    logged = re.findall(r'"command failed" err=(?:"(.*)"$|<\n(.*?)\n >)', said, re.MULTILINE | re.DOTALL)
+    if logged:
+        quoted, block = logged[-1]
+        return " ".join((quoted.replace('\\"', '"') or block).split())
     lines = said.strip().splitlines() or ["it said nothing"]
     begins = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     return " ".join(" ".join(lines[begins[-1] if begins else -1 :]).split()).removeprefix("error: ")

@@ -90,11 +90,20 @@ def _at(source: str, base: str, same_as: str | None) -> tuple[git.Commit, str]:
             f"{source} names neither a tag nor a commit", "write `git:TAG`, or `git:<full commit>`"
         )
     if named:
-        clean = os.path.normpath(path).replace(os.sep, "/")
-        return git.commit_here(base, ref), "" if clean == "." else clean.lstrip("/")
+        return git.commit_here(base, ref), _clean(source, path)
     if not same_as or same_as == "-" or same_as.startswith(GIT):
         raise UsageError(f"{source} names no path", f"write `{source}:PATH`, from the top of the repository")
     return git.commit(base, same_as, ref)
+
+
+def _clean(source: str, path: str) -> str:
+    """A path from the top of a repository as git has it, so that it leads nowhere else."""
+    clean = os.path.normpath(path or ".").replace(os.sep, "/")
+    if clean.startswith(("../", "/")) or clean == ".." or Path(clean).is_absolute():
+        raise UsageError(
+            f"{source} leads out of the repository", "its path starts at the top of the repository"
+        )
+    return "" if clean == "." else clean
 
 
 @functools.lru_cache(maxsize=8)
