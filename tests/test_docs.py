@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,6 +45,37 @@ def test_the_commands_of_the_readme_run_in_order(cluster: Cluster, namespace: st
         f"{kind} {name}" for kind, name in cluster.live(namespace)
     }
     assert (tmp_path / "rendered/current").is_dir()
+
+
+def test_the_commands_of_the_page_on_manifests_of_ones_own_run_in_order(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+    example = Path(shutil.copytree(ROOT / "examples/shop", tmp_path / "shop"))
+    shown = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    assert shown == (example / "canary.yaml").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    path = (
+        f"{short_sleep(tmp_path)}:{Path(sys.executable).parent}:{cluster.kubectl_path.parent}:/usr/bin:/bin"
+    )
+    with Controllers(cluster, namespace):
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", lines.replace("-n production", f"-n {namespace}")],
+            cwd=example,
+            env={**cluster.environment(), "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    names = {f"{kind} {name}" for kind, name in cluster.live(namespace)}
+    assert names == {
+        "Deployment shop",
+        "HTTPRoute storefront",
+        "Service docs",
+        "Service legacy",
+        "Service shop",
+    }
 
 
 def test_the_demo_and_its_three_lines(tmp_path: Path) -> None:

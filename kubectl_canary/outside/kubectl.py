@@ -15,6 +15,8 @@ from kubectl_canary.errors import WorldError
 
 TIMEOUT = 60
 
+WITHOUT_SPEC = ("ConfigMap", "Secret", "ServiceAccount")
+
 
 @dataclass(frozen=True)
 class Kubectl:
@@ -137,8 +139,10 @@ def kustomize_command(folder: str) -> str:
 
 
 def _is_object(item: Any) -> bool:
-    parts = [item.get(key) for key in ("metadata", "spec")] if isinstance(item, dict) else [None]
-    return all(isinstance(part, dict) for part in parts)
+    """Whether it has metadata, and a spec where its kind has one."""
+    if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
+        return False
+    return isinstance(item.get("spec"), dict) or item.get("kind") in WITHOUT_SPEC
 
 
 def _program() -> str:

@@ -12,7 +12,7 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order, nearest
 from kubectl_canary.reading import versions
-from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.reading.manifests import Manifest, in_namespace
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import adoption, routes, strategic
 from kubectl_canary.release.adoption import CONFIG_MAP, DEPLOYMENT, ENDING, SERVICE
@@ -55,6 +55,32 @@ OTHER_WORKLOADS = {
 SINGLE = ("image", "tag", "container")  # what is said of the application's container alone
 LONGEST_LABEL = 63
 HOOK = "helm.sh/hook"
+# groups of which we know the kinds that have no namespace
+NAMESPACED_GROUPS = (
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "coordination.k8s.io",
+    "gateway.networking.k8s.io",
+    "keda.sh",
+    "monitoring.coreos.com",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+)
+CLUSTERS_OWN = (
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "GatewayClass",
+    "IngressClass",
+    "IPAddress",
+    "ServiceCIDR",
+    "ClusterTriggerAuthentication",
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +144,9 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
     target = _counterpart(new, deployment, problems)
     problems.stop(sources)
     common = replace(common, namespace=_namespace(deployment, common, problems))
+    places = [id(manifest) for manifest in (*stable, *new)]
+    stable, new = (_placed(manifests, common.namespace) for manifests in (stable, new))
+    deployment, target = ((*stable, *new)[places.index(id(manifest))] for manifest in (deployment, target))
     service = _service(stable, deployment, adopt, problems)
     problems.stop(sources)
     governed, port = _governed(stable, service, adopt, common, problems)
@@ -164,6 +193,22 @@ def _is_hook(manifest: Manifest) -> bool:
 
 def _without_hooks(manifests: Sequence[Manifest]) -> list[Manifest]:
     return [manifest for manifest in manifests if not _is_hook(manifest)]
+
+
+def _placed(manifests: Sequence[Manifest], namespace: str | None) -> list[Manifest]:
+    """The manifests in the namespace that the release is in, where they say none and their kind has one."""
+    return [
+        in_namespace(manifest, namespace)
+        if namespace is not None and _lacks_namespace(manifest)
+        else manifest
+        for manifest in manifests
+    ]
+
+
+def _lacks_namespace(manifest: Manifest) -> bool:
+    group = manifest.text("apiVersion").rpartition("/")[0]
+    is_namespaced = group in NAMESPACED_GROUPS and manifest.text("kind") not in CLUSTERS_OWN
+    return is_namespaced and not manifest.text("metadata", "namespace")
 
 
 def _given(manifest: Manifest) -> Given:

@@ -8,9 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kubectl_canary.api.equality import identical
+from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
 
+SEPARATOR_LINE = re.compile(r"\A---[ \t]*(\r?\n)?")
+DOCUMENT_END = re.compile(r"^\.\.\.[ \t]*\r?\n?", re.MULTILINE)
 SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
@@ -20,7 +24,7 @@ class Manifest:
 
     `phase_folder` is the folder of a phase that it lies in, `made_by` the canary file that it was rendered from; both
     are empty for most. `layers` are documents that are merged over a canary file. `source` is the text of an object
-    that has a document to itself; it is kept where it is asked for.
+    that has a document to itself, from `source_line` of the file on; it is kept where it is asked for.
     """
 
     document: yamltext.Document
@@ -31,6 +35,7 @@ class Manifest:
     made_by: str = ""
     layers: tuple[yamltext.Document, ...] = ()
     source: str = ""
+    source_line: int = 1
 
     def where(self, path: Path) -> Where:
         """The place of a path of the object."""
@@ -71,20 +76,56 @@ def with_texts(manifests: Sequence[Manifest], text: str) -> list[Manifest]:
     """The same objects of a file's text, each with its own part of it, from one `---` to the next."""
     starts = [0, *(match.start() for match in SEPARATOR.finditer(text))]
     lines = [text.count("\n", 0, start) + 1 for start in starts]
-    return [
-        replace(manifest, source=_part(text, starts, lines, manifest.document.start[0]))
-        if not manifest.inside
-        else manifest
-        for manifest in manifests
-    ]
+    with_text = []
+    for manifest in manifests:
+        if not manifest.inside:
+            number = bisect_right(lines, manifest.document.start[0]) - 1
+            end = starts[number + 1] if number + 1 < len(starts) else len(text)
+            part = text[starts[number] : end]
+            body = SEPARATOR_LINE.sub("", part)
+            line = lines[number] + part[: len(part) - len(body)].count("\n")
+            manifest = replace(manifest, source=_ended(body), source_line=line)
+        with_text.append(manifest)
+    return with_text
 
 
-def _part(text: str, starts: Sequence[int], lines: Sequence[int], line: int) -> str:
-    number = bisect_right(lines, line) - 1
-    end = starts[number + 1] if number + 1 < len(starts) else len(text)
-    part = re.sub(r"\A---[ \t]*(\r?\n)?", "", text[starts[number] : end])
-    part = re.sub(r"^\.\.\.[ \t]*\r?\n?", "", part, flags=re.MULTILINE) if "..." in part else part
-    return part if part.endswith("\n") else f"{part}\n"
+def _ended(text: str) -> str:
+    """A document's text up to its end, and a line end after it."""
+    text = DOCUMENT_END.sub("", text) if "..." in text else text
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
+    """The same object in a namespace that its document does not say, which its text then says too.
+
+    Where the text cannot say it in one place more, it is left out.
+    """
+    value = {**manifest.value, "metadata": {"namespace": namespace, **manifest.value["metadata"]}}
+    text = _with_namespace(manifest, namespace) if manifest.source else ""
+    try:
+        is_same = bool(text) and identical(yamltext.read(text, manifest.document.file)[0].value, value)
+    except Refused:
+        is_same = False
+    return replace(manifest, value=value, source=text if is_same else "")
+
+
+def _with_namespace(manifest: Manifest, namespace: str) -> str:
+    """The text with the namespace before the name."""
+    name = manifest.document.mark(("metadata", "name"))
+    whole = manifest.document.mark(("metadata",))
+    if name is None or whole is None:
+        return ""
+    lines = manifest.source.splitlines(keepends=True)
+    row, column = name.key[0] - manifest.source_line, name.key[1] - 1
+    row_of_all, column_of_all = whole.value[0] - manifest.source_line, whole.value[1] - 1
+    line = lines[row]
+    if lines[row_of_all][column_of_all : column_of_all + 1] == "{":
+        more = f'"namespace": "{namespace}", '
+    else:
+        end = "\r\n" if line.endswith("\r\n") else "\n"
+        more = f"namespace: {namespace}{end}{' ' * column}"
+    lines[row] = f"{line[:column]}{more}{line[column:]}"
+    return "".join(lines)
 
 
 def _is_patch(value: Any) -> bool:

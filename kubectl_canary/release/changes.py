@@ -189,7 +189,9 @@ def change(application: Application, to: Phase, before: Document | None, after: 
     if to.is_way_back:
         return Alteration(before, after, is_back=True)
     if not after.part.is_route:
-        return Alteration(before, after)
+        # the server fills a behavior with defaults as soon as it has anything in it
+        own = (("spec", "behavior"),) if after.part.kind == "HorizontalPodAutoscaler" else ()
+        return Alteration(before, after, own=own)
     names = (application.phase_annotation, application.rules_annotation)
     places = tuple(("metadata", "annotations", name) for name in names)
     return Alteration(before, after, standing_on=_standing_on(application, before, after), own=places)

@@ -11,9 +11,10 @@ import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-from kubectl_canary.api.equality import digest
+from kubectl_canary.api.equality import MISSING, digest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
@@ -140,6 +141,20 @@ class ReleaseOnRoute:
                 place = Where(f"HTTPRoute {self.document['metadata']['name']}")
                 yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
 
+    def written(self, rule: Rule) -> Rule | None:
+        """A governed rule as the user wrote it before the release; None for a route that we render."""
+        adopted, name = self.application.adopted, self.document["metadata"]["name"]
+        given = adopted.stable if adopted is not None else ()
+        route = next((known.value for known in given if _is_route(known.value, name)), None)
+        if route is None:
+            return None
+        place = next(place for place, known in enumerate(self.governed()) if known is rule)
+        wanted = [governed.rule for governed in self.application.governed if governed.route == name][place]
+        rules: list[Rule] = route["spec"]["rules"]
+        return next(
+            (known for number, known in enumerate(rules) if wanted in (number, known.get("name"))), None
+        )
+
     def name_of(self, rule: Rule) -> str:
         """What the clones of a governed rule are called after: its name, or one that no rule has."""
         if rule.get("name"):
@@ -184,10 +199,26 @@ def laid_over(
     if planned.part.is_route:
         return route(now, application, phase)
     if planned.part.kind not in strategic.FILES:
-        return now, []
+        return (_carried(now, before or {}, planned.value) if application.adopted is not None else now), []
     place = strategic.Place.of_kind(planned.part.kind, application.target.kubernetes).below("spec")
     spec = strategic.carried(now["spec"], (before or {}).get("spec", {}), planned.value["spec"], place)
     return {**now, "spec": spec}, []
+
+
+def _carried(now: dict[str, Any], before: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
+    """An object of a kind without a spec that we know, with what two plans differ in: `data` of a ConfigMap."""
+    keys = [key for key in (*before, *planned) if key not in ("apiVersion", "kind", "metadata", "status")]
+    nowhere = strategic.Place({}, "")
+    carried = {
+        key: strategic.carried(
+            now.get(key, MISSING), before.get(key, MISSING), planned.get(key, MISSING), nowhere
+        )
+        for key in dict.fromkeys(keys)
+    }
+    return {
+        **{key: value for key, value in now.items() if carried.get(key) is not MISSING},
+        **{key: value for key, value in carried.items() if value is not MISSING},
+    }
 
 
 def route(
@@ -223,7 +254,12 @@ def _shaped(
     release: ReleaseOnRoute, governed: Rule, traffic: Traffic
 ) -> tuple[list[Rule], Rule, list[Finding]]:
     """The clones of a governed rule, the rule itself as the traffic needs it, and what is to be known of it."""
-    rule, error = _with_shares(release, _without_mirror(release, governed), traffic)
+    rule, error = _without_mirror(release, governed), 0.0
+    restored = None if traffic.share or traffic.testers else _restored(release, governed)
+    if restored is not None:
+        rule = {**rule, "backendRefs": restored}
+    else:
+        rule, error = _with_shares(release, rule, traffic)
     clones = _clones(release, rule, release.name_of(governed), traffic)
     if traffic.mirror and not traffic.methods:
         rule = routes.mirrored(rule, _canary_ref(release, rule), traffic)
@@ -244,6 +280,30 @@ def _clones(release: ReleaseOnRoute, governed: Rule, name: str, traffic: Traffic
         return [{key: value for key, value in rule.items() if key != "name"} for rule in clones]
     names = routes.clone_names(name, purpose, len(clones), release.application.name) if clones else []
     return [{**rule, "name": name} for rule, name in zip(clones, names, strict=True)]
+
+
+def _restored(release: ReleaseOnRoute, governed: Rule) -> list[dict[str, Any]] | None:
+    """The backendRefs without the canary, with the weights that the user wrote.
+
+    None where the user has not written the rule, or where others' weights are not in the same ratio any more.
+    """
+    written = release.written(governed)
+    if written is None:
+        return None
+    weights = {ref.identity: ref.weight for ref in routes.backends(written)}
+    refs = [ref for ref in routes.backends(governed) if not release.is_of(ref, Side.CANARY)]
+    others = [ref for ref in refs if release.side_of(ref) is None]
+    ratios = {
+        Fraction(ref.weight, weights.get(ref.identity) or 1) for ref in others if weights.get(ref.identity)
+    }
+    zeros = all(ref.weight == weights[ref.identity] for ref in others if weights.get(ref.identity) == 0)
+    is_as_written = {ref.identity for ref in refs} == set(weights) and len(ratios) <= 1 and zeros
+    if not is_as_written:
+        return None
+    return [
+        ref.value if ref.weight == weights[ref.identity] else {**ref.value, "weight": weights[ref.identity]}
+        for ref in refs
+    ]
 
 
 def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
@@ -318,6 +378,10 @@ def _listing(rule: Rule, by_name: bool) -> str:
     if by_name:
         return str(rule.get("name", ""))
     return digest(routes.matches_of(rule))
+
+
+def _is_route(value: dict[str, Any], name: str) -> bool:
+    return (value.get("kind"), value["metadata"]["name"]) == ("HTTPRoute", name)
 
 
 def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release import changes, observed, overlay, routes, strategic
+from kubectl_canary.release import changes, observed, overlay, patches, routes, strategic
 from kubectl_canary.release.adoption import touched
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
@@ -17,7 +17,8 @@ from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import AS_BEFORE, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.objects import planned
+from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.steps import applied
 
 CLUSTER = "the cluster"
 Objects = Mapping[Key, dict[str, Any]]
@@ -33,8 +34,13 @@ def live_parts(plan: Plan) -> list[Part]:
         hint = "put spec.canary back as it was, and go back or on from there"
         raise _refused("there is no release in the file", "live", message, hint)
     last = next(phase for phase in reversed(plan.phases) if phase.canary_replicas)
-    parts = [item.part for item in planned(plan.application, last)]
-    return [part for part in parts if part.key in touched(plan)] if plan.application.adopted else parts
+    return [item.part for item in _of_release(plan, last)]
+
+
+def _of_release(plan: Plan, phase: Phase) -> list[Planned | Document]:
+    """The objects of a phase that the release makes or changes; of what is adopted not the others."""
+    items, keys = planned(plan.application, phase), touched(plan)
+    return [item for item in items if plan.application.adopted is None or item.part.key in keys]
 
 
 def live_step(
@@ -52,7 +58,7 @@ def live_step(
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
     _refuse_unsafe(plan, here, to, there, skip)
-    rendered = generator.render(planned(plan.application, to))
+    rendered = generator.render(_of_release(plan, to))
     as_planned = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
     after, findings = _reached(plan, to, objects, rendered, as_planned)
     findings += _of_empty_stable(plan, here, to, there)
@@ -91,9 +97,27 @@ def _reached(
         else:
             planned_now = as_planned.get(document.part.key)
             value, more = overlay.laid_over(now, planned_now, document, plan.application, to)
+            if to.kind is PhaseKind.PROMOTED and document.part.is_route and planned_now is not None:
+                value = _with_new_route(value, Document(document.part, planned_now), document, plan)
             after.append(Document(document.part, value))
             findings += [*more, *_drift(now, planned_now, document.part, to)]
     return after, findings
+
+
+def _with_new_route(now: dict[str, Any], old: Document, new: Document, plan: Plan) -> dict[str, Any]:
+    """The route with what the new set has otherwise than the old one.
+
+    Raises Refused where others have changed that meanwhile.
+    """
+    before, after = (applied(document, plan.application).value for document in (old, new))
+    operations = patches.patch(before, after)
+    failed = patches.failed_tests(now, operations)
+    if failed:
+        message = f"{new.part.title}: {failed[0].path} is another than in the manifests that run"
+        hint = "render --phase promoted prints the route as it should be, over what others have changed"
+        raise _refused("the new route does not fit", "live", message, hint)
+    route: dict[str, Any] = patches.applied(now, operations)
+    return route
 
 
 def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dict[Key, dict[str, Any]]:
@@ -101,7 +125,8 @@ def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dic
     numbers = zip(here.pods, to.pods, strict=True)
     pods = tuple(replace(now, stable=then.stable, needs=0) for now, then in numbers)
     assumed = replace(here, pods=pods, traffic=AS_BEFORE)
-    stable = [item for item in planned(plan.application, assumed) if item.part.side is Side.STABLE]
+    sides = (Side.STABLE, None) if plan.application.adopted is not None else (Side.STABLE,)
+    stable = [item for item in _of_release(plan, assumed) if item.part.side in sides]
     return {document.part.key: document.value for document in generator.render(stable)}
 
 

@@ -293,9 +293,16 @@ def _governed_rule(application: Application) -> routes.Rule:
 
 
 def _defaulted(target: Target, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """A Gateway API spec with the API's defaults written out, so that GitOps tools see no drift."""
-    known = target.find(GATEWAY_API, kind)
+    return defaulted(target, (GATEWAY_API, kind), spec)
+
+
+def defaulted(target: Target, api: tuple[str, str], spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec of a kind (its apiVersion and name) with the API's defaults, so that GitOps tools see no drift.
+
+    Raises KeyError for a kind that the target has not.
+    """
+    known = target.find(*api)
     if known is None:
-        raise KeyError(kind)
-    defaulted: dict[str, Any] = with_defaults(spec, known.schema["properties"]["spec"])
-    return defaulted
+        raise KeyError(api)
+    whole: dict[str, Any] = with_defaults(spec, known.schema["properties"]["spec"])
+    return whole
