@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from strategies import JSON, damaged
 
-from kubectl_canary.api import catalog, explain, formats, lists, prepare, quick, re2, schema, verdict
+from kubectl_canary.api import catalog, explain, formats, lists, prepare, quick, re2, schema
 
 SCHEMA_FILES = [
     file
@@ -318,29 +318,3 @@ def test_the_schemas_are_regenerated_to_the_same_bytes(tmp_path: Path) -> None:
     )
     for file in sorted((ROOT / "schemas").rglob("*.json")):
         assert file.read_bytes() == (tmp_path / file.relative_to(ROOT)).read_bytes()
-
-
-MANY = [{"name": f"r{number}", "backendRefs": [{"name": "a", "port": 80}]} for number in range(17)]
-
-
-@pytest.mark.parametrize(
-    ("rules", "said"),
-    [
-        (MANY, "Too many: 17: must have at most 16 items"),
-        ([{"filters": [{"type": "RequestMirror"}, {}]}], "Required value"),
-        ([{"filters": [{"type": "RequestMirror"}, 3]}], "must be of type object"),
-    ],
-)
-def test_no_rule_is_tried_where_the_shape_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, rules: list[Any], said: str
-) -> None:
-    """A rule that compares all with all would take minutes on what is too long; the server says no before."""
-    monkeypatch.setattr(explain, "broken", lambda *_: pytest.fail("a rule was tried"))
-    route = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": "a"},
-        "spec": {"rules": rules},
-    }
-    (finding,) = verdict.judge(route, catalog.Target()) or []
-    assert said in finding.message

@@ -1,4 +1,4 @@
-"""The edges of what the API server accepts: the last document that it takes, and the first that it does not."""
+"""The verdict on one document: mostly the last that the API server accepts, and the first that it does not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import agreement
 import pytest
 
-from kubectl_canary.api import metadata, verdict
+from kubectl_canary.api import explain, metadata, verdict
 from kubectl_canary.api.builtin import quantity
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import path_text
@@ -170,6 +170,32 @@ def test_a_zone_is_less_than_a_day_and_its_minutes_less_than_an_hour(zone: str, 
 )
 def test_an_amount_is_read_with_its_unit(text: str, amount: int) -> None:
     assert amount == quantity.parsed(text)
+
+
+MANY = [{"name": f"r{number}", "backendRefs": [{"name": "a", "port": 80}]} for number in range(17)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (MANY, "Too many: 17: must have at most 16 items"),
+        ([{"filters": [{"type": "RequestMirror"}, {}]}], "Required value"),
+        ([{"filters": [{"type": "RequestMirror"}, 3]}], "must be of type object"),
+    ],
+)
+def test_no_rule_is_tried_where_the_shape_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, rules: list[Any], said: str
+) -> None:
+    """A rule that compares all with all would take minutes on what is too long; the server says no before."""
+    monkeypatch.setattr(explain, "broken", lambda *_: pytest.fail("a rule was tried"))
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "a"},
+        "spec": {"rules": rules},
+    }
+    (finding,) = verdict.judge(route, Target()) or []
+    assert said in finding.message
 
 
 DISAGREEMENTS = agreement.yaml.safe_load(
