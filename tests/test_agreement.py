@@ -10,6 +10,7 @@ import cel_cases
 import jsonpatch
 import pytest
 from conftest import Cluster
+from test_verdict import DISAGREEMENTS, EDGES
 
 from kubectl_canary.api import catalog, verdict
 
@@ -47,16 +48,21 @@ def test_built_in_kinds_get_the_verdict_of_the_api_server(server: agreement.Serv
     assert 900 < found.refused
 
 
-DISAGREEMENTS = agreement.yaml.safe_load(
-    (agreement.BUILT_IN.parent / "disagreements.yaml").read_text(encoding="utf-8")
-)
-
-
 @pytest.mark.parametrize("case", DISAGREEMENTS, ids=lambda case: case["why"])
 def test_what_judges_once_disagreed_on(server: agreement.Server, case: dict[str, Any]) -> None:
     refusal = server.refusal(case["document"])
     assert case["accepted"] is (refusal is None), refusal
     assert case["accepted"] is (verdict.judge(case["document"], TARGET) == [])
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_the_edges_are_the_servers(server: agreement.Server, edge: str) -> None:
+    """Our place is the server's or below it: it names the labels, we the label."""
+    inside, outside, said = EDGES[edge]
+    assert server.refusal(inside) is None
+    place = str(server.refusal(outside)).partition(" is invalid: ")[2].lstrip("[").partition(": ")[0]
+    assert place
+    assert said.startswith(place)
 
 
 def test_what_is_judged_by_schema_alone_is_not_refused_where_the_server_accepts(

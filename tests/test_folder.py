@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from conftest import SEED, Result
+
+from kubectl_canary.errors import WorldError
+from kubectl_canary.outside.folder import write
 
 Canary = Callable[..., Result]
 
@@ -197,6 +201,53 @@ def test_a_killed_run_leaves_whole_files_and_the_next_one_mends_them(tmp_path: P
         subprocess.run(command(out, "--set", "spec.phase=mirror 20%"), check=True, capture_output=True)
         assert tree(reference) == tree(out)
         shutil.rmtree(out)
+
+
+def written(out: Path, files: dict[str, str]) -> int:
+    return write(out, "a in b", files, notes={}, judge=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("files", "changed"),
+    [
+        ({"x/a": "1", "x/b": "2"}, 0), ({"x/a": "9", "x/b": "2"}, 1), ({"x/a": "1"}, 1), ({"x/a": "9"}, 2),
+        ({"x/c": "3"}, 3),
+    ],
+)  # fmt: skip
+def test_what_is_written_and_what_is_removed_has_changed(
+    tmp_path: Path, files: dict[str, str], changed: int
+) -> None:
+    assert 2 == written(tmp_path, {"x/a": "1", "x/b": "2"})
+    assert changed == written(tmp_path, files)
+    assert set(files) == tree(tmp_path).keys() - {".kubectl-canary"}
+
+
+def test_a_run_that_stopped_halfway_knew_its_files_already(tmp_path: Path) -> None:
+    """Otherwise the next run would take them for somebody else's, and refuse to replace them."""
+    (tmp_path / "phases").write_text("in the way\n")
+    with pytest.raises(WorldError, match="cannot write to"):
+        written(tmp_path, {"current/a": "1", "current/b": "2", "phases/c": "3"})
+    assert {"current/a", "current/b"} < tree(tmp_path).keys()
+    (tmp_path / "phases").unlink()
+    written(tmp_path, {"current/a": "9"})
+    assert {"current/a"} == tree(tmp_path).keys() - {".kubectl-canary"}
+
+
+def test_what_a_killed_run_had_staged_is_removed(tmp_path: Path) -> None:
+    staged = tmp_path / ".kubectl-canary.0_x1y2z3/current"
+    staged.mkdir(parents=True)
+    (staged / "a").write_text("1")
+    written(tmp_path, {"current/a": "1"})
+    assert {".kubectl-canary", "current"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_scripts_can_be_run_and_manifests_cannot(canary: Canary, tmp_path: Path) -> None:
+    render(canary, tmp_path)
+    scripts = set(tmp_path.rglob("*.sh"))
+    assert scripts
+    assert scripts == {
+        path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_mode & stat.S_IXUSR
+    }
 
 
 def test_the_folder_may_be_given_relative(
