@@ -330,3 +330,74 @@ def adopted(drawn: list[dict[str, Any]]) -> Release:
     read = manifests.read("set", text)
     source = sources.layered([sources.document("canary.yaml", file)])
     return release.read(source, None, lambda _: reader.Sets(read, read))
+
+
+# --- where sets come from ---------------------------------------------------------------
+
+
+def committed(folder: Path) -> Path:
+    """The shop in a repository, whose first version has the tag v41, and the second in the working tree."""
+    copied = Path(shutil.copytree(SHOP, folder / "shop"))
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "v1"), ("tag", "v41")):
+        subprocess.run(["git", *who, *words], cwd=copied, check=True)
+    changed(copied, "k8s/app.yaml", "shop:v1", "shop:v2")
+    changed(copied, "canary.yaml", "from: k8s/", "from: k8s/\n    stable: git:v41")
+    changed(copied, "canary.yaml", "  canary: {tag: v2}\n", "")
+    return copied
+
+
+def test_what_runs_may_be_a_tag(tmp_path: Path) -> None:
+    release = release_of(committed(tmp_path))
+    application = release.plan.application
+    assert [workload.old.image[-2:] for workload in application.workloads] == ["v1"]
+    assert application.has_release
+    images = {
+        phase.name: documents_of(release, phase)["Deployment", "shop"]["spec"]["template"]["spec"][
+            "containers"
+        ][0]["image"]
+        for phase in every_phase(release)
+    }
+    assert {name for name, image in images.items() if image.endswith(":v2")} == {
+        "promote-roll", "promote-return", "promoted"
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_is_said_at_its_place(tmp_path: Path) -> None:
+    folder = committed(tmp_path)
+    changed(folder, "canary.yaml", "git:v41", "git:main")
+    done = run("plan", "-f", str(folder / "canary.yaml"))
+    assert done.stdout == ""
+    assert f"{folder}/canary.yaml:8:13: git:main: main is neither a tag nor a full commit" in done.stderr
+    assert "write `git:" in done.stderr
+
+
+def test_between_releases_there_is_what_runs_alone(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    changed(folder, "canary.yaml", "  canary: {tag: v2}\n", "")
+    changed(folder, "canary.yaml", "  phase: 10%\n", "")
+    done = run("render", "-f", str(folder / "canary.yaml"))
+    assert done.stdout == "---\n".join(file.read_text() for file in sorted((SHOP / "k8s").iterdir()))
+
+
+def test_manifests_without_a_namespace_get_the_releases_and_keep_their_text(tmp_path: Path) -> None:
+    example = Path(__file__).parent.parent / "examples/shop"
+    before = run("render", "-f", str(example / "canary.yaml"), "--phase", "before").stdout
+    placed = run("render", "-f", str(example / "canary.yaml"), "--phase", "before", "-n", "store").stdout
+    documents = [document.value for document in yamltext.read(placed, "placed")]
+    assert {document["metadata"].get("namespace") for document in documents} == {"store"}
+    kept = placed.replace('"namespace": "store", ', "").replace("  namespace: store\n", "")
+    assert kept == before
+
+
+def test_two_objects_of_one_name_have_a_file_each(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-config, namespace: other}\n"
+    (folder / "k8s/other.yaml").write_text(other)
+    done = run("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
+    assert done.returncode == 0, done.stderr
+    files = [file.name for file in (tmp_path / "out/current").iterdir() if "configmap" in file.name]
+    assert sorted(files) == [
+        "05-configmap-shop-config-other-v1.yaml",
+        "05-configmap-shop-config-store-v1.yaml",
+    ]

@@ -48,18 +48,27 @@ def sets(source: sources.Sources) -> Sets:
     from kubectl_canary.reading import manifests as objects
 
     adopt, base = source.value["spec"]["adopt"], _folder(source.file_of(("spec", "adopt", "from")))
-    read: list[list[Manifest]] = []
-    for name in dict.fromkeys((adopt["from"], adopt.get("stable", adopt["from"]))):
-        same_as = adopt["from"] if name != adopt["from"] else None
-        read.append(
-            [
-                manifest
-                for text in manifest_sets.read(name, base, same_as)
-                for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
-                if not objects.is_canary(manifest.value)
-            ]
+    names = {key: adopt[key] for key in ("from", "stable") if key in adopt}
+    if list(names.values()) == ["-", "-"]:
+        raise UsageError(
+            "standard input can be read only once", "name what runs by a file: spec.adopt.stable"
         )
-    return adoption.Sets(stable=read[-1], new=read[0])
+    read: dict[str, list[Manifest]] = {}
+    for key, name in names.items():
+        same_as = adopt["from"] if key == "stable" else None
+        try:
+            texts = manifest_sets.read(name, base, same_as)
+        except (UsageError, WorldError) as error:
+            raise type(error)(
+                f"{source.value_where(('spec', 'adopt', key))}: {error.message}", error.hint
+            ) from None
+        read[key] = [
+            manifest
+            for text in texts
+            for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
+            if not objects.is_canary(manifest.value)
+        ]
+    return adoption.Sets(stable=read.get("stable", read["from"]), new=read["from"])
 
 
 def _folder(file: str) -> str:

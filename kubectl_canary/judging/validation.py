@@ -352,9 +352,12 @@ def _of_phase(
 
 
 def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
-    """What lint says of a document of ours, at the place of the canary file that it comes from."""
-    place = generator.place(document.planned, finding.path)
-    where = place[1] if place else NOWHERE
+    """What lint says of a document of ours, at the place of the canary file, or of the user's, that it comes from."""
+    if isinstance(document.planned, Document):
+        where = generator.origin(document.planned, finding.path)
+    else:
+        place = generator.place(document.planned, finding.path)
+        where = place[1] if place else NOWHERE
     return replace(finding, message=f"{document.part.title}: {finding.message}", where=where)
 
 

@@ -118,10 +118,15 @@ class Generator:
     def _refusals_of(self, document: Document) -> Iterator[Finding]:
         """What the API server would not take of a document that no template made, at the place that it comes from."""
         for finding in (verdict.judge(document.value, self.target) or []) if self.validating else ():
-            origin = document.origin if isinstance(document, Written) else document.value
-            where = self.sources.given_where(origin, finding.path) if self.sources else Where("")
             message = f"{document.part.title}: {finding.message}"
-            yield replace(finding, message=message, where=where, code="")
+            yield replace(finding, message=message, where=self.origin(document, finding.path), code="")
+
+    def origin(self, document: Document, path: Path) -> Where:
+        """Where the user's file has what a document has that no template made; nowhere for what is not theirs."""
+        origin = document.origin if isinstance(document, Written) else document.value
+        if document.part.is_route and document.value is not origin:
+            path = path[:2]  # the rules have other numbers
+        return self.sources.given_where(origin, path) if self.sources else Where("")
 
     def place(self, item: Planned | Document, path: Path) -> tuple[Path, Where] | None:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""

@@ -107,8 +107,16 @@ def _compact(value: Any) -> str:
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
+    """The documents of a phase by their file names; where two have one name, with their namespaces and groups."""
     rendered = generator.render(planned(plan.application, phase))
-    return {f"{place}/{document.file_name(phase.is_way_back)}": document.text for document in rendered}
+    names = [document.file_name(phase.is_way_back) for document in rendered]
+    files: dict[str, str] = {}
+    for name, document in zip(names, rendered, strict=True):
+        if names.count(name) > 1:
+            group = document.part.api_version.partition("/")[0]
+            name = f"{name.removesuffix('.yaml')}-{document.part.namespace or 'cluster'}-{group}.yaml"
+        files[f"{place}/{name}"] = document.text
+    return files
 
 
 def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
