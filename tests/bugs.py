@@ -395,7 +395,7 @@ BUGS = [
     Bug("a prefix stands before an expression", "routing/matching.py", "PATH_TYPES = (EXACT, EXPRESSION, PREFIX)", "PATH_TYPES = (EXACT, PREFIX, EXPRESSION)", "test_routing"),
     Bug("calls by GET are calls", "routing/matching.py", "request.method != \"POST\" or len(parts) != 2", "len(parts) != 2", "test_routing"),
     Bug("query parameters decide before headers", "routing/matching.py", "        _counted(Step.HEADERS, _headers(match)),\n        _counted(Step.QUERY, _parameters(match)),", "        _counted(Step.QUERY, _parameters(match)),\n        _counted(Step.HEADERS, _headers(match)),", "test_routing"),
-    Bug("a longer wildcard beats an exact hostname", "routing/attachment.py", "return -len(hostname) * is_exact, -len(hostname)", "return -len(hostname), -len(hostname) * is_exact", "test_routing"),
+    Bug("a wildcard as long as an exact hostname is its equal", "routing/attachment.py", "return -len(hostname) * is_exact, -len(hostname)", "return 0, -len(hostname)", "test_routing"),
     Bug("a wildcard takes its own domain", "routing/attachment.py", "host.endswith(hostname[1:])", "host.endswith(hostname[2:])", "test_routing"),
     Bug("a route that is not created yet is the oldest", "routing/attachment.py", "(not created, created)", "(bool(created), created)", "test_routing"),
     Bug("the namespace is not part of the order by name", "routing/attachment.py", "name = f\"{self.namespace}/{self.name}\"", "name = f\"{self.name}/{self.namespace}\"", "test_routing"),

@@ -161,6 +161,11 @@ def test_hostnames(hostname: str, host: str, takes: bool) -> None:
     assert takes is (simulate([route], asked(f"http://{host}/")).winner is not None)
 
 
+def test_an_exact_hostname_wins_over_a_wildcard_of_its_length() -> None:
+    routes = [a_route("a", a_rule(), hostnames=["*.a.com"]), a_route("b", a_rule(), hostnames=["b.a.com"])]
+    assert ("b", 0, 0) == place(simulate(routes, asked("http://b.a.com/")))
+
+
 def test_calls_by_grpc() -> None:
     service = {"method": {"service": "shop.Cart"}}
     call = {"method": {"method": "Add"}}
