@@ -415,4 +415,18 @@ BUGS = [
     Bug("a redirect asks backends too", "routing/simulation.py", "() if redirect else answers.shares(rule, namespace)", "answers.shares(rule, namespace)", "test_routing"),
     Bug("several values of a header are its first", "routing/requests.py", "\",\".join(values) if values", "values[0] if values", "test_routing"),
     Bug("the Host header is a header like others", "routing/requests.py", "if header[0].lower() != \"host\")", ")", "test_routing"),
+    # simulate
+    Bug("simulate: the phase's objects are those of the file's phase", "commands/run/simulate.py", "simulate(_documents(release, generator, phase), request)", "simulate(_documents(release, generator, phases[0]), request)", "test_simulate"),
+    Bug("simulate: the Gateway is not looked at", "commands/run/simulate.py", "GROUPS = (\"gateway\", \"route\")", "GROUPS = (\"route\",)", "test_simulate"),
+    Bug("simulate: a redirect is an answer", "commands/run/simulate.py", "return int(any(one.outcome.status is not None for", "return int(any(one.outcome.status in (404, 500) for", "test_simulate"),
+    Bug("simulate: one phase that answers is enough", "commands/run/simulate.py", "return int(any(one", "return int(all(one", "test_simulate"),
+    Bug("simulate: ways back are left out", "commands/run/simulate.py", "[*release.plan.phases, *release.plan.ways_back()]", "[*release.plan.phases]", "test_simulate"),
+    Bug("simulate: what is assumed is not said", "commands/run/simulate.py", "if \"://\" not in flags.url:", "if False:", "test_simulate"),
+    Bug("simulate: http is assumed where nothing listens", "commands/run/simulate.py", "HTTPS if gateway.class_name and HTTP not in serving else HTTP", "HTTP", "test_simulate"),
+    Bug("simulate: a wildcard is taken for a host", "commands/run/simulate.py", ".replace('*', 'any')", "", "test_simulate"),
+    Bug("simulate: --all ignores --phase", "commands/run/simulate.py", "if flags.all_phases and (", "if False and (", "test_simulate"),
+    Bug("simulate: copies are not in the table", "reports/simulations.py", "return simulated.phase, rule, answered, _sides(outcome.mirrors)", "return simulated.phase, rule, answered, \"\"", "test_simulate"),
+    Bug("simulate: who is beaten has the winner's words", "reports/simulations.py", "\"has\": loser.words(step)", "\"has\": decision.mark.words", "test_simulate"),
+    Bug("simulate: notes are not printed with a table", "reports/simulations.py", "said = [\"\", *(f\"note: {note}\" for note in notes)] if notes else []", "said: list[str] = []", "test_simulate"),
+    Bug("simulate: shares of 0 stand in the table", "reports/simulations.py", "for one in shares if one.share)", "for one in shares)", "test_simulate"),
 ]

@@ -208,6 +208,7 @@ GATEWAY = {
         ({"name": "gw"}, "https://shop.example.com/", True),
         ({"name": "gw"}, "https://shop.com/", False),
         ({"name": "gw"}, "http://shop.example.com:8080/", False),
+        ({"name": "gw"}, "http://shop.example.com:443/", False),
         ({"name": "gw", "sectionName": "https"}, "http://shop.example.com/", False),
         ({"name": "gw", "sectionName": "https"}, "https://shop.example.com/", True),
         ({"name": "gw", "port": 443}, "http://shop.example.com/", False),
@@ -308,6 +309,12 @@ def test_what_is_no_url(url: str) -> None:
 def test_the_host_header_is_the_host() -> None:
     made = request_of("http://10.0.0.1:8080/", "GET", [("HOST", "B.com:1"), ("x", "y")], "")
     assert Request(host="b.com", port=8080, headers=(("x", "y"),)) == made
+
+
+def test_a_header_that_comes_twice_is_one_with_commas_and_of_parameters_the_first_counts() -> None:
+    request = request_of("/?q=1&q=2&r", "GET", [("x-a", "1"), ("X-A", "2")], f"http://{HOST}")
+    assert ("1,2", None) == (request.header("x-a"), request.header("x-b"))
+    assert ("1", "", None) == tuple(map(request.parameter, "qrs"))
 
 
 def test_headers_as_for_curl() -> None:

@@ -176,3 +176,19 @@ def test_urls_and_methods_are_completed(canary: Canary, canary_yaml: Callable[[s
     assert "/\tThe first hostname of the route\nhttp://app.example.com/\n" in asked.out
     assert "POST\n" in canary("completion", "answer", "--", "simulate", "-X", "P").out
     assert "25%\t" in canary("completion", "answer", "--", "simulate", "--phase", "2").out
+
+
+def test_one_phase_in_which_nobody_answers_is_enough_for_1(simulate: Canary, tmp_path: Path) -> None:
+    """A rule that stands only beside the testers'; whoever gets nothing is not in the table."""
+    from kubectl_canary.resources import read
+
+    rule = "    - {matches: [{path: {value: /theirs}}], backendRefs: [{name: theirs, port: 80}, {name: none, port: 80, weight: 0}]}"
+    template = read("templates", "httproute.yaml.j2").rstrip("\n")
+    (tmp_path / "httproute.yaml.j2").write_text(
+        f"{template}\n{{% if rules | length > 1 %}}\n{rule}\n{{% endif %}}\n"
+    )
+    shop = "spec.route.matches=[{path: {value: /shop}}]"
+    result = simulate("--templates", tmp_path, "--set", shop, "--all", "/theirs")
+    assert (1, True) == (result.code, "404: no rule takes it" in result.out), result.err
+    rows = {line.split("  ")[0]: line.split() for line in result.out.splitlines()}
+    assert ["5%", "rules[2]", "theirs:80", "100%"] == rows["5%"]
