@@ -28,7 +28,8 @@ def as_text(simulated: Simulated) -> str:
     outcome = simulated.outcome
     asked = f"{outcome.request.method} {outcome.request.url} in `{simulated.phase}`"
     lines = [f"{asked}{_winner(outcome)}", "", *_answered(outcome), *_reasons(outcome)]
-    return visible("\n".join([*lines, *(f"note: {note}" for note in outcome.notes)])).rstrip("\n") + "\n"
+    said = ["", *(f"note: {note}" for note in outcome.notes)] if outcome.notes else []
+    return visible("\n".join([*lines, *said, ""]))
 
 
 def as_table(simulated: Sequence[Simulated]) -> str:
@@ -70,7 +71,6 @@ def _answered(outcome: Outcome) -> Iterator[str]:
         yield from (f"  {percent(one.share):>7}  {one.backend.title}" for one in outcome.shares)
     for one in outcome.mirrors:
         yield f"  {percent(one.share):>7}  copied to {one.backend.title}"
-    yield ""
 
 
 def _status(outcome: Outcome) -> str:
@@ -86,6 +86,7 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
     """The steps of precedence, each with what the winner has there and whom that beats."""
     if outcome.winner is None:
         return
+    yield ""
     if not outcome.decisions:
         yield "No other rule takes it."
         return
