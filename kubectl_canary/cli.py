@@ -26,6 +26,7 @@ VERBS = {
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as guarded patches, or as lines that wait where they must",
     "rollback": "Print the way back from a phase",
+    "simulate": "Say which rule a request meets in a phase, why, and who answers it",
     "validate": "Say what the API server would say to manifests, and what it would not",
     "krm": "Run as a KRM function of kustomize or kpt",
     "post-render": "Run as a post-renderer of Helm",

@@ -24,6 +24,7 @@ FLOORS = [
     {"rendering"},
     {"reading"},
     {"release"},
+    {"routing"},
     {"api"},
     {"resources"},
     {"findings", "errors", "", "__version__"},
@@ -39,7 +40,17 @@ HEART = [
     {"actions"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
-DECIDING = ("api", "commands", "integrations", "judging", "reading", "release", "rendering", "reports")
+DECIDING = (
+    "api",
+    "commands",
+    "integrations",
+    "judging",
+    "reading",
+    "release",
+    "rendering",
+    "reports",
+    "routing",
+)
 # the standard library as far as it touches nothing, for what decides
 PURE = {
     "__future__", "base64", "bisect", "collections", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
@@ -47,7 +58,10 @@ PURE = {
     "operator", "posixpath", "re", "shlex", "string", "textwrap", "types", "typing", "unicodedata", "xml", "_typeshed",
     "click", "jinja2", "jsonschema", "referencing", "ruamel", "yaml", "kubectl_canary",
 }  # fmt: skip
-PURE_NAMES = {"pathlib.PurePath", "pathlib.PurePosixPath", "platform.python_version"}
+PURE_NAMES = {
+    "pathlib.PurePath", "pathlib.PurePosixPath", "platform.python_version", "urllib.parse.parse_qsl",
+    "urllib.parse.quote", "urllib.parse.urlsplit",
+}  # fmt: skip
 FUNCTIONS = {"__import__", "compile", "eval", "exec", "input", "open", "print"}
 METHODS = {
     "iterdir", "mkdir", "now", "open", "read_bytes", "read_text", "stat", "today", "unlink", "utcnow", "write_bytes",

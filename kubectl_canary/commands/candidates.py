@@ -102,3 +102,14 @@ def releases(project: str) -> Callable[[click.Context], Iterable[tuple[str, str]
         return ((release, "") for release in reversed(catalog.in_order(project)))
 
     return known
+
+
+def addresses(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    """The addresses of the route of the canary file at hand, by its hostnames; a slash alone is its first."""
+    from kubectl_canary.commands import inputs
+
+    flags: dict[str, Any] = ctx.params
+    names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
+    route = inputs.load(names, flags.get("settings") or (), flags.get("canary_tag")).plan.application.route
+    yield "/", "The first hostname of the route"
+    yield from ((f"http://{hostname}/", "") for hostname in route.hostnames if "*" not in hostname)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import promotion
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.generator import Generator
+
+OR_GIVE = ", or give --phase"
 
 
 def load(flags: ReleaseFlags) -> Release:
@@ -26,6 +29,15 @@ def generator_of(release: Release, flags: ReleaseFlags) -> Generator:
     target, validating = release.plan.application.target, not flags.no_validate
     templates = inputs.templates(flags.templates)
     return Generator(templates, target, validating=validating, sources=release.sources)
+
+
+def phase_of(release: Release, name: str | None, origin: str | None) -> Phase:
+    """The phase that --phase and --from name; without them the one that the file declares."""
+    if origin is not None and (name or "").strip() not in ("rollback", "rollback-promotion"):
+        raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
+    if name is None:
+        return release.declared(OR_GIVE)
+    return release.plan.find(name, origin or (release.current.name if release.current else None))
 
 
 def finish(text: str, release: Release) -> int:

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
-from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
+from kubectl_canary.commands.run.releases import finish, generator_of, load, phase_of, say_what_follows
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
@@ -21,7 +21,6 @@ RESET = (
     "warning: applied over Deployments that had `replicas`, this sets them to 1; `render --all -o dir=OUT`, over a "
     "folder that had them, prints the lines that hand them over first"
 )
-OR_GIVE = ", or give --phase"
 
 
 def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
@@ -45,7 +44,7 @@ def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
 
 
 def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
-    phase = _phase(release, flags.phase_name, flags.origin)
+    phase = phase_of(release, flags.phase_name, flags.origin)
     wanted = planned(release.plan.application, phase)
     if flags.only_removed:
         wanted = removed(release.plan.application, _start(release.plan, phase, flags.origin), phase)
@@ -81,16 +80,6 @@ def _folder(output: str) -> PurePath | None:
     if not equals or not folder:
         raise UsageError(f"-o {output}: into which folder?", "for example -o dir=rendered")
     return PurePath(folder)
-
-
-def _phase(release: Release, name: str | None, origin: str | None) -> Phase:
-    if name is None:
-        if origin is not None:
-            raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
-        return release.declared(OR_GIVE)
-    if origin is not None and name.strip() not in ("rollback", "rollback-promotion"):
-        raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
-    return release.plan.find(name, origin or (release.current.name if release.current else None))
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:
