@@ -226,12 +226,15 @@ REFUSED = [
     ("k8s/app.yaml", "      - name: web\n", "      - {name: proxy, image: 'proxy:1'}\n      - name: web\n", "Deployment shop has 2 containers: `proxy`, `web`"),
     ("k8s/app.yaml", "kind: Deployment", "kind: StatefulSet", "StatefulSet `shop` cannot be released by shares"),
     ("k8s/app.yaml", "  selector: {app: shop}\n  ports", "  selector: {app: cart}\n  ports", "no Service selects the pods of Deployment shop"),
-    ("k8s/app.yaml", "  name: shop\n", "  name: shop-canary\n", ""),
+    ("k8s/app.yaml", "  replicas: 8", "  paused: true\n  replicas: 8", "Deployment `shop` is paused"),
+    ("k8s/route.yaml", "value: /old}\n", "value: /old}\n      headers: [{name: X-Canary, value: a}]\n", "rule 1 of HTTPRoute storefront matches the testers' header `x-canary` already"),
+    ("k8s/route.yaml", "kind: HTTPRoute", "kind: GRPCRoute", "no rule of an HTTPRoute sends to Service shop"),
+    ("k8s/route.yaml", "apiVersion: gateway", "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop-config, namespace: store}}\n---\napiVersion: gateway", "ConfigMap store/shop-config stands twice"),
     ("k8s/route.yaml", "    - name: shop\n      port: 80\n", "    - name: shop\n      port: 81\n", "the rules send to ports 80 and 81 of Service shop"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "old", "new", "message"), [row for row in REFUSED if row[3]])
+@pytest.mark.parametrize(("file", "old", "new", "message"), REFUSED)
 def test_what_cannot_be_adopted_is_said(file: str, old: str, new: str, message: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     changed(folder, file, old, new)
@@ -401,3 +404,13 @@ def test_two_objects_of_one_name_have_a_file_each(tmp_path: Path) -> None:
         "05-configmap-shop-config-other-v1.yaml",
         "05-configmap-shop-config-store-v1.yaml",
     ]
+
+
+def test_hooks_of_helm_are_left_out_and_said(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    hook = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-upgrade}}\n"
+    (folder / "k8s/hook.yaml").write_text(hook)
+    done = run("render", "-f", str(folder / "canary.yaml"), "--phase", "before")
+    assert done.returncode == 0
+    assert "migrate" not in done.stdout
+    assert "left out, as hooks of Helm: Job migrate" in done.stderr

@@ -140,6 +140,9 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
     problems = _Problems()
     adopt, canary = sources.value["spec"]["adopt"], sources.value["spec"].get("canary") or {}
     stable, new = (_without_hooks(manifests) for manifests in (sets.stable, sets.new))
+    for key, manifests in (("stable", stable), ("from", new)) if "stable" in adopt else (("from", new),):
+        _refuse_twice(manifests, key, common.namespace, problems)
+    problems.stop(sources)
     deployment = _deployment(stable, adopt, problems)
     target = _counterpart(new, deployment, problems)
     problems.stop(sources)
@@ -159,6 +162,7 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
         for manifest in new
     )
     adopted = Adopted(tuple(map(_given, stable)), given_new, track, tuple(adopt.get("perTrack", ())))
+    sources.left_out = [manifest.title for manifest in sets.new if _is_hook(manifest)]
     sources.given = {id(manifest.value): manifest for manifest in (*stable, *new)}
     sources.given[id(changed)] = target
     has_release = bool(canary) or "stable" in adopt
@@ -180,11 +184,6 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
         drain=common.drain,
         adopted=adopted,
     )
-
-
-def left_out(sets: Sets) -> list[str]:
-    """The hooks of Helm among the manifests, which no phase has."""
-    return [manifest.title for manifest in sets.new if _is_hook(manifest)]
 
 
 def _is_hook(manifest: Manifest) -> bool:
@@ -216,6 +215,22 @@ def _given(manifest: Manifest) -> Given:
 
 
 # --- what is found ------------------------------------------------------------------
+
+
+def _refuse_twice(
+    manifests: Sequence[Manifest], key: str, namespace: str | None, problems: _Problems
+) -> None:
+    """Objects that stand twice in a set: the last one would win, and nobody says which that is."""
+    first: dict[Any, Manifest] = {}
+    for manifest in manifests:
+        if not isinstance(manifest.value, dict) or not _name(manifest):
+            where = manifest.where(())
+            problems.add((*ADOPT, key), f"{where}: this is no object with a name")
+            continue
+        known = first.setdefault(adoption.key_of(manifest.value, namespace), manifest)
+        if known is not manifest:
+            places = f"{known.where(())} and {manifest.where(())}"
+            problems.add((*ADOPT, key), f"{manifest.title} stands twice: {places}", "leave one of them out")
 
 
 def _of_kind(manifests: Sequence[Manifest], api_version: str, kind: str) -> list[Manifest]:
@@ -286,6 +301,9 @@ def _counterpart(manifests: Sequence[Manifest], deployment: Manifest, problems: 
             f"Deployment `{name}` runs, and `from` has {'none' if not same_name else 'several'} of that name"
         )
         problems.add((*ADOPT, "from"), message)
+    elif same_name and _get(same_name[0].value, "spec", "paused") is True:
+        message = f"Deployment `{name}` is paused, so that no pods of a new version would come"
+        problems.add((*ADOPT, "from"), message, "take `paused` out of it")
     elif same_name and not _same_selector(same_name[0].value, deployment.value):
         message = f"Deployment `{name}` has another selector than what runs, and a selector cannot be changed"
         problems.add((*ADOPT, "from"), message)
@@ -421,7 +439,8 @@ def _checked(
     path: Path = (*ADOPT, "routes")
     found = list(dict.fromkeys(id(route) for route, _ in chosen))
     if not chosen:
-        problems.add((*ADOPT, "from"), f"no rule of an HTTPRoute sends to Service {_name(service)}")
+        hint = "a release splits the requests of an HTTPRoute; routes of other kinds are not adopted"
+        problems.add((*ADOPT, "from"), f"no rule of an HTTPRoute sends to Service {_name(service)}", hint)
     elif len(found) > 1:
         names = list(dict.fromkeys(_name(route) for route, _ in chosen))
         message = (
@@ -444,11 +463,22 @@ def _checked(
                 ADOPT, f"HTTPRoute {_name(route)} is in another namespace than Service {_name(service)}"
             )
         governed.append(Governed(_name(route), rule.get("name") or index))
+        if common.testers is not None and _matches_header(rule, common.testers.header):
+            header = common.testers.header
+            message = (
+                f"rule {index} of HTTPRoute {_name(route)} matches the testers' header `{header}` already"
+            )
+            problems.add(("spec", "testers"), message, "let the testers use another: testers: {header: NAME}")
     if len(ports) > 1:
         listed = " and ".join(map(str, sorted(ports, key=str)))
         message = f"the rules send to ports {listed} of Service {_name(service)}; a release takes one of them"
         problems.add(ADOPT, message, "name the rules by `routes`")
     return tuple(governed), next((port for port in ports if isinstance(port, int)), 0)
+
+
+def _matches_header(rule: dict[str, Any], name: str) -> bool:
+    headers = (header for match in rule.get("matches") or () for header in match.get("headers") or ())
+    return any(str(header.get("name")).lower() == name.lower() for header in headers)
 
 
 # --- the canary's labels --------------------------------------------------------------
