@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -67,6 +67,9 @@ bench-rollback: .venv/.ready-to-test
 
 bench-validate: .venv/.ready-to-test
 	$(BIN)/python benchmarks/validate.py
+
+bench-adopt: .venv/.ready-to-test
+	$(BIN)/python benchmarks/adopt.py
 
 bench-forms: .venv/.ready-to-test
 	$(BIN)/python benchmarks/forms.py
