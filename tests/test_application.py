@@ -16,7 +16,8 @@ from kubectl_canary.release import actions, changes, observed, overlay, ways
 from kubectl_canary.release.actions import Ready, RolledOut, Unchanged
 from kubectl_canary.release.application import Application, Governed, Side, Sides, Version
 from kubectl_canary.release.documents import Document
-from kubectl_canary.release.plan import Phase, Plan, changes_text, plan
+from kubectl_canary.release.plan import Phase, Plan, plan
+from kubectl_canary.release.wording import changes_text
 from kubectl_canary.rendering import live, objects
 
 ROUTE = "shop-canary-route"

@@ -31,13 +31,13 @@ FLOORS = [
 ]
 # the heart from its ground up, in the order in which a release is made; a module imports from the lines above its own
 HEART = [
-    {"groups", "application"},
+    {"groups", "application", "selectors"},
     {"phases", "documents", "shares", "managed_fields", "patches"},
     {"plan", "strategic"},
     {"routes", "ways", "workloads"},
-    {"overlay"},
+    {"overlay", "companions", "reach"},
     {"observed", "changes", "adoption"},
-    {"actions"},
+    {"actions", "wording"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
 DECIDING = (

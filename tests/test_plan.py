@@ -18,7 +18,8 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.reading import canaryfile, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import shares, ways
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes_text, plan
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, plan
+from kubectl_canary.release.wording import changes_text
 from kubectl_canary.rendering import objects
 from kubectl_canary.rendering.generator import Generator
 

@@ -63,7 +63,7 @@ def sets(source: sources.Sources) -> Sets:
                 f"{source.value_where(('spec', 'adopt', key))}: {error.message}", error.hint
             ) from None
         read[key] = [
-            manifest
+            objects.unshared(manifest)
             for text in texts
             for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
             if not objects.is_canary(manifest.value)

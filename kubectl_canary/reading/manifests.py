@@ -89,6 +89,17 @@ def with_texts(manifests: Sequence[Manifest], text: str) -> list[Manifest]:
     return with_text
 
 
+def unshared(manifest: Manifest) -> Manifest:
+    """The same object, in which aliases of YAML are values of their own, so that each can be changed alone."""
+    return replace(manifest, value=_rebuilt(manifest.value))
+
+
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rebuilt(child) for key, child in value.items()}
+    return [_rebuilt(item) for item in value] if isinstance(value, list) else value
+
+
 def _ended(text: str) -> str:
     """A document's text up to its end, and a line end after it."""
     text = DOCUMENT_END.sub("", text) if "..." in text else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,19 +72,11 @@ def read(
     gateway = file.application.route.gateway
     findings = (
         *canaryfile.warnings(gateway),
-        *_of_hooks(source),
         *plan_of_file.version_findings(),
         *plan_of_file.capacity_findings(),
     )
-    warnings = tuple(_located(finding, source) for finding in findings)
+    warnings = (*source.notes, *(_located(finding, source) for finding in findings))
     return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
-
-
-def _of_hooks(source: sources.Sources) -> Iterator[Finding]:
-    """Helm's hooks are Helm's to run."""
-    if source.left_out:
-        message = f"left out, as hooks of Helm: {', '.join(source.left_out)}"
-        yield Finding("adopt", "warning", ("spec", "adopt", "from"), message)
 
 
 def _located(finding: Finding, source: sources.Sources) -> Finding:

@@ -30,7 +30,7 @@ class Sources:
     given: dict[int, Manifest] = field(
         default_factory=dict
     )  # the user's manifests, by the id of their values
-    left_out: list[str] = field(default_factory=list)  # what no phase has of them
+    notes: list[Finding] = field(default_factory=list)  # what to know of them, at its place
 
     def given_where(self, value: dict[str, Any], path: Path) -> Where:
         """Where a document of the user's has something; nowhere for what is not theirs."""

@@ -11,6 +11,9 @@ from kubectl_canary.release.groups import GROUPS, OTHERS
 
 Key = tuple[str, str, str | None, str]
 
+# what holds data, or objects of others: whoever wants it gone deletes it by hand
+KEPT = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -72,5 +75,5 @@ class Written(Document):
 
 
 def in_removal_order(parts: Iterable[Part]) -> list[Part]:
-    """Objects in the order in which they are deleted: the order in which they are applied, backward."""
-    return sorted(parts, key=lambda part: part.slot)[::-1]
+    """What may be deleted, in the order in which it is: the order in which objects are applied, backward."""
+    return sorted((part for part in parts if part.kind not in KEPT), key=lambda part: part.slot)[::-1]

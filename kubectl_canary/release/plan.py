@@ -13,7 +13,7 @@ from kubectl_canary.api import formats
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
 from kubectl_canary.release.application import Application, Version, Workload
-from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, percent, slug
+from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, slug
 
 
 class PhaseKind(Enum):
@@ -333,45 +333,6 @@ def _kind(spec: PhaseSpec) -> PhaseKind:
     if spec.mirror:
         return PhaseKind.MIRROR
     return PhaseKind.WEIGHT if spec.weight else PhaseKind.HEADER_ONLY
-
-
-def changes_text(start: Phase | None, phase: Phase, application: Application) -> str:
-    """What a phase changes, in words."""
-    if start is None:
-        return ""
-    words = [*_object_changes(start, phase, application), *_route_changes(start, phase, application)]
-    more = phase.canary_replicas - start.canary_replicas
-    if start.canary_replicas and phase.canary_replicas and more:
-        purpose = "more for what follows" if more > 0 else "fewer"
-        words.append(f"{'a pod' if abs(more) == 1 else f'{abs(more)} pods'} {purpose}")
-    return "; ".join(words)
-
-
-def _object_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
-    if bool(start.canary_replicas) != bool(phase.canary_replicas):
-        sign = "+" if phase.canary_replicas else "-"
-        yield from (
-            f"{sign} Deployment, Service {workload.names.canary}"
-            for workload in application.workloads
-            if workload.new is not None
-        )
-    if start.stable_version != phase.stable_version:
-        idle = " (serves nobody meanwhile)" if start.traffic.share == 1 else ""
-        for workload in (known for known in application.workloads if known.new is not None):
-            version = workload.runs(phase.stable_version).called
-            yield f"Deployment {workload.names.stable} → {version}{idle}"
-
-
-def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
-    if start.traffic == phase.traffic:
-        return
-    if phase.kind is PhaseKind.MIRROR:
-        what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
-        yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
-    elif phase.traffic.testers and not start.traffic.testers and application.testers:
-        yield f"route: {application.testers.header}: {application.testers.value} → canary"
-    else:
-        yield "route"
 
 
 def pods_text(number: int, width: int = 0) -> str:

@@ -13,7 +13,8 @@ from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import Gate, percent
-from kubectl_canary.release.plan import Phase, PhaseKind, Plan, changes_text, pods_text
+from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
+from kubectl_canary.release.wording import changes_text
 from kubectl_canary.reports.findings import as_value
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from kubectl_canary.reports.simulations import Simulated, as_json, as_table, as_
 from kubectl_canary.routing.requests import Header, Request, header_of, request_of
 from kubectl_canary.routing.simulation import simulate
 
-GROUPS = ("gateway", "route")  # of the objects that requests meet
+# what requests meet: ours, and what else is in adopted manifests
+KINDS = ("Gateway", "HTTPRoute", "GRPCRoute")
 ANYWHERE = "localhost"  # the host of a path alone, where the route takes every host
 
 
@@ -52,9 +53,9 @@ def _phases(release: Release, flags: SimulateFlags) -> list[Phase]:
 
 
 def _documents(release: Release, generator: Generator, phase: Phase) -> list[dict[str, object]]:
-    """The routes of a phase, and the Gateway where it is the release's."""
-    objects = planned(release.plan.application, phase)
-    return [one.value for one in generator.render([item for item in objects if item.part.group in GROUPS])]
+    """The routes of a phase and the Gateways, as far as the release's files have them."""
+    met = [item for item in planned(release.plan.application, phase) if item.part.kind in KINDS]
+    return [document.value for document in generator.render(met)]
 
 
 def _request(flags: SimulateFlags, headers: list[Header], release: Release) -> Request:

@@ -1,0 +1,151 @@
+"""What of the user's manifests cannot be released: found in what they are together, said in the canary file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from kubectl_canary.api.equality import same
+from kubectl_canary.findings import Path
+from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, selects
+from kubectl_canary.reading.adopted.problems import ADOPT, Problems, meant
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release import adoption, companions
+from kubectl_canary.release.adoption import CONFIG_MAP, DEPLOYMENT, SERVICE
+from kubectl_canary.release.application import Application, Given, Workload
+from kubectl_canary.release.documents import Key
+from kubectl_canary.release.plan import Pods
+
+SECRET = ("v1", "Secret")
+FROM: Path = (*ADOPT, "from")
+PER_TRACK: Path = (*ADOPT, "perTrack")
+
+
+def refuse_twice(manifests: Sequence[Manifest], key: str, namespace: str | None, problems: Problems) -> None:
+    """Objects that stand twice in a set: the last one would win, and nobody says which that is."""
+    first: dict[Key, Manifest] = {}
+    for manifest in manifests:
+        if not isinstance(manifest.value, dict) or not name_of(manifest):
+            problems.add((*ADOPT, key), f"{manifest.where(())}: this is no object with a name")
+            continue
+        known = first.setdefault(adoption.key_of(manifest.value, namespace), manifest)
+        if known is not manifest:
+            places = f"{known.where(())} and {manifest.where(())}"
+            problems.add((*ADOPT, key), f"{manifest.title} stands twice: {places}", "leave one of them out")
+
+
+def check(application: Application, new: Sequence[Manifest], problems: Problems) -> None:
+    """Everything that cannot be is a problem."""
+    for workload in application.workloads:
+        _check_service(application, workload, new, problems)
+        _check_replicas(application, workload, problems)
+        _check_per_track(application, problems)
+        _check_configuration(application, workload, problems)
+        problems.stop()  # what is copied has to be there
+        _check_names(application, workload, problems)
+
+
+def _sets(application: Application) -> tuple[dict[Key, Given], dict[Key, Given]]:
+    """The old and the new documents."""
+    adopted = application.adopted
+    stable, new = (adopted.stable, adopted.new) if adopted is not None else ((), ())
+    return adoption.by_key(application, stable), adoption.by_key(application, new)
+
+
+def _check_service(
+    application: Application, workload: Workload, new: Sequence[Manifest], problems: Problems
+) -> None:
+    """The Service as the new set has it: the route sends to it while the release lasts."""
+    service = workload.service
+    named = [
+        manifest.value for manifest in of_kind(new, *SERVICE) if name_of(manifest) == service.names.stable
+    ]
+    if not named:
+        message = f"Service `{service.names.stable}` serves, and `from` has none of that name"
+        problems.add(FROM, message, "take it out once nothing sends to it any more")
+        return
+    if service.port not in [port.get("port") for port in at(named[0], "spec", "ports") or ()]:
+        message = f"Service {service.names.stable} has no port {service.port} in `from`, and the route sends to that"
+        problems.add(FROM, message, "keep it beside the new one, and take it out with a later release")
+    selector = at(named[0], "spec", "selector") or {}
+    pods = (workload.new or workload.old).pod_labels
+    track = application.adopted.track if application.adopted is not None else {}
+    if not track.keys() & selector.keys() or not selects(named[0], pods):
+        message = f"Service {service.names.stable} selects by {_text(selector)} in `from`"
+        hint = f"the pods there have {_text(pods)}, and {_text(track)} is the canary's"
+        problems.add(FROM, message, hint)
+
+
+def _text(labels: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {text}" for key, text in labels.items()) or "nothing"
+
+
+def _check_replicas(application: Application, workload: Workload, problems: Problems) -> None:
+    """`replicas` that go: `kubectl apply` has the server set what it does not say any more to 1."""
+    key: Key = (*DEPLOYMENT, application.namespace, workload.names.stable)
+    old, new = (side[key].value["spec"].get("replicas") for side in _sets(application))
+    if old is not None and new is None:
+        name = workload.names.stable
+        message = f"Deployment `{name}` says `replicas` no more: applied, it would go down to one pod at `promote-roll`"
+        hint = "keep it for this release, and hand replicas over on a day without one: docs/adopt.md says how"
+        problems.add(FROM, message, hint)
+
+
+def _check_per_track(application: Application, problems: Problems) -> None:
+    _, new = _sets(application)
+    names = sorted(key[3] for key in new if key[:2] == CONFIG_MAP)
+    for name in application.adopted.per_track if application.adopted is not None else ():
+        if name not in names:
+            problems.add(PER_TRACK, f"no ConfigMap `{name}` in the manifests; {meant(name, names)}")
+
+
+def _check_configuration(application: Application, workload: Workload, problems: Problems) -> None:
+    """ConfigMaps and Secrets of one name whose content differs: both versions would read the new one."""
+    if workload.new is None or application.adopted is None:
+        return
+    rolls = workload.old.settings != workload.new.settings or workload.old.image != workload.new.image
+    for key, value in _changed_configuration(application):
+        kind, name = key[1], key[3]
+        if key[:2] != CONFIG_MAP or name not in application.adopted.per_track:
+            message = f"{kind} {name} has other content than what runs, and both versions would read it"
+            also = f", or list it: perTrack: [{name}]" if key[:2] == CONFIG_MAP else ""
+            problems.add(FROM, message, f"give the new one a name of its own{also}")
+        elif value.get("immutable") or not rolls:
+            why = (
+                f"ConfigMap {name} is immutable, and differs: stable could never read the new content"
+                if value.get("immutable")
+                else f"ConfigMap {name} differs and the pods do not: stable would not roll to read it"
+            )
+            problems.add(PER_TRACK, why, "rename it, and name the new one in the Deployment")
+
+
+def _changed_configuration(application: Application) -> Iterator[tuple[Key, dict[str, object]]]:
+    """The ConfigMaps and Secrets that both sets have and that differ, as they are now."""
+    old, new = _sets(application)
+    for key, given in old.items():
+        if key[:2] in (CONFIG_MAP, SECRET) and key in new and not same(given.value, new[key].value):
+            yield key, given.value
+
+
+def _check_names(application: Application, workload: Workload, problems: Problems) -> None:
+    """Objects of the user's that have the names of the canary's."""
+    old, new = _sets(application)
+    for key in _canary_keys(application, workload, new.values()):
+        if key in old or key in new:
+            message = (
+                f"{key[1]} {key[3]} is in the manifests already; that is what the canary's would be called"
+            )
+            problems.add(FROM, message, "take it out, or rename it")
+
+
+def _canary_keys(application: Application, workload: Workload, new: Iterable[Given]) -> Iterator[Key]:
+    """What tells the canary's objects from all others."""
+    if application.adopted is None:
+        return
+    yield (*DEPLOYMENT, application.namespace, workload.names.canary)
+    yield (*SERVICE, application.namespace, workload.service.names.canary)
+    for name in application.adopted.per_track:
+        yield (*CONFIG_MAP, application.namespace, f"{name}{companions.ENDING}")
+    for given in new:
+        copied = companions.companion(given.value, workload, Pods(1, 1, 1), application.adopted)
+        if copied is not None:
+            yield adoption.key_of(copied, application.namespace)

@@ -1,0 +1,177 @@
+"""The Deployment and the Service of a release among the user's manifests, and the labels of its canary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kubectl_canary.api.equality import same
+from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed, meant
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+from kubectl_canary.release.companions import ENDING
+
+# which of the labels that both selectors have is taken first
+TRACKS = ("app", "app.kubernetes.io/name", "app.kubernetes.io/instance")
+OTHER_WORKLOADS = {
+    "StatefulSet": "its pods have names and volumes that only one of them may have",
+    "DaemonSet": "it has one pod on each node, so that no share has pods of its own",
+    "Job": "it runs once and serves no requests",
+    "CronJob": "it runs at times and serves no requests",
+}
+LONGEST_LABEL = 63
+
+
+def at(value: Any, *path: str) -> Any:
+    """What stands at a path of maps; None where nothing does."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def of_kind(manifests: Sequence[Manifest], api_version: str, kind: str) -> list[Manifest]:
+    """The manifests of a kind."""
+    return [
+        manifest
+        for manifest in manifests
+        if (manifest.text("apiVersion"), manifest.text("kind")) == (api_version, kind)
+    ]
+
+
+def name_of(manifest: Manifest) -> str:
+    """The object's name; empty where it has none."""
+    return manifest.text("metadata", "name")
+
+
+def chosen(
+    candidates: Sequence[Manifest], wanted: str | None, place: tuple[str, str], problems: Problems
+) -> Manifest | None:
+    """The one of a name, or the only one; `place` is the key of `adopt` and the kind."""
+    key, kind = place
+    path, names = (*ADOPT, key), [name_of(manifest) for manifest in candidates]
+    fitting = [manifest for manifest in candidates if wanted in (None, name_of(manifest))]
+    if len(fitting) == 1:
+        return fitting[0]
+    if wanted is not None and fitting:
+        places = " and ".join(str(manifest.where(("metadata", "name"))) for manifest in fitting)
+        problems.add(path, f"{kind} `{wanted}` stands several times: {places}")
+    elif wanted is not None:
+        problems.add(path, f"no {kind} `{wanted}` in the manifests; {meant(wanted, names)}")
+    elif names:
+        problems.add(ADOPT, f"which {kind}? There are {listed(names)}", f"write {key}: {names[0]}")
+    elif not problems.findings:
+        problems.add((*ADOPT, "from"), f"no {kind} in the manifests")
+    return None
+
+
+def deployment_of(manifests: Sequence[Manifest], adopt: dict[str, Any], problems: Problems) -> Manifest:
+    """The Deployment that is named, or the only one. Raises Refused where there is none."""
+    wanted = adopt.get("deployment")
+    candidates = of_kind(manifests, *DEPLOYMENT)
+    others = [manifest for manifest in manifests if manifest.text("kind") in OTHER_WORKLOADS]
+    refused = [manifest for manifest in others if name_of(manifest) == wanted or not candidates]
+    if refused and wanted not in [name_of(manifest) for manifest in candidates]:
+        kind = refused[0].text("kind")
+        message = f"{kind} `{name_of(refused[0])}` cannot be released by shares: {OTHER_WORKLOADS[kind]}"
+        problems.add((*ADOPT, "deployment"), message, "a Deployment can")
+        raise problems.refusal()
+    deployment = chosen(candidates, wanted, ("deployment", "Deployment"), problems)
+    if deployment is None:
+        raise problems.refusal()
+    return deployment
+
+
+def counterpart_of(manifests: Sequence[Manifest], deployment: Manifest, problems: Problems) -> Manifest:
+    """The Deployment of the new set that stable's becomes. Raises Refused where it cannot."""
+    name, path = name_of(deployment), (*ADOPT, "from")
+    named = [manifest for manifest in of_kind(manifests, *DEPLOYMENT) if name_of(manifest) == name]
+    if len(named) != 1:
+        count = "several" if named else "none"
+        problems.add(path, f"Deployment `{name}` runs, and `from` has {count} of that name")
+        raise problems.refusal()
+    if at(named[0].value, "spec", "paused") is True:
+        message = f"Deployment `{name}` is paused, so that no pods of a new version would come"
+        problems.add(path, message, "take `paused` out of it")
+    elif not _same_selector(named[0].value, deployment.value):
+        message = f"Deployment `{name}` has another selector than what runs, and a selector cannot be changed"
+        problems.add(path, message)
+    problems.stop()
+    return named[0]
+
+
+def _same_selector(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return same(at(one, "spec", "selector"), at(other, "spec", "selector"))
+
+
+def pod_labels(deployment: dict[str, Any]) -> dict[str, str]:
+    """The labels of a Deployment's pods."""
+    return dict(at(deployment, "spec", "template", "metadata", "labels") or {})
+
+
+def service_of(
+    manifests: Sequence[Manifest], deployment: Manifest, adopt: dict[str, Any], problems: Problems
+) -> Manifest:
+    """The Service that is named, or the only one that selects the Deployment's pods. Raises Refused for any other."""
+    candidates, wanted = of_kind(manifests, *SERVICE), adopt.get("service")
+    pods = pod_labels(deployment.value)
+    selecting = [manifest for manifest in candidates if selects(manifest.value, pods)]
+    if wanted is None and not selecting:
+        path = (*ADOPT, "from")
+        problems.add(path, f"no Service selects the pods of Deployment {name_of(deployment)}")
+    service = chosen(candidates if wanted else selecting, wanted, ("service", "Service"), problems)
+    if service is None:
+        raise problems.refusal()
+    if service not in selecting:
+        has = (
+            "selects other pods than those of"
+            if at(service.value, "spec", "selector")
+            else "has no selector for"
+        )
+        message = f"Service `{name_of(service)}` {has} Deployment {name_of(deployment)}"
+        problems.add((*ADOPT, "service"), message)
+        raise problems.refusal()
+    return service
+
+
+def selects(service: dict[str, Any], pods: dict[str, str]) -> bool:
+    """Whether a Service catches pods with these labels."""
+    selector = at(service, "spec", "selector") or {}
+    return bool(selector) and all(pods.get(key) == text for key, text in selector.items())
+
+
+def track_of(
+    deployment: Manifest, service: Manifest, adopt: dict[str, Any], problems: Problems
+) -> dict[str, str]:
+    """The labels by which the canary's pods differ, with the canary's values."""
+    selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
+    selected = at(service.value, "spec", "selector") or {}
+    keys = _track_keys(selector, selected, adopt.get("trackLabel"), problems)
+    if not keys and not problems.findings:
+        message = f"Deployment {name_of(deployment)} selects its pods by no matchLabels"
+        problems.add((*ADOPT, "deployment"), message, "the canary's pods could not be told from stable's")
+    labels = {**selected, **selector}
+    track = {key: f"{labels[key]}{ENDING}" for key in keys}
+    for key, text in track.items():
+        if len(text) > LONGEST_LABEL:
+            message = f"the label {key} would be `{text}`, which has more than {LONGEST_LABEL} characters"
+            problems.add(ADOPT, message, "name another by trackLabel")
+    return track
+
+
+def _track_keys(
+    selector: dict[str, str], selected: dict[str, str], wanted: str | None, problems: Problems
+) -> list[str]:
+    """The label that both selectors share, one of each where they share none."""
+    shared = [key for key in selector if selected.get(key) == selector[key]]
+    if wanted is not None and wanted not in shared:
+        message = (
+            f"the selectors of Deployment and Service do not share `{wanted}`; they share {listed(shared)}"
+        )
+        problems.add((*ADOPT, "trackLabel"), message)
+        return []
+    if wanted is not None:
+        return [wanted]
+    preferred = [key for key in TRACKS if key in shared]
+    if preferred or shared:
+        return (preferred or sorted(shared))[:1]
+    return [sorted(selector)[0], sorted(selected)[0]] if selector and selected else []

@@ -1,0 +1,157 @@
+"""The rules that a release governs among the user's routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.findings import Path, nearest
+from kubectl_canary.reading.adopted.objects import at, chosen, name_of
+from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release import routes
+from kubectl_canary.release.application import Governed, Testers
+
+ROUTE = "HTTPRoute"
+ROUTES: Path = (*ADOPT, "routes")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a route, and what it sends to the Service of the release."""
+
+    route: Manifest
+    index: int
+    value: dict[str, Any]
+    backends: tuple[routes.BackendRef, ...]
+
+    @property
+    def title(self) -> str:
+        """`rule 2 of HTTPRoute shop`."""
+        return f"rule {self.index} of {ROUTE} {name_of(self.route)}"
+
+    @property
+    def governed(self) -> Governed:
+        """The rule as a release knows it."""
+        return Governed(name_of(self.route), self.value.get("name") or self.index)
+
+
+def governed_rules(
+    manifests: Sequence[Manifest],
+    service: Manifest,
+    namespace: str | None,
+    adopt: dict[str, Any],
+    problems: Problems,
+) -> list[Rule]:
+    """The rules that `routes` names, or all that send to the Service. Raises Refused for a name that is not there."""
+    http = [manifest for manifest in manifests if manifest.text("kind") == ROUTE]
+    rules = {id(route): list(_rules(route, service, namespace)) for route in http}
+    if "routes" not in adopt:
+        return [rule for route in http for rule in rules[id(route)] if rule.backends]
+    governed: list[Rule] = []
+    for number, wanted in enumerate(adopt["routes"]):
+        route = chosen(_named(http, wanted["name"]), wanted["name"], ("routes", ROUTE), problems)
+        if route is None:
+            continue
+        there = rules[id(route)]
+        governed += [] if "rules" in wanted else [rule for rule in there if rule.backends]
+        for place, name in enumerate(wanted.get("rules", ())):
+            governed += _find(route, there, name, (*ROUTES, number, "rules", place), problems)
+    problems.stop()
+    return governed
+
+
+def _named(http: Sequence[Manifest], name: str) -> Sequence[Manifest]:
+    """The routes of a name; where there is none, all of them, to say what there is."""
+    return [route for route in http if name_of(route) == name] or http
+
+
+def _rules(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
+    own = route.text("metadata", "namespace") or namespace
+    target = ("Service", "", name_of(service))
+    for index, value in enumerate(at(route.value, "spec", "rules") or []):
+        refs = routes.backends(value if isinstance(value, dict) else {})
+        backends = (ref for ref in refs if ref.identity[:3] == target and ref.namespace(own) == namespace)
+        yield Rule(route, index, value, tuple(backends))
+
+
+def _find(route: Manifest, rules: Sequence[Rule], wanted: Any, path: Path, problems: Problems) -> list[Rule]:
+    """The rule of a number, a name or a match; where that is none or several, a problem."""
+    if isinstance(wanted, int) and not isinstance(wanted, bool):
+        if 0 <= wanted < len(rules):
+            return [rules[wanted]]
+        problems.add(path, f"{ROUTE} {name_of(route)} has the rules 0 to {len(rules) - 1}")
+        return []
+    if isinstance(wanted, dict):
+        fitting, meant = [rule for rule in rules if wanted in routes.matches_of(rule.value)], "the match"
+    else:
+        fitting, meant = [rule for rule in rules if rule.value.get("name") == wanted], f"the name `{wanted}`"
+    if len(fitting) != 1:
+        count = f"{len(fitting)} rules" if fitting else "no rule"
+        names = [str(rule.value["name"]) for rule in rules if rule.value.get("name")]
+        problems.add(path, f"{ROUTE} {name_of(route)} has {count} of {meant}; {_there(wanted, names)}")
+    return fitting[:1]
+
+
+def _there(wanted: Any, names: Sequence[str]) -> str:
+    close = nearest(wanted, names) if isinstance(wanted, str) else None
+    return f"did you mean `{close}`?" if close else f"rules are called {listed(names)}"
+
+
+def check(
+    rules: Sequence[Rule],
+    service: Manifest,
+    namespace: str | None,
+    testers: Testers | None,
+    problems: Problems,
+) -> None:
+    """What cannot be released together is a problem."""
+    name = name_of(service)
+    if not rules:
+        hint = f"a release splits the requests of an {ROUTE}; routes of other kinds are not adopted"
+        problems.add((*ADOPT, "from"), f"no rule of an {ROUTE} sends to Service {name}", hint)
+        return
+    for rule in rules:
+        _check_backends(rule, name, problems)
+        if (rule.route.text("metadata", "namespace") or namespace) != namespace:
+            message = f"{ROUTE} {name_of(rule.route)} is in another namespace than Service {name}"
+            problems.add(ADOPT, message)
+    _check_together(rules, name, problems)
+    for route in {id(rule.route): rule.route for rule in rules}.values():
+        _check_header(route, testers, problems)
+
+
+def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
+    if len(rule.backends) != 1:
+        often = "sends several times" if rule.backends else "does not send"
+        problems.add(ADOPT, f"{rule.title} {often} to Service {service}")
+    elif not rule.backends[0].weight:
+        message = f"{rule.title} sends no request to Service {service}: weight 0"
+        problems.add(ADOPT, message, "there is no share that the canary could have a part of")
+
+
+def _check_together(rules: Sequence[Rule], service: str, problems: Problems) -> None:
+    names = list(dict.fromkeys(name_of(rule.route) for rule in rules))
+    if len(names) > 1:
+        message = f"several routes send to Service {service}: {listed(names)}; a release takes one of them"
+        problems.add(ADOPT, message, f"write routes: [{{name: {names[0]}}}]")
+    ports = {ref.identity[3] for rule in rules for ref in rule.backends}
+    if len(ports) > 1:
+        both = " and ".join(map(str, sorted(ports, key=str)))
+        message = f"the rules send to ports {both} of Service {service}; a release takes one of them"
+        problems.add(ADOPT, message, "name the rules by `routes`")
+
+
+def _check_header(route: Manifest, testers: Testers | None, problems: Problems) -> None:
+    """Rules that match the testers' header: such a rule would win against the clones, or lose against them."""
+    for index, rule in enumerate(at(route.value, "spec", "rules") or ()):
+        if testers is not None and _matches_header(rule, testers.header):
+            title = f"rule {index} of {ROUTE} {name_of(route)}"
+            message = f"{title} matches the testers' header `{testers.header}` already"
+            problems.add(("spec", "testers"), message, "let the testers use another: testers: {header: NAME}")
+
+
+def _matches_header(rule: dict[str, Any], name: str) -> bool:
+    headers = (header for match in rule.get("matches") or () for header in match.get("headers") or ())
+    return any(str(header.get("name")).lower() == name.lower() for header in headers)

@@ -1,0 +1,142 @@
+"""The versions of an adopted Deployment: what runs, and the new one with what `spec.canary` lays over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubectl_canary.api import formats
+from kubectl_canary.api.equality import same
+from kubectl_canary.reading.adopted.objects import at, name_of
+from kubectl_canary.reading.adopted.problems import Problems, listed, meant
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release import strategic
+from kubectl_canary.release.application import Adopted, Configuration, Service, Sides, Workload
+from kubectl_canary.release.companions import ENDING, SCALERS
+
+SINGLE = ("image", "tag", "container")  # what is said of the application's container alone
+
+
+def _containers(deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(at(deployment, "spec", "template", "spec", "containers") or [])
+
+
+def overlaid(target: Manifest, canary: dict[str, Any], kubernetes: str, problems: Problems) -> dict[str, Any]:
+    """The new Deployment with what `spec.canary` lays over it; the very same where that is nothing."""
+    template = _overlay(target, canary, problems)
+    place = strategic.Place.of_kind("Deployment", kubernetes)
+    deployment: dict[str, Any] = target.value
+    merged: dict[str, Any] = strategic.merged(deployment, {"spec": {"template": template}}, place)
+    return deployment if same(merged, deployment) else merged
+
+
+def _overlay(target: Manifest, canary: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """What `spec.canary` says, as a strategic merge patch of the pod's template."""
+    names = [str(container.get("name")) for container in _containers(target.value)]
+    single = next((key for key in SINGLE if key in canary), None)
+    if single is not None and len(names) != 1:
+        message = f"Deployment {name_of(target)} has {len(names)} containers: {listed(names)}"
+        hint = f"write images: {{{names[0] if names else 'NAME'}: IMAGE}}"
+        problems.add(("spec", "canary", single), message, hint)
+        return {}
+    pod: dict[str, Any] = dict(canary.get("pod", {}))
+    containers = _patched_container(target.value, canary) if single is not None else []
+    images = _patched_images(target.value, canary.get("images", {}), problems)
+    for key, patches in (("containers", [*containers, *images["containers"]]), *list(images.items())[1:]):
+        if patches:
+            pod[key] = [*(pod.get(key) or []), *patches]
+    metadata = {"metadata": canary["podMetadata"]} if "podMetadata" in canary else {}
+    return {**metadata, **({"spec": pod} if pod else {})}
+
+
+def _patched_container(deployment: dict[str, Any], canary: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `image`, `tag` and `container` say of the only container."""
+    (container,) = _containers(deployment)
+    running = str(container.get("image"))
+    image = canary.get("image") or (_tagged(running, canary["tag"]) if "tag" in canary else running)
+    return [{**canary.get("container", {}), "name": container.get("name"), "image": image}]
+
+
+def _patched_images(
+    deployment: dict[str, Any], images: dict[str, str], problems: Problems
+) -> dict[str, list[dict[str, Any]]]:
+    """What `images` says, by the list of containers that each name is in."""
+    pod = at(deployment, "spec", "template", "spec") or {}
+    names = {
+        key: [container.get("name") for container in pod.get(key) or ()]
+        for key in ("containers", "initContainers")
+    }
+    every = [str(name) for names_there in names.values() for name in names_there]
+    for name in images:
+        if name not in every:
+            path = ("spec", "canary", "images", name)
+            problems.add(path, f"no container `{name}`; {meant(name, every)}")
+    return {
+        key: [{"name": name, "image": image} for name, image in images.items() if name in names_there]
+        for key, names_there in names.items()
+    }
+
+
+def _tagged(image: str, tag: str) -> str:
+    repository, _, _ = formats.split_image(image)
+    return f"{repository}:{tag}"
+
+
+def _main_container(old: dict[str, Any], new: dict[str, Any] | None) -> str:
+    """The container whose image tells the versions apart: the first one that differs, else the first."""
+    images = {container.get("name"): container.get("image") for container in _containers(new or old)}
+    containers = _containers(old)
+    differing = [known for known in containers if images.get(known.get("name")) != known.get("image")]
+    kept = [known for known in differing if known.get("name") in images]
+    return str((kept or containers)[0].get("name"))
+
+
+def _configuration(deployment: dict[str, Any], main: str) -> Configuration:
+    template = deployment["spec"]["template"]
+    pod, metadata = template["spec"], template.get("metadata") or {}
+    containers = _containers(deployment)
+    container = next((known for known in containers if known.get("name") == main), containers[0])
+    others = [known for known in containers if known is not container]
+    return Configuration(
+        image=str(container.get("image")),
+        container={key: value for key, value in container.items() if key != "image"},
+        pod={**pod, "containers": others},
+        pod_labels=dict(metadata.get("labels") or {}),
+        pod_annotations=dict(metadata.get("annotations") or {}),
+    )
+
+
+def workload_of(
+    deployment: Manifest,
+    new: dict[str, Any] | None,
+    service: Manifest,
+    port: int,
+    adopted: Adopted,
+) -> Workload:
+    """The workload that a Deployment is, with `new` as what it should become and None where no release is under way."""
+    name, served = name_of(deployment), name_of(service)
+    selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
+    main = _main_container(deployment.value, new)
+    tracked = {**selector, **{key: text for key, text in adopted.track.items() if key in selector}}
+    scaling = _scaling(adopted, name)
+    replicas = None if scaling is not None else int(at(deployment.value, "spec", "replicas") or 1)
+    return Workload(
+        names=Sides(name, f"{name}{ENDING}"),
+        selectors=Sides(selector, tracked),
+        service=Service(Sides(served, f"{served}{ENDING}"), port, None),
+        old=_configuration(deployment.value, main),
+        new=_configuration(new, main) if new is not None else None,
+        replicas=Sides(replicas, None),
+        deployment={key: value for key, value in deployment.value["spec"].items() if key == "strategy"},
+        autoscaling=scaling,
+    )
+
+
+def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:
+    """The fewest and the most pods that a scaler of the user's keeps; None where there is none."""
+    for given in adopted.stable:
+        spec = given.value.get("spec") or {}
+        if given.value.get("kind") in SCALERS and at(spec, "scaleTargetRef", "name") == name:
+            least = spec.get("minReplicas", spec.get("minReplicaCount", 1))
+            most = spec.get("maxReplicas", spec.get("maxReplicaCount", 100))
+            return {"minReplicas": max(1, int(least)), "maxReplicas": int(most)}
+    return None

@@ -1,0 +1,277 @@
+"""The canary's copies of the user's objects: its Service, its Deployment, and what looks after its pods.
+
+A copy has the name `<name>-canary`, and selects by the canary's labels. What only one object can have stays with the
+original: addresses, node ports, names in DNS.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from kubectl_canary.release.application import Adopted, Workload
+from kubectl_canary.release.plan import Pods
+from kubectl_canary.release.selectors import Tracks, following, of_both, selects, selects_stable_alone
+
+ENDING = "-canary"
+SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+# where in its spec a kind says which pods it is about
+SELECTORS = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector", "PodMonitor": "selector"}
+# what a Service has from its cluster or its load balancer, and no other Service can have too
+SERVICES_OWN = (
+    "clusterIPs",
+    "externalIPs",
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "loadBalancerClass",
+    "loadBalancerIP",
+    "loadBalancerSourceRanges",
+    "allocateLoadBalancerNodePorts",
+)
+FOREIGN_ANNOTATIONS = (
+    "external-dns.alpha.kubernetes.io/",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision",
+)
+
+
+def tracks(workload: Workload, adopted: Adopted) -> Tracks:
+    """The labels of the pods that the new version has, and the canary's."""
+    return Tracks((workload.new or workload.old).pod_labels, adopted.track)
+
+
+def is_scaler_of(value: dict[str, Any], workload: Workload) -> bool:
+    """Whether an object scales stable's Deployment."""
+    target = (value.get("spec") or {}).get("scaleTargetRef") or {}
+    return (
+        value.get("kind") in SCALERS
+        and target.get("kind", "Deployment") == "Deployment"
+        and target.get("name") == workload.names.stable
+    )
+
+
+def looks_after(value: dict[str, Any], workload: Workload) -> bool:
+    """Whether an object is about stable's pods, of either version: it selects them, or scales them."""
+    if is_scaler_of(value, workload):
+        return True
+    selector = _selector(value)
+    versions = (workload.old, *(() if workload.new is None else (workload.new,)))
+    return any(selects(selector, version.pod_labels) for version in versions)
+
+
+def _selector(value: dict[str, Any]) -> Any:
+    return (value.get("spec") or {}).get(SELECTORS.get(str(value.get("kind")), ""))
+
+
+def held(scaler: dict[str, Any]) -> dict[str, Any]:
+    """The scaler without the right to take pods away, which a way back needs.
+
+    Source: KEDA, ScaledObject: it alone scales to 0, where `minReplicaCount` or `idleReplicaCount` is 0.
+    """
+    spec = scaler["spec"]
+    if scaler["kind"] == "HorizontalPodAutoscaler":
+        return {**scaler, "spec": _without_scale_down(spec)}
+    kept = {key: child for key, child in spec.items() if key != "idleReplicaCount"}
+    advanced = dict(spec.get("advanced") or {})
+    advanced["horizontalPodAutoscalerConfig"] = _without_scale_down(
+        advanced.get("horizontalPodAutoscalerConfig") or {}
+    )
+    least = max(1, int(spec.get("minReplicaCount", 0)))
+    return {**scaler, "spec": {**kept, "minReplicaCount": least, "advanced": advanced}}
+
+
+def _without_scale_down(holder: dict[str, Any]) -> dict[str, Any]:
+    behavior = dict(holder.get("behavior") or {})
+    behavior["scaleDown"] = {**(behavior.get("scaleDown") or {}), "selectPolicy": "Disabled"}
+    return {**holder, "behavior": behavior}
+
+
+# --- copies -----------------------------------------------------------------------
+
+
+def copy_of(value: dict[str, Any]) -> dict[str, Any]:
+    """A copy with a name of its own, without status and without what belongs to the original alone."""
+    copied = copy.deepcopy({key: child for key, child in value.items() if key != "status"})
+    metadata = copied["metadata"]
+    metadata["name"] += ENDING
+    annotations = metadata.pop("annotations", None) or {}
+    kept = {key: text for key, text in annotations.items() if not key.startswith(FOREIGN_ANNOTATIONS)}
+    return {**copied, "metadata": {**metadata, **({"annotations": kept} if kept else {})}}
+
+
+def service(value: dict[str, Any], track: dict[str, str]) -> dict[str, Any]:
+    """The canary's Service."""
+    copied = copy_of(value)
+    spec = {key: child for key, child in copied["spec"].items() if key not in SERVICES_OWN}
+    if spec.get("clusterIP") != "None":
+        spec.pop("clusterIP", None)
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        del spec["type"]
+    spec["ports"] = [
+        {key: child for key, child in port.items() if key != "nodePort"} for port in spec["ports"]
+    ]
+    spec["selector"] = _replaced(spec["selector"], track)
+    return {**copied, "spec": spec}
+
+
+def _replaced(labels: dict[str, str], track: dict[str, str]) -> dict[str, str]:
+    return {key: track.get(key, text) for key, text in labels.items()}
+
+
+def deployment(value: dict[str, Any], workload: Workload, pods: Pods, adopted: Adopted) -> dict[str, Any]:
+    """The canary's Deployment; without `replicas` where a scaler of its own decides."""
+    copied = copy_of(value)
+    spec = copied["spec"]
+    spec["selector"] = following(spec["selector"], tracks(workload, adopted))
+    metadata = spec["template"]["metadata"]
+    metadata["labels"] = _replaced(metadata["labels"], adopted.track)
+    pod = spec["template"]["spec"]
+    for holder in _label_selectors(pod):
+        if selects_stable_alone(holder.get("labelSelector"), tracks(workload, adopted)):
+            holder["labelSelector"] = following(holder["labelSelector"], tracks(workload, adopted))
+    for reference in _config_references(pod):
+        if reference.get("name") in adopted.per_track:
+            reference["name"] += ENDING
+    if any(_scales_canary(given.value, workload) for given in adopted.new):
+        spec.pop("replicas", None)
+    else:
+        spec["replicas"] = pods.canary
+    return copied
+
+
+def _label_selectors(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What has a `labelSelector` by which a pod says where it wants to be: by topology, near pods or away from pods."""
+    yield from pod.get("topologySpreadConstraints") or ()
+    affinity = pod.get("affinity") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(kind) or {}
+        yield from rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
+        preferred = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        yield from (item.get("podAffinityTerm") or {} for item in preferred)
+
+
+def _config_references(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every place of a pod that names a ConfigMap."""
+    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
+        yield from (
+            source["configMapRef"] for source in container.get("envFrom") or () if "configMapRef" in source
+        )
+        for variable in container.get("env") or ():
+            reference = (variable.get("valueFrom") or {}).get("configMapKeyRef")
+            if reference is not None:
+                yield reference
+    for volume in pod.get("volumes") or ():
+        if "configMap" in volume:
+            yield volume["configMap"]
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            if "configMap" in source:
+                yield source["configMap"]
+
+
+def companion(
+    value: dict[str, Any], workload: Workload, pods: Pods, adopted: Adopted
+) -> dict[str, Any] | None:
+    """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none."""
+    kind, caught = value.get("kind"), tracks(workload, adopted)
+    if _scales_canary(value, workload):
+        return _scaler(value, workload, pods)
+    if kind == "NetworkPolicy":
+        return _network_policy(value, caught)
+    if kind in SELECTORS and selects_stable_alone(_selector(value), caught):
+        copied = copy_of(value)
+        copied["spec"]["selector"] = following(copied["spec"]["selector"], caught)
+        least = copied["spec"].get("minAvailable")
+        if kind == "PodDisruptionBudget" and isinstance(least, int):
+            copied["spec"]["minAvailable"] = min(least, pods.canary - 1)
+        return copied
+    return _policy(value, workload)
+
+
+def _scales_canary(value: dict[str, Any], workload: Workload) -> bool:
+    """Whether it scales what an autoscaler scales already: one that comes with the new set waits for its promotion."""
+    return workload.autoscaling is not None and is_scaler_of(value, workload)
+
+
+def _scaler(value: dict[str, Any], workload: Workload, pods: Pods) -> dict[str, Any]:
+    copied = copy_of(value)
+    spec = copied["spec"]
+    spec["scaleTargetRef"]["name"] = workload.names.canary
+    is_built_in = value["kind"] == "HorizontalPodAutoscaler"
+    least, most = ("minReplicas", "maxReplicas") if is_built_in else ("minReplicaCount", "maxReplicaCount")
+    spec[least] = pods.canary
+    spec.pop("idleReplicaCount", None)
+    if most in spec:
+        spec[most] = max(pods.canary, spec[most])
+    named = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
+    if "name" in named:
+        named["name"] += ENDING
+    return copied
+
+
+def _network_policy(value: dict[str, Any], caught: Tracks) -> dict[str, Any] | None:
+    """The policy for the canary's pods, and with the canary's pods as peers where stable's are.
+
+    Policies add up, so that the copy opens what the original opens, and closes nothing else.
+    Source: networking.k8s.io, NetworkPolicy.
+    """
+    copied = copy_of(value)
+    spec = copied["spec"]
+    is_stables = selects_stable_alone(spec.get("podSelector"), caught)
+    has_peers = sum(_follow_peers(peers, caught) for peers in _peers(spec)) > 0
+    if not is_stables and not has_peers:
+        return None
+    if is_stables:
+        follow = of_both if has_peers else following
+        spec["podSelector"] = follow(spec["podSelector"], caught)
+    return copied
+
+
+def _peers(spec: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    for direction, key in (("ingress", "from"), ("egress", "to")):
+        for rule in spec.get(direction) or ():
+            if rule.get(key):
+                yield rule[key]
+
+
+def _follow_peers(peers: list[dict[str, Any]], caught: Tracks) -> int:
+    """Put the canary's pods beside stable's; how often there were any."""
+    stables = [peer for peer in peers if selects_stable_alone(peer.get("podSelector"), caught)]
+    peers += [{**peer, "podSelector": following(peer["podSelector"], caught)} for peer in stables]
+    return len(stables)
+
+
+def _policy(value: dict[str, Any], workload: Workload) -> dict[str, Any] | None:
+    """A policy that is attached to stable's Service, attached to the canary's.
+
+    Source: GEP-713, policy attachment by `targetRefs`, or by the older `targetRef`.
+    """
+    spec = value.get("spec")
+    if not isinstance(spec, dict) or not any(_targets(ref, workload) for ref in target_refs(spec)):
+        return None
+    copied = copy_of(value)
+    refs = [
+        {**ref, "name": workload.service.names.canary}
+        for ref in target_refs(copied["spec"])
+        if _targets(ref, workload)
+    ]
+    if isinstance(spec.get("targetRefs"), list):
+        copied["spec"]["targetRefs"] = refs
+    else:
+        copied["spec"]["targetRef"] = refs[0]
+    return copied
+
+
+def target_refs(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a policy is attached to."""
+    listed = spec.get("targetRefs")
+    refs = listed if isinstance(listed, list) else [spec.get("targetRef")]
+    return [ref for ref in refs if isinstance(ref, dict)]
+
+
+def _targets(ref: dict[str, Any], workload: Workload) -> bool:
+    return (ref.get("group", ""), ref.get("kind"), ref.get("name")) == (
+        "",
+        "Service",
+        workload.service.names.stable,
+    )

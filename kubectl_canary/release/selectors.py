@@ -1,0 +1,87 @@
+"""Label selectors: which pods they catch, and how one of stable's becomes one of the canary's.
+
+Source: apimachinery, LabelSelector: without anything in it, it catches all; what is not there catches none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The labels of a workload's pods, and those by which the canary's differ, with the canary's values."""
+
+    labels: Labels
+    track: Labels
+
+    @property
+    def canary_labels(self) -> Labels:
+        """The labels of the canary's pods."""
+        return {**self.labels, **self.track}
+
+
+def selects(selector: Any, labels: Labels) -> bool:
+    """Whether a label selector catches pods with these labels."""
+    if not isinstance(selector, dict):
+        return False
+    wanted = selector.get("matchLabels") or {}
+    expressions = selector.get("matchExpressions") or ()
+    return all(labels.get(key) == text for key, text in wanted.items()) and all(
+        _holds(expression, labels) for expression in expressions
+    )
+
+
+def _holds(expression: dict[str, Any], labels: Labels) -> bool:
+    key, operator, values = expression.get("key"), expression.get("operator"), expression.get("values") or ()
+    if operator == "In":
+        return labels.get(str(key)) in values
+    if operator == "NotIn":
+        return labels.get(str(key)) not in values
+    return (key in labels) is (operator == "Exists")
+
+
+def selects_stable_alone(selector: Any, tracks: Tracks) -> bool:
+    """Whether it catches stable's pods and not the canary's."""
+    return selects(selector, tracks.labels) and not selects(selector, tracks.canary_labels)
+
+
+def following(selector: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
+    """A selector that caught stable's pods, with the canary's values in the place of stable's."""
+    followed = dict(selector)
+    if selector.get("matchLabels"):
+        followed["matchLabels"] = {
+            key: tracks.track.get(key, text) for key, text in selector["matchLabels"].items()
+        }
+    if selector.get("matchExpressions"):
+        followed["matchExpressions"] = [_following(item, tracks) for item in selector["matchExpressions"]]
+    return followed
+
+
+def _following(expression: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
+    key = str(expression.get("key"))
+    if expression.get("operator") != "In" or key not in tracks.track:
+        return expression
+    values = [tracks.track[key] if text == tracks.labels.get(key) else text for text in expression["values"]]
+    return {**expression, "values": values}
+
+
+def of_both(selector: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
+    """A selector that caught stable's pods, and catches the canary's beside them."""
+    kept = {key: text for key, text in (selector.get("matchLabels") or {}).items() if key not in tracks.track}
+    others = [item for item in selector.get("matchExpressions") or () if item.get("key") not in tracks.track]
+    either = [
+        {"key": key, "operator": "In", "values": sorted({tracks.labels[key], text})}
+        for key, text in tracks.track.items()
+        if key in _keys(selector)
+    ]
+    return {**({"matchLabels": kept} if kept else {}), "matchExpressions": [*others, *either]}
+
+
+def _keys(selector: dict[str, Any]) -> set[str]:
+    named = {str(item.get("key")) for item in selector.get("matchExpressions") or ()}
+    return {*(selector.get("matchLabels") or {}), *named}
