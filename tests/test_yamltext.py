@@ -136,6 +136,15 @@ def test_a_key_that_json_repeats_is_refused() -> None:
     )
 
 
+def test_json_objects_may_stand_in_a_row() -> None:
+    documents = yamltext.read('{"a": {"b": [1]}}\n {"c": "}"}{"d": {}}\n', "standard input")
+    assert [{"a": {"b": [1]}}, {"c": "}"}, {"d": {}}] == [one.value for one in documents]
+    assert [(1, 1), (2, 2), (2, 12)] == [one.start for one in documents]
+    for text in ('{"a": 1} {"a": ', '{"a": 1} b', '{"a": 1} [1]'):
+        with pytest.raises(Refused, match="not YAML"):
+            yamltext.read(text, "a.json")
+
+
 def test_what_only_begins_like_json_is_yaml() -> None:
     assert {"a": "b"} == yamltext.read("{a: b}", "a.json")[0].value
     assert [{"a": 1}, {"b": 2}] == [one.value for one in yamltext.read('{"a": 1}\n---\n{"b": 2}\n', "-")]

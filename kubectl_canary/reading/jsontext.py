@@ -1,7 +1,7 @@
 """JSON by kubectl's rules: the events of a text, with places, as a YAML parser gives them.
 
-kubectl reads what begins with a brace as JSON. A YAML parser reads most of it alike, but neither keys of more than
-1,024 characters nor characters written as two halves.
+kubectl reads what begins with a brace as JSON, one object after another. A YAML parser reads most of it alike, but
+neither keys of more than 1,024 characters, nor characters written as two halves, nor objects in a row.
 """
 
 from __future__ import annotations
@@ -27,21 +27,34 @@ from yaml.events import (
 
 TOKEN = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*"|[^\s,:{}\[\]"]+')
 PLAIN, QUOTED = (True, False), (False, True)
+SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def is_json(text: str, file: str) -> bool:
-    """Whether kubectl reads a text as JSON: an object, or any value in a file that is called so."""
-    if not text.lstrip().startswith("{") and not file.endswith(".json"):
+    """Whether kubectl reads a text as JSON: objects in a row, or any value in a file that is called so."""
+    place = _after_space(text, 0)
+    if not text.startswith("{", place) and not file.endswith(".json"):
         return False
     try:
-        json.loads(text, parse_constant=_refuse)
+        while True:
+            _, end = DECODER.raw_decode(text, place)
+            place = _after_space(text, end)
+            if not text.startswith("{", place):
+                return place == len(text)
     except (ValueError, RecursionError):
         return False
-    return True
+
+
+def _after_space(text: str, place: int) -> int:
+    space = SPACE.match(text, place)
+    return space.end() if space else place
 
 
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def next_event(text: str) -> Callable[[], Any]:
@@ -51,11 +64,15 @@ def next_event(text: str) -> Callable[[], Any]:
 
 def _events(text: str) -> Iterator[Event]:
     lines = [0, *(match.end() for match in re.finditer("\n", text))]
-    yield DocumentStartEvent()
+    depth = 0
     for match in TOKEN.finditer(text):
         line = bisect_right(lines, match.start()) - 1
+        if depth == 0:
+            yield DocumentStartEvent()
         yield _event(match[0], Mark("", match.start(), line, match.start() - lines[line], None, 0))
-    yield DocumentEndEvent()
+        depth += (match[0] in "{[") - (match[0] in "}]")
+        if depth == 0:
+            yield DocumentEndEvent()
     yield StreamEndEvent()
 
 
