@@ -264,6 +264,12 @@ def test_a_jump_that_the_live_pods_cannot_take_is_refused(
         ("promote-roll", "rollback", "stable runs the new version already"),
         ("promote-return", "rolled-back", "stable runs the new version already"),
         ("deploy", "25%", "this leaves out "),
+        (
+            "50%",
+            "rollback-promotion",
+            "stable runs the old version: this would send all requests to the canary",
+        ),
+        ("rollback from 50%", "rollback-promotion", "stable runs the old version: "),
     ],
 )
 def test_live_promotion_keeps_its_order(tmp_path: Path, start: str, to: str, problem: str) -> None:
@@ -282,7 +288,9 @@ def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: boo
 
 def refused_by_plan(made: Plan, start: Phase, to: Phase) -> bool:
     if to.kind is PhaseKind.ROLLBACK_PROMOTION:
-        return ways.step_problem(start, to) is not None
+        return ways.step_problem(start, to) is not None or (
+            start.stable_version is Version.OLD and start.traffic.share < 1
+        )
     if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         return start.stable_version is Version.NEW
     return ways.step_problem(start, to) is not None or bool(ways.left_out(made, start, to))

@@ -170,6 +170,7 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
         return
     if to.kind is PhaseKind.ROLLBACK_PROMOTION:
         _refuse_missing_stable(plan, there)
+        _refuse_not_promoted(plan, here, there)
     else:
         _refuse_uneven_rules(plan, there)
     if not to.is_way_back and observed.version(there, plan) is None:
@@ -270,3 +271,12 @@ def _refuse_promoted(here: Phase) -> None:
         message = "stable runs the new version already: the route alone does not lead back"
         hint = "--to rollback-promotion --live brings the old version back to stable first"
         raise _refused("promotion has begun", "jump", message, hint)
+
+
+def _refuse_not_promoted(plan: Plan, here: Phase, there: observed.Objects) -> None:
+    """The way back after promotion sends everybody to the canary; before promotion stable is the healthy side."""
+    if observed.version(there, plan) is Version.OLD and here.traffic.share < 1:
+        message = "stable runs the old version: this would send all requests to the canary"
+        raise _refused(
+            "promotion has not begun", "jump", message, "--to rollback --live leads back to stable"
+        )
