@@ -288,9 +288,7 @@ def live_from(made: Plan, there: dict[str, dict[str, Any]], goal: str, skip: boo
 
 def refused_by_plan(made: Plan, start: Phase, to: Phase) -> bool:
     if to.kind is PhaseKind.ROLLBACK_PROMOTION:
-        return ways.step_problem(start, to) is not None or (
-            start.stable_version is Version.OLD and start.traffic.share < 1
-        )
+        return ways.step_problem(start, to) is not None
     if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         return start.stable_version is Version.NEW
     return ways.step_problem(start, to) is not None or bool(ways.left_out(made, start, to))

@@ -150,6 +150,7 @@ def test_phases_that_are_not_there(asked: str, origin: str | None, message: str,
         ("promote-roll", "promote-return", True), ("promote-roll", "promoted", False), ("promote-return", "promoted", True),
         ("promote-roll", "rollback-promotion from promote-roll", True), ("promote-roll", "rolled-back", False),
         ("promote-return", "rollback-promotion from promote-return", True), ("promote-return", "rolled-back", False),
+        ("50%", "rollback-promotion from promote-roll", False), ("rollback from 100%", "rollback-promotion from promote-roll", False),
     ],
 )  # fmt: skip
 def test_jumps(start: str, to: str, safe: bool) -> None:

@@ -59,6 +59,8 @@ def test_a_release_is_rendered_phase_by_phase_and_the_next_one_starts_from_what_
         ("50%", ["spec.phase=rolled-back"], 1, "`rolled-back` takes canary pods away that still serve in `50%`"),
         ("50%", ["spec.phase=rollback from 50%"], 0, ""),
         ("50%", ["spec.phase=rollback from 25%"], 0, ""),
+        ("50%", ["spec.phase=rollback-promotion from promote-roll"], 1, "sends all requests to the canary, and promotion has not begun in `50%`; from `50%`: forward `phase: 100%`, back `phase: rollback from 50%`"),
+        ("100%", ["spec.phase=rollback-promotion from promote-roll"], 0, ""),
         ("100%", ["spec.phase=rollback from 5%"], 0, "warning: spec.phase: `rollback from 5%` takes canary pods away that still serve in `100%`"),
         ("promote-return", ["spec.phase=rollback-promotion from promote-return"], 0, ""),
         ("promoted", ["spec.phase=deploy"], 1, "`deploy` rolls the stable pods while they serve"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan, pods_text
 
 
@@ -27,10 +28,18 @@ def step_problem(start: Phase, to: Phase) -> str | None:
             )
         if then.canary < min(now.needs, now.canary):
             return f"`{to.name}` takes canary pods away that still serve in `{start.name}`"
+    if before_its_time(start, to):
+        return f"`{to.name}` sends all requests to the canary, and promotion has not begun in `{start.name}`"
     rolls = start.stable_version is not to.stable_version and to.kind is not PhaseKind.ROLLBACK_PROMOTION
     if rolls and min(start.traffic.share, to.traffic.share) < 1:
         return f"`{to.name}` rolls the stable pods while they serve"
     return None
+
+
+def before_its_time(start: Phase, to: Phase) -> bool:
+    """Whether the way back after promotion would leave a stable that is healthy still: no way back from there."""
+    is_old = start.stable_version is Version.OLD and start.traffic.share < 1
+    return is_old and to.kind is PhaseKind.ROLLBACK_PROMOTION
 
 
 def left_out(plan: Plan, start: Phase, to: Phase) -> Sequence[Phase]:

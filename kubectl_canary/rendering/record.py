@@ -14,7 +14,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
-from kubectl_canary.release.ways import objection
+from kubectl_canary.release.ways import before_its_time, objection
 from kubectl_canary.rendering.objects import planned
 
 PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
@@ -98,7 +98,7 @@ def findings(
 ) -> Iterator[Finding]:
     """What is wrong, or to be known, about going from what was rendered last to a phase.
 
-    A way back is never an error. `handed_over`: no applier owns the Deployments' replicas any more.
+    A way back that starts there is never an error. `handed_over`: no applier owns the Deployments' replicas any more.
     """
     current = of_plan(plan, to)
     if recorded.prints_replicas and not current.prints_replicas and not handed_over:
@@ -143,7 +143,8 @@ def _of_step(recorded: Record, current: Record, plan: Plan, to: Phase, skip: boo
         message = f"`{start.name}` is here, and {wrong.message}"
         yield _finding("jump", "error", message, ("spec", "phase"), hint)
     elif wrong is not None:
-        yield _finding("jump", _severity(to), wrong.message, ("spec", "phase"), _cure(plan, start))
+        severity = "error" if before_its_time(start, to) else _severity(to)
+        yield _finding("jump", severity, wrong.message, ("spec", "phase"), _cure(plan, start))
 
 
 def _leaving(phase: str) -> str:
