@@ -287,13 +287,31 @@ def test_aliases_of_yaml_are_changed_one_by_one(tmp_path: Path, release: Any) ->
         labels = documents["deployment"]["spec"]["selector"]["matchLabels"]
         documents["deployment"]["metadata"]["labels"] = labels
         documents["deployment"]["spec"]["template"]["metadata"]["labels"] = labels
-        pod_of(documents)["nodeSelector"] = labels
+        sources = [{"configMapRef": {"name": "flags"}}]
+        containers = pod_of(documents)["containers"]
+        containers[0]["envFrom"] = sources
+        pod = pod_of(documents)
+        pod |= {"nodeSelector": labels, "initContainers": [{**containers[0], "name": "first"}]}
+        documents["flags"] = an_object("v1", "ConfigMap", "flags", data={"a": "b"})
 
-    made = release(shared, shared)
+    made = release(shared, shared, perTrack=["flags"])
     assert "*id001" in (tmp_path / "new/all.yaml").read_text()
     canary = at(made, "deploy")["Deployment shop-canary"]
-    assert (canary["metadata"]["labels"], canary["spec"]["template"]["spec"]["nodeSelector"]) == (APP, APP)
+    pod = canary["spec"]["template"]["spec"]
+    assert (canary["metadata"]["labels"], pod["nodeSelector"]) == (APP, APP)
     assert canary["spec"]["template"]["metadata"]["labels"] == CANARY
+    for containers in (pod["containers"], pod["initContainers"]):
+        assert containers[0]["envFrom"] == [{"configMapRef": {"name": "flags-canary"}}]
+
+
+def test_rules_that_are_one_in_yaml_are_two_to_the_release(release: Any) -> None:
+    def twice(documents: dict[str, Object]) -> None:
+        rules = documents["route"]["spec"]["rules"]
+        rules.append(rules[0])
+
+    made = release(twice, twice, routes=[{"name": "shop", "rules": [0]}])
+    rules = at(made, "50%")["HTTPRoute shop"]["spec"]["rules"]
+    assert [len(rule["backendRefs"]) for rule in rules] == [1, 2, 1]
 
 
 # --- what is refused, and what is said ---------------------------------------------
