@@ -106,6 +106,13 @@ def test_a_header_rule_loses_to_a_longer_path(matches: Any, others: Any, loses: 
     assert loses is ("header-rule-loses" in {one.rule for _, one in lint.findings([document])})
 
 
+def test_a_kind_that_is_null_is_a_service() -> None:
+    null = {"kind": None, "group": None}
+    refs = [{"name": "shop", "port": 80, "weight": 95, **null}, {"name": "beta", "port": 80, "weight": 5}]
+    rules = {finding.rule for _, finding in lint.findings([route(rules=[{"backendRefs": refs}])])}
+    assert "weights-of-other-kinds" not in rules
+
+
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [

@@ -84,6 +84,22 @@ def test_a_mirror_is_the_last_filter_and_has_no_weight() -> None:
     assert [STABLE] == made["backendRefs"]
 
 
+def test_a_field_that_is_null_has_its_default() -> None:
+    """The server drops nulls, and Helm charts write them."""
+    written = {"name": "shop", "port": 80}
+    nulls = {"kind": None, "group": None, "namespace": None, "weight": None}
+    bare, null = routes.BackendRef(written), routes.BackendRef({**written, **nulls})
+    assert (bare.identity, 1, 1) == (null.identity, bare.weight, null.weight)
+    assert "store" == null.namespace("store")
+    rule = a_rule({**path("/a"), "method": None, "headers": None}) | {"filters": None}
+    (clone,) = routes.mirror_clones(rule, {**CANARY, **nulls}, SAFE)
+    assert ["GET", "HEAD"] == [match["method"] for match in clone["matches"]]
+    target = clone["filters"][0]["requestMirror"]["backendRef"]
+    assert {"name": "shop-canary", "port": 80} == target
+    (clone,) = routes.testers_clones(rule, CANARY, HEADER)
+    assert ["x-canary"] == [header["name"] for header in clone["matches"][0]["headers"]]
+
+
 def test_clones_have_names_of_their_own() -> None:
     assert ["default-canary-testers-shop"] == routes.clone_names("default", "testers", 1, "shop")
     assert ["default-canary-mirror-1-shop", "default-canary-mirror-2-shop"] == routes.clone_names(

@@ -376,7 +376,7 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
 def _listing(rule: Rule, by_name: bool) -> str:
     """How an annotation lists a rule: by its name, or by a digest of its matches where rules have no names."""
     if by_name:
-        return str(rule.get("name", ""))
+        return str(rule.get("name") or "")
     return digest(routes.matches_of(rule))
 
 

@@ -24,7 +24,10 @@ NAMELESS = "rule"
 
 @dataclass(frozen=True)
 class BackendRef:
-    """A backendRef of a rule or a mirror, seen through the API's defaults; its value stays as it is written."""
+    """A backendRef of a rule or a mirror, seen through the API's defaults; its value stays as it is written.
+
+    A field that is null has its default, as in the server.
+    """
 
     value: dict[str, Any]
 
@@ -36,18 +39,19 @@ class BackendRef:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What it sends to, but for the namespace: kind, group, name and port."""
-        kind, group = self.value.get("kind", "Service"), self.value.get("group", "")
+        kind, group = self.value.get("kind") or "Service", self.value.get("group") or ""
         return kind, group, self.value.get("name"), self.value.get("port")
 
     def namespace(self, route: str | None) -> str | None:
         """Where that is: in the namespace of the route, where it says nothing."""
-        namespace: str | None = self.value.get("namespace", route)
+        namespace: str | None = self.value.get("namespace") or route
         return namespace
 
     @property
     def weight(self) -> int:
         """Its weight; 1 where it says nothing."""
-        return int(self.value.get("weight", 1))
+        weight = self.value.get("weight")
+        return 1 if weight is None else int(weight)
 
 
 def backends(rule: Rule) -> list[BackendRef]:
@@ -81,16 +85,16 @@ def mirror_clones(governed: Rule, canary: dict[str, Any], traffic: Traffic) -> l
         {**match, "method": method}
         for match in matches_of(governed)
         for method in traffic.methods
-        if match.get("method", method) == method
+        if (match.get("method") or method) == method
     ]
     return _clones(mirrored(governed, canary, traffic), matches)
 
 
 def mirrored(rule: Rule, canary: dict[str, Any], traffic: Traffic) -> Rule:
     """The rule with a mirror to the canary as its last filter."""
-    target = {key: value for key, value in canary.items() if key != "weight"}
+    target = {key: value for key, value in canary.items() if key != "weight" and value is not None}
     mirror = {"backendRef": target, **shares.mirror_amount(traffic.mirror)}
-    filters = [*rule.get("filters", []), {"type": "RequestMirror", "requestMirror": mirror}]
+    filters = [*(rule.get("filters") or []), {"type": "RequestMirror", "requestMirror": mirror}]
     rest = {key: value for key, value in rule.items() if key not in ("filters", "backendRefs")}
     return {
         **rest,
@@ -131,13 +135,14 @@ def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:
 
 def _replaces_prefix(rule: Rule) -> bool:
     rewrites = (
-        filter_.get(kind, {})
-        for filter_ in rule.get("filters", [])
+        filter_.get(kind) or {}
+        for filter_ in rule.get("filters") or []
         for kind in ("urlRewrite", "requestRedirect")
     )
-    return any(rewrite.get("path", {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
+    return any((rewrite.get("path") or {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
 
 
 def _with_header(match: dict[str, Any], name: str, value: str) -> dict[str, Any]:
     """The match AND the header."""
-    return {**match, "headers": [*match.get("headers", []), {"type": "Exact", "name": name, "value": value}]}
+    headers = match.get("headers") or []
+    return {**match, "headers": [*headers, {"type": "Exact", "name": name, "value": value}]}

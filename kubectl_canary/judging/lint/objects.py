@@ -91,17 +91,21 @@ class Backend:
         return str(self.value.get("namespace") or self.route.namespace)
 
     @property
+    def kind(self) -> str:
+        """The kind that it names; a Service where none is written."""
+        return str(self.value.get("kind") or "Service")
+
+    @property
     def is_service(self) -> bool:
         """Whether it names a Service."""
-        return not self.value.get("group") and self.value.get("kind", "Service") == "Service"
+        return not self.value.get("group") and self.kind == "Service"
 
     @property
     def key(self) -> tuple[str, str, str, str, Any]:
         """What tells it from other backends (group, kind, namespace, name, port)."""
-        kind = str(self.value.get("kind", "Service"))
         return (
-            str(self.value.get("group", "")),
-            kind,
+            str(self.value.get("group") or ""),
+            self.kind,
             self.namespace,
             str(self.value["name"]),
             self.value.get("port"),
@@ -403,8 +407,8 @@ def parents(route: Object) -> list[Parent]:
     """The parents of a route."""
     return [
         Parent(
-            ref.get("group", GATEWAY),
-            ref.get("kind", "Gateway"),
+            GATEWAY if ref.get("group") is None else ref["group"],
+            ref.get("kind") or "Gateway",
             ref.get("namespace") or route.namespace,
             ref["name"],
             ref.get("sectionName"),

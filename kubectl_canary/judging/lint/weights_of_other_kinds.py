@@ -37,9 +37,9 @@ FAILING = (_ROUTE, _ROUTE.replace("{name: shop, port: 80", "{group: example.com,
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules that split between backends, any of them of another kind."""
     for rule in objects.route_rules:
-        others = [backend for backend in rule.backends if backend.value.get("kind", "Service") not in WEIGHED]
+        others = [backend for backend in rule.backends if backend.kind not in WEIGHED]
         if others and len(rule.backends) > 1:
-            kind = others[0].value["kind"]
+            kind = others[0].kind
             message = f"whether weights count for a {kind} is the implementation's: the share may not hold"
             hint = f"put a Service before the {kind}, or try the shares before the release"
             yield rule.route.violation((*others[0].path, "kind"), message, hint)
