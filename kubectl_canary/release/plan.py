@@ -33,7 +33,9 @@ class PhaseKind(Enum):
 
 
 WAYS_BACK = (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION, PhaseKind.ROLLED_BACK)
+RETURNS = (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION)  # they start in a phase that `from` names
 PROMOTION = (PhaseKind.PROMOTE_ROLL, PhaseKind.PROMOTE_RETURN)
+SAY_FROM = "say --from PHASE, or set spec.phase in the file"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Plan:
         Raises UsageError with what is there and what was probably meant.
         """
         sought = canonical(name)
-        if sought in ("rollback", "rollback-promotion") and self.application.has_release:
+        if starts_somewhere(sought) and self.application.has_release:
             return self._way_back(sought, origin)
         head, joint, tail = sought.partition(" from ")
         if joint:
@@ -218,7 +220,7 @@ class Plan:
 
     def _way_back(self, kind: str, origin: str | None) -> Phase:
         if origin is None:
-            raise UsageError(f"`{kind}` from which phase?", "say --from PHASE, or set spec.phase in the file")
+            raise UsageError(f"`{kind}` from which phase?", SAY_FROM)
         start = self.find(origin)
         if start.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION):
             return start
@@ -249,6 +251,11 @@ class Plan:
             return None
         shifting = [phase for phase in self.phases if phase.kind is PhaseKind.WEIGHT]
         return min(shifting, key=lambda phase: abs(phase.traffic.share - share)).name
+
+
+def starts_somewhere(name: str) -> bool:
+    """Whether a name is that of a way back which needs a phase to start in: `rollback`."""
+    return name in [kind.value for kind in RETURNS]
 
 
 def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:

@@ -13,7 +13,8 @@ from kubectl_canary.api.equality import digest
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.documents import Document
-from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
+from kubectl_canary.release.phases import FULL
+from kubectl_canary.release.plan import PROMOTION, RETURNS, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import before_its_time, objection
 from kubectl_canary.rendering.objects import planned
 
@@ -21,8 +22,16 @@ PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "re
 SHARED = "shared"
 RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
 HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
-RETURNS = (PhaseKind.ROLLBACK, PhaseKind.ROLLBACK_PROMOTION)  # what is never refused
 PRINTED, LEFT_OUT = "printed", "left out"
+# phases in which no request reaches the canary
+QUIET = (
+    PhaseKind.BEFORE,
+    PhaseKind.DEPLOY,
+    PhaseKind.PROMOTE_RETURN,
+    PhaseKind.PROMOTED,
+    PhaseKind.ROLLED_BACK,
+    PhaseKind.ROLLBACK,
+)
 
 
 @dataclass(frozen=True)
@@ -149,10 +158,19 @@ def _of_step(recorded: Record, current: Record, plan: Plan, to: Phase, skip: boo
 
 def _leaving(phase: str) -> str:
     """The way back from a recorded phase; from a way back, what follows it."""
-    if phase.startswith("rollback-promotion from "):
-        return "rollback from 100%"
-    kind = PhaseKind.ROLLBACK_PROMOTION if phase in (kind.value for kind in PROMOTION) else PhaseKind.ROLLBACK
-    return f"{kind.value} from {phase}"
+    kind = _kind(phase)
+    if kind is PhaseKind.ROLLBACK_PROMOTION:
+        return f"{PhaseKind.ROLLBACK.value} from {FULL.name}"
+    back = PhaseKind.ROLLBACK_PROMOTION if kind in PROMOTION else PhaseKind.ROLLBACK
+    return f"{back.value} from {phase}"
+
+
+def _kind(phase: str) -> PhaseKind | None:
+    """What kind a recorded phase is, which the file may not have any more; None for a name that is the user's."""
+    known = {kind.value: kind for kind in PhaseKind}
+    start, joint, _ = phase.partition(" from ")
+    back = known.get(start) if joint else None
+    return back if back in RETURNS else known.get(phase)
 
 
 def _severity(to: Phase) -> str:
@@ -221,12 +239,7 @@ def _scaled_at(plan: Plan) -> tuple[str, ...]:
 
 
 def _serves(recorded: Record) -> bool:
-    quiet = ("before", "deploy", "promote-return", "promoted", "rolled-back")
-    return (
-        recorded.canary is not None
-        and recorded.phase not in quiet
-        and not recorded.phase.startswith("rollback from ")
-    )
+    return recorded.canary is not None and _kind(recorded.phase) not in QUIET
 
 
 def _as_stable(plan: Plan, image: str) -> str:

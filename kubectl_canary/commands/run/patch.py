@@ -13,7 +13,7 @@ from kubectl_canary.api.equality import MISSING
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.patch import PatchFlags
-from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows
+from kubectl_canary.commands.run.releases import finish, generator_of, load, say_what_follows, start_of
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside import files
@@ -151,9 +151,7 @@ def _resource(part: Part) -> str:
 
 def _ends(call: Call) -> tuple[Phase, Phase]:
     flags, plan = call.flags, call.release.plan
-    start = plan.find(flags.origin) if flags.origin is not None else call.release.current
-    if start is None:
-        raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
+    start = start_of(call.release, flags.origin)
     to = plan.find(flags.goal, start.name)
     return (to, start) if flags.undo else (start, to)
 

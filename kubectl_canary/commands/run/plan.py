@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.plan import PlanFlags
-from kubectl_canary.commands.run.releases import finish, generator_of, load
+from kubectl_canary.commands.run.releases import finish, generator_of, load, start_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
@@ -50,9 +50,7 @@ def _way(release: Release, generator: Generator, goal: str, flags: PlanFlags) ->
     from kubectl_canary.rendering.steps import steps
 
     plan = release.plan
-    start = plan.find(flags.origin) if flags.origin is not None else release.current
-    if start is None:
-        raise UsageError("from which phase?", "say --from PHASE, or set spec.phase in the file")
+    start = start_of(release, flags.origin)
     way = steps(plan, generator, start, plan.find(goal, start.name), jump=flags.jump, skip=flags.skip)
     if flags.output == "json":
         return plans.ways_json(plan, start, way)

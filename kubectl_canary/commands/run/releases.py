@@ -8,7 +8,7 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import promotion
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.release.plan import SAY_FROM, Phase, PhaseKind, starts_somewhere
 from kubectl_canary.rendering.generator import Generator
 
 OR_GIVE = ", or give --phase"
@@ -33,11 +33,19 @@ def generator_of(release: Release, flags: ReleaseFlags) -> Generator:
 
 def phase_of(release: Release, name: str | None, origin: str | None) -> Phase:
     """The phase that --phase and --from name; without them the one that the file declares."""
-    if origin is not None and (name or "").strip() not in ("rollback", "rollback-promotion"):
+    if origin is not None and not starts_somewhere((name or "").strip()):
         raise UsageError("--from goes with --phase rollback or --phase rollback-promotion")
     if name is None:
         return release.declared(OR_GIVE)
     return release.plan.find(name, origin or (release.current.name if release.current else None))
+
+
+def start_of(release: Release, origin: str | None, what: str = "") -> Phase:
+    """The phase that --from names; without it the one that the file declares. `what` is what starts there."""
+    start = release.plan.find(origin) if origin is not None else release.current
+    if start is None:
+        raise UsageError(f"{what} from which phase?".lstrip(), SAY_FROM)
+    return start
 
 
 def finish(text: str, release: Release) -> int:

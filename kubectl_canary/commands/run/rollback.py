@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.rollback import RollbackFlags
-from kubectl_canary.commands.run.releases import finish, generator_of, load
+from kubectl_canary.commands.run.releases import finish, generator_of, load, start_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.release import actions
@@ -24,9 +24,7 @@ def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
             f"{hint} | kubectl apply -f -",
         )
     release = load(release_flags)
-    start = release.plan.find(flags.origin) if flags.origin is not None else release.current
-    if start is None:
-        raise UsageError("rollback from which phase?", "say --from PHASE, or set spec.phase in the file")
+    start = start_of(release, flags.origin, "rollback")
     back = way_back(release.plan, generator_of(release, release_flags), start)
     if back is None:
         hint = "this is a way back already" if start.origin else "there is no canary in that phase"
