@@ -12,6 +12,7 @@ from kubectl_canary.release import overlay, routes, strategic, workloads
 from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Pods, Traffic, needs
+from kubectl_canary.routing import answers
 
 SOMEWHERE = "what is in the cluster"
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
@@ -156,7 +157,7 @@ def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:
     return Traffic(
         phase=(route["metadata"].get("annotations") or {}).get(plan.application.phase_annotation),
         share=max((_share(release, rule) for rule in governed), default=Fraction(0)),
-        mirror=max(map(_mirrored, mirrors), default=Fraction(0)),
+        mirror=max((answers.copied(mirror["requestMirror"]) for mirror in mirrors), default=Fraction(0)),
         testers=len(added) > len(mirroring),
     )
 
@@ -173,12 +174,3 @@ def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:
         sum(ref.weight for ref in routes.backends(rule) if release.is_of(ref, side)) for side in Side
     )
     return Fraction(canary, stable + canary) if stable + canary else Fraction(0)
-
-
-def _mirrored(mirror: dict[str, Any]) -> Fraction:
-    """The share that a filter copies; all where it does not say."""
-    amount = mirror["requestMirror"]
-    if "percent" in amount:
-        return Fraction(amount["percent"], 100)
-    fraction = amount.get("fraction")
-    return Fraction(fraction["numerator"], fraction.get("denominator", 100)) if fraction else Fraction(1)

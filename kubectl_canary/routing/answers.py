@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -55,11 +56,11 @@ def shares(rule: Rule, namespace: str) -> tuple[Share, ...]:
 
 def mirrors(rule: Rule, namespace: str) -> tuple[Share, ...]:
     """Who gets copies, of which part of the rule's requests; a backend's own mirror has its part of its share."""
-    own = _mirrors(rule, namespace, Fraction(1))
+    of_rule = _mirrors(rule, namespace, Fraction(1))
     refs = rule.get("backendRefs") or []
     parts = [share.share for share in shares(rule, namespace)]
     of_backends = (_mirrors(ref, namespace, part) for ref, part in zip(refs, parts, strict=True))
-    return (*own, *(mirror for found in of_backends for mirror in found))
+    return (*of_rule, *itertools.chain.from_iterable(of_backends))
 
 
 def redirect(rule: Rule, match: Match, request: Request) -> Redirect | None:
@@ -91,10 +92,10 @@ def _mirrors(holder: dict[str, Any], namespace: str, part: Fraction) -> Iterator
     for item in holder.get("filters") or []:
         mirror = item.get("requestMirror")
         if mirror:
-            yield Share(_backend(mirror["backendRef"], namespace), part * _amount(mirror))
+            yield Share(_backend(mirror["backendRef"], namespace), part * copied(mirror))
 
 
-def _amount(mirror: dict[str, Any]) -> Fraction:
+def copied(mirror: dict[str, Any]) -> Fraction:
     """How much a mirror copies: all where it says nothing, `fraction` is of 100 where it names no denominator."""
     fraction = mirror.get("fraction")
     if fraction:
@@ -104,8 +105,8 @@ def _amount(mirror: dict[str, Any]) -> Fraction:
 
 
 def _backend(ref: dict[str, Any], namespace: str) -> Backend:
-    kind, own = ref.get("kind") or "Service", ref.get("namespace") or namespace
-    return Backend(kind, own, str(ref["name"]), ref.get("port"))
+    kind = ref.get("kind") or "Service"
+    return Backend(kind, ref.get("namespace") or namespace, str(ref["name"]), ref.get("port"))
 
 
 def _weight(ref: dict[str, Any]) -> int:
