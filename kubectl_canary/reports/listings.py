@@ -74,10 +74,10 @@ def as_json(report: Report) -> str:
         }
         for verdict in report.judged
     ]
-    found = {"documents": documents}
+    judged = {"documents": documents}
     if report.unread:
-        found["unread"] = [as_value(finding) for finding in report.unread]
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        judged["unread"] = [as_value(finding) for finding in report.unread]
+    return json.dumps(judged, indent=2, ensure_ascii=False) + "\n"
 
 
 def sarif(report: Report) -> str:

@@ -135,9 +135,9 @@ def _sh(actions: Sequence[Action], style: Style) -> str:
 
 def _explained(refusal: Refusal) -> str:
     command = shlex.quote(refusal.command) if refusal.command else '"kubectl apply -f $beside"'
-    found = "" if refusal.command else f" {BESIDE.format(file=refusal.file)};"
+    beside = "" if refusal.command else f" {BESIDE.format(file=refusal.file)};"
     said = [*map(shlex.quote, Refusal.LINES), shlex.quote(Refusal.ANYWAY) + command]
-    return f"{{ code=$?;{found} printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
+    return f"{{ code=$?;{beside} printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
 
 
 def _sh_lines(action: Action, style: Style) -> Iterator[str]:

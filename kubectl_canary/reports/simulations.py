@@ -35,12 +35,12 @@ def as_text(simulated: Simulated) -> str:
 def as_table(simulated: Sequence[Simulated]) -> str:
     """A line a phase, under the request; notes stand below, each once."""
     request = simulated[0].outcome.request
-    rows = [HEADINGS, *(_cells(one) for one in simulated)]
+    rows = [HEADINGS, *map(_cells, simulated)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-    notes = dict.fromkeys(note for one in simulated for note in one.outcome.notes)
+    notes = dict.fromkeys(note for phase in simulated for note in phase.outcome.notes)
     said = ["", *(f"note: {note}" for note in notes)] if notes else []
     return visible("\n".join([f"{request.method} {request.url}", "", *lines, *said, ""]))
 
@@ -50,7 +50,7 @@ def as_json(simulated: Sequence[Simulated]) -> str:
     request = simulated[0].outcome.request
     headers = [{"name": name, "value": value} for name, value in request.headers]
     asked = {"method": request.method, "url": request.url, "headers": headers}
-    return plans.as_json({"request": asked, "phases": [_value(one) for one in simulated]})
+    return plans.as_json({"request": asked, "phases": [*map(_value, simulated)]})
 
 
 def _winner(outcome: Outcome) -> str:
@@ -68,9 +68,9 @@ def _answered(outcome: Outcome) -> Iterator[str]:
     if outcome.status is not None:
         yield f"  {_status(outcome)}"
     else:
-        yield from (f"  {percent(one.share):>7}  {one.backend.title}" for one in outcome.shares)
-    for one in outcome.mirrors:
-        yield f"  {percent(one.share):>7}  copied to {one.backend.title}"
+        yield from (f"  {percent(part.share):>7}  {part.backend.title}" for part in outcome.shares)
+    for part in outcome.mirrors:
+        yield f"  {percent(part.share):>7}  copied to {part.backend.title}"
 
 
 def _status(outcome: Outcome) -> str:
@@ -123,7 +123,7 @@ def _cells(simulated: Simulated) -> tuple[str, ...]:
 
 def _sides(shares: Sequence[Share]) -> str:
     """Those that get something."""
-    return ", ".join(f"{one.backend.title} {percent(one.share)}" for one in shares if one.share)
+    return ", ".join(f"{part.backend.title} {percent(part.share)}" for part in shares if part.share)
 
 
 def _value(simulated: Simulated) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def _value(simulated: Simulated) -> dict[str, Any]:
         "phase": simulated.phase,
         "status": outcome.status,
         "winner": None if winner is None else _candidate_value(winner),
-        "backends": [_share_value(one) for one in outcome.shares],
-        "mirrors": [_share_value(one) for one in outcome.mirrors],
+        "backends": [*map(_share_value, outcome.shares)],
+        "mirrors": [*map(_share_value, outcome.mirrors)],
         "redirect": None if outcome.redirect is None else vars(outcome.redirect),
-        "decisions": [_decision_value(one) for one in outcome.decisions],
+        "decisions": [*map(_decision_value, outcome.decisions)],
         "notes": list(outcome.notes),
     }
 

@@ -66,8 +66,8 @@ class Route:
 
     def hostname(self, host: str) -> Mark | None:
         """Where it stands by the best of its hostnames that takes a host; None where none does."""
-        found = [name for name in self.hostnames if is_served(host, name)]
-        best = min(found, key=_hostname_key, default=None)
+        serving = [name for name in self.hostnames if is_served(host, name)]
+        best = min(serving, key=_hostname_key, default=None)
         return None if best is None else Mark(Step.HOSTNAME, _hostname_key(best), best or "any")
 
 
@@ -155,7 +155,9 @@ def _is_parent(parent: dict[str, Any], route: Route, gateway: Document) -> bool:
 
 
 def _listeners(gateway: Document, section: str | None) -> Iterator[dict[str, Any]]:
-    yield from (one for one in gateway["spec"].get("listeners") or [] if section in (None, one["name"]))
+    yield from (
+        listener for listener in gateway["spec"].get("listeners") or [] if section in (None, listener["name"])
+    )
 
 
 def _hears(listener: dict[str, Any], request: Request) -> bool:

@@ -115,7 +115,7 @@ def simulate(documents: Sequence[dict[str, Any]], request: Request) -> Outcome:
 def _candidates(route: Route, hostname: Mark, request: Request) -> Iterator[Candidate]:
     """The best match of each rule that takes the request, in the order of rules."""
     for number, rule in enumerate(route.rules):
-        found = [
+        taking = [
             Candidate(
                 route,
                 number,
@@ -125,8 +125,8 @@ def _candidates(route: Route, hostname: Mark, request: Request) -> Iterator[Cand
             for index, match in enumerate(_matches(rule))
             if matching.takes(route.kind, match, request)
         ]
-        if found:
-            yield min(found, key=lambda one: [mark.key for mark in one.marks])
+        if taking:
+            yield min(taking, key=lambda candidate: [mark.key for mark in candidate.marks])
 
 
 def _place(rule: int) -> Mark:
@@ -143,16 +143,16 @@ def _decide(candidates: Sequence[Candidate]) -> tuple[Candidate, tuple[Decision,
     decisions: list[Decision] = []
     while len(left) > 1:
         place = len(decisions)
-        best = min(one.marks[place].key for one in left)
-        beaten = tuple(one for one in left if one.marks[place].key != best)
-        left = [one for one in left if one.marks[place].key == best]
+        best = min(candidate.marks[place].key for candidate in left)
+        beaten = tuple(candidate for candidate in left if candidate.marks[place].key != best)
+        left = [candidate for candidate in left if candidate.marks[place].key == best]
         decisions.append(Decision(left[0].marks[place], beaten))
     return left[0], tuple(decisions)
 
 
 def _left_to_implementations(candidates: Sequence[Candidate]) -> Iterator[str]:
-    found = (pattern for one in candidates for pattern in matching.expressions(one.match_value))
-    for pattern in dict.fromkeys(found):
+    matches = (candidate.match_value for candidate in candidates)
+    for pattern in dict.fromkeys(pattern for match in matches for pattern in matching.expressions(match)):
         yield (
             f"what the regular expression `{pattern}` matches, and what it wins over, is implementation-specific; "
             "here it matches the whole text"

@@ -37,7 +37,7 @@ def run(release_flags: ReleaseFlags, flags: SimulateFlags) -> int:
         Simulated(phase.name, simulate(_documents(release, generator, phase), request)) for phase in phases
     ]
     finish(_printed(simulated, flags), release)
-    return int(any(one.outcome.status is not None for one in simulated))
+    return int(any(phase.outcome.status is not None for phase in simulated))
 
 
 def _printed(simulated: list[Simulated], flags: SimulateFlags) -> str:
