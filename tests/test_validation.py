@@ -72,15 +72,17 @@ def test_who_fails_on_warnings_fails_on_errors_too(
 @pytest.mark.parametrize(
     ("ignored", "path", "covered"),
     [
-        ("spec.rules[0]", "spec.rules[0]", True), ("spec.rules[0]", "spec.rules[0].name", True),
-        ("spec.rules", "spec.rules[1]", True), ("spec.rule", "spec.rules[1]", False),
-        ("spec.rules[1]", "spec.rules[10]", False), ("", "spec.rules", True),
+        ("spec.rules[0]", ("spec", "rules", 0), True), ("spec.rules[0]", ("spec", "rules", 0, "name"), True),
+        ("spec.rules", ("spec", "rules", 1), True), ("spec.rule", ("spec", "rules", 1), False),
+        ("spec.rules[1]", ("spec", "rules", 10), False), ("", ("spec", "rules"), True),
     ],
 )  # fmt: skip
-def test_a_rule_is_ignored_at_a_path_and_below_it(ignored: str, path: str, covered: bool) -> None:
-    finding = Finding("no-weight", "error", (), "")
-    assert covered is Ignored("no-weight", ignored).covers(finding, path)
-    assert not Ignored("other", ignored).covers(finding, path)
+def test_a_rule_is_ignored_at_a_path_and_below_it(
+    ignored: str, path: tuple[str | int, ...], covered: bool
+) -> None:
+    finding = Finding("no-weight", "error", path, "")
+    assert covered is Ignored("no-weight", ignored).covers(finding)
+    assert not Ignored("other", ignored).covers(finding)
 
 
 def claims(version: str, gateway_api: str, date: str, mode: str = "default", number: int = 1) -> Claims:

@@ -11,7 +11,7 @@ from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
 from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.errors import Refused
-from kubectl_canary.findings import Finding, Where, in_order
+from kubectl_canary.findings import Finding, Where, in_order, path_text
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.reading import release, sources
@@ -89,8 +89,9 @@ class Ignored:
     rule: str
     path: str = ""
 
-    def covers(self, finding: Finding, path: str) -> bool:
-        """Whether a finding at a path is to be ignored."""
+    def covers(self, finding: Finding) -> bool:
+        """Whether a finding is to be ignored."""
+        path = path_text(finding.path)
         below = path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
         return finding.rule == self.rule and (not self.path or below)
 
@@ -402,7 +403,7 @@ class Report:
         """How many objects we have no verdict on."""
         return sum(1 for judged in self.judged if judged.valid is None)
 
-    def without(self, ignored: Sequence[Ignored], text: Any) -> Report:
+    def without(self, ignored: Sequence[Ignored]) -> Report:
         """The same without what the user does not want to hear; the API server's verdict stays."""
         kept = [
             replace(
@@ -410,7 +411,7 @@ class Report:
                 findings=tuple(
                     finding
                     for finding in judged.findings
-                    if not any(ignore.covers(finding, text(finding.path)) for ignore in ignored)
+                    if not any(ignore.covers(finding) for ignore in ignored)
                 ),
             )
             for judged in self.judged

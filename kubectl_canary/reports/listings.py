@@ -8,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from kubectl_canary import __version__
+from kubectl_canary.api.verdict import ADMISSION
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import Finding, path_text, visible
 from kubectl_canary.judging import lint
@@ -17,7 +18,7 @@ from kubectl_canary.reports.findings import as_value
 
 SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 NAMELESS = {
-    "admission": "What the API server would refuse.",
+    ADMISSION: "What the API server would refuse.",
     "capacity": "More share than the pods can take.",
     "implementation": "What the implementation does not claim to support.",
     "jump": "A step that is not safe.",
@@ -38,7 +39,7 @@ def text(report: Report) -> str:
     lines = []
     for manifest, finding in report.findings():
         title = f"{manifest.title}: " if manifest else ""
-        rule = "" if finding.rule == "admission" else f"  [{finding.rule}]"
+        rule = "" if finding.rule == ADMISSION else f"  [{finding.rule}]"
         lines.append(visible(f"{finding.where}: {finding.severity} {title}{_said(finding)}{rule}"))
         if finding.hint:
             lines.append(f"    {finding.hint}")

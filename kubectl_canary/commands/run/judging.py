@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kubectl_canary.api import catalog, openapi
+from kubectl_canary.api import catalog, openapi, verdict
 from kubectl_canary.api.catalog import Kind, Target
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.judging import SEVERITIES, JudgeFlags
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import nearest, path_text
+from kubectl_canary.findings import nearest
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.judging.validation import Ignored, Question, Report, Settings, judge
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import check_namespace
 from kubectl_canary.reports import listings
-
-ADMISSION_RULE = "admission"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Judge:
 
     def report(self, manifests: Sequence[Manifest]) -> Report:
         """Every object judged."""
-        return Report(judge(manifests, self.question), []).without(self.ignored, path_text)
+        return Report(judge(manifests, self.question), []).without(self.ignored)
 
     def fails(self, report: Report) -> bool:
         """Whether a report makes the exit code 1."""
@@ -125,7 +123,7 @@ def _ignored(text: str) -> Ignored:
     known = [*(rule.id for rule in lint.rules()), *listings.NAMELESS]
     if name not in known:
         raise UsageError(f"--ignore {text}: no rule `{name}`", meant(name, known))
-    if name == ADMISSION_RULE:
+    if name == verdict.ADMISSION:
         raise UsageError(f"--ignore {text}: the API server will not ignore it", "correct the manifest")
     return Ignored(name, path)
 
