@@ -196,7 +196,7 @@ BUGS = [
     Bug("kubectl's own flags are forgotten", "reports/shells.py", "(*self.flags, *words))", "words)", "test_actions test_patch_command test_scripts"),
     Bug("a script does not say what goes back anyway", "reports/shells.py", "    if style.refusal is not None and not isinstance(actions[0], Note):\n        lines[0]", "    if False:\n        lines[0]", "test_patch_command test_actions test_scripts"),
     Bug("the namespace is forgotten", "reports/shells.py", "*([\"-n\", part.namespace] if part.namespace else [])]", "]", "test_patch_command test_actions test_scripts"),
-    Bug("a strict patch is not strict in a shell", "reports/shells.py", "_json(change.patch(style.kind, style.strict))", "_json(change.patch(style.kind))", "test_actions test_patch_command test_scripts"),
+    Bug("a strict patch is not strict in a shell", "reports/shells.py", "compact(change.patch(style.kind, style.strict))", "compact(change.patch(style.kind))", "test_actions test_patch_command test_scripts"),
     Bug("one ready pod is enough", "reports/shells.py", "READY.format(pods=action.pods),", "READY.format(pods=1),", "test_actions test_patch_command test_scripts"),
     Bug("a route of an old generation is accepted", "reports/shells.py", "{{if ge .observedGeneration $route.metadata.generation}}", "{{if ge $route.metadata.generation .observedGeneration}}", "test_waits", needs_cluster=True),
     # record
@@ -376,7 +376,7 @@ BUGS = [
     Bug("any canary gets a larger share", "release/actions.py", "if step.changes and not falls and not step.phase.is_way_back:", "if False:", "test_actions"),
     Bug("a share after a mirror waits for nothing", "release/actions.py", "if _returns(step) or _rises(step) else ()", "if _returns(step) else ()", "test_actions"),
     Bug("an unknown field's path is said twice", "reports/listings.py", "if path and finding.code != \"unknown-field\" else", "if path else", "test_validate"),
-    Bug("a finding's path has dots before numbers", "reports/findings.py", "path_text(finding.path)", "\".\".join(map(str, finding.path))", "test_cli test_validate"),
+    Bug("a finding's path has dots before numbers", "reports/programs.py", "path_text(finding.path)", "\".\".join(map(str, finding.path))", "test_cli test_validate"),
     Bug("the table of a plan has no way back", "reports/plans.py", "() if current is None or current in plan.phases else (current,)", "()", "test_cli test_plan"),
     Bug("before is said to change something", "reports/plans.py", "changes=\"\" if is_first else changes_text(", "changes=changes_text(", "test_cli test_plan"),
     Bug("a line in a condition goes on", "reports/shells.py", 'else f"{line} || exit" for line in lines]', 'else line for line in lines]', "test_scripts"),

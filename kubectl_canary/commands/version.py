@@ -34,7 +34,7 @@ def command(output: str | None) -> int:
         "python": python_version(),
     }
     if output == "json":
-        from kubectl_canary.reports.plans import as_json
+        from kubectl_canary.reports.programs import as_json
 
         write(as_json(facts))
         return 0

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from kubectl_canary import __version__
-from kubectl_canary.api.verdict import ADMISSION
 from kubectl_canary.api.catalog import Target
+from kubectl_canary.api.verdict import ADMISSION
 from kubectl_canary.findings import Finding, path_text, visible
 from kubectl_canary.judging import lint
 from kubectl_canary.judging.validation import Judged, Report
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.reports.findings import as_value
+from kubectl_canary.reports import programs
+from kubectl_canary.reports.programs import as_value
 
 SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 NAMELESS = {
@@ -78,7 +78,7 @@ def as_json(report: Report) -> str:
     judged = {"documents": documents}
     if report.unread:
         judged["unread"] = [as_value(finding) for finding in report.unread]
-    return json.dumps(judged, indent=2, ensure_ascii=False) + "\n"
+    return programs.as_json(judged)
 
 
 def sarif(report: Report) -> str:
@@ -101,9 +101,7 @@ def sarif(report: Report) -> str:
         "rules": [{"id": rule, "shortDescription": {"text": described.get(rule, rule)}} for rule in used],
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return (
-        json.dumps({"$schema": SARIF, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
-    )
+    return programs.as_json({"$schema": SARIF, "version": "2.1.0", "runs": [run]})
 
 
 def github(report: Report) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +14,7 @@ from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
 from kubectl_canary.release.wording import changes_text
-from kubectl_canary.reports.findings import as_value
+from kubectl_canary.reports.programs import as_json, as_value
 
 if TYPE_CHECKING:
     from kubectl_canary.release.application import Workload
@@ -305,8 +304,3 @@ def ways_json(plan: Plan, start: Phase, steps: Sequence[Step]) -> str:
     table = rows(plan, (step.phase for step in steps))
     listed = [_row_json(row, step.changes) for row, step in zip(table, steps, strict=True)]
     return as_json({"from": start.name, "steps": listed})
-
-
-def as_json(value: Any) -> str:
-    """Indented JSON with a newline at its end."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,10 +1,21 @@
-"""A finding for programs: the same from every verb."""
+"""What programs read: JSON and a finding in it, the same from every verb."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from kubectl_canary.findings import Finding, path_text
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON with a newline at its end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def compact(value: Any) -> str:
+    """JSON in as few characters as it takes, for a command line."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def as_value(finding: Finding) -> dict[str, Any]:

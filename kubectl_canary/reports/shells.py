@@ -6,16 +6,16 @@ does not end the shell that it is pasted into, and has no comments, since an int
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from kubectl_canary.release.actions import Accepted, Action, Make, Note, Pause, Ready, RolledOut, Unchanged
 from kubectl_canary.release.changes import Change, Creation, PatchType, Removal
 from kubectl_canary.release.documents import Part
+from kubectl_canary.reports.programs import compact
 
 Shell = Literal["sh", "powershell"]
 
@@ -224,18 +224,18 @@ def _words(change: Change, style: Style) -> list[str]:
         return ["create", "-f", "-"]
     if isinstance(change, Removal):
         return ["delete", *_named(change.part)]
-    patch = _json(change.patch(style.kind, style.strict))
+    patch = compact(change.patch(style.kind, style.strict))
     return ["patch", *_named(change.part), f"--type={style.kind}", "-p", patch]
 
 
 def _input(change: Change, style: Style) -> str:
     """What kubectl reads from its standard input."""
-    return _json(change.patch(style.kind)) if isinstance(change, Creation) else ""
+    return compact(change.patch(style.kind)) if isinstance(change, Creation) else ""
 
 
 def _checking(action: Unchanged | RolledOut) -> list[str]:
     if isinstance(action, Unchanged):
-        return ["patch", *_named(action.part), "--type=json", "-p", _json(list(action.tests))]
+        return ["patch", *_named(action.part), "--type=json", "-p", compact(list(action.tests))]
     return ["rollout", "status", *_named(action.deployment), f"--timeout={ROLLOUT_TIMEOUT}"]
 
 
@@ -253,7 +253,3 @@ def _waiting(action: Ready | Accepted) -> tuple[str, int, list[str]]:
         said, looks, template = f"{title} is not accepted by every parent", ROUTE_LOOKS, ACCEPTED
     minutes = looks * EVERY // 60
     return f"{said} after {minutes} minutes", looks, ["get", *_named(part), "-o", f"go-template={template}"]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

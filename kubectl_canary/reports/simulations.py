@@ -8,7 +8,7 @@ from typing import Any
 
 from kubectl_canary.findings import visible
 from kubectl_canary.release.phases import percent
-from kubectl_canary.reports import plans
+from kubectl_canary.reports import programs
 from kubectl_canary.routing.answers import Share
 from kubectl_canary.routing.simulation import Candidate, Decision, Outcome
 
@@ -50,7 +50,7 @@ def as_json(simulated: Sequence[Simulated]) -> str:
     request = simulated[0].outcome.request
     headers = [{"name": name, "value": value} for name, value in request.headers]
     asked = {"method": request.method, "url": request.url, "headers": headers}
-    return plans.as_json({"request": asked, "phases": [*map(_value, simulated)]})
+    return programs.as_json({"request": asked, "phases": [*map(_value, simulated)]})
 
 
 def _winner(outcome: Outcome) -> str:

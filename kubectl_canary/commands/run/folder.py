@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
 
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, say_what_follows
@@ -16,13 +14,15 @@ from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
 from kubectl_canary.release.changes import Alteration
+from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import record
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import Planned, planned
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
-from kubectl_canary.reports.plans import as_json, as_yaml
+from kubectl_canary.reports.plans import as_yaml
+from kubectl_canary.reports.programs import as_json, compact
 
 
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
@@ -80,30 +80,31 @@ def _hand_over(plan: Plan, generator: Generator, recorded: str) -> str:
     lines = ["Where `kubectl apply` applies it:"]
     for document in generator.render(scaled):
         lines += [
-            f"  printf %s {shlex.quote(_compact(document.value))} \\",
+            f"  printf %s {shlex.quote(compact(document.value))} \\",
             "    | kubectl apply set-last-applied --create-annotation -f -",
         ]
     lines.append("Where Argo CD or Flux apply it, server-side:")
     for item in scaled:
-        name, namespace = item.part.name, item.part.namespace
-        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        manifest = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {"replicas": "N"},
-        }
-        template = shlex.quote(_compact(manifest).replace('"N"', "{{.spec.replicas}}"))
-        place = f" -n {namespace}" if namespace else ""
-        lines += [
-            f"  kubectl get deployment {name}{place} -o go-template={template} \\",
-            "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
-        ]
+        lines += _take_over(item.part)
     return "\n".join(lines)
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _take_over(deployment: Part) -> list[str]:
+    """The command that makes `replicas` the owner of a Deployment's replicas, as many as there are."""
+    name, namespace = deployment.name, deployment.namespace
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    manifest = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {"replicas": "N"},
+    }
+    template = shlex.quote(compact(manifest).replace('"N"', "{{.spec.replicas}}"))
+    place = f" -n {namespace}" if namespace else ""
+    return [
+        f"  kubectl get deployment {name}{place} -o go-template={template} \\",
+        "    | kubectl apply --server-side --field-manager=replicas --validate=false -f -",
+    ]
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:

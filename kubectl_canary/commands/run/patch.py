@@ -28,7 +28,8 @@ from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import steps
-from kubectl_canary.reports.plans import as_json, gate_text
+from kubectl_canary.reports.plans import gate_text
+from kubectl_canary.reports.programs import as_json
 
 LIVE = "the cluster"
 
