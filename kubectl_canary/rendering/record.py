@@ -188,6 +188,12 @@ def _cure(plan: Plan, start: Phase) -> str:
 
 def _of_other_release(recorded: Record, current: Record, plan: Plan) -> Iterator[Finding]:
     """Another release: its stable has to be what runs, and nothing may be half done."""
+    yield from _of_other_stable(recorded, current, plan)
+    if _serves(recorded):
+        yield from _of_other_canary(recorded, current)
+
+
+def _of_other_stable(recorded: Record, current: Record, plan: Plan) -> Iterator[Finding]:
     path = ("spec", "stable")
     if current.stable.image != recorded.running.image and current.stable.image != recorded.stable.image:
         message = f"the folder is at {recorded.running.image}, and stable is {current.stable.image} here"
@@ -207,11 +213,15 @@ def _of_other_release(recorded: Record, current: Record, plan: Plan) -> Iterator
         if recorded.runs is Version.NEW:
             hint = "what was promoted is more than an image: `plan` had said what to write into the file"
         yield _finding("stable", "warning", message, path, hint)
-    if _serves(recorded) and current.canary is None:
+
+
+def _of_other_canary(recorded: Record, current: Record) -> Iterator[Finding]:
+    """The canary that serves is taken away, or made another."""
+    if current.canary is None:
         message = f"`{recorded.phase}` is under way, and this takes canary pods away that still serve"
         hint = f"write `phase: {_leaving(recorded.phase)}` first, with spec.canary as it was"
         yield _finding("canary", "error", message, ("spec",), hint)
-    elif _serves(recorded) and recorded.canary is not None and _is_other_canary(recorded, current):
+    elif recorded.canary is not None and _is_other_canary(recorded, current):
         message = (
             f"`{recorded.phase}` is under way with {recorded.canary.image}: this changes pods that serve"
         )
