@@ -85,16 +85,13 @@ class Generator:
                 findings += self._refusals_of(item)
                 rendered.append(Rendered(item.part, item.value, _text_of(item), item))
                 continue
-            text = self._text(item)
             try:
-                document = _only_document(text, item.template)
+                printed, wrong = self._printed(item)
             except Refused as refused:
                 findings += refused.findings
                 continue
-            findings += _differences_from_plan(document, item)
-            if self.validating:
-                findings += map(self._placed, _refusals(document.value, item, self.target))
-            rendered.append(Rendered(item.part, document.value, text, item))
+            findings += wrong
+            rendered.append(printed)
         if findings:
             differs = any(finding.rule != verdict.ADMISSION for finding in findings)
             culprit = (
@@ -104,6 +101,15 @@ class Generator:
             )
             raise Refused(culprit, in_order(findings))
         return rendered
+
+    def _printed(self, item: Planned) -> tuple[Rendered, list[Finding]]:
+        """What a template prints, and what is wrong with it. Raises Refused where that is not one object."""
+        text = self._text(item)
+        document = _only_document(text, item.template)
+        findings = list(_differences_from_plan(document, item))
+        if self.validating:
+            findings += map(self._placed, _refusals(document.value, item, self.target))
+        return Rendered(item.part, document.value, text, item), findings
 
     def _placed(self, refusal: tuple[Planned, Finding]) -> Finding:
         """A refusal at the place of the canary file that it comes from; without one, at its template."""

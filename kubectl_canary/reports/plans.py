@@ -133,32 +133,20 @@ def plan_text(
     """
     application = plan.application
     stable, canary = (application.called(version) for version in Version)
-    if not application.has_release:
-        return "\n".join(
-            [
-                f"{application.title}: {stable}, no release under way",
-                "",
-                plan_table(plan, current),
-                "",
-                f"To plan one: {commands['plan']}, or write spec.canary into the file.",
-                "",
-            ]
-        )
-    return "\n".join(
-        [
-            f"{application.title}: {stable} → {canary}, through HTTPRoute {application.route.name}",
-            "",
-            plan_table(plan, current),
-            "",
+    if application.has_release:
+        title = f"{application.title}: {stable} → {canary}, through HTTPRoute {application.route.name}"
+        below = [
             *_differences_text(spec),
             *_capacity_text(plan),
             *_way_back_text(commands.get("rollback")),
             *([checked] if checked else []),
             "",
             promotion.advice(spec, commands["file"]),
-            "",
         ]
-    )
+    else:
+        title = f"{application.title}: {stable}, no release under way"
+        below = [f"To plan one: {commands['plan']}, or write spec.canary into the file."]
+    return "\n".join([title, "", plan_table(plan, current), "", *below, ""])
 
 
 def _way_back_text(command: str | None) -> list[str]:
