@@ -5,17 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import click
+from click.core import ParameterSource
 
 from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import cluster_flags as with_cluster_flags
 from kubectl_canary.commands.flags import flags_of
+from kubectl_canary.errors import UsageError
+
+CLUSTER = "cluster"  # what --from calls the cluster; a folder of that name is ./cluster
+# what only an application without manifests has to say, what goes with manifests, and with those of a cluster
+GREENFIELD = (
+    "image",
+    "tag",
+    "replicas",
+    "port",
+    "service_port",
+    "hosts",
+    "gateway",
+    "gateway_namespace",
+    "gateway_class",
+    "tls",
+)
+OF_MANIFESTS = ("deployment", "service", "routes", "canary_images")
+OF_CLUSTER = ("into", "context", "kubeconfig", "as_user")
 
 
 @dataclass(frozen=True)
 class InitFlags:
     """The flags of `init`: what the file says, and where it is written."""
 
-    image: str
+    image: str | None
     tag: str | None
     canary_tag: str | None
     name: str | None
@@ -24,13 +45,25 @@ class InitFlags:
     port: int
     service_port: int
     hosts: tuple[str, ...]
-    gateway: str
+    gateway: str | None
     gateway_namespace: str | None
     gateway_class: str | None
     tls: str | None
     header: str
     file: str
     force: bool
+
+
+@dataclass(frozen=True)
+class ManifestFlags:
+    """The flags of `init --from`: where the manifests are, and what of them is released."""
+
+    source: str | None
+    deployment: str | None
+    service: str | None
+    routes: tuple[str, ...]
+    canary_images: tuple[str, ...]
+    into: str
 
 
 @verb(
@@ -44,14 +77,24 @@ class InitFlags:
   # With the Gateway, and the next version at once
   kubectl canary init --image registry.example.com/my-app --tag v1.0.0 --canary-tag v1.1.0 --port 8080 \\
       --host app.example.com --gateway production-gw --gateway-class istio --tls my-app-tls
+
+  # Manifests that you have: a file, a folder, a folder with a kustomization, or what Helm renders
+  kubectl canary init --from k8s/ --canary-tag v1.1.0
+  helm template my-app ./chart | kubectl canary init --from -
+
+  # What runs in a cluster, written into k8s/
+  kubectl canary init --from cluster --deployment my-app -n production
 """,
 )
 @flags_of(
     InitFlags,
-    click.option("--image", required=True, help="The image, with or without tag."),
+    click.option("--image", help="The image, with or without tag."),
     click.option("--tag", help="The tag that runs now; not needed where --image has one."),
     click.option("--canary-tag", help="The tag to release."),
-    click.option("--name", help="The application's name (default: the last part of the image)."),
+    click.option(
+        "--name",
+        help="The application's name (default: the last part of the image, or the Deployment's name).",
+    ),
     click.option(
         "-n",
         "--namespace",
@@ -62,7 +105,7 @@ class InitFlags:
     click.option("--port", default=8080, show_default=True, help="The port that the application listens on."),
     click.option("--service-port", default=80, show_default=True, help="The port of the Services."),
     click.option("--host", "hosts", multiple=True, help="A hostname. May be given several times."),
-    click.option("--gateway", required=True, help="The Gateway's name."),
+    click.option("--gateway", help="The Gateway's name."),
     click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
     click.option("--gateway-class", help="Render the Gateway too, of this class."),
     click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener."),
@@ -78,8 +121,60 @@ class InitFlags:
     ),
     click.option("--force", is_flag=True, help="Write over a file that is there."),
 )
-def command(flags: InitFlags) -> int:
+@flags_of(
+    ManifestFlags,
+    click.option(
+        "--from",
+        "source",
+        metavar="DIR|FILE|-|cluster",
+        shell_complete=candidates.files,
+        help="Release manifests that are there: a folder, a file, standard input, or what runs in the cluster.",
+    ),
+    click.option("--deployment", metavar="NAME", help="The Deployment to release, where there are several."),
+    click.option("--service", metavar="NAME", help="The Service, where several select the pods."),
+    click.option(
+        "--route",
+        "routes",
+        multiple=True,
+        metavar="NAME",
+        help="The HTTPRoute, where several send to the Service.",
+    ),
+    click.option(
+        "--canary-image",
+        "canary_images",
+        multiple=True,
+        metavar="[CONTAINER=]IMAGE",
+        help="The image to release. May be given several times, for several containers.",
+    ),
+    click.option(
+        "--into",
+        default="k8s/",
+        show_default=True,
+        metavar="DIR",
+        shell_complete=candidates.files,
+        help="Where --from cluster writes the manifests.",
+    ),
+    as_="manifests",
+)
+@with_cluster_flags
+def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFlags) -> int:
     """Write the file."""
-    from kubectl_canary.commands.run import init
+    if manifests.source is None:
+        from kubectl_canary.commands.run import init
 
-    return init.run(flags)
+        _refuse((*OF_MANIFESTS, *OF_CLUSTER), "goes with --from", "name the manifests: --from k8s/")
+        return init.run(flags)
+    from kubectl_canary.commands.run import init_from
+
+    _refuse(GREENFIELD, "does not go with --from", "leave it out: the manifests say this")
+    if manifests.source != CLUSTER:
+        _refuse(OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster")
+    return init_from.run(flags, manifests, cluster_flags)
+
+
+def _refuse(names: tuple[str, ...], problem: str, cure: str) -> None:
+    """Raises UsageError where one of these flags was typed."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"{option.opts[-1]} {problem}", cure)

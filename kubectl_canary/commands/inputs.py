@@ -43,9 +43,7 @@ def sets(source: sources.Sources) -> Sets:
 
     Raises Refused for what is not YAML, UsageError and WorldError for what cannot be read.
     """
-    from kubectl_canary.outside import manifest_sets
     from kubectl_canary.reading import adoption
-    from kubectl_canary.reading import manifests as objects
 
     adopt, base = source.value["spec"]["adopt"], _folder(source.file_of(("spec", "adopt", "from")))
     names = {key: adopt[key] for key in ("from", "stable") if key in adopt}
@@ -57,18 +55,28 @@ def sets(source: sources.Sources) -> Sets:
     for key, name in names.items():
         same_as = adopt["from"] if key == "stable" else None
         try:
-            texts = manifest_sets.read(name, base, same_as)
+            read[key] = manifest_set(name, base, same_as)
         except (UsageError, WorldError) as error:
             raise type(error)(
                 f"{source.value_where(('spec', 'adopt', key))}: {error.message}", error.hint
             ) from None
-        read[key] = [
-            objects.unshared(manifest)
-            for text in texts
-            for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
-            if not objects.is_canary(manifest.value)
-        ]
     return adoption.Sets(stable=read.get("stable", read["from"]), new=read["from"])
+
+
+def manifest_set(name: str, base: str = "", same_as: str | None = None) -> list[Manifest]:
+    """The objects of a set of manifests, each with its text; canary files that lie among them are none.
+
+    Raises as `outside.manifest_sets.read`, and Refused for what is not YAML.
+    """
+    from kubectl_canary.outside import manifest_sets
+    from kubectl_canary.reading import manifests as objects
+
+    return [
+        objects.unshared(manifest)
+        for text in manifest_sets.read(name, base, same_as)
+        for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
+        if not objects.is_canary(manifest.value)
+    ]
 
 
 def _folder(file: str) -> str:

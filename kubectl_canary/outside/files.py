@@ -57,6 +57,13 @@ def write(name: str, text: str, *, over: bool) -> None:
         raise WorldError(f"cannot write {name}: {error.strerror}") from None
 
 
+def relative(name: str, file: str) -> str:
+    """The name of a file or folder, as it is from the folder of another file; a folder's ends in a slash."""
+    start = Path.cwd() if file == "-" else Path(file).parent
+    short = os.path.relpath(Path(name).absolute(), os.path.realpath(start)).replace(os.sep, "/")
+    return f"{short}/" if _is_folder(name) and short != "." else short
+
+
 def listed(names: Sequence[str], without: Sequence[str] = ()) -> list[str]:
     """The files of names and of the folders among them, each once and by its first name, without some.
 

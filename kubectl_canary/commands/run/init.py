@@ -12,15 +12,22 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.reading import canaryfile, sources, yamltext
+from kubectl_canary.reading import release, sources, yamltext
+from kubectl_canary.reading.adoption import SetReader
 from kubectl_canary.release.phases import SEED_PHASES
-from kubectl_canary.release.plan import plan
+from kubectl_canary.release.plan import Plan
 
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
+SHOWN = "  # canary:"  # how the line begins that shows what starts a release
 
 
 def run(flags: InitFlags) -> int:
     """Write the file. Raises UsageError for flags that make none, WorldError where it cannot be written."""
+    if flags.image is None:
+        hint = "give --image registry.example.com/my-app, or --from k8s/ where manifests are there already"
+        raise UsageError("which image runs now?", hint)
+    if flags.gateway is None:
+        raise UsageError("which Gateway do the requests come by?", "give --gateway production-gw")
     image, image_tag, digest = formats.split_image(flags.image)
     if not image:
         raise UsageError("--image: the image's name is empty", "give --image registry.example.com/my-app")
@@ -38,14 +45,19 @@ def run(flags: InitFlags) -> int:
             "--tls goes with --gateway-class", "the certificate belongs to a Gateway that we render"
         )
     text = _text(image, flags.tag or image_tag, flags)
-    _check(text)
+    read_back(text)
+    put(text, flags)
+    return 0
+
+
+def put(text: str, flags: InitFlags, before: str = "") -> None:
+    """Write or print the file, and say what comes next; `before` is what has to stand before that command."""
     if flags.file == "-":
         write(text)
-        return 0
+        return
     files.write(flags.file, text, over=flags.force)
     option = "" if flags.file == CANARY_FILE else f" -f {shlex.quote(flags.file)}"
-    say(f"wrote {flags.file} ({text.count(chr(10))} lines). Next: {program()} plan{option}")
-    return 0
+    say(f"wrote {flags.file} ({text.count(chr(10))} lines). Next: {before}{program()} plan{option}")
 
 
 def _text(image: str, tag: str, flags: InitFlags) -> str:
@@ -54,16 +66,14 @@ def _text(image: str, tag: str, flags: InitFlags) -> str:
 
     name = flags.name or image.rpartition("/")[2].replace("_", "-").replace(".", "-")
     lines = [
-        f"# yaml-language-server: $schema={SCHEMA.format(__version__)}",
-        "apiVersion: kubectl-canary/v1alpha1",
-        "kind: Canary",
-        "metadata:",
-        f"  name: {quoted(name)}",
-        *([f"  namespace: {quoted(flags.namespace)}"] if flags.namespace else []),
-        "spec:",
+        *head(name, flags.namespace),
         f"  image: {quoted(image)}",
         f"  stable: {{tag: {quoted(tag)}, replicas: {flags.replicas}}}",
-        *_release_lines(flags.canary_tag),
+        *(
+            release_lines(f"{{tag: {quoted(flags.canary_tag)}}}")
+            if flags.canary_tag
+            else later("{tag: v1.1.0}")
+        ),
         "  container:                          # every field of a core/v1 Container may stand here",
         f"    port: {flags.port}",
         f"  service: {{port: {flags.service_port}}}",
@@ -73,22 +83,46 @@ def _text(image: str, tag: str, flags: InitFlags) -> str:
         f"      name: {quoted(flags.gateway)}",
         *([f"      namespace: {quoted(flags.gateway_namespace)}"] if flags.gateway_namespace else []),
         *_create_lines(flags.gateway_class, flags.tls),
-        f'  testers: {{header: {quoted(flags.header)}, value: "true"}}   # who sends it reaches the canary first',
-        "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *(f"    - {{name: {quoted(phase.name)}, pause: {phase.pause // 60}m}}" for phase in SEED_PHASES),
+        *tail(flags.header),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _release_lines(canary_tag: str | None) -> list[str]:
-    if canary_tag:
-        return [
-            f"  canary: {{tag: {yamltext.scalar(canary_tag)}}}",
-            "  phase: deploy                       # where the release stands: what `render` prints",
-        ]
+def head(name: str, namespace: str | None) -> list[str]:
+    """The lines of a canary file up to `spec`."""
     return [
-        "  # canary: {tag: v1.1.0}             # the next version; with it, `phase: deploy` starts the release"
+        f"# yaml-language-server: $schema={SCHEMA.format(__version__)}",
+        "apiVersion: kubectl-canary/v1alpha1",
+        "kind: Canary",
+        "metadata:",
+        f"  name: {yamltext.scalar(name)}",
+        *([f"  namespace: {yamltext.scalar(namespace)}"] if namespace else []),
+        "spec:",
     ]
+
+
+def tail(header: str) -> list[str]:
+    """The lines of the testers and the phases."""
+    quoted = yamltext.scalar
+    return [
+        f'  testers: {{header: {quoted(header)}, value: "true"}}   # who sends it reaches the canary first',
+        "  phases:                             # before 5%, say, `mirror 20%` copies requests",
+        *(f"    - {{name: {quoted(phase.name)}, pause: {phase.pause // 60}m}}" for phase in SEED_PHASES),
+    ]
+
+
+def release_lines(canary: str) -> list[str]:
+    """The lines that start a release of what `spec.canary` says."""
+    return [
+        f"  canary: {canary}",
+        "  phase: deploy                       # where the release stands: what `render` prints",
+    ]
+
+
+def later(canary: str) -> list[str]:
+    """The line that shows how a release starts."""
+    line = f"{SHOWN} {canary}"
+    return [f"{line:<37} # the next version; with it, `phase: deploy` starts the release"]
 
 
 def _create_lines(gateway_class: str | None, tls: str | None) -> list[str]:
@@ -98,12 +132,15 @@ def _create_lines(gateway_class: str | None, tls: str | None) -> list[str]:
     return [f"      create: {{className: {yamltext.scalar(gateway_class)}{certificate}}}"]
 
 
-def _check(text: str) -> None:
-    """What init writes is read back, so that it never writes a file that render refuses."""
-    document = yamltext.read(text, "canary.yaml")[0]
+def read_back(text: str, sets: SetReader | None = None) -> Plan:
+    """The plan of a file that is not written yet, over the manifests that it adopts.
+
+    Raises UsageError with what is wrong.
+    """
+    document = yamltext.read(text, CANARY_FILE)[0]
     try:
-        file = canaryfile.parse(sources.Sources(document.value, [document]))
-        plan(file.application, file.phases)
+        return release.read(sources.Sources(document.value, [document]), None, sets).plan
     except Refused as refused:
         complaints = [f"{path_text(finding.path)}: {finding.message}" for finding in refused.findings]
-        raise UsageError("the flags make no valid canary file", "\n".join(complaints)) from None
+        made_by = "flags and manifests" if sets else "flags"
+        raise UsageError(f"the {made_by} make no valid canary file", "\n".join(complaints)) from None

@@ -1,0 +1,164 @@
+"""What `kubectl canary init --from` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubectl_canary.api import formats
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.init import InitFlags, ManifestFlags
+from kubectl_canary.commands.run.init import SHOWN, head, later, put, read_back, release_lines, tail
+from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.findings import nearest
+from kubectl_canary.outside import files
+from kubectl_canary.outside.output import say
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.adoption import Sets
+from kubectl_canary.reading.choices import Choice, Wanted, choice, containers
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned
+
+GIT = "git:"
+PIPED = "the same manifests | "
+
+
+def run(flags: InitFlags, manifests: ManifestFlags, _: ClusterFlags) -> int:
+    """Write the file. Raises UsageError for what is ambiguous or lacks, Refused for what cannot be released."""
+    source = str(manifests.source)
+    found = _read(source)
+    chosen = choice(found, _wanted(flags, manifests))
+    text = _text(_named(source, flags.file), chosen, flags, manifests)
+    _check(text, found)
+    for line in chosen.lines():
+        say(line)
+    put(text, flags, PIPED if source == "-" else "")
+    return 0
+
+
+def _read(source: str) -> list[Manifest]:
+    try:
+        return inputs.manifest_set(source)
+    except (UsageError, WorldError) as error:
+        raise type(error)(f"--from: {error.message}", error.hint) from None
+
+
+def _wanted(flags: InitFlags, manifests: ManifestFlags) -> Wanted:
+    return Wanted(manifests.deployment, manifests.service, manifests.routes, flags.namespace)
+
+
+def _named(source: str, file: str) -> str:
+    """The source as the canary file names it: from its folder."""
+    return source if source == "-" or source.startswith(GIT) else files.relative(source, file)
+
+
+def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlags) -> str:
+    written = chosen.deployment.manifest.text("metadata", "namespace")
+    namespace = flags.namespace if flags.namespace != written else None
+    lines = [
+        *head(flags.name or chosen.deployment.name, namespace),
+        "  adopt:                              # these manifests are released, and stay as they are",
+        *_adopt_lines(source, chosen, manifests),
+        *_canary_lines(chosen.deployment.manifest, flags.canary_tag, manifests.canary_images),
+        *tail(flags.header),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _adopt_lines(source: str, chosen: Choice, manifests: ManifestFlags) -> list[str]:
+    quoted = yamltext.scalar
+    first = f"    from: {quoted(source)}"
+    routes = ", ".join(f"{{name: {quoted(name)}}}" for name in manifests.routes)
+    return [
+        f"{first:<37} # what should run; `stable: git:v41` beside it names what runs, where that differs",
+        f"    deployment: {quoted(chosen.deployment.name)}",
+        f"    service: {quoted(chosen.service.name)}",
+        *([f"    routes: [{routes}]"] if routes else []),
+    ]
+
+
+# --- the new version ------------------------------------------------------------------
+
+
+def _canary_lines(deployment: Manifest, tag: str | None, images: Sequence[str]) -> list[str]:
+    if tag is not None and images:
+        raise UsageError("--canary-tag and --canary-image", "give one of them; an image says its tag")
+    single = len(containers(deployment)) == 1
+    if tag is not None:
+        if not single:
+            raise _which(deployment, "--canary-tag", "IMAGE")
+        return release_lines(f"{{tag: {yamltext.scalar(tag)}}}")
+    if images:
+        return release_lines(_canary(deployment, images))
+    return later(_example(deployment))
+
+
+def _canary(deployment: Manifest, images: Sequence[str]) -> str:
+    """What `spec.canary` says for the values of --canary-image."""
+    named: dict[str, str] = {}
+    for word in images:
+        name, equals, image = word.rpartition("=")
+        if not image:
+            raise UsageError(f"--canary-image {word}: no image", "give --canary-image IMAGE")
+        if equals:
+            _refuse_unknown(deployment, name, image)
+        elif len(containers(deployment)) != 1:
+            raise _which(deployment, "--canary-image", image)
+        elif len(images) == 1:
+            return f"{{image: {yamltext.scalar(image)}}}"
+        name = name or str(containers(deployment)[0].get("name"))
+        if name in named:
+            raise UsageError(f"--canary-image: two images for container `{name}`", "give one of them")
+        named[name] = image
+    return _images(named)
+
+
+def _images(images: dict[str, str]) -> str:
+    listed = ", ".join(f"{yamltext.scalar(name)}: {yamltext.scalar(image)}" for name, image in images.items())
+    return f"{{images: {{{listed}}}}}"
+
+
+def _refuse_unknown(deployment: Manifest, name: str, image: str) -> None:
+    names = _names(deployment, "initContainers")
+    if name not in names:
+        meant = nearest(name, names) or names[0]
+        there = ", ".join(f"`{known}`" for known in names)
+        raise UsageError(
+            f"--canary-image: no container `{name}`; there are {there}",
+            f"give --canary-image {meant}={image}",
+        )
+
+
+def _names(deployment: Manifest, *more: str) -> list[str]:
+    pod = deployment.value["spec"]["template"]["spec"]
+    return [str(container.get("name")) for key in ("containers", *more) for container in pod.get(key) or ()]
+
+
+def _which(deployment: Manifest, flag: str, image: str) -> UsageError:
+    names = _names(deployment)
+    listed = ", ".join(f"`{name}`" for name in names)
+    return UsageError(
+        f"{flag}: which container? {deployment.title} has {listed}",
+        f"give --canary-image {names[0]}={image}",
+    )
+
+
+def _example(deployment: Manifest) -> str:
+    """What a release would say: a tag where that is enough."""
+    running = {str(known.get("name")): str(known.get("image")) for known in containers(deployment)}
+    next_ones = {
+        name: f"{formats.split_image(image)[0] or 'IMAGE'}:v1.1.0" for name, image in running.items()
+    }
+    return "{tag: v1.1.0}" if len(running) == 1 else _images(dict(list(next_ones.items())[:1]))
+
+
+# --- the proof ------------------------------------------------------------------------
+
+
+def _check(text: str, found: Sequence[Manifest]) -> None:
+    """What init writes is read back, and every phase rendered; so is the release that it only shows."""
+    plan = read_back(text.replace(SHOWN, "  canary:"), lambda _: Sets(found, found))
+    generator = Generator()
+    for phase in plan.phases:
+        generator.render(planned(plan.application, phase))

@@ -1,0 +1,164 @@
+"""The user's manifests → what of them a release is about, and why; what is ambiguous, with its candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import nearest
+from kubectl_canary.reading import adoption
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user names; None and nothing where the manifests decide."""
+
+    deployment: str | None = None
+    service: str | None = None
+    routes: tuple[str, ...] = ()
+    namespace: str | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An object that a release is about, and why it is this one."""
+
+    manifest: Manifest
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.manifest.title}: {self.why}"
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.manifest.text("metadata", "name")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The Deployment that is released, the Service in front of it, and the routes to that."""
+
+    deployment: Chosen
+    service: Chosen
+    routes: tuple[Chosen, ...]
+
+    def lines(self) -> list[str]:
+        """A line an object, for people."""
+        return [str(chosen) for chosen in (self.deployment, self.service, *self.routes)]
+
+
+def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
+    """What a release of the manifests is about. Raises UsageError where nothing fits, or several do."""
+    live = adoption._without_hooks(manifests)
+    workload = deployment(live, wanted.deployment)
+    service = _service(live, workload.manifest, wanted.service)
+    return Choice(workload, service, tuple(_routes(live, workload.manifest, service.manifest, wanted)))
+
+
+def deployment(manifests: Sequence[Manifest], wanted: str | None) -> Chosen:
+    """The Deployment of a name, or the only one. Raises UsageError where there is none, or there are several."""
+    found = adoption._of_kind(manifests, *DEPLOYMENT)
+    if not found:
+        raise _no_deployment(manifests)
+    return _one(found, wanted, "deployment", "the only Deployment")
+
+
+def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
+    for manifest in manifests:
+        reason = adoption.OTHER_WORKLOADS.get(manifest.text("kind"))
+        if reason:
+            return UsageError(
+                f"no Deployment in the manifests, and {manifest.title} cannot be released by shares",
+                f"{reason}; a Deployment can",
+            )
+    return UsageError(
+        "no Deployment in the manifests",
+        f"there are {adoption._listed([manifest.title for manifest in manifests])}",
+    )
+
+
+def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | None) -> Chosen:
+    pods, name = adoption._pod_labels(workload.value), _name(workload)
+    every = adoption._of_kind(manifests, *SERVICE)
+    selecting = [manifest for manifest in every if adoption._selects(manifest.value, pods)]
+    if not selecting:
+        has = ", ".join(f"{key}: {text}" for key, text in pods.items())
+        raise UsageError(
+            f"no Service selects the pods of Deployment {name}", f"one with `selector: {{{has}}}` would"
+        )
+    if wanted in [*map(_name, every)] and wanted not in [*map(_name, selecting)]:
+        raise UsageError(
+            f"Service `{wanted}` does not select the pods of Deployment {name}",
+            f"of those that do: --service {_name(selecting[0])}",
+        )
+    return _one(selecting, wanted, "service", f"it selects the pods of Deployment {name}")
+
+
+def _one(found: Sequence[Manifest], wanted: str | None, flag: str, why: str) -> Chosen:
+    """The one of a name, or the only one; `why` is what fits it."""
+    kind, names = found[0].text("kind"), [_name(manifest) for manifest in found]
+    fitting = [manifest for manifest in found if wanted in (None, _name(manifest))]
+    if not fitting:
+        raise _unknown(str(wanted), names, flag, kind)
+    if len({*map(_name, fitting)}) > 1:
+        raise UsageError(f"which {kind}? There are {adoption._listed(names)}", f"give --{flag} {names[0]}")
+    if len(fitting) > 1:
+        places = " and ".join(str(manifest.where(("metadata", "name"))) for manifest in fitting)
+        raise UsageError(
+            f"{kind} `{_name(fitting[0])}` stands several times: {places}", "leave one of them out"
+        )
+    return Chosen(fitting[0], f"--{flag} names it" if wanted is not None else why)
+
+
+def _unknown(wanted: str, names: Sequence[str], flag: str, kind: str) -> UsageError:
+    """A name that no object has which would fit."""
+    close = nearest(wanted, names)
+    hint = f"did you mean --{flag} {close}?" if close else f"give --{flag} {names[0]}"
+    return UsageError(f"no {kind} `{wanted}` fits; there are {adoption._listed(names)}", hint)
+
+
+def _routes(
+    manifests: Sequence[Manifest], workload: Manifest, service: Manifest, wanted: Wanted
+) -> list[Chosen]:
+    common = adoption.Common("", _namespace(workload, wanted), None, Target(), 0)
+    every = [manifest for manifest in manifests if manifest.text("kind") == "HTTPRoute"]
+    sending = {id(known): adoption._sending(known, service, common) for known in every}
+    fitting = [manifest for manifest in every if sending[id(manifest)]]
+    if not fitting:
+        raise UsageError(f"no rule of an HTTPRoute sends to Service {_name(service)}", _lacking(manifests))
+    named = [_one(fitting, name, "route", "") for name in wanted.routes] or [_one(fitting, None, "route", "")]
+    return [
+        Chosen(route.manifest, _why(route.manifest, sending[id(route.manifest)], service)) for route in named
+    ]
+
+
+def _lacking(manifests: Sequence[Manifest]) -> str:
+    others = [manifest.title for manifest in manifests if manifest.text("kind").endswith("Route")]
+    there = f"there are {adoption._listed(others)}" if others else "there is no route in the manifests"
+    return f"a release splits the requests of an HTTPRoute; {there}"
+
+
+def _why(route: Manifest, places: Sequence[int], service: Manifest) -> str:
+    rules = route.value["spec"]["rules"]
+    names = [f"`{rules[place]['name']}`" if rules[place].get("name") else str(place) for place in places]
+    few = len(names) == 1
+    return f"{'rule' if few else 'rules'} {', '.join(names)} {'sends' if few else 'send'} to {service.title}"
+
+
+def _namespace(workload: Manifest, wanted: Wanted) -> str | None:
+    return workload.text("metadata", "namespace") or wanted.namespace
+
+
+def _name(manifest: Manifest) -> str:
+    return manifest.text("metadata", "name")
+
+
+def containers(workload: Manifest) -> list[dict[str, Any]]:
+    """The containers of a Deployment's pods."""
+    return adoption._containers(workload.value)
