@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import ROOT, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_canary.api import defaults
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.api.prepare import with_defaults
 
 Canary = Callable[..., Result]
 SHOP = ROOT / "examples/shop/k8s"
@@ -336,3 +345,240 @@ def test_flags_that_make_no_file(canary: Canary, folder: Path, arguments: list[s
     assert (done.code, done.out) == (4 if "exist" in message else 2, "")
     assert done.err.startswith(f"error: {message}")
     assert not (folder / "canary.yaml").exists()
+
+
+# --- what runs in a cluster -----------------------------------------------------------
+
+
+def live(text: str, **more: object) -> dict[str, object]:
+    """An object as a cluster has it."""
+    value = yaml.safe_load(text)
+    server = {
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "generation": 3,
+    }
+    metadata = {
+        **value["metadata"],
+        **server,
+        "namespace": "store",
+        "managedFields": [{"manager": "kubectl"}],
+    }
+    metadata["ownerReferences"] = [{"kind": "Other", "name": "x"}]
+    metadata["annotations"] = {
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "deployment.kubernetes.io/revision": "4",
+        **value["metadata"].get("annotations", {}),
+    }
+    return {**value, "metadata": metadata, "status": {"replicas": 1}, **more}
+
+
+def of_kind(api_version: str, kind: str, name: str, spec: object) -> dict[str, object]:
+    return live(
+        json.dumps({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+    )
+
+
+def scaler(kind: str, name: str, target: str) -> dict[str, object]:
+    api = "keda.sh/v1alpha1" if kind == "ScaledObject" else "autoscaling/v2"
+    return of_kind(
+        api,
+        kind,
+        name,
+        {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}, "maxReplicas": 9},
+    )
+
+
+def cluster_objects() -> list[dict[str, object]]:
+    """Two applications: of `docs` nothing is to be taken."""
+    pods = live(deployment("shop"))
+    spec = pods["spec"]["template"]["spec"]  # type: ignore[index]
+    spec["imagePullSecrets"] = [{"name": "pull"}]
+    spec["volumes"] = [{"name": "v", "configMap": {"name": "settings", "defaultMode": 420}}]
+    spec["containers"][0]["envFrom"] = [{"secretRef": {"name": "key"}}]
+    addresses = {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"]}
+    served = live(service("shop"))
+    served["spec"] |= {**addresses, "sessionAffinity": "None"}  # type: ignore[operator]
+    headless = live(service("peers"))
+    headless["spec"] |= {**addresses, "clusterIP": "None"}  # type: ignore[operator]
+    configured = {"apiVersion": "v1", "kind": "ConfigMap"}
+    pods_of = {name: {"matchLabels": {"app": name}} for name in ("shop", "docs")}
+    return [
+        pods, live(deployment("docs")), served, headless, live(service("docs", "docs")),
+        live(route("store")), live(route("docs", "docs")),
+        scaler("HorizontalPodAutoscaler", "shop", "shop"), scaler("HorizontalPodAutoscaler", "docs", "docs"),
+        scaler("ScaledObject", "docs", "docs"),
+        *(of_kind("policy/v1", "PodDisruptionBudget", name, {"selector": pods_of[name]}) for name in pods_of),
+        *(of_kind("networking.k8s.io/v1", "NetworkPolicy", name, {"podSelector": pods_of[name]}) for name in pods_of),
+        of_kind("networking.k8s.io/v1", "NetworkPolicy", "all", {"podSelector": {}}),
+        *({**configured, "metadata": {"name": name}, "data": {"a": "b"}} for name in ("settings", "kube-root-ca.crt")),
+    ]  # fmt: skip
+
+
+TAKEN = [
+    "configmap-settings.yaml",
+    "deployment-shop.yaml",
+    "horizontalpodautoscaler-shop.yaml",
+    "httproute-store.yaml",
+    "networkpolicy-all.yaml",
+    "networkpolicy-shop.yaml",
+    "poddisruptionbudget-shop.yaml",
+    "service-peers.yaml",
+    "service-shop.yaml",
+]
+FROM_CLUSTER = ["init", "--from", "cluster", "--deployment", "shop", "--service", "shop", "-n", "store"]
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A kubectl with these objects, which may lack KEDA; the file says how it was called."""
+    monkeypatch.chdir(tmp_path)
+    log, program, answer = tmp_path.parent / "log", tmp_path.parent / "kubectl", tmp_path.parent / "answer"
+
+    def having(objects: list[dict[str, object]], keda: bool = True) -> Path:
+        answer.write_text(json.dumps({"kind": "List", "items": objects}))
+        lacks = 'error: the server doesn\'t have a resource type "scaledobjects"'
+        refusal = f'case "$*" in *scaledobjects*) echo {shlex.quote(lacks)} >&2; exit 1;; esac\n'
+        program.write_text(
+            f'#!/bin/sh\necho "$*" >> {shlex.quote(str(log))}\n{"" if keda else refusal}cat {shlex.quote(str(answer))}\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("KUBECTL_PATH", str(program))
+        log.unlink(missing_ok=True)
+        return log
+
+    return having
+
+
+def test_what_runs_is_written_and_adopted(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    log = kubectl(cluster_objects())
+    done = canary(*FROM_CLUSTER, "--context", "prod", "--canary-tag", "v2")
+    assert (0, "") == (done.code, done.out), done.err
+    assert "wrote k8s/ (9 files)\n" in done.err
+    assert "the Secrets that the pods use: key, pull\n" in done.err
+    (call,) = log.read_text().splitlines()
+    assert call.startswith("--context=prod get deployments.apps,services,")
+    assert "secrets" not in call
+    assert " -n store " in call
+    assert TAKEN == sorted(path.name for path in (tmp_path / "k8s").iterdir())
+    kubectl([], keda=True).touch()
+    rendered = canary("render", "--everything")
+    assert "image: example.com/web:v2" in rendered.out
+    assert "namespace: store" in rendered.out
+    adopt = yaml.safe_load((tmp_path / "canary.yaml").read_text())["spec"]["adopt"]
+    assert adopt["from"] == "k8s/"
+
+
+def test_what_the_server_wrote_is_not_written(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    kubectl(cluster_objects())
+    assert 0 == canary(*FROM_CLUSTER).code
+    found = {path.name: yaml.safe_load(path.read_text()) for path in (tmp_path / "k8s").iterdir()}
+    for name, value in found.items():
+        assert "status" not in value, name
+        assert {"name", "namespace"} >= value["metadata"].keys(), name
+    assert found["service-shop.yaml"]["spec"] == {"selector": {"app": "shop"}, "ports": [{"port": 80}]}
+    assert found["service-peers.yaml"]["spec"]["clusterIP"] == "None"
+    assert "clusterIPs" not in found["service-peers.yaml"]["spec"]
+    (volume,) = found["deployment-shop.yaml"]["spec"]["template"]["spec"]["volumes"]
+    assert volume == {"name": "v", "configMap": {"name": "settings"}}
+
+
+@pytest.mark.parametrize(("applied", "is_kept"), [({"spec": {}}, False), ({"spec": {"replicas": 3}}, True)])
+def test_what_a_scaler_decided_is_not_written(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path, applied: object, is_kept: bool
+) -> None:
+    objects: list[Any] = cluster_objects()
+    objects[0]["spec"]["replicas"] = 7
+    annotation = "kubectl.kubernetes.io/last-applied-configuration"
+    objects[0]["metadata"]["annotations"][annotation] = json.dumps(applied)
+    kubectl(objects)
+    assert 0 == canary(*FROM_CLUSTER).code
+    spec = yaml.safe_load((tmp_path / "k8s/deployment-shop.yaml").read_text())["spec"]
+    assert is_kept is ("replicas" in spec)
+
+
+def test_a_cluster_without_keda_is_read(canary: Canary, kubectl: Callable[..., Path], tmp_path: Path) -> None:
+    log = kubectl(cluster_objects()[:-1], keda=False)
+    assert 0 == canary(*FROM_CLUSTER).code
+    assert [True, False] == ["scaledobjects" in call for call in log.read_text().splitlines()]
+
+
+def test_a_folder_with_files_stays_as_it_is(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    log = kubectl(cluster_objects())
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live/other.yaml").write_text("")
+    refused = canary(*FROM_CLUSTER, "--into", "live")
+    assert (2, "") == (refused.code, refused.out)
+    assert refused.err.startswith("error: live is there already, and is not empty\n--force writes over files")
+    assert not log.exists()
+    done = canary(*FROM_CLUSTER, "--into", "live", "--force")
+    assert 0 == done.code
+    assert "warning: live has other files too, which are released with these: other.yaml\n" in done.err
+
+
+def test_a_canary_file_stays_and_no_folder_is_written(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    kubectl(cluster_objects())
+    (tmp_path / "canary.yaml").write_text("mine")
+    refused = canary(*FROM_CLUSTER)
+    assert (2, "") == (refused.code, refused.out)
+    assert not (tmp_path / "k8s").exists()
+
+
+@pytest.mark.parametrize(
+    ("drop", "flags", "message"),
+    [
+        ("", ["--deployment", "shp"], "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
+        ("HTTPRoute", [], "no rule of an HTTPRoute sends to Service shop\n"),
+        ("Service", [], "no Service selects the pods of Deployment shop\n"),
+        ("Deployment", [], "no Deployment in the manifests\n"),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_lacks_is_said_and_nothing_written(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path, drop: str, flags: list[str], message: str
+) -> None:
+    kubectl([value for value in cluster_objects() if value["kind"] != drop])
+    refused = canary(*FROM_CLUSTER, *flags)
+    assert (2, "") == (refused.code, refused.out)
+    assert refused.err.startswith(f"error: {message}")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_release_under_way_is_not_taken(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    objects = cluster_objects()
+    objects[5]["metadata"]["annotations"]["kubectl-canary/phase"] = "5%"  # type: ignore[index]
+    kubectl(objects)
+    refused = canary(*FROM_CLUSTER)
+    assert (2, "") == (refused.code, refused.out)
+    assert refused.err.startswith("error: HTTPRoute store is of a canary file already\n")
+
+
+# --- defaults -------------------------------------------------------------------------
+
+
+def drawn(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of a schema of defaults: each field is absent, its default, or another."""
+    if "items" in schema:
+        return st.lists(drawn(schema["items"]), max_size=2)
+    fields = {key: drawn(field) for key, field in schema.get("properties", {}).items()}
+    others = [st.just(schema["default"])] if "default" in schema else []
+    return st.one_of(st.fixed_dictionaries({}, optional=fields) if fields else st.just("other"), *others)
+
+
+@given(st.data(), st.sampled_from(sorted(defaults.BUILT_IN)))
+def test_a_document_without_defaults_means_the_same(data: st.DataObject, api: tuple[str, str]) -> None:
+    schema = defaults.BUILT_IN[api]
+    value = {"apiVersion": api[0], "kind": api[1], **data.draw(drawn(schema))}
+    short = defaults.undefaulted(value, Target())
+    assert with_defaults(short, schema) == with_defaults(value, schema)
+    assert defaults.undefaulted(with_defaults(value, schema), Target()) == short

@@ -57,6 +57,31 @@ def write(name: str, text: str, *, over: bool) -> None:
         raise WorldError(f"cannot write {name}: {error.strerror}") from None
 
 
+def write_all(folder: str, texts: Mapping[str, str]) -> None:
+    """Write files into a folder, which is made where it is not there. Raises WorldError where it cannot be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            Path(folder, name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
+
+
+def names_in(folder: str) -> list[str]:
+    """What lies in a folder; nothing where there is none. Raises WorldError where it cannot be listed."""
+    try:
+        return sorted(path.name for path in Path(folder).iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
+
+
+def is_there(name: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    return name != "-" and Path(name).exists()
+
+
 def relative(name: str, file: str) -> str:
     """The name of a file or folder, as it is from the folder of another file; a folder's ends in a slash."""
     start = Path.cwd() if file == "-" else Path(file).parent

@@ -42,6 +42,20 @@ class Kubectl:
             )
         return items
 
+    def every(
+        self, kinds: Sequence[str], optional: Sequence[str], namespace: str | None
+    ) -> list[dict[str, Any]]:
+        """The objects of kinds in a namespace, in one call; in another where the cluster lacks an optional kind.
+
+        Raises WorldError with kubectl's own words.
+        """
+        try:
+            return self.get([",".join((*kinds, *optional))], namespace)
+        except WorldError as error:
+            if not any(f'a resource type "{kind.partition(".")[0]}"' in error.message for kind in optional):
+                raise
+        return self.get([",".join(kinds)], namespace)
+
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
         found = self._json(("get", "crd", name, "-o", "json"))

@@ -86,7 +86,7 @@ def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
 def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | None) -> Chosen:
     pods, name = adoption._pod_labels(workload.value), _name(workload)
     every = adoption._of_kind(manifests, *SERVICE)
-    selecting = [manifest for manifest in every if adoption._selects(manifest.value, pods)]
+    selecting = [manifest for manifest in every if selected_by(manifest, workload)]
     if not selecting:
         has = ", ".join(f"{key}: {text}" for key, text in pods.items())
         raise UsageError(
@@ -126,9 +126,9 @@ def _unknown(wanted: str, names: Sequence[str], flag: str, kind: str) -> UsageEr
 def _routes(
     manifests: Sequence[Manifest], workload: Manifest, service: Manifest, wanted: Wanted
 ) -> list[Chosen]:
-    common = adoption.Common("", _namespace(workload, wanted), None, Target(), 0)
+    namespace = _namespace(workload, wanted)
     every = [manifest for manifest in manifests if manifest.text("kind") == "HTTPRoute"]
-    sending = {id(known): adoption._sending(known, service, common) for known in every}
+    sending = {id(known): sending_rules(known, service, namespace) for known in every}
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:
         raise UsageError(f"no rule of an HTTPRoute sends to Service {_name(service)}", _lacking(manifests))
@@ -136,6 +136,16 @@ def _routes(
     return [
         Chosen(route.manifest, _why(route.manifest, sending[id(route.manifest)], service)) for route in named
     ]
+
+
+def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:
+    """The places of the rules of a route that send to a Service of the namespace."""
+    return adoption._sending(route, service, adoption.Common("", namespace, None, Target(), 0))
+
+
+def selected_by(service: Manifest, workload: Manifest) -> bool:
+    """Whether a Service selects a Deployment's pods."""
+    return adoption._selects(service.value, adoption._pod_labels(workload.value))
 
 
 def _lacking(manifests: Sequence[Manifest]) -> str:

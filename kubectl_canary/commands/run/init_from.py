@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.commands.init import InitFlags, ManifestFlags
+from kubectl_canary.commands.init import CLUSTER, InitFlags, ManifestFlags
 from kubectl_canary.commands.run.init import SHOWN, head, later, put, read_back, release_lines, tail
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.findings import nearest
 from kubectl_canary.outside import files
+from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.adoption import Sets
 from kubectl_canary.reading.choices import Choice, Wanted, choice, containers
-from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.reading.manifests import Manifest, read, with_texts
+from kubectl_canary.reading.snapshot import KINDS, OPTIONAL, Snapshot, snapshot
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
@@ -24,33 +28,82 @@ GIT = "git:"
 PIPED = "the same manifests | "
 
 
-def run(flags: InitFlags, manifests: ManifestFlags, _: ClusterFlags) -> int:
+@dataclass(frozen=True)
+class _Found:
+    """A set of manifests and its name in the canary file, and what of it is to be written first, with notes on it."""
+
+    manifests: Sequence[Manifest]
+    name: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def run(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlags) -> int:
     """Write the file. Raises UsageError for what is ambiguous or lacks, Refused for what cannot be released."""
     source = str(manifests.source)
-    found = _read(source)
-    chosen = choice(found, _wanted(flags, manifests))
-    text = _text(_named(source, flags.file), chosen, flags, manifests)
-    _check(text, found)
-    for line in chosen.lines():
+    found = _in_cluster(flags, manifests, cluster) if source == CLUSTER else _read(source, flags.file)
+    chosen = choice(found.manifests, _wanted(flags, manifests))
+    text = _text(found.name, chosen, flags, manifests)
+    _check(text, found.manifests)
+    if found.texts:
+        files.write_all(manifests.into, found.texts)
+    for line in (*chosen.lines(), *found.notes):
         say(line)
     put(text, flags, PIPED if source == "-" else "")
     return 0
 
 
-def _read(source: str) -> list[Manifest]:
+def _read(source: str, file: str) -> _Found:
     try:
-        return inputs.manifest_set(source)
+        found = inputs.manifest_set(source)
     except (UsageError, WorldError) as error:
         raise type(error)(f"--from: {error.message}", error.hint) from None
+    is_named = source == "-" or source.startswith(GIT)
+    return _Found(found, source if is_named else files.relative(source, file))
+
+
+# --- what runs in a cluster -----------------------------------------------------------
+
+
+def _in_cluster(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlags) -> _Found:
+    """What runs, as manifests that are written once the canary file is known to be good."""
+    folder = posixpath.normpath(manifests.into)
+    _refuse_files(flags, folder)
+    objects = Kubectl(cluster.words()).every(KINDS, OPTIONAL, flags.namespace)
+    taken = snapshot(objects, manifests.deployment)
+    found = [
+        manifest
+        for name, text in taken.texts.items()
+        for manifest in with_texts(read(f"{folder}/{name}", text), text)
+    ]
+    relative = files.relative(folder, flags.file).rstrip("/")
+    return _Found(found, f"{relative}/", taken.texts, tuple(_notes(taken, folder)))
+
+
+def _refuse_files(flags: InitFlags, folder: str) -> None:
+    """Raises UsageError where something is in the way, before the cluster is asked."""
+    if flags.force:
+        return
+    if files.names_in(folder):
+        hint = "--force writes over files of the same names, --into names another folder"
+        raise UsageError(f"{folder} is there already, and is not empty", hint)
+    if files.is_there(flags.file):
+        raise UsageError(f"{flags.file} is there already", "--force writes over it, -f names another file")
+
+
+def _notes(taken: Snapshot, folder: str) -> Iterator[str]:
+    """What a user should know of what was taken, and of what was not."""
+    yield f"wrote {folder}/ ({len(taken.texts)} files)"
+    if taken.secrets:
+        listed = ", ".join(taken.secrets)
+        yield f"not written, since files are no place for them: the Secrets that the pods use: {listed}"
+    others = [name for name in files.names_in(folder) if name not in taken.texts]
+    if others:
+        yield f"warning: {folder} has other files too, which are released with these: {', '.join(others)}"
 
 
 def _wanted(flags: InitFlags, manifests: ManifestFlags) -> Wanted:
     return Wanted(manifests.deployment, manifests.service, manifests.routes, flags.namespace)
-
-
-def _named(source: str, file: str) -> str:
-    """The source as the canary file names it: from its folder."""
-    return source if source == "-" or source.startswith(GIT) else files.relative(source, file)
 
 
 def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlags) -> str:
