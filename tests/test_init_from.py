@@ -271,6 +271,15 @@ def test_what_is_ambiguous_or_lacks_is_said(
     assert not (file.parent / "canary.yaml").exists()
 
 
+def test_what_only_a_release_would_meet_is_said_at_once(canary: Canary, stream: Callable[..., Path]) -> None:
+    long = "s" * 60
+    file = stream(deployment("shop"), service(long), route("shop", long))
+    done = canary("init", "--from", file)
+    assert (1, "") == (done.code, done.out)
+    assert f"{long}-canary" in done.err
+    assert not (file.parent / "canary.yaml").exists()
+
+
 def test_what_is_named_is_chosen(canary: Canary, stream: Callable[..., Path]) -> None:
     file = stream(*TWO)
     done = canary("init", "--from", file, "--deployment", "shop", "--service", "shop", "--route", "b")
@@ -508,6 +517,23 @@ def test_a_cluster_without_keda_is_read(canary: Canary, kubectl: Callable[..., P
     assert [True, False] == ["scaledobjects" in call for call in log.read_text().splitlines()]
 
 
+def test_what_a_controller_makes_is_left_to_it(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    objects: list[Any] = cluster_objects()
+    made = scaler("HorizontalPodAutoscaler", "keda-hpa-shop", "shop")
+    owner = {"kind": "ScaledObject", "name": "shop", "controller": True}
+    made["metadata"]["ownerReferences"] = [owner]  # type: ignore[index]
+    kubectl([*objects, made])
+    quiet = canary(*FROM_CLUSTER)
+    assert TAKEN == sorted(path.name for path in (tmp_path / "k8s").iterdir())
+    assert "may undo" not in quiet.err
+    objects[0]["metadata"]["ownerReferences"] = [{"kind": "Rollout", "name": "shop", "controller": True}]
+    kubectl(objects)
+    done = canary(*FROM_CLUSTER, "--force")
+    assert "warning: Rollout shop makes this Deployment, and may undo what a release changes\n" in done.err
+
+
 def test_a_folder_with_files_stays_as_it_is(
     canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -539,7 +565,7 @@ def test_a_canary_file_stays_and_no_folder_is_written(
         ("", ["--deployment", "shp"], "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
         ("HTTPRoute", [], "no rule of an HTTPRoute sends to Service shop\n"),
         ("Service", [], "no Service selects the pods of Deployment shop\n"),
-        ("Deployment", [], "no Deployment in the manifests\n"),
+        ("Deployment", [], "no Deployment in this namespace\n-n names another, --context another cluster\n"),
     ],
 )  # fmt: skip
 def test_what_a_cluster_lacks_is_said_and_nothing_written(

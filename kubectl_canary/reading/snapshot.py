@@ -37,10 +37,11 @@ FIRST = ("apiVersion", "kind", "metadata", "name", "image")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The texts of manifests by the names of their files, and the Secrets that the pods use."""
+    """Manifests by the names of their files, the Secrets that the pods use, and who makes the Deployment."""
 
     texts: dict[str, str]
     secrets: tuple[str, ...]
+    owner: str = ""
 
 
 def snapshot(objects: Sequence[Object], deployment: str | None) -> Snapshot:
@@ -49,6 +50,8 @@ def snapshot(objects: Sequence[Object], deployment: str | None) -> Snapshot:
     Raises UsageError where there is no such Deployment, or several and none is named, or a release is under way.
     """
     listed = [_manifest(value) for value in objects]
+    if not any(known.text("kind") == "Deployment" for known in listed):
+        raise UsageError("no Deployment in this namespace", "-n names another, --context another cluster")
     workload = choices.deployment(listed, deployment).manifest
     chosen = [known for known in listed if known is workload or _belongs(known, workload)]
     chosen += [known for known in listed if known.text("kind") == "HTTPRoute" and _leads(known, chosen)]
@@ -57,7 +60,7 @@ def snapshot(objects: Sequence[Object], deployment: str | None) -> Snapshot:
     is_scaled = any(known.text("kind") in SCALERS for known in chosen)
     clean = [cleaned(known.value, is_scaled) for known in chosen]
     texts = {_file(value): f"{yamltext.block(value, 0)}\n" for value in clean}
-    return Snapshot(texts, tuple(sorted(secret_names(_pod(workload.value)))))
+    return Snapshot(texts, tuple(sorted(secret_names(_pod(workload.value)))), _owner(workload.value))
 
 
 def _manifest(value: Object) -> Manifest:
@@ -87,6 +90,8 @@ def _pod(workload: Object) -> Object:
 def _belongs(known: Manifest, workload: Manifest) -> bool:
     """Whether an object serves, scales, protects or configures the Deployment's pods."""
     value, kind = known.value, known.text("kind")
+    if _owner(value):  # as KEDA's autoscaler is: its owner makes it again
+        return False
     if _api(value) == SERVICE:
         return choices.selected_by(known, workload)
     if _api(value) == CONFIG_MAP:
@@ -95,6 +100,12 @@ def _belongs(known: Manifest, workload: Manifest) -> bool:
         return _scales(value["spec"].get("scaleTargetRef") or {}, workload.value)
     labels = workload.value["spec"]["template"]["metadata"].get("labels") or {}
     return kind in SELECTORS and selects(value["spec"].get(SELECTORS[kind]) or {}, labels)
+
+
+def _owner(value: Object) -> str:
+    """The controller that makes an object; empty where somebody applied it."""
+    owners = value["metadata"].get("ownerReferences") or ()
+    return next((f"{owner['kind']} {owner['name']}" for owner in owners if owner.get("controller")), "")
 
 
 def _scales(target: Object, workload: Object) -> bool:

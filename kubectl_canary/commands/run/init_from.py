@@ -97,6 +97,8 @@ def _notes(taken: Snapshot, folder: str) -> Iterator[str]:
     if taken.secrets:
         listed = ", ".join(taken.secrets)
         yield f"not written, since files are no place for them: the Secrets that the pods use: {listed}"
+    if taken.owner:
+        yield f"warning: {taken.owner} makes this Deployment, and may undo what a release changes"
     others = [name for name in files.names_in(folder) if name not in taken.texts]
     if others:
         yield f"warning: {folder} has other files too, which are released with these: {', '.join(others)}"
