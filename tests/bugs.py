@@ -475,6 +475,7 @@ BUGS = [
     Bug("init --from cluster: a folder with files is mixed up", "commands/run/init_from.py", "    if files.names_in(folder):\n", "    if False:\n", "test_init_from"),
     Bug("init --from cluster: a cluster without KEDA cannot be read", "outside/kubectl.py", "            if not any(f'a resource type", "            if True or not any(f'a resource type", "test_init_from"),
     Bug("defaults: a default that is none of this value is taken out", "api/defaults.py", "return \"default\" in schema and same(", "return \"default\" in schema or same(", "test_init_from"),
+    Bug("init --from cluster: defaults are the newest", "reading/snapshot.py", "Target(in_order(\"gatewayAPI\")[0])", "Target()", "test_init_from"),
     Bug("defaults: those in lists stay", "api/defaults.py", "        return [_without(item, schema.get(\"items\", {})) for item in value]\n", "        return value\n", "test_init_from"),
     # routing
     Bug("any prefix of the text is a prefix", "routing/matching.py", "return path == prefix or path.startswith(f\"{prefix}/\")", "return path.startswith(prefix)", "test_routing"),

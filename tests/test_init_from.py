@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from kubectl_canary.api import defaults
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.prepare import with_defaults
+from kubectl_canary.reading import snapshot
 
 Canary = Callable[..., Result]
 SHOP = ROOT / "examples/shop/k8s"
@@ -509,6 +510,14 @@ def test_what_a_scaler_decided_is_not_written(
     assert 0 == canary(*FROM_CLUSTER).code
     spec = yaml.safe_load((tmp_path / "k8s/deployment-shop.yaml").read_text())["spec"]
     assert is_kept is ("replicas" in spec)
+
+
+def test_a_default_that_only_some_clusters_fill_in_stays() -> None:
+    """v1.7 has one for the attempts, older releases have not."""
+    rule = {"retry": {"attempts": 1}, "backendRefs": [{"name": "shop", "port": 80, "weight": 1}]}
+    route = of_kind("gateway.networking.k8s.io/v1", "HTTPRoute", "a", {"rules": [rule]})
+    (clean,) = snapshot.cleaned(route)["spec"]["rules"]
+    assert clean == {"retry": {"attempts": 1}, "backendRefs": [{"name": "shop", "port": 80}]}
 
 
 def test_a_cluster_without_keda_is_read(canary: Canary, kubectl: Callable[..., Path], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.builtin.checks import selects
-from kubectl_canary.api.catalog import Target
+from kubectl_canary.api.catalog import Target, in_order
 from kubectl_canary.api.defaults import undefaulted
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import choices, yamltext
@@ -154,7 +154,10 @@ def _secrets(pod: Object) -> Iterator[str]:
 
 
 def cleaned(value: Object, is_scaled: bool = False) -> Object:
-    """The object without status, identity, addresses and defaults, and without what a scaler decided."""
+    """The object without status, identity, addresses and defaults, and without what a scaler decided.
+
+    Defaults are those of the oldest Gateway API: later ones have more, which the cluster may not fill in again.
+    """
     clean = copy.deepcopy({key: child for key, child in value.items() if key != "status"})
     clean["metadata"] = _metadata(clean["metadata"])
     if _api(clean) == SERVICE:
@@ -163,7 +166,7 @@ def cleaned(value: Object, is_scaled: bool = False) -> Object:
         _clean_template(clean["spec"]["template"])
     if is_scaled and clean["kind"] == "Deployment" and not _says_replicas(value):
         clean["spec"].pop("replicas", None)
-    ordered: Object = _ordered(undefaulted(clean, Target()))
+    ordered: Object = _ordered(undefaulted(clean, Target(in_order("gatewayAPI")[0])))
     return ordered
 
 
