@@ -379,6 +379,46 @@ def test_what_would_hurt_is_refused(release: Any, old: Change, new: Change, mess
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_value(["x"], "deployment", "spec", "template", "spec", "containers"), "spec.template.spec.containers[0]: must be of type object"),
+        (without("deployment", "spec", "template"), "spec.template: missing"),
+        (with_value(["x"], *RULES, 0, "matches"), "spec.rules[0].matches[0]: must be of type object"),
+        (with_value(["shop"], *RULES, 0, "backendRefs"), "spec.rules[0].backendRefs[0]: must be of type object"),
+        (with_value([None], *RULES), "spec.rules[0]: must be of type object"),
+        (with_value("shop", "service", "spec", "selector"), "spec.selector: must be of type object"),
+    ],
+)  # fmt: skip
+def test_what_has_another_shape_is_refused_at_its_place(release: Any, change: Change, message: str) -> None:
+    with pytest.raises(Refused) as refused:
+        release(change, change)
+    said = str(refused.value.findings[0])
+    assert said.endswith(message)
+    assert "/all.yaml:" in said
+
+
+def test_nulls_are_as_good_as_nothing(release: Any) -> None:
+    def nulls(documents: dict[str, Object]) -> None:
+        pod = pod_of(documents)
+        pod["containers"][0] |= {
+            "env": [{"name": "A", "valueFrom": None}],
+            "envFrom": [{"configMapRef": None}],
+        }
+        pod["volumes"] = [{"name": "v", "configMap": None, "emptyDir": {}}, {"name": "w", "projected": None}]
+        pod |= {"initContainers": None, "affinity": None, "topologySpreadConstraints": None}
+        documents["deployment"]["metadata"]["labels"] = None
+        documents["service"]["metadata"]["annotations"] = None
+        documents["route"]["spec"]["rules"][0] |= {"matches": None, "filters": None}
+        documents["route"]["spec"]["rules"][0]["backendRefs"][0]["weight"] = None
+        documents["scaler"] = a_scaler(behavior=None)
+        documents["policy"] = a_policy("shop", {"matchLabels": APP}, ingress=None, egress=[{"to": None}])
+
+    made = release(nulls, nulls)
+    for name in made.plan.names():
+        assert at(made, name)
+
+
 def test_an_immutable_config_map_cannot_change_under_stable(release: Any) -> None:
     old, new = (an_object("v1", "ConfigMap", "flags", data={"a": text}, immutable=True) for text in "xy")
     with pytest.raises(Refused) as refused:

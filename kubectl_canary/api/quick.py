@@ -39,7 +39,8 @@ def accepts(value: Any, schema: Schema) -> bool:
     return True
 
 
-def _is(value: Any, name: str) -> bool:
+def is_of(value: Any, name: str) -> bool:
+    """Whether a value is of one of JSON Schema's types."""
     if isinstance(value, bool):
         return name == "boolean"
     if name == "integer":
@@ -58,7 +59,7 @@ TYPES: dict[str, Any] = {
 
 
 def _type(value: Any, operand: Any, _: Schema) -> bool:
-    return any(_is(value, name) for name in ([operand] if isinstance(operand, str) else operand))
+    return any(is_of(value, name) for name in ([operand] if isinstance(operand, str) else operand))
 
 
 def _properties(value: Any, operand: Any, _: Schema) -> bool:

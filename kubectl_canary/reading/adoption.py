@@ -140,9 +140,10 @@ def _choice(
     adopt: dict[str, Any], common: Common, sets: Sets, problems: Problems
 ) -> tuple[_Choice, str | None]:
     """What is released, and in which namespace."""
-    stable, new = (_without_hooks(manifests) for manifests in (sets.stable, sets.new))
+    stable, new = (without_hooks(manifests) for manifests in (sets.stable, sets.new))
     for key, manifests in (("stable", stable), ("from", new)) if "stable" in adopt else (("from", new),):
         objections.refuse_twice(manifests, key, common.namespace, problems)
+        objections.refuse_misshapen(manifests, common.target, problems)
     problems.stop()
     namespace = _namespace(objects.deployment_of(stable, adopt, problems), common, problems)
     stable, new = (_placed(manifests, namespace) for manifests in (stable, new))
@@ -213,7 +214,8 @@ def _is_hook(manifest: Manifest) -> bool:
     return bool(manifest.text("metadata", "annotations", HOOK))
 
 
-def _without_hooks(manifests: Sequence[Manifest]) -> list[Manifest]:
+def without_hooks(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The manifests that are no hooks of Helm."""
     return [manifest for manifest in manifests if not _is_hook(manifest)]
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.api.catalog import Target
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
-from kubectl_canary.reading import adoption
+from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
+from kubectl_canary.reading.adopted.problems import listed
+from kubectl_canary.reading.adopted.rules import rules_of
+from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 
@@ -55,7 +57,7 @@ class Choice:
 
 def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
     """What a release of the manifests is about. Raises UsageError where nothing fits, or several do."""
-    live = adoption._without_hooks(manifests)
+    live = without_hooks(manifests)
     workload = deployment(live, wanted.deployment)
     service = _service(live, workload.manifest, wanted.service)
     return Choice(workload, service, tuple(_routes(live, workload.manifest, service.manifest, wanted)))
@@ -63,7 +65,7 @@ def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
 
 def deployment(manifests: Sequence[Manifest], wanted: str | None) -> Chosen:
     """The Deployment of a name, or the only one. Raises UsageError where there is none, or there are several."""
-    found = adoption._of_kind(manifests, *DEPLOYMENT)
+    found = of_kind(manifests, *DEPLOYMENT)
     if not found:
         raise _no_deployment(manifests)
     return _one(found, wanted, "deployment", "the only Deployment")
@@ -71,7 +73,7 @@ def deployment(manifests: Sequence[Manifest], wanted: str | None) -> Chosen:
 
 def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
     for manifest in manifests:
-        reason = adoption.OTHER_WORKLOADS.get(manifest.text("kind"))
+        reason = OTHER_WORKLOADS.get(manifest.text("kind"))
         if reason:
             return UsageError(
                 f"no Deployment in the manifests, and {manifest.title} cannot be released by shares",
@@ -79,39 +81,39 @@ def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
             )
     return UsageError(
         "no Deployment in the manifests",
-        f"there are {adoption._listed([manifest.title for manifest in manifests])}",
+        f"there are {listed([manifest.title for manifest in manifests])}",
     )
 
 
 def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | None) -> Chosen:
-    pods, name = adoption._pod_labels(workload.value), _name(workload)
-    every = adoption._of_kind(manifests, *SERVICE)
+    pods, name = pod_labels(workload.value), name_of(workload)
+    every = of_kind(manifests, *SERVICE)
     selecting = [manifest for manifest in every if selected_by(manifest, workload)]
     if not selecting:
         has = ", ".join(f"{key}: {text}" for key, text in pods.items())
         raise UsageError(
             f"no Service selects the pods of Deployment {name}", f"one with `selector: {{{has}}}` would"
         )
-    if wanted in [*map(_name, every)] and wanted not in [*map(_name, selecting)]:
+    if wanted in [*map(name_of, every)] and wanted not in [*map(name_of, selecting)]:
         raise UsageError(
             f"Service `{wanted}` does not select the pods of Deployment {name}",
-            f"of those that do: --service {_name(selecting[0])}",
+            f"of those that do: --service {name_of(selecting[0])}",
         )
     return _one(selecting, wanted, "service", f"it selects the pods of Deployment {name}")
 
 
 def _one(found: Sequence[Manifest], wanted: str | None, flag: str, why: str) -> Chosen:
     """The one of a name, or the only one; `why` is what fits it."""
-    kind, names = found[0].text("kind"), [_name(manifest) for manifest in found]
-    fitting = [manifest for manifest in found if wanted in (None, _name(manifest))]
+    kind, names = found[0].text("kind"), [name_of(manifest) for manifest in found]
+    fitting = [manifest for manifest in found if wanted in (None, name_of(manifest))]
     if not fitting:
         raise _unknown(str(wanted), names, flag, kind)
-    if len({*map(_name, fitting)}) > 1:
-        raise UsageError(f"which {kind}? There are {adoption._listed(names)}", f"give --{flag} {names[0]}")
+    if len({*map(name_of, fitting)}) > 1:
+        raise UsageError(f"which {kind}? There are {listed(names)}", f"give --{flag} {names[0]}")
     if len(fitting) > 1:
         places = " and ".join(str(manifest.where(("metadata", "name"))) for manifest in fitting)
         raise UsageError(
-            f"{kind} `{_name(fitting[0])}` stands several times: {places}", "leave one of them out"
+            f"{kind} `{name_of(fitting[0])}` stands several times: {places}", "leave one of them out"
         )
     return Chosen(fitting[0], f"--{flag} names it" if wanted is not None else why)
 
@@ -120,7 +122,7 @@ def _unknown(wanted: str, names: Sequence[str], flag: str, kind: str) -> UsageEr
     """A name that no object has which would fit."""
     close = nearest(wanted, names)
     hint = f"did you mean --{flag} {close}?" if close else f"give --{flag} {names[0]}"
-    return UsageError(f"no {kind} `{wanted}` fits; there are {adoption._listed(names)}", hint)
+    return UsageError(f"no {kind} `{wanted}` fits; there are {listed(names)}", hint)
 
 
 def _routes(
@@ -131,7 +133,7 @@ def _routes(
     sending = {id(known): sending_rules(known, service, namespace) for known in every}
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:
-        raise UsageError(f"no rule of an HTTPRoute sends to Service {_name(service)}", _lacking(manifests))
+        raise UsageError(f"no rule of an HTTPRoute sends to Service {name_of(service)}", _lacking(manifests))
     named = [_one(fitting, name, "route", "") for name in wanted.routes] or [_one(fitting, None, "route", "")]
     return [
         Chosen(route.manifest, _why(route.manifest, sending[id(route.manifest)], service)) for route in named
@@ -140,17 +142,17 @@ def _routes(
 
 def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:
     """The places of the rules of a route that send to a Service of the namespace."""
-    return adoption._sending(route, service, adoption.Common("", namespace, None, Target(), 0))
+    return [rule.index for rule in rules_of(route, service, namespace) if rule.backends]
 
 
 def selected_by(service: Manifest, workload: Manifest) -> bool:
     """Whether a Service selects a Deployment's pods."""
-    return adoption._selects(service.value, adoption._pod_labels(workload.value))
+    return selects(service.value, pod_labels(workload.value))
 
 
 def _lacking(manifests: Sequence[Manifest]) -> str:
     others = [manifest.title for manifest in manifests if manifest.text("kind").endswith("Route")]
-    there = f"there are {adoption._listed(others)}" if others else "there is no route in the manifests"
+    there = f"there are {listed(others)}" if others else "there is no route in the manifests"
     return f"a release splits the requests of an HTTPRoute; {there}"
 
 
@@ -165,10 +167,6 @@ def _namespace(workload: Manifest, wanted: Wanted) -> str | None:
     return workload.text("metadata", "namespace") or wanted.namespace
 
 
-def _name(manifest: Manifest) -> str:
-    return manifest.text("metadata", "name")
-
-
 def containers(workload: Manifest) -> list[dict[str, Any]]:
     """The containers of a Deployment's pods."""
-    return adoption._containers(workload.value)
+    return list(at(workload.value, "spec", "template", "spec", "containers") or [])

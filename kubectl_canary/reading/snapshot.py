@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.api.builtin.checks import selects
 from kubectl_canary.api.catalog import Target, in_order
 from kubectl_canary.api.defaults import undefaulted
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import choices, yamltext
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.release.adoption import CONFIG_MAP, SCALERS, SERVICE, config_names
+from kubectl_canary.release.adoption import CONFIG_MAP, SERVICE
 from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER
+from kubectl_canary.release.companions import SCALERS, SELECTORS, config_names, is_scaler_of
+from kubectl_canary.release.selectors import selects
 
 Object = dict[str, Any]
 KINDS = (
@@ -28,8 +29,6 @@ KINDS = (
 )
 # kinds that a cluster may not have
 OPTIONAL = ("scaledobjects.keda.sh",)
-# where a kind says which pods it is about
-SELECTORS = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector"}
 TRACKING = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 ADDRESSES = ("clusterIP", "clusterIPs", "ipFamilies", "healthCheckNodePort")
 FIRST = ("apiVersion", "kind", "metadata", "name", "image")
@@ -97,7 +96,7 @@ def _belongs(known: Manifest, workload: Manifest) -> bool:
     if _api(value) == CONFIG_MAP:
         return _name(value) in config_names(_pod(workload.value))
     if kind in SCALERS:
-        return _scales(value["spec"].get("scaleTargetRef") or {}, workload.value)
+        return is_scaler_of(value, _name(workload.value))
     labels = workload.value["spec"]["template"]["metadata"].get("labels") or {}
     return kind in SELECTORS and selects(value["spec"].get(SELECTORS[kind]) or {}, labels)
 
@@ -106,10 +105,6 @@ def _owner(value: Object) -> str:
     """The controller that makes an object; empty where somebody applied it."""
     owners = value["metadata"].get("ownerReferences") or ()
     return next((f"{owner['kind']} {owner['name']}" for owner in owners if owner.get("controller")), "")
-
-
-def _scales(target: Object, workload: Object) -> bool:
-    return (target.get("kind", "Deployment"), target.get("name")) == ("Deployment", _name(workload))
 
 
 def _leads(route: Manifest, chosen: Sequence[Manifest]) -> bool:

@@ -28,7 +28,7 @@ def key_of(value: dict[str, Any], namespace: str | None) -> Key:
     return (
         str(value.get("apiVersion")),
         str(value.get("kind")),
-        metadata.get("namespace", namespace),
+        metadata.get("namespace") or namespace,
         str(metadata.get("name")),
     )
 
@@ -101,7 +101,9 @@ def _looks_after_stable(application: Application, given: Given) -> bool:
 
 
 def _scales(application: Application, given: Given) -> bool:
-    return any(companions.is_scaler_of(given.value, workload) for workload in application.workloads)
+    return any(
+        companions.is_scaler_of(given.value, workload.names.stable) for workload in application.workloads
+    )
 
 
 def touched(plan: Plan) -> set[Key]:

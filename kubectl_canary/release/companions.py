@@ -41,19 +41,19 @@ def tracks(workload: Workload, adopted: Adopted) -> Tracks:
     return Tracks((workload.new or workload.old).pod_labels, adopted.track)
 
 
-def is_scaler_of(value: dict[str, Any], workload: Workload) -> bool:
-    """Whether an object scales stable's Deployment."""
+def is_scaler_of(value: dict[str, Any], name: str) -> bool:
+    """Whether an object scales the Deployment of a name."""
     target = (value.get("spec") or {}).get("scaleTargetRef") or {}
     return (
         value.get("kind") in SCALERS
-        and target.get("kind", "Deployment") == "Deployment"
-        and target.get("name") == workload.names.stable
+        and (target.get("kind") or "Deployment") == "Deployment"
+        and target.get("name") == name
     )
 
 
 def looks_after(value: dict[str, Any], workload: Workload) -> bool:
     """Whether an object is about stable's pods, of either version: it selects them, or scales them."""
-    if is_scaler_of(value, workload):
+    if is_scaler_of(value, workload.names.stable):
         return True
     selector = _selector(value)
     versions = (workload.old, *(() if workload.new is None else (workload.new,)))
@@ -154,19 +154,19 @@ def _label_selectors(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _config_references(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every place of a pod that names a ConfigMap."""
     for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
-        yield from (
-            source["configMapRef"] for source in container.get("envFrom") or () if "configMapRef" in source
-        )
+        for source in container.get("envFrom") or ():
+            yield source.get("configMapRef") or {}
         for variable in container.get("env") or ():
-            reference = (variable.get("valueFrom") or {}).get("configMapKeyRef")
-            if reference is not None:
-                yield reference
+            yield (variable.get("valueFrom") or {}).get("configMapKeyRef") or {}
     for volume in pod.get("volumes") or ():
-        if "configMap" in volume:
-            yield volume["configMap"]
+        yield volume.get("configMap") or {}
         for source in (volume.get("projected") or {}).get("sources") or ():
-            if "configMap" in source:
-                yield source["configMap"]
+            yield source.get("configMap") or {}
+
+
+def config_names(pod: dict[str, Any]) -> set[str]:
+    """The names of the ConfigMaps that a pod uses."""
+    return {str(reference["name"]) for reference in _config_references(pod) if reference.get("name")}
 
 
 def companion(
@@ -190,7 +190,7 @@ def companion(
 
 def _scales_canary(value: dict[str, Any], workload: Workload) -> bool:
     """Whether it scales what an autoscaler scales already: one that comes with the new set waits for its promotion."""
-    return workload.autoscaling is not None and is_scaler_of(value, workload)
+    return workload.autoscaling is not None and is_scaler_of(value, workload.names.stable)
 
 
 def _scaler(value: dict[str, Any], workload: Workload, pods: Pods) -> dict[str, Any]:

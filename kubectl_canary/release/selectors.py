@@ -1,6 +1,6 @@
 """Label selectors: which pods they catch, and how one of stable's becomes one of the canary's.
 
-Source: apimachinery, LabelSelector: without anything in it, it catches all; what is not there catches none.
+Source: apimachinery, LabelSelector.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from kubectl_canary.api.builtin import checks
 
 Labels = Mapping[str, str]
 
@@ -26,23 +28,8 @@ class Tracks:
 
 
 def selects(selector: Any, labels: Labels) -> bool:
-    """Whether a label selector catches pods with these labels."""
-    if not isinstance(selector, dict):
-        return False
-    wanted = selector.get("matchLabels") or {}
-    expressions = selector.get("matchExpressions") or ()
-    return all(labels.get(key) == text for key, text in wanted.items()) and all(
-        _holds(expression, labels) for expression in expressions
-    )
-
-
-def _holds(expression: dict[str, Any], labels: Labels) -> bool:
-    key, operator, values = expression.get("key"), expression.get("operator"), expression.get("values") or ()
-    if operator == "In":
-        return labels.get(str(key)) in values
-    if operator == "NotIn":
-        return labels.get(str(key)) not in values
-    return (key in labels) is (operator == "Exists")
+    """Whether a label selector catches pods with these labels; none catches none."""
+    return isinstance(selector, dict) and checks.selects(selector, dict(labels))
 
 
 def selects_stable_alone(selector: Any, tracks: Tracks) -> bool:

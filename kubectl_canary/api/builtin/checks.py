@@ -204,15 +204,15 @@ def _expression(path: Path, requirement: dict[str, Any]) -> Iterator[FieldError]
 def selects(label_selector: dict[str, Any], object_labels: dict[str, str]) -> bool:
     """Whether a label selector selects an object's labels; an empty selector selects all."""
     equal = all(
-        object_labels.get(key) == value for key, value in label_selector.get("matchLabels", {}).items()
+        object_labels.get(key) == value for key, value in (label_selector.get("matchLabels") or {}).items()
     )
     return equal and all(
-        _holds(requirement, object_labels) for requirement in label_selector.get("matchExpressions", [])
+        _holds(requirement, object_labels) for requirement in label_selector.get("matchExpressions") or ()
     )
 
 
 def _holds(requirement: dict[str, Any], object_labels: dict[str, str]) -> bool:
-    key, values = requirement["key"], requirement.get("values", [])
+    key, values = requirement["key"], requirement.get("values") or ()
     answers: dict[str, bool] = {
         "In": key in object_labels and object_labels[key] in values,
         "NotIn": object_labels.get(key) not in values,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
-from kubectl_canary.findings import Path
+from kubectl_canary.api.shape import misshapen
+from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, selects
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, meant
 from kubectl_canary.reading.manifests import Manifest
@@ -16,6 +18,17 @@ from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Pods
 
 SECRET = ("v1", "Secret")
+LOOKED_INTO = (
+    "Deployment",
+    "GRPCRoute",
+    "HTTPRoute",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "Service",
+)
 FROM: Path = (*ADOPT, "from")
 PER_TRACK: Path = (*ADOPT, "perTrack")
 
@@ -31,6 +44,15 @@ def refuse_twice(manifests: Sequence[Manifest], key: str, namespace: str | None,
         if known is not manifest:
             places = f"{known.where(())} and {manifest.where(())}"
             problems.add((*ADOPT, key), f"{manifest.title} stands twice: {places}", "leave one of them out")
+
+
+def refuse_misshapen(manifests: Sequence[Manifest], target: Target, problems: Problems) -> None:
+    """Text where a release looks for a map, and fields without which nothing can be found."""
+    for manifest in manifests:
+        api_version, name = manifest.text("apiVersion"), manifest.text("kind")
+        kind = target.find(api_version, name) if name in LOOKED_INTO else None
+        for path, message in misshapen(manifest.value, kind.schema) if kind is not None else ():
+            problems.findings.append(Finding("adopt", "error", path, message, manifest.where(path)))
 
 
 def check(application: Application, new: Sequence[Manifest], problems: Problems) -> None:

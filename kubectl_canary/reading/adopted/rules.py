@@ -46,7 +46,7 @@ def governed_rules(
 ) -> list[Rule]:
     """The rules that `routes` names, or all that send to the Service. Raises Refused for a name that is not there."""
     http = [manifest for manifest in manifests if manifest.text("kind") == ROUTE]
-    rules = {id(route): list(_rules(route, service, namespace)) for route in http}
+    rules = {id(route): list(rules_of(route, service, namespace)) for route in http}
     if "routes" not in adopt:
         return [rule for route in http for rule in rules[id(route)] if rule.backends]
     governed: list[Rule] = []
@@ -67,7 +67,8 @@ def _named(http: Sequence[Manifest], name: str) -> Sequence[Manifest]:
     return [route for route in http if name_of(route) == name] or http
 
 
-def _rules(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
+def rules_of(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
+    """The rules of a route, each with what it sends to a Service of the namespace."""
     own = route.text("metadata", "namespace") or namespace
     target = ("Service", "", name_of(service))
     for index, value in enumerate(at(route.value, "spec", "rules") or []):

@@ -11,7 +11,7 @@ from kubectl_canary.reading.adopted.problems import Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import strategic
 from kubectl_canary.release.application import Adopted, Configuration, Service, Sides, Workload
-from kubectl_canary.release.companions import ENDING, SCALERS
+from kubectl_canary.release.companions import ENDING, is_scaler_of
 
 SINGLE = ("image", "tag", "container")  # what is said of the application's container alone
 
@@ -135,7 +135,7 @@ def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:
     """The fewest and the most pods that a scaler of the user's keeps; None where there is none."""
     for given in adopted.stable:
         spec = given.value.get("spec") or {}
-        if given.value.get("kind") in SCALERS and at(spec, "scaleTargetRef", "name") == name:
+        if is_scaler_of(given.value, name):
             least = spec.get("minReplicas", spec.get("minReplicaCount", 1))
             most = spec.get("maxReplicas", spec.get("maxReplicaCount", 100))
             return {"minReplicas": max(1, int(least)), "maxReplicas": int(most)}
