@@ -95,6 +95,8 @@ BUGS = [
     # overlay
     Bug("two Services of the release in one rule are no problem", "release/overlay.py", "        if len(names) > 1:\n            raise self.refusal(f\"one rule", "        if False:\n            raise self.refusal(f\"one rule", "test_application"),
     Bug("rules at different shares are no problem", "rendering/live.py", "    if len(shares) > 1:\n", "    if False:\n", "test_application"),
+    Bug("more requests go to a canary for fewer pods of stable", "rendering/live.py", "now.stable > then.stable and wanted > then.canary", "False", "test_live"),
+    Bug("a way back tests all of a nameless port", "release/patches.py", "return (numbers[0],) if numbers else ()", "return ()", "test_patches"),
     Bug("a stable that is not there can be returned", "rendering/live.py", "        _refuse_missing_stable(plan, there)\n        _refuse_not", "        pass\n        _refuse_not", "test_changes"),
     Bug("budgets go after what they guard", "release/documents.py", "key=lambda part: part.slot)[::-1]", "key=lambda part: part.slot, reverse=True)", "test_changes"),
     Bug("only the first governed rule is split", "release/overlay.py", "        if _is_one_of(rule, governed):\n", "        if rule is governed[0]:\n", "test_application"),

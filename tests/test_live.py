@@ -543,6 +543,19 @@ def test_pods_that_an_autoscaler_added_are_no_reason_to_refuse(tmp_path: Path) -
     ]
 
 
+def test_a_stable_that_has_grown_sends_no_more_requests_to_too_few_pods(tmp_path: Path) -> None:
+    (tmp_path / "canary.yaml").write_text(CONFIGURED)
+    made = inputs.load([str(tmp_path / "canary.yaml")], namespace="shop").plan
+    there = copy.deepcopy(documents(made, made.find("50%")))
+    there["Deployment my-app-stable"]["spec"]["replicas"] = 5
+    with pytest.raises(Refused) as refused:
+        live_from(made, there, "100%")
+    message = "Deployment my-app-stable has 5 pods, and the plan counts with 3: `100%` needs 5 of the canary, and makes 3"
+    assert refused.value.findings[0].message == message
+    there["Deployment my-app-stable"]["spec"]["replicas"] = 2
+    assert live_from(made, there, "100%").changes
+
+
 def test_ports_of_one_number_are_told_apart_by_protocol(tmp_path: Path) -> None:
     ports = "[{containerPort: 8080}, {containerPort: 8080, protocol: UDP}]"
     text = CONFIGURED.replace("    port: 8080\n", f"    ports: {ports}\n")

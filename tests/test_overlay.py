@@ -104,7 +104,7 @@ def test_a_name_that_another_rule_has_is_not_taken() -> None:
     now["spec"]["rules"].insert(0, {"name": "default-canary-testers-shop", "backendRefs": [THEIRS]})
     with pytest.raises(Refused) as refused:
         laid_over(plan, now, "5%")
-    message = "a rule of another is called `default-canary-testers-shop`; rename it"
+    message = "a rule is called `default-canary-testers-shop`, and kubectl-canary/rules.shop does not list it"
     assert message == refused.value.findings[0].message
 
 

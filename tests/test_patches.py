@@ -182,6 +182,15 @@ def test_a_way_back_loses_nobodys_filter() -> None:
     )
 
 
+@pytest.mark.parametrize(("number", "target"), [("port", "targetPort"), ("containerPort", "hostPort")])
+def test_a_way_back_knows_a_nameless_port_by_its_number(number: str, target: str) -> None:
+    before, after = ({"ports": [{number: 80, target: port}]} for port in (9090, 8080))
+    operations = patches.patch_back(before, after)
+    assert [{"op": "test", "path": f"/ports/0/{number}", "value": 80}] == operations[:-1]
+    named = {"ports": [{**before["ports"][0], "name": "http"}]}
+    assert apply(named, operations) == {"ports": [{**after["ports"][0], "name": "http"}]}
+
+
 def test_a_way_back_does_not_ask_whether_what_it_adds_is_there() -> None:
     assert [{"op": "add", "path": "/a", "value": 1}] == patches.patch_back({}, {"a": 1})
 

@@ -184,7 +184,7 @@ shell_flag = click.option(
     "--shell",
     type=click.Choice(["sh", "powershell"]),
     default="sh",
-    help="Lines for sh (default; bash and zsh read them too) or powershell.",
+    help="Lines for sh (default; bash and zsh read them too) or powershell, 7.3 or newer.",
 )
 jump_flag = click.option(
     "--jump", is_flag=True, help="Go further than one step: every phase on the way, with its pause."

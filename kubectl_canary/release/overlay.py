@@ -179,9 +179,9 @@ class ReleaseOnRoute:
         """Where a rule stands on the route."""
         return next(index for index, other in enumerate(self.rules) if other is rule)
 
-    def refusal(self, message: str) -> Refused:
+    def refusal(self, message: str, hint: str = "") -> Refused:
         """What to raise where the route is not as the release needs it."""
-        return _refused(f"HTTPRoute {self.document['metadata']['name']}", message)
+        return _refused(f"HTTPRoute {self.document['metadata']['name']}", message, hint)
 
 
 def laid_over(
@@ -369,8 +369,9 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
     taken = {rule.get("name") for rule in kept}
     for rule in clones:
         if rule.get("name") in taken - {None}:
-            message = f"a rule of another is called `{rule['name']}`; rename it"
-            raise release.refusal(message)
+            message = f"a rule is called `{rule['name']}`, and {release.application.rules_annotation} does not list it"
+            hint = "another's is to be renamed; where the annotation was lost, `rollback --print` has the whole route"
+            raise release.refusal(message, hint)
 
 
 def _listing(rule: Rule, by_name: bool) -> str:
@@ -396,7 +397,6 @@ def _annotate(metadata: dict[str, Any], key: str, value: str | None) -> None:
         metadata["annotations"] = {name: text for name, text in annotations.items() if name != key}
 
 
-def _refused(title: str, message: str) -> Refused:
-    return Refused(
-        "the live objects are not those of the release", [Finding("live", "error", (), message, Where(title))]
-    )
+def _refused(title: str, message: str, hint: str = "") -> Refused:
+    finding = Finding("live", "error", (), message, Where(title), hint)
+    return Refused("the live objects are not those of the release", [finding])

@@ -275,7 +275,8 @@ def _naming(item: dict[str, Any], path: Location) -> Location:
         return ("matches",)
     if path[-1:] == ("filters",) and "requestMirror" in item:
         return ("requestMirror", "backendRef", "name")
-    return ()
+    numbers = [key for key in ("port", "containerPort") if path[-1:] == ("ports",) and key in item]
+    return (numbers[0],) if numbers else ()
 
 
 def _identities(items: Any, path: Location) -> list[str] | None:

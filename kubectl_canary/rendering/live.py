@@ -14,7 +14,7 @@ from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.phases import percent
-from kubectl_canary.release.plan import AS_BEFORE, Phase, PhaseKind, Plan
+from kubectl_canary.release.plan import AS_BEFORE, Phase, PhaseKind, Plan, needs, pods_text
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import Planned, planned
@@ -177,10 +177,27 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
         _refuse_other_stable(plan)
     if here.traffic.reaches_canary:
         _refuse_other_canary(plan, there)
+    _refuse_outgrown(plan, here, to)
     wrong = objection(plan, here, _with_scaled_pods(plan, here, to), skip=skip)
     if wrong is not None:
         hint = "go by the phases between, and wait for their pods"
         raise _refused("this step is not safe", "jump", wrong.message, hint)
+
+
+def _refuse_outgrown(plan: Plan, here: Phase, to: Phase) -> None:
+    """More requests must not go to the canary of a plan for fewer pods of stable than serve them now."""
+    if to.is_way_back or to.traffic.share <= here.traffic.share:
+        return
+    for workload, now, then in zip(plan.application.workloads, here.pods, to.pods, strict=True):
+        wanted = needs(to.traffic, now.stable)
+        if workload.prints_replicas and now.stable > then.stable and wanted > then.canary:
+            name = workload.names.stable
+            message = (
+                f"Deployment {name} has {pods_text(now.stable)}, and the plan counts with {then.stable}: "
+                f"`{to.name}` needs {wanted} of the canary, and makes {then.canary}"
+            )
+            hint = f"write replicas: {now.stable} for stable, and plan again"
+            raise _refused("stable has grown", "jump", message, hint)
 
 
 def _missing_stables(plan: Plan, there: observed.Objects) -> list[str]:
