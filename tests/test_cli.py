@@ -17,7 +17,7 @@ from conftest import ROOT, SEED, Result
 from kubectl_canary import __version__, cli
 from kubectl_canary.cli import VERBS
 from kubectl_canary.findings import Finding
-from kubectl_canary.reports import findings
+from kubectl_canary.reports import programs
 
 Canary = Callable[..., Result]
 COMMAND = [sys.executable, "-m", "kubectl_canary"]
@@ -150,7 +150,7 @@ def test_a_finding_is_the_same_json_from_every_verb(canary: Canary) -> None:
     assert ("version", "spec.canary") == (finding["rule"], finding["path"])
     assert finding in judged["findings"]
     deep = Finding("schema", "error", ("spec", "rules", 0, "name"), "missing")
-    assert "spec.rules[0].name" == findings.as_value(deep)["path"]
+    assert "spec.rules[0].name" == programs.as_value(deep)["path"]
 
 
 def test_the_plan_is_markdown_for_reviews(canary: Canary) -> None:
