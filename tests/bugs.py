@@ -452,6 +452,12 @@ BUGS = [
     Bug("adopted: the Service may lose its port", "reading/adopted/objections.py", "    if service.port not in [", "    if not [", "test_moments"),
     Bug("adopted: what is immutable may change", "reading/adopted/objections.py", "        elif value.get(\"immutable\") or not rolls:\n", "        elif not rolls:\n", "test_moments"),
     Bug("adopted: what changes is not said", "release/wording.py", "    if changed:\n        verb", "    if False:\n        verb", "test_moments"),
+    Bug("adopted: another release's clones are the user's rules", "reading/adopted/rules.py", "        if testers is None or overlay.is_of_a_release(rule, route.value):\n", "        if testers is None:\n", "test_moments"),
+    Bug("adopted: flags name manifests from the file's folder", "commands/inputs.py", "file.startswith((\"standard input\", \"--\"))", "file.startswith((\"standard input\",))", "test_moments"),
+    Bug("adopted: standard input is read twice", "commands/inputs.py", "    if used.count(\"-\") > int(reads_input):\n", "    if used.count(\"-\") > 9:\n", "test_moments"),
+    Bug("adopted: an output folder is adopted the next time", "outside/folder.py", "os.path.commonpath([folder, os.path.realpath(place)]) == folder", "folder == os.path.realpath(place)", "test_moments"),
+    Bug("adopted: shapes of lists are not looked at", "api/shape.py", "    elif isinstance(value, list):\n", "    elif isinstance(value, tuple):\n", "test_moments"),
+    Bug("adopted: what is missing is not said", "api/shape.py", "if value.get(key) is None)", "if False)", "test_moments"),
     # init over manifests
     Bug("init --from: any Deployment will do", "reading/choices.py", "    if len({*map(name_of, fitting)}) > 1:\n", "    if False:\n", "test_init_from"),
     Bug("init --from: a Service of other pods will do", "reading/choices.py", "[manifest for manifest in every if selected_by(manifest, workload)]", "every", "test_init_from"),

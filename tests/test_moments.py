@@ -515,3 +515,103 @@ def test_a_selector_that_follows_catches_the_canary_alone_and_one_of_both_catche
     tracks = Tracks(APP, CANARY)
     assert [selects(following(selector, tracks), pods) for pods in (APP, CANARY)] == [False, True]
     assert [selects(of_both(selector, tracks), pods) for pods in (APP, CANARY, {})] == [True, True, False]
+
+
+# --- the command line ---------------------------------------------------------------
+
+
+def two_applications(documents: dict[str, Object]) -> None:
+    """A second Deployment, and a rule of the same route that sends to its Service."""
+    for kind in ("deployment", "service"):
+        text = yaml.safe_dump(documents[kind]).replace("shop", "cart")
+        documents[f"cart {kind}"] = yaml.safe_load(text)
+    match = {"path": {"type": "PathPrefix", "value": "/cart"}}
+    rule = {"name": "cart", "matches": [match], "backendRefs": [{"name": "cart", "port": 80}]}
+    documents["route"]["spec"]["rules"].append(rule)
+
+
+@pytest.fixture
+def two_files(tmp_path: Path) -> Path:
+    documents = base()
+    two_applications(documents)
+    (tmp_path / "k8s").mkdir()
+    (tmp_path / "k8s/all.yaml").write_text(yaml.safe_dump_all(documents.values()))
+    for name in ("shop", "cart"):
+        spec = {
+            "adopt": {"from": "k8s/", "deployment": name},
+            "canary": {"tag": "v2"},
+            "phases": ["10%", "100%"],
+            "phase": "10%",
+        }
+        file = {
+            "apiVersion": "kubectl-canary/v1alpha1",
+            "kind": "Canary",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(file))
+    return tmp_path
+
+
+def test_two_releases_on_one_route_are_chained(two_files: Path, canary: Any) -> None:
+    first = canary("render", "-f", two_files / "shop.yaml", "--everything", "--phase", "100%")
+    second = canary("render", "-f", two_files / "cart.yaml", "--manifests", "-", stdin=first.out.encode())
+    assert (first.code, second.code) == (0, 0), second.err
+    printed = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(second.out)}
+    rules = {rule.get("name"): rule for rule in printed["HTTPRoute", "shop"]["spec"]["rules"]}
+    shares = {
+        name: {ref["name"]: ref["weight"] for ref in rule["backendRefs"]} for name, rule in rules.items()
+    }
+    assert shares[None] == {"shop": 0, "shop-canary": 100}
+    assert shares["cart"] == {"cart": 90, "cart-canary": 10}
+    assert {"cart-canary-testers-cart", "rule-canary-testers-shop"} < rules.keys()
+
+
+def test_two_releases_that_are_not_chained_are_refused_with_the_chain(two_files: Path, canary: Any) -> None:
+    done = canary("validate", two_files / "shop.yaml", two_files / "cart.yaml")
+    assert done.code == 1
+    chain = f"chain them: render -f {two_files}/shop.yaml --everything | render -f {two_files}/cart.yaml --manifests -"
+    assert chain in done.out
+
+
+def test_manifests_are_named_from_the_working_directory(
+    two_files: Path, canary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (two_files / "here/old").mkdir(parents=True)
+    text = (two_files / "k8s/all.yaml").read_text()
+    (two_files / "here/new.yaml").write_text(text.replace("shop:v1", "shop:v3"))
+    (two_files / "here/old/all.yaml").write_text(text)
+    monkeypatch.chdir(two_files / "here")
+    file = two_files / "file.yaml"
+    spec = {"adopt": {"deployment": "shop"}, "phases": ["10%", "100%"], "phase": "10%"}
+    head = {"apiVersion": "kubectl-canary/v1alpha1", "kind": "Canary", "metadata": {"name": "shop"}}
+    file.write_text(yaml.safe_dump({**head, "spec": spec}))
+    done = canary("render", "-f", file, "--manifests", "./new.yaml", "--stable-manifests", "old")
+    assert done.code == 0, done.err
+    assert "image: registry.example.com/shop:v3" in done.out
+    done = canary("plan", "-f", file, "--manifests", "./new.yaml", "--stable-manifests", "old")
+    assert "--manifests ./new.yaml --stable-manifests old | kubectl apply" in done.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--manifests", "-", "--stable-manifests", "-"), "standard input can be read only once"),
+        (("--manifests", "nothing"), "--manifests nothing: nothing does not exist"),
+    ],
+)
+def test_manifests_that_cannot_be_are_said(
+    two_files: Path, canary: Any, flags: tuple[str, ...], message: str
+) -> None:
+    done = canary("render", "-f", two_files / "shop.yaml", *flags, stdin=b"")
+    assert (done.code != 0, done.out) == (True, "")
+    assert message in done.err
+
+
+def test_what_would_be_adopted_the_next_time_is_not_written(two_files: Path, canary: Any) -> None:
+    for out in (two_files / "k8s", two_files / "k8s/out"):
+        done = canary("render", "-f", two_files / "shop.yaml", "-o", f"dir={out}")
+        assert done.code == 2
+        assert "which spec.adopt.from reads: what is written there would be adopted" in done.err
+    assert [one.name for one in (two_files / "k8s").iterdir()] == ["all.yaml"]
+    assert canary("render", "-f", two_files / "shop.yaml", "-o", f"dir={two_files}/k8s-out").code == 0

@@ -15,7 +15,7 @@ from kubectl_canary.reading.sources import Sources
 def layered(*texts: str, settings: Sequence[str] = ()) -> Sources:
     """The texts as 0.yaml, 1.yaml and so on, merged, with these settings over them."""
     made = sources.layered([sources.document(f"{number}.yaml", text) for number, text in enumerate(texts)])
-    sources.settle(made, settings, None)
+    sources.settle(made, settings, {})
     return made
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kubectl_canary.release.plan import Phase
 
 Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
+SHORT = ("canary_tag", "manifests", "stable_manifests")  # values of the file that have a flag of their own
 PATIENCE = 2  # seconds for kubectl to ask a cluster; a shell waits for us
 
 
@@ -43,8 +44,14 @@ def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
     flags: dict[str, Any] = ctx.params
     names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
-    plan = inputs.load(names, flags.get("settings") or (), flags.get("canary_tag")).plan
+    plan = inputs.load(names, flags.get("settings") or (), _short(flags), reads_input=False).plan
     return ((phase.name, _said(phase)) for phase in plan.phases)
+
+
+def _short(flags: dict[str, Any]) -> dict[str, str]:
+    """The values that have a flag of their own, by that flag."""
+    pairs = {f"--{name.replace('_', '-')}": flags.get(name) for name in SHORT}
+    return {flag: value for flag, value in pairs.items() if value is not None}
 
 
 def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
@@ -110,6 +117,8 @@ def addresses(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
     flags: dict[str, Any] = ctx.params
     names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
-    route = inputs.load(names, flags.get("settings") or (), flags.get("canary_tag")).plan.application.route
+    route = inputs.load(
+        names, flags.get("settings") or (), _short(flags), reads_input=False
+    ).plan.application.route
     yield "/", "The first hostname of the route"
     yield from ((f"http://{hostname}/", "") for hostname in route.hostnames if "*" not in hostname)

@@ -28,21 +28,34 @@ CANARY_FILE = "canary.yaml"
 
 @dataclass(frozen=True)
 class ReleaseFlags:
-    """What names a release and how it is rendered: -f, --set, --canary-tag, -n, --templates, --no-validate."""
+    """What names a release and how it is rendered: files, what is said over them, templates."""
 
     files: tuple[str, ...] = (CANARY_FILE,)
     settings: tuple[str, ...] = ()
     canary_tag: str | None = None
+    manifests: str | None = None
+    stable_manifests: str | None = None
     namespace: str | None = None
     templates: str | None = None
     no_validate: bool = False
+
+    @property
+    def short(self) -> dict[str, str]:
+        """The values that have a flag of their own, by that flag."""
+        pairs = {
+            "--canary-tag": self.canary_tag,
+            "--manifests": self.manifests,
+            "--stable-manifests": self.stable_manifests,
+        }
+        return {flag: value for flag, value in pairs.items() if value is not None}
 
     def words(self) -> list[str]:
         """The flags as they would be typed again, but for those that do not say which release it is."""
         files = () if self.files == (CANARY_FILE,) else self.files
         pairs: list[tuple[str, str | None]] = [("-f", file) for file in files]
         pairs += [("--set", setting) for setting in self.settings]
-        pairs += [("--canary-tag", self.canary_tag), ("-n", self.namespace), ("--templates", self.templates)]
+        pairs += self.short.items()
+        pairs += [("-n", self.namespace), ("--templates", self.templates)]
         return [*_typed(pairs), *(("--no-validate",) if self.no_validate else ())]
 
 
@@ -116,6 +129,18 @@ _OVER_THE_FILE = (
         help="Set a value of the canary file, as in --set spec.stable.replicas=5. May be given several times.",
     ),
     click.option("--canary-tag", metavar="TAG", help="The tag to release, instead of the file's."),
+    click.option(
+        "--manifests",
+        metavar="SOURCE",
+        shell_complete=candidates.files,
+        help="The manifests to adopt: a file, folder or kustomization, git:REF, or - for standard input.",
+    ),
+    click.option(
+        "--stable-manifests",
+        metavar="SOURCE",
+        shell_complete=candidates.files,
+        help="Those that run, where they differ in more than spec.canary.",
+    ),
     click.option(
         "-n",
         "--namespace",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.reading import release, sources
+
+ONCE = "standard input can be read only once"
 
 if TYPE_CHECKING:
     from kubectl_canary.findings import Finding
@@ -24,17 +26,23 @@ if TYPE_CHECKING:
 def load(
     names: Sequence[str],
     settings: Sequence[str] = (),
-    canary_tag: str | None = None,
+    short: Mapping[str, str] | None = None,
     namespace: str | None = None,
+    reads_input: bool = True,
 ) -> Release:
     """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
 
+    `short` has values that have a flag of their own, by that flag; without `reads_input` manifests are files.
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
     _check_standard_input(names, "-f -")
     source = sources.layered(documents(names))
-    sources.settle(source, settings, canary_tag)
+    sources.settle(source, settings, short or {})
+    adopt = (source.value.get("spec") or {}).get("adopt")
+    used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
+    if used.count("-") > int(reads_input):
+        raise UsageError(ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them")
     return release.read(source, namespace, sets)
 
 
@@ -45,22 +53,37 @@ def sets(source: sources.Sources) -> Sets:
     """
     from kubectl_canary.reading import adoption
 
-    adopt, base = source.value["spec"]["adopt"], _folder(source.file_of(("spec", "adopt", "from")))
-    names = {key: adopt[key] for key in ("from", "stable") if key in adopt}
-    if list(names.values()) == ["-", "-"]:
-        raise UsageError(
-            "standard input can be read only once", "name what runs by a file: spec.adopt.stable"
-        )
+    adopt = source.value["spec"]["adopt"]
     read: dict[str, list[Manifest]] = {}
-    for key, name in names.items():
-        same_as = adopt["from"] if key == "stable" else None
+    for key in ("from", "stable"):
+        if key not in adopt:
+            continue
+        name, same_as = adopt[key], adopt["from"] if key == "stable" else None
         try:
-            read[key] = manifest_set(name, base, same_as)
+            read[key] = manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
         except (UsageError, WorldError) as error:
-            raise type(error)(
-                f"{source.value_where(('spec', 'adopt', key))}: {error.message}", error.hint
-            ) from None
+            where = source.value_where(("spec", "adopt", key))
+            raise type(error)(f"{where}: {error.message}", error.hint) from None
     return adoption.Sets(stable=read.get("stable", read["from"]), new=read["from"])
+
+
+def adopted_folders(source: sources.Sources) -> dict[str, str]:
+    """The files and folders of manifests that a canary file adopts, by the keys that name them."""
+    adopt = source.value["spec"].get("adopt") or {}
+    return {
+        f"spec.adopt.{key}": posixpath.join(_base(source, key), adopt[key])
+        for key in ("from", "stable")
+        if key in adopt and adopt[key] != "-" and not _is_of_git(adopt[key])
+    }
+
+
+def _is_of_git(name: str) -> bool:
+    return name.startswith("git:")
+
+
+def _base(source: sources.Sources, key: str) -> str:
+    """The folder that the manifests of a key are named from: that of its file, the working directory for a flag."""
+    return _folder(source.where(("spec", "adopt", key)).file)
 
 
 def manifest_set(name: str, base: str = "", same_as: str | None = None) -> list[Manifest]:
@@ -81,7 +104,7 @@ def manifest_set(name: str, base: str = "", same_as: str | None = None) -> list[
 
 def _folder(file: str) -> str:
     """The folder that a file's relative paths start from; that of the working directory for standard input."""
-    return "" if file.startswith(("standard input", "--set")) else posixpath.dirname(file)
+    return "" if file.startswith(("standard input", "--")) else posixpath.dirname(file)
 
 
 def documents(names: Sequence[str]) -> list[Document]:
@@ -139,4 +162,4 @@ def templates(folder: str | None) -> Templates | None:
 
 def _check_standard_input(names: Sequence[str], flag: str) -> None:
     if list(names).count("-") > 1:
-        raise UsageError(f"standard input can be read only once: give `{flag}` once")
+        raise UsageError(f"{ONCE}: give `{flag}` once")

@@ -35,21 +35,19 @@ MANAGED_BY = ("metadata", "labels", OWN_LABEL)
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says over a canary file: values, the canary's tag, the namespace, templates.
+    """What the command line says over a canary file: values, by --set or a flag of their own, namespace, templates.
 
     `read_sets` reads the manifests that a canary file adopts.
     """
 
     values: Sequence[str] = ()
-    canary_tag: str | None = None
+    short: Mapping[str, str] = field(default_factory=dict)
     namespace: str | None = None
     templates: Templates | None = None
     read_sets: SetReader | None = None
 
     def __bool__(self) -> bool:
-        return (
-            bool(self.values or self.templates) or self.canary_tag is not None or self.namespace is not None
-        )
+        return bool(self.values or self.short or self.templates) or self.namespace is not None
 
 
 @dataclass(frozen=True)
@@ -236,7 +234,7 @@ def _unknown_kind(manifest: Manifest, target: Target) -> Finding:
 
 def _read(manifest: Manifest, settings: Settings) -> Release | Refused:
     source = sources.layered([manifest.own, *manifest.layers])
-    sources.settle(source, settings.values, settings.canary_tag)
+    sources.settle(source, settings.values, settings.short)
     try:
         return release.read(source, settings.namespace, settings.read_sets)
     except Refused as refused:

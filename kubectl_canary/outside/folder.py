@@ -45,6 +45,15 @@ def write(
         raise WorldError(f"cannot write to {out}: {error.strerror or error}") from None
 
 
+def refuse_inside(place: PurePath, sources: Mapping[str, str]) -> None:
+    """Raise UsageError for a folder that one of the `sources`, by what names it, would read the next time."""
+    for named, source in sources.items():
+        folder = os.path.realpath(source)
+        if Path(folder).is_dir() and os.path.commonpath([folder, os.path.realpath(place)]) == folder:
+            message = f"{place} is in {source}, which {named} reads: what is written there would be adopted"
+            raise UsageError(message, "write beside it, for example -o dir=rendered")
+
+
 def _replace(out: Path, owner: str, files: dict[str, str], notes: Mapping[str, str]) -> int:
     before = _listed(out, owner)
     for interrupted in out.glob(f"{LIST}.*"):

@@ -27,7 +27,7 @@ def _advice_on_manifests(spec: dict[str, Any], named: str) -> Iterator[str]:
     manifests = "the manifests" if spec["adopt"]["from"] == "-" else spec["adopt"]["from"]
     parts = ["spec.adopt.stable"] if "stable" in spec["adopt"] else []
     if spec.get("canary"):
-        yield f"Once `promoted` is reached, write what `render --phase promoted` prints into {manifests},"
+        yield f"Once `promoted` is reached, write what spec.canary says into the Deployment in {manifests},"
         parts.append("spec.canary")
     else:
         yield f"Once `promoted` is reached, {manifests} is what runs, to begin the next release from:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,12 @@ from kubectl_canary.reading import yamltext
 if TYPE_CHECKING:
     from kubectl_canary.reading.manifests import Manifest
 
-CANARY_TAG: Path = ("spec", "canary", "tag")
+# flags that are short for --set
+SHORT: dict[str, Path] = {
+    "--canary-tag": ("spec", "canary", "tag"),
+    "--manifests": ("spec", "adopt", "from"),
+    "--stable-manifests": ("spec", "adopt", "stable"),
+}
 STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
 
 
@@ -84,12 +89,15 @@ def layered(documents: Sequence[yamltext.Document]) -> Sources:
     return Sources(value, list(documents))
 
 
-def settle(sources: Sources, settings: Sequence[str], canary_tag: str | None) -> None:
-    """Set values, the canary's tag last. Raises UsageError for settings that cannot be."""
+def settle(sources: Sources, settings: Sequence[str], short: Mapping[str, str]) -> None:
+    """Set values, those last that have a flag of their own: `short` has them by that flag.
+
+    Raises UsageError for settings that cannot be.
+    """
     for setting in settings:
         _apply(sources, setting)
-    if canary_tag is not None:
-        _set(sources, CANARY_TAG, canary_tag, f"--canary-tag {shlex.quote(canary_tag)}")
+    for flag, value in short.items():
+        _set(sources, SHORT[flag], value, f"{flag} {shlex.quote(value)}")
 
 
 def document(file: str, text: str) -> yamltext.Document:

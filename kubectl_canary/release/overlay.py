@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import MISSING, digest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import Application, Service, Side
+from kubectl_canary.release.application import OWN_PREFIX, Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import BackendRef, Rule
@@ -372,6 +372,18 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
             message = f"a rule is called `{rule['name']}`, and {release.application.rules_annotation} does not list it"
             hint = "another's is to be renamed; where the annotation was lost, `rollback --print` has the whole route"
             raise release.refusal(message, hint)
+
+
+def is_of_a_release(rule: Rule, document: dict[str, Any]) -> bool:
+    """Whether an annotation of a route lists a rule as added by a release, whichever."""
+    annotations = document["metadata"].get("annotations") or {}
+    listed = {
+        name
+        for key, text in annotations.items()
+        if key.startswith(f"{OWN_PREFIX}rules.")
+        for name in str(text).split(",")
+    }
+    return bool({_listing(rule, by_name) for by_name in (True, False)} & (listed - {""}))
 
 
 def _listing(rule: Rule, by_name: bool) -> str:

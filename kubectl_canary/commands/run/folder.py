@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, say_what_follows
 from kubectl_canary.errors import Refused
@@ -28,6 +29,7 @@ from kubectl_canary.reports.programs import as_json, compact
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
     """Write all phases and the ways back. Raises Refused where the step from what is there is not safe."""
     plan, current = release.plan, release.declared()
+    folder.refuse_inside(out, inputs.adopted_folders(release.sources))
     files = _phase_files(generator, plan, current, "current")
     files |= _way_back_files(generator, plan, current, "rollback")
     for number, phase in enumerate(plan.phases):

@@ -33,7 +33,7 @@ class Judge:
         """The same, with what the command line says over canary files. Raises UsageError for what cannot be."""
         check_namespace(flags.namespace)
         templates = inputs.templates(flags.templates)
-        settings = Settings(flags.settings, flags.canary_tag, flags.namespace, templates, inputs.sets)
+        settings = Settings(flags.settings, flags.short, flags.namespace, templates, inputs.sets)
         return replace(self, question=replace(self.question, settings=settings))
 
     def report(self, manifests: Sequence[Manifest]) -> Report:

@@ -19,7 +19,7 @@ def load(flags: ReleaseFlags) -> Release:
 
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
-    return inputs.load(flags.files, flags.settings, flags.canary_tag, flags.namespace)
+    return inputs.load(flags.files, flags.settings, flags.short, flags.namespace)
 
 
 def generator_of(release: Release, flags: ReleaseFlags) -> Generator:

@@ -10,7 +10,7 @@ from kubectl_canary.findings import Path, nearest
 from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.release import routes
+from kubectl_canary.release import overlay, routes
 from kubectl_canary.release.application import Governed, Testers
 
 ROUTE = "HTTPRoute"
@@ -145,9 +145,14 @@ def _check_together(rules: Sequence[Rule], service: str, problems: Problems) -> 
 
 
 def _check_header(route: Manifest, testers: Testers | None, problems: Problems) -> None:
-    """Rules that match the testers' header: such a rule would win against the clones, or lose against them."""
+    """Rules that match the testers' header: such a rule would win against the clones, or lose against them.
+
+    Those of another release on the route are clones too, of rules of its own.
+    """
     for index, rule in enumerate(at(route.value, "spec", "rules") or ()):
-        if testers is not None and _matches_header(rule, testers.header):
+        if testers is None or overlay.is_of_a_release(rule, route.value):
+            continue
+        if _matches_header(rule, testers.header):
             title = f"rule {index} of {ROUTE} {name_of(route)}"
             message = f"{title} matches the testers' header `{testers.header}` already"
             problems.add(("spec", "testers"), message, "let the testers use another: testers: {header: NAME}")
