@@ -517,5 +517,6 @@ def test_the_plan_shows_the_way_between_two_phases(canary: Canary) -> None:
 def test_the_plans_json_has_every_transitions_objects(canary: Canary) -> None:
     phases = json.loads(canary("plan", "-f", SEED, "-o", "json").out)["phases"]
     deploy = next(phase for phase in phases if phase["name"] == "deploy")
-    created = [{"action": "create", "object": f"{kind} my-app-canary"} for kind in ("Service", "Deployment")]
-    assert created == deploy["steps"]
+    created = [(one["action"], one["apiVersion"], one["kind"], one["name"]) for one in deploy["changes"]]
+    name = "my-app-canary"
+    assert created == [("create", "v1", "Service", name), ("create", "apps/v1", "Deployment", name)]

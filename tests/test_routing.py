@@ -1,4 +1,4 @@
-"""Which rule a request meets: a table for each step, and random routes held against a second reading of the text."""
+"""Which rule a request meets: a table for each criterion, and random routes held against a second reading of the text."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def answered(outcome: Outcome) -> dict[str, Fraction]:
     return {one.backend.name: one.share for one in outcome.shares if one.share}
 
 
-def steps(outcome: Outcome) -> list[str]:
-    return [step.value for _, step in outcome.losers]
+def criteria(outcome: Outcome) -> list[str]:
+    return [criterion.value for _, criterion in outcome.losers]
 
 
 BETTER = [
@@ -76,9 +76,9 @@ BETTER = [
 ]
 
 
-@pytest.mark.parametrize(("step", "spec", "match", "worse_spec", "worse"), BETTER)
+@pytest.mark.parametrize(("criterion", "spec", "match", "worse_spec", "worse"), BETTER)
 def test_each_step_decides_whatever_comes_later(
-    step: str,
+    criterion: str,
     spec: dict[str, Any],
     match: dict[str, Any],
     worse_spec: dict[str, Any],
@@ -90,12 +90,12 @@ def test_each_step_decides_whatever_comes_later(
         a_route("b", a_rule(match), created=NEW, **spec),
     ]
     outcome = simulate(routes, asked("/cart?q=1", x_a="1", x_b="1"))
-    assert (("b", 0, 0), [step]) == (place(outcome), steps(outcome))
-    assert step == outcome.decisions[-1].mark.step.value
+    assert (("b", 0, 0), [criterion]) == (place(outcome), criteria(outcome))
+    assert criterion == outcome.decisions[-1].rank.criterion.value
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "step", "winner"),
+    ("first", "second", "criterion", "winner"),
     [
         (a_route("a", a_rule(), created=NEW), a_route("b", a_rule(), created=OLD), "age of the route", "b"),
         (a_route("a", a_rule()), a_route("b", a_rule(), created=NEW), "age of the route", "b"),
@@ -103,16 +103,16 @@ def test_each_step_decides_whatever_comes_later(
     ],
 )
 def test_between_equal_matches_the_older_route_wins_then_the_first_by_name(
-    first: dict[str, Any], second: dict[str, Any], step: str, winner: str
+    first: dict[str, Any], second: dict[str, Any], criterion: str, winner: str
 ) -> None:
     outcome = simulate([first, second], asked())
-    assert ((winner, 0, 0), [step]) == (place(outcome), steps(outcome))
+    assert ((winner, 0, 0), [criterion]) == (place(outcome), criteria(outcome))
 
 
 def test_within_a_route_the_first_rule_wins_by_its_best_match() -> None:
     route = a_route("a", a_rule(path("/x")), a_rule({}, path("/")), a_rule(path("/")))
     outcome = simulate([route], asked())
-    assert (("a", 1, 0), ["order of rules"]) == (place(outcome), steps(outcome))
+    assert (("a", 1, 0), ["order of rules"]) == (place(outcome), criteria(outcome))
     outcome = simulate([a_route("a", a_rule(path("/"), path("/cart")))], asked("/cart"))
     assert (("a", 0, 1), ()) == (place(outcome), outcome.decisions)
 
@@ -130,14 +130,14 @@ def test_prefixes_are_compared_by_elements(prefix: str, where: str, takes: bool)
 
 def test_a_slash_at_the_end_makes_no_prefix_longer() -> None:
     outcome = simulate([a_route("a", a_rule(path("/foo")), a_rule(path("/foo/")))], asked("/foo/bar"))
-    assert (("a", 0, 0), ["order of rules"]) == (place(outcome), steps(outcome))
+    assert (("a", 0, 0), ["order of rules"]) == (place(outcome), criteria(outcome))
 
 
 def test_of_headers_with_one_name_the_first_counts_in_any_case() -> None:
     twice = a_rule({"headers": [header("X-A", "1"), header("x-a", "2")]}, to="twice")
     once = a_rule({"headers": [header("x-a", "1")]}, to="once")
     outcome = simulate([a_route("a", once, twice)], asked(x_A="1"))
-    assert (("a", 0, 0), ["order of rules"]) == (place(outcome), steps(outcome))
+    assert (("a", 0, 0), ["order of rules"]) == (place(outcome), criteria(outcome))
     assert simulate([a_route("a", twice)], asked(x_a="2")).status == 404
 
 
@@ -175,7 +175,7 @@ def test_calls_by_grpc() -> None:
     route = a_route("a", a_rule(call), a_rule(service), a_rule(both), kind="GRPCRoute")
     assert ("a", 2, 0) == place(simulate([route], asked("/shop.Cart/Add", "POST", x_a="1")))
     outcome = simulate([route], asked("/shop.Cart/Add", "POST"))
-    assert (("a", 1, 0), ["gRPC service"]) == (place(outcome), steps(outcome))
+    assert (("a", 1, 0), ["gRPC service"]) == (place(outcome), criteria(outcome))
     assert ("a", 0, 0) == place(simulate([route], asked("/other/Add", "POST")))
     for wrong in (asked("/shop.Cart/Add"), asked("/shop.Cart", "POST"), asked("/shop.Cart/Add/x", "POST")):
         assert simulate([route], wrong).status == 404
@@ -429,7 +429,9 @@ def test_it_is_what_a_second_reading_of_the_specification_says(
     if expected is None:
         assert outcome.status == 404
         return
-    losers = {(documents.index(one.route.document), one.rule): step.value for one, step in outcome.losers}
+    losers = {
+        (documents.index(one.route.document), one.rule): criterion.value for one, criterion in outcome.losers
+    }
     assert gateway_spec.losers(documents, wanted) == losers
     share: dict[str, Fraction] = {}
     for one in outcome.shares:

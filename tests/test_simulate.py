@@ -32,7 +32,7 @@ GET https://app.example.com/cart in `5%`: HTTPRoute my-app-canary-route, rules[0
 
      100%  my-app-canary:80
 
-Why, step by step of the Gateway API's precedence:
+Why, criterion by criterion of the Gateway API's precedence:
   hostname     app.example.com  as all that are left
   path type    PathPrefix /     as all that are left
   path length  PathPrefix /     as all that are left
@@ -102,7 +102,7 @@ def test_json_is_for_programs(simulate: Canary) -> None:
     }  # fmt: skip
     default = {**testers, "rule": 1, "ruleName": "default", "has": "none"}
     assert ("5%", None, testers) == (phase["phase"], phase["status"], phase["winner"])
-    assert {"step": "headers", "has": "x-canary", "beaten": [default]} == phase["decisions"][-1]
+    assert {"criterion": "headers", "has": "x-canary", "beaten": [default]} == phase["decisions"][-1]
     canary = {"kind": "Service", "namespace": "production", "name": "my-app-canary", "port": 80}
     assert [{**canary, "share": "100%", "fraction": "1"}] == phase["backends"]
 

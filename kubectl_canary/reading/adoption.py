@@ -170,7 +170,7 @@ def _adopted(choice: _Choice, overlaid: dict[str, Any], per_track: tuple[str, ..
 def _workload(
     choice: _Choice, new: dict[str, Any] | None, replicas: int | None, adopted: Adopted
 ) -> Workload:
-    port = choice.rules[0].backends[0].identity[3]
+    port = choice.rules[0].backends[0].port
     workload = version.workload_of(choice.deployment, new, choice.service, int(port or 0), adopted)
     return replace(workload, replicas=Sides(workload.replicas.stable, replicas))
 

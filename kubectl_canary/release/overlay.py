@@ -21,7 +21,8 @@ from kubectl_canary.release import routes, shares, strategic
 from kubectl_canary.release.application import OWN_PREFIX, Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
-from kubectl_canary.release.routes import BackendRef, Rule
+from kubectl_canary.release.routes import Rule
+from kubectl_canary.routing.backends import BackendRef
 
 
 @dataclass(frozen=True)

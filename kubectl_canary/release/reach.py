@@ -32,7 +32,7 @@ def _senders(application: Application, value: dict[str, Any], names: set[str]) -
             refs = [
                 ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace
             ]
-            is_sent = any(ref.identity[:2] == ("Service", "") and ref.name in names for ref in refs)
+            is_sent = any(ref.is_service and ref.name in names for ref in refs)
             if is_sent and not _is_governed(application, kind, title, index, rule):
                 yield f"rule {index} of {title}"
     elif kind == "Ingress" and namespace == application.namespace and names & set(_of_ingress(spec)):

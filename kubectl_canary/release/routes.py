@@ -7,11 +7,11 @@ and timeouts hold for the testers too.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from kubectl_canary.release import shares
 from kubectl_canary.release.plan import Traffic
+from kubectl_canary.routing.backends import BackendRef
 
 Rule = dict[str, Any]
 Purpose = Literal["testers", "mirror"]
@@ -20,38 +20,6 @@ ALONE = 100  # the weight of a backend that has a rule to itself
 ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 LONGEST_NAME = 253  # of a rule, which is a SectionName
 NAMELESS = "rule"
-
-
-@dataclass(frozen=True)
-class BackendRef:
-    """A backendRef of a rule or a mirror, seen through the API's defaults; its value stays as it is written.
-
-    A field that is null has its default, as in the server.
-    """
-
-    value: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The name of what it sends to."""
-        return str(self.value.get("name"))
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """What it sends to, but for the namespace: kind, group, name and port."""
-        kind, group = self.value.get("kind") or "Service", self.value.get("group") or ""
-        return kind, group, self.value.get("name"), self.value.get("port")
-
-    def namespace(self, route: str | None) -> str | None:
-        """Where that is: in the namespace of the route, where it says nothing."""
-        namespace: str | None = self.value.get("namespace") or route
-        return namespace
-
-    @property
-    def weight(self) -> int:
-        """Its weight; 1 where it says nothing."""
-        weight = self.value.get("weight")
-        return 1 if weight is None else int(weight)
 
 
 def backends(rule: Rule) -> list[BackendRef]:

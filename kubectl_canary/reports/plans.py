@@ -14,7 +14,7 @@ from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
 from kubectl_canary.release.wording import changes_text
-from kubectl_canary.reports.programs import as_json, as_value
+from kubectl_canary.reports.programs import as_identity, as_json, as_value
 
 if TYPE_CHECKING:
     from kubectl_canary.release.application import Workload
@@ -244,8 +244,8 @@ def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
         "testers": row.testers,
         "pauseSeconds": row.pause,
         "gates": [vars(gate) for gate in row.gates],
-        "changes": row.changes,
-        "steps": [{"action": change.action, "object": change.part.title} for change in touched],
+        "summary": row.changes,
+        "changes": [{"action": change.action, **as_identity(change.part)} for change in touched],
     }
 
 

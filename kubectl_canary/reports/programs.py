@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.findings import Finding, path_text
+
+if TYPE_CHECKING:
+    from kubectl_canary.release.documents import Part
 
 
 def as_json(value: Any) -> str:
@@ -29,4 +32,14 @@ def as_value(finding: Finding) -> dict[str, Any]:
         "column": finding.where.column,
         "message": finding.message,
         "hint": finding.hint,
+    }
+
+
+def as_identity(part: Part) -> dict[str, Any]:
+    """What tells an object from all others, as JSON has it."""
+    return {
+        "apiVersion": part.api_version,
+        "kind": part.kind,
+        "namespace": part.namespace,
+        "name": part.name,
     }

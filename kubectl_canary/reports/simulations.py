@@ -24,7 +24,7 @@ class Simulated:
 
 
 def as_text(simulated: Simulated) -> str:
-    """One phase: the rule, who answers, and why by each step of precedence that was needed."""
+    """One phase: the rule, who answers, and why by each criterion of precedence that was needed."""
     outcome = simulated.outcome
     asked = f"{outcome.request.method} {outcome.request.url} in `{simulated.phase}`"
     lines = [f"{asked}{_winner(outcome)}", "", *_answered(outcome), *_reasons(outcome)]
@@ -83,29 +83,29 @@ def _status(outcome: Outcome) -> str:
 
 
 def _reasons(outcome: Outcome) -> Iterator[str]:
-    """The steps of precedence, each with what the winner has there and whom that beats."""
+    """The criteria of precedence, each with what the winner has there and whom that beats."""
     if outcome.winner is None:
         return
     yield ""
     if not outcome.decisions:
         yield "No other rule takes it."
         return
-    yield "Why, step by step of the Gateway API's precedence:"
+    yield "Why, criterion by criterion of the Gateway API's precedence:"
     widths = [
-        max(len(decision.mark.step.value) for decision in outcome.decisions),
-        max(len(decision.mark.words) for decision in outcome.decisions),
+        max(len(decision.rank.criterion.value) for decision in outcome.decisions),
+        max(len(decision.rank.words) for decision in outcome.decisions),
     ]
     for decision in outcome.decisions:
-        step, words = decision.mark.step.value, decision.mark.words
-        yield f"  {step:<{widths[0]}}  {words:<{widths[1]}}  {_beaten(decision, outcome.winner)}"
+        criterion, words = decision.rank.criterion.value, decision.rank.words
+        yield f"  {criterion:<{widths[0]}}  {words:<{widths[1]}}  {_beaten(decision, outcome.winner)}"
 
 
 def _beaten(decision: Decision, winner: Candidate) -> str:
     if not decision.beaten:
         return "as all that are left"
-    step = decision.mark.step
+    criterion = decision.rank.criterion
     return "before " + ", ".join(
-        f"{_place(loser, winner)} ({loser.words(step) or loser.route.kind})" for loser in decision.beaten
+        f"{_place(loser, winner)} ({loser.words(criterion) or loser.route.kind})" for loser in decision.beaten
     )
 
 
@@ -165,6 +165,6 @@ def _share_value(share: Share) -> dict[str, Any]:
 
 
 def _decision_value(decision: Decision) -> dict[str, Any]:
-    step = decision.mark.step
-    beaten = [{**_candidate_value(loser), "has": loser.words(step)} for loser in decision.beaten]
-    return {"step": step.value, "has": decision.mark.words, "beaten": beaten}
+    criterion = decision.rank.criterion
+    beaten = [{**_candidate_value(loser), "has": loser.words(criterion)} for loser in decision.beaten]
+    return {"criterion": criterion.value, "has": decision.rank.words, "beaten": beaten}

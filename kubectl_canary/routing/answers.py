@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kubectl_canary.routing.backends import BackendRef
 from kubectl_canary.routing.matching import Match, path_of
 from kubectl_canary.routing.requests import PORTS, Request, url_of
 
@@ -49,9 +50,9 @@ class Redirect:
 
 def shares(rule: Rule, namespace: str) -> tuple[Share, ...]:
     """The backends of a rule with their weight by the sum of weights; all 0 where the sum is 0."""
-    refs = rule.get("backendRefs") or []
-    total = sum(map(_weight, refs)) or 1
-    return tuple(Share(_backend(ref, namespace), Fraction(_weight(ref), total)) for ref in refs)
+    refs = [BackendRef(ref) for ref in rule.get("backendRefs") or ()]
+    total = sum(ref.weight for ref in refs) or 1
+    return tuple(Share(_backend(ref, namespace), Fraction(ref.weight, total)) for ref in refs)
 
 
 def mirrors(rule: Rule, namespace: str) -> tuple[Share, ...]:
@@ -92,7 +93,7 @@ def _mirrors(holder: dict[str, Any], namespace: str, part: Fraction) -> Iterator
     for item in holder.get("filters") or []:
         mirror = item.get("requestMirror")
         if mirror:
-            yield Share(_backend(mirror["backendRef"], namespace), part * copied(mirror))
+            yield Share(_backend(BackendRef(mirror["backendRef"]), namespace), part * copied(mirror))
 
 
 def copied(mirror: dict[str, Any]) -> Fraction:
@@ -104,11 +105,5 @@ def copied(mirror: dict[str, Any]) -> Fraction:
     return Fraction(1) if percent is None else Fraction(percent, 100)
 
 
-def _backend(ref: dict[str, Any], namespace: str) -> Backend:
-    kind = ref.get("kind") or "Service"
-    return Backend(kind, ref.get("namespace") or namespace, str(ref["name"]), ref.get("port"))
-
-
-def _weight(ref: dict[str, Any]) -> int:
-    weight = ref.get("weight")
-    return 1 if weight is None else int(weight)
+def _backend(ref: BackendRef, namespace: str) -> Backend:
+    return Backend(ref.kind, ref.namespace(namespace) or "", ref.name, ref.port)

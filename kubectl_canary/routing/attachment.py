@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.routing.matching import Mark, Step
+from kubectl_canary.routing.matching import Criterion, Rank
 from kubectl_canary.routing.requests import Request
 
 Document = dict[str, Any]
@@ -55,20 +55,20 @@ class Route:
         return self.document["spec"].get("rules") or []
 
     @property
-    def age(self) -> tuple[Mark, Mark]:
+    def age(self) -> tuple[Rank, Rank]:
         """Where it stands by age, one that is not created yet behind all others, and by `namespace/name`."""
         created = str(self.document["metadata"].get("creationTimestamp") or "")
         name = f"{self.namespace}/{self.name}"
         return (
-            Mark(Step.AGE, (not created, created), created or "not created yet"),
-            Mark(Step.NAME, (name,), name if self.namespace else self.name),
+            Rank(Criterion.AGE, (not created, created), created or "not created yet"),
+            Rank(Criterion.NAME, (name,), name if self.namespace else self.name),
         )
 
-    def hostname(self, host: str) -> Mark | None:
+    def hostname(self, host: str) -> Rank | None:
         """Where it stands by the best of its hostnames that takes a host; None where none does."""
         serving = [name for name in self.hostnames if is_served(host, name)]
         best = min(serving, key=_hostname_key, default=None)
-        return None if best is None else Mark(Step.HOSTNAME, _hostname_key(best), best or "any")
+        return None if best is None else Rank(Criterion.HOSTNAME, _hostname_key(best), best or "any")
 
 
 def is_served(host: str, hostname: str) -> bool:
@@ -81,7 +81,7 @@ def routes_of(documents: Sequence[Document]) -> list[Route]:
     return [Route(document) for document in documents if _is_of(document, *KINDS)]
 
 
-def met(documents: Sequence[Document], request: Request) -> tuple[list[tuple[Route, Mark]], list[str]]:
+def met(documents: Sequence[Document], request: Request) -> tuple[list[tuple[Route, Rank]], list[str]]:
     """The routes that a request meets before any rule is looked at, each with where its hostname stands.
 
     With them goes what is to be said of those that the request misses.
@@ -97,8 +97,8 @@ def met(documents: Sequence[Document], request: Request) -> tuple[list[tuple[Rou
         f"{route.title} is not accepted: {other.title} has the same hostname, and comes first by age, then name"
         for route, other in refused
     ]
-    marked = ((route, route.hostname(request.host)) for route in accepted)
-    return [(route, mark) for route, mark in marked if mark is not None], notes
+    ranked = ((route, route.hostname(request.host)) for route in accepted)
+    return [(route, rank) for route, rank in ranked if rank is not None], notes
 
 
 def _is_of(document: Document, *kinds: str) -> bool:
@@ -119,7 +119,7 @@ def _of_one_kind(routes: Sequence[Route]) -> tuple[list[Route], list[tuple[Route
     """
     accepted: list[Route] = []
     refused: list[tuple[Route, Route]] = []
-    for route in sorted(routes, key=lambda route: [mark.key for mark in route.age]):
+    for route in sorted(routes, key=lambda route: [rank.key for rank in route.age]):
         others = (
             other
             for other in accepted

@@ -1,4 +1,4 @@
-"""Whether one match of a rule takes a request, and where it stands at each step of precedence.
+"""Whether one match of a rule takes a request, and where it stands at each criterion of precedence.
 
 Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule and #grpcrouterule. What the specification leaves
 to implementations is decided here as most of them do, and is said: a RegularExpression matches the whole text, and
@@ -22,8 +22,8 @@ EXACT, PREFIX, EXPRESSION = "Exact", "PathPrefix", "RegularExpression"
 PATH_TYPES = (EXACT, EXPRESSION, PREFIX)  # the first wins
 
 
-class Step(Enum):
-    """A step of precedence, in the words of people."""
+class Criterion(Enum):
+    """A criterion of precedence, in the words of people."""
 
     HOSTNAME = "hostname"
     PATH_TYPE = "path type"
@@ -39,10 +39,10 @@ class Step(Enum):
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Where a match stands at a step: the smallest key wins; `words` say what it has there."""
+class Rank:
+    """Where a match stands at a criterion: the smallest key wins; `words` say what it has there."""
 
-    step: Step
+    criterion: Criterion
     key: Key
     words: str
 
@@ -53,9 +53,9 @@ def takes(kind: str, match: Match, request: Request) -> bool:
     return known and _takes_headers(match, request)
 
 
-def marks(kind: str, match: Match) -> tuple[Mark, ...]:
-    """Where a match of a route of that kind stands, in the order of the steps."""
-    return _call_marks(match) if kind == "GRPCRoute" else _http_marks(match)
+def ranks(kind: str, match: Match) -> tuple[Rank, ...]:
+    """Where a match of a route of that kind stands, in the order of the criteria."""
+    return _call_ranks(match) if kind == "GRPCRoute" else _http_ranks(match)
 
 
 def expressions(match: Match) -> Iterator[str]:
@@ -135,29 +135,29 @@ def _parameters(match: Match) -> list[dict[str, Any]]:
     return list(first.values())
 
 
-def _http_marks(match: Match) -> tuple[Mark, ...]:
+def _http_ranks(match: Match) -> tuple[Rank, ...]:
     kind, value = path_of(match)
     length = len(value.rstrip("/")) if kind == PREFIX else len(value)
     method = match.get("method")
     return (
-        Mark(Step.PATH_TYPE, (PATH_TYPES.index(kind),), f"{kind} {value}"),
-        Mark(Step.PATH_LENGTH, (-length,), f"{kind} {value}"),
-        Mark(Step.METHOD, (method is None,), str(method or "any")),
-        _counted(Step.HEADERS, _headers(match)),
-        _counted(Step.QUERY, _parameters(match)),
+        Rank(Criterion.PATH_TYPE, (PATH_TYPES.index(kind),), f"{kind} {value}"),
+        Rank(Criterion.PATH_LENGTH, (-length,), f"{kind} {value}"),
+        Rank(Criterion.METHOD, (method is None,), str(method or "any")),
+        _counted(Criterion.HEADERS, _headers(match)),
+        _counted(Criterion.QUERY, _parameters(match)),
     )
 
 
-def _call_marks(match: Match) -> tuple[Mark, ...]:
+def _call_ranks(match: Match) -> tuple[Rank, ...]:
     wanted = match.get("method") or {}
     service, call = str(wanted.get("service") or ""), str(wanted.get("method") or "")
     return (
-        Mark(Step.SERVICE, (-len(service),), service or "any"),
-        Mark(Step.CALL, (-len(call),), call or "any"),
-        _counted(Step.HEADERS, _headers(match)),
+        Rank(Criterion.SERVICE, (-len(service),), service or "any"),
+        Rank(Criterion.CALL, (-len(call),), call or "any"),
+        _counted(Criterion.HEADERS, _headers(match)),
     )
 
 
-def _counted(step: Step, conditions: Sequence[dict[str, Any]]) -> Mark:
+def _counted(criterion: Criterion, conditions: Sequence[dict[str, Any]]) -> Rank:
     names = ", ".join(str(condition["name"]) for condition in conditions)
-    return Mark(step, (-len(conditions),), names or "none")
+    return Rank(criterion, (-len(conditions),), names or "none")

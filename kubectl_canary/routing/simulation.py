@@ -1,4 +1,4 @@
-"""Routes and a request → which rule wins, by which step of precedence over which others, and who answers.
+"""Routes and a request → which rule wins, by which criterion of precedence over which others, and who answers.
 
 `simulate` is the whole of it. It decides from documents alone: that a Service is there, that its pods are ready, and
 that a Gateway lets a route attach is not asked.
@@ -13,7 +13,7 @@ from typing import Any
 from kubectl_canary.routing import answers, attachment, matching
 from kubectl_canary.routing.answers import Redirect, Share
 from kubectl_canary.routing.attachment import Route
-from kubectl_canary.routing.matching import Mark, Match, Step
+from kubectl_canary.routing.matching import Criterion, Match, Rank
 from kubectl_canary.routing.requests import Request
 
 NOT_FOUND, BROKEN = 404, 500
@@ -21,12 +21,12 @@ NOT_FOUND, BROKEN = 404, 500
 
 @dataclass(frozen=True)
 class Candidate:
-    """A match that takes the request: its route, its rule and itself by their numbers from 0, and its marks."""
+    """A match that takes the request: its route, its rule and itself by their numbers from 0, and its ranks."""
 
     route: Route
     rule: int
     match: int
-    marks: tuple[Mark, ...]
+    ranks: tuple[Rank, ...]
 
     @property
     def rule_value(self) -> dict[str, Any]:
@@ -43,16 +43,16 @@ class Candidate:
         """The match as it is written; one that takes every path where the rule has none."""
         return _matches(self.rule_value)[self.match]
 
-    def words(self, step: Step) -> str:
-        """What it has at a step; nothing where its kind of route has no such step."""
-        return next((mark.words for mark in self.marks if mark.step is step), "")
+    def words(self, criterion: Criterion) -> str:
+        """What it has at a criterion; nothing where its kind of route has no such criterion."""
+        return next((rank.words for rank in self.ranks if rank.criterion is criterion), "")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A step of precedence: where the winner stands, and who else was in question and stands behind it."""
+    """A criterion of precedence: where the winner stands, and who else was in question and stands behind it."""
 
-    mark: Mark
+    rank: Rank
     beaten: tuple[Candidate, ...]
 
 
@@ -60,7 +60,7 @@ class Decision:
 class Outcome:
     """What becomes of a request.
 
-    Without a winner it is answered with 404. `decisions` are the steps up to the last that was needed, none where no
+    Without a winner it is answered with 404. `decisions` are the criteria up to the last that was needed, none where no
     other rule takes the request. `shares` are of the backends and empty for a redirect; `mirrors` get copies. `notes`
     say what the specification leaves to implementations, and which routes do not count.
     """
@@ -74,9 +74,11 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     @property
-    def losers(self) -> tuple[tuple[Candidate, Step], ...]:
-        """The rules that take the request too, each by its best match, with the step that decided against it."""
-        return tuple((loser, decision.mark.step) for decision in self.decisions for loser in decision.beaten)
+    def losers(self) -> tuple[tuple[Candidate, Criterion], ...]:
+        """The rules that take the request too, each by its best match, with the criterion that decided against it."""
+        return tuple(
+            (loser, decision.rank.criterion) for decision in self.decisions for loser in decision.beaten
+        )
 
     @property
     def status(self) -> int | None:
@@ -112,7 +114,7 @@ def simulate(documents: Sequence[dict[str, Any]], request: Request) -> Outcome:
     )
 
 
-def _candidates(route: Route, hostname: Mark, request: Request) -> Iterator[Candidate]:
+def _candidates(route: Route, hostname: Rank, request: Request) -> Iterator[Candidate]:
     """The best match of each rule that takes the request, in the order of rules."""
     for number, rule in enumerate(route.rules):
         taking = [
@@ -120,17 +122,17 @@ def _candidates(route: Route, hostname: Mark, request: Request) -> Iterator[Cand
                 route,
                 number,
                 index,
-                (hostname, *matching.marks(route.kind, match), *route.age, _place(number)),
+                (hostname, *matching.ranks(route.kind, match), *route.age, _place(number)),
             )
             for index, match in enumerate(_matches(rule))
             if matching.takes(route.kind, match, request)
         ]
         if taking:
-            yield min(taking, key=lambda candidate: [mark.key for mark in candidate.marks])
+            yield min(taking, key=lambda candidate: [rank.key for rank in candidate.ranks])
 
 
-def _place(rule: int) -> Mark:
-    return Mark(Step.RULE, (rule,), f"rules[{rule}]")
+def _place(rule: int) -> Rank:
+    return Rank(Criterion.RULE, (rule,), f"rules[{rule}]")
 
 
 def _matches(rule: dict[str, Any]) -> list[Match]:
@@ -138,15 +140,15 @@ def _matches(rule: dict[str, Any]) -> list[Match]:
 
 
 def _decide(candidates: Sequence[Candidate]) -> tuple[Candidate, tuple[Decision, ...]]:
-    """The winner, and the steps that led to it. Routes of different kinds differ at the first, by hostname."""
+    """The winner, and the criteria that led to it. Routes of different kinds differ at the first, by hostname."""
     left = list(candidates)
     decisions: list[Decision] = []
     while len(left) > 1:
         place = len(decisions)
-        best = min(candidate.marks[place].key for candidate in left)
-        beaten = tuple(candidate for candidate in left if candidate.marks[place].key != best)
-        left = [candidate for candidate in left if candidate.marks[place].key == best]
-        decisions.append(Decision(left[0].marks[place], beaten))
+        best = min(candidate.ranks[place].key for candidate in left)
+        beaten = tuple(candidate for candidate in left if candidate.ranks[place].key != best)
+        left = [candidate for candidate in left if candidate.ranks[place].key == best]
+        decisions.append(Decision(left[0].ranks[place], beaten))
     return left[0], tuple(decisions)
 
 

@@ -29,7 +29,7 @@ from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import steps
 from kubectl_canary.reports.plans import gate_text
-from kubectl_canary.reports.programs import as_json
+from kubectl_canary.reports.programs import as_identity, as_json
 
 LIVE = "the cluster"
 
@@ -158,12 +158,8 @@ def _ends(call: Call) -> tuple[Phase, Phase]:
 
 
 def _listed(change: Change, kind: PatchType, strict: bool = False) -> dict[str, Any]:
-    part = change.part
     return {
-        "apiVersion": part.api_version,
-        "kind": part.kind,
-        "namespace": part.namespace,
-        "name": part.name,
+        **as_identity(change.part),
         "type": kind if isinstance(change, Alteration) else change.action,
         "patch": change.patch(kind, strict),
     }

@@ -33,7 +33,7 @@ spec:
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends of the group `core`."""
     for backend in objects.backends:
-        if backend.value.get("group") == "core":
+        if backend.group == "core":
             message = "no such group: the backend cannot be resolved, its share gets errors"
             hint = 'write `group: ""`, or leave it out'
             yield backend.route.violation((*backend.path, "group"), message, hint)

@@ -37,8 +37,8 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Backends in other namespaces that no ReferenceGrant of the set allows."""
     for backend in objects.backends:
         route = backend.route
-        if backend.namespace != route.namespace and not _is_granted(objects, backend):
-            message = f"no ReferenceGrant in {backend.namespace} lets this {route.kind} in"
+        if backend.points_into != route.namespace and not _is_granted(objects, backend):
+            message = f"no ReferenceGrant in {backend.points_into} lets this {route.kind} in"
             hint = "without one its share gets errors"
             yield route.violation((*backend.path, "namespace"), message, hint)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kubectl_canary.findings import Path
+from kubectl_canary.routing.backends import BackendRef
 
 GATEWAY = "gateway.networking.k8s.io"
 ROUTES = ("HTTPRoute", "GRPCRoute")
@@ -72,44 +73,21 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Backend:
-    """A backendRef of a rule: where it stands, its weight, and the Service that it names."""
+class Backend(BackendRef):
+    """A backendRef of a rule, and where it stands."""
 
     route: Object
     path: Path
-    value: dict[str, Any]
 
     @property
-    def weight(self) -> int:
-        """Its weight; 1 where none is written."""
-        weight = self.value.get("weight")
-        return 1 if weight is None else int(weight)
-
-    @property
-    def namespace(self) -> str:
-        """The namespace that it points into."""
-        return str(self.value.get("namespace") or self.route.namespace)
-
-    @property
-    def kind(self) -> str:
-        """The kind that it names; a Service where none is written."""
-        return str(self.value.get("kind") or "Service")
-
-    @property
-    def is_service(self) -> bool:
-        """Whether it names a Service."""
-        return not self.value.get("group") and self.kind == "Service"
+    def points_into(self) -> str:
+        """The namespace of what it names."""
+        return str(self.namespace(self.route.namespace))
 
     @property
     def key(self) -> tuple[str, str, str, str, Any]:
         """What tells it from other backends (group, kind, namespace, name, port)."""
-        return (
-            str(self.value.get("group") or ""),
-            self.kind,
-            self.namespace,
-            str(self.value["name"]),
-            self.value.get("port"),
-        )
+        return self.group, self.kind, self.points_into, self.name, self.port
 
 
 @dataclass(frozen=True)
@@ -147,7 +125,7 @@ class RouteRule:
         """Its backends."""
         refs = self.value.get("backendRefs") or []
         return [
-            Backend(self.route, (*self.path, "backendRefs", index), ref) for index, ref in enumerate(refs)
+            Backend(ref, self.route, (*self.path, "backendRefs", index)) for index, ref in enumerate(refs)
         ]
 
     @property
@@ -280,8 +258,7 @@ class Objects:
 
     def service(self, backend: Backend) -> Object | None:
         """The Service of the set that a backend names."""
-        name = str(backend.value["name"])
-        return self.find("Service", backend.namespace, name) if backend.is_service else None
+        return self.find("Service", backend.points_into, backend.name) if backend.is_service else None
 
     @functools.cached_property
     def attached(self) -> list[Object]:

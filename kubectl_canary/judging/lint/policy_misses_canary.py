@@ -47,7 +47,7 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Policies on a Service beside which there is a canary's that none of their kind holds for."""
     targets = Targets(objects)
     services = {(service.namespace, service.name) for service in objects.of_kind("Service")}
-    services |= {(backend.namespace, str(backend.value["name"])) for backend in objects.backends}
+    services |= {(backend.points_into, backend.name) for backend in objects.backends}
     for target in targets.all:
         canary = f"{target.name.removesuffix('-stable')}-canary"
         is_service = (target.group, target.kind) == ("", "Service")

@@ -52,7 +52,7 @@ def check(objects: Objects) -> Iterator[Violation]:
 
 
 def _of_rule(rule: RouteRule) -> Iterator[Violation]:
-    served = {(backend.namespace, backend.value["name"]) for backend in rule.backends if backend.weight > 0}
+    served = {(backend.points_into, backend.name) for backend in rule.backends if backend.weight > 0}
     for path, route_filter in rule.filters:
         mirrored = (route_filter.get("requestMirror") or {}).get("backendRef") or {}
         if (mirrored.get("namespace") or rule.route.namespace, mirrored.get("name")) in served:

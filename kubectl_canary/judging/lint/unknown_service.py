@@ -46,13 +46,13 @@ spec: {ports: [{port: 80}]}
 def check(objects: Objects) -> Iterator[Violation]:
     """Backends whose Service, or the Service's port, is not in the set."""
     for backend in objects.backends:
-        if backend.is_service and objects.in_namespace(backend.namespace, "Service"):
+        if backend.is_service and objects.in_namespace(backend.points_into, "Service"):
             yield from _of_backend(objects, backend)
 
 
 def _of_backend(objects: Objects, backend: Backend) -> Iterator[Violation]:
-    name, port = backend.value["name"], backend.value.get("port")
-    service = objects.find("Service", backend.namespace, name)
+    name, port = backend.name, backend.port
+    service = objects.find("Service", backend.points_into, name)
     if service is None:
         yield backend.route.violation(
             (*backend.path, "name"), f"no Service `{name}` here: its share gets errors"

@@ -12,6 +12,7 @@ from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import overlay, routes
 from kubectl_canary.release.application import Governed, Testers
+from kubectl_canary.routing.backends import BackendRef
 
 ROUTE = "HTTPRoute"
 ROUTES: Path = (*ADOPT, "routes")
@@ -24,7 +25,7 @@ class Rule:
     route: Manifest
     index: int
     value: dict[str, Any]
-    backends: tuple[routes.BackendRef, ...]
+    backends: tuple[BackendRef, ...]
 
     @property
     def title(self) -> str:
@@ -137,7 +138,7 @@ def _check_together(rules: Sequence[Rule], service: str, problems: Problems) -> 
     if len(names) > 1:
         message = f"several routes send to Service {service}: {listed(names)}; a release takes one of them"
         problems.add(ADOPT, message, f"write routes: [{{name: {names[0]}}}]")
-    ports = {ref.identity[3] for rule in rules for ref in rule.backends}
+    ports = {ref.port for rule in rules for ref in rule.backends}
     if len(ports) > 1:
         both = " and ".join(map(str, sorted(ports, key=str)))
         message = f"the rules send to ports {both} of Service {service}; a release takes one of them"
