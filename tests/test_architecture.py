@@ -34,7 +34,7 @@ HEART = [
     {"groups", "application", "selectors"},
     {"phases", "documents", "shares", "managed_fields", "patches"},
     {"plan", "strategic"},
-    {"routes", "ways", "workloads"},
+    {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
     {"observed", "changes", "adoption"},
     {"actions", "wording"},

@@ -439,6 +439,15 @@ def roles(rule: str) -> Change:
     return adding(an_object("rbac.authorization.k8s.io/v1", "Role", "shop", rules=[{"verbs": [rule]}]))
 
 
+def a_quota(pods: str, **spec: Any) -> Object:
+    return an_object("v1", "ResourceQuota", "q", spec={"hard": {"pods": pods}, **spec})
+
+
+@pytest.mark.parametrize("quota", [a_quota("9"), a_quota("8", scopes=["BestEffort"])])
+def test_a_quota_that_is_enough_or_about_some_pods_only_is_no_warning(release: Any, quota: Object) -> None:
+    assert [one for one in release(nothing, adding(quota)).warnings if "Quota" in one.message] == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -447,9 +456,10 @@ def roles(rule: str) -> Change:
         (nothing, with_value(80, "deployment", "spec", "template", "spec", "containers", 0, "ports", 0, "hostPort"), "hostPort 80: a node has it once"),
         (nothing, adding(an_object("example.com/v1", "Watcher", "w", spec={"pods": APP})), "Watcher w selects stable's pods by their label, and misses the canary's"),
         (nothing, adding(an_object("networking.istio.io/v1", "DestinationRule", "d", spec={"host": "shop.store.svc.cluster.local"})), "DestinationRule d is about Service shop, and not about shop-canary"),
+        (nothing, adding(a_quota("8")), "ResourceQuota q allows 8 pods, and the release has up to 9"),
         (roles("get"), roles("list"), "Role shop changes with `promoted`: until then the canary has stable's rights"),
     ],
-    ids=range(6),
+    ids=range(7),
 )  # fmt: skip
 def test_what_may_hurt_is_said(release: Any, old: Change, new: Change, message: str) -> None:
     warned = [str(finding) for finding in release(old, new).warnings if finding.rule == "adopt"]

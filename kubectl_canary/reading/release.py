@@ -9,6 +9,7 @@ from kubectl_canary.api import formats
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, canaryfile, sources
+from kubectl_canary.release import quota
 from kubectl_canary.release.plan import Phase, Plan, plan
 
 
@@ -74,6 +75,7 @@ def read(
         *canaryfile.warnings(gateway),
         *plan_of_file.version_findings(),
         *plan_of_file.capacity_findings(),
+        *quota.findings(plan_of_file),
     )
     warnings = (*source.notes, *(_located(finding, source) for finding in findings))
     return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
