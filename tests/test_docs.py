@@ -26,7 +26,8 @@ def blocks(language: str) -> list[str]:
 
 def test_the_commands_of_the_readme_run_in_order(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     """As a user would paste them, through the real kubectl, into a real API server."""
-    lines = "".join(block for block in blocks("sh") if "make " not in block and "pip install" not in block)
+    elsewhere = ("make ", "pip install", "init --from")
+    lines = "".join(block for block in blocks("sh") if not any(word in block for word in elsewhere))
     script = lines.replace("-n production", f"-n {namespace}")
     path = (
         f"{short_sleep(tmp_path)}:{Path(sys.executable).parent}:{cluster.kubectl_path.parent}:/usr/bin:/bin"
@@ -45,6 +46,28 @@ def test_the_commands_of_the_readme_run_in_order(cluster: Cluster, namespace: st
         f"{kind} {name}" for kind, name in cluster.live(namespace)
     }
     assert (tmp_path / "rendered/current").is_dir()
+
+
+def test_the_first_commands_of_the_readme_run_over_a_folder_of_ones_own(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks("sh") if "init --from" in block]
+    shutil.copytree(ROOT / "examples/shop/k8s", tmp_path / "k8s")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.replace("kubectl canary", "kubectl-canary")],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Deployment shop: the only Deployment" in done.stderr
+    for shown in (
+        "shop: v1 → v2, through HTTPRoute storefront",
+        "0 errors",
+        "name: shop-canary",
+        "shop-canary:80",
+    ):
+        assert shown in done.stdout
 
 
 def test_the_commands_of_the_page_on_manifests_of_ones_own_run_in_order(
