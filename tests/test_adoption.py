@@ -315,7 +315,7 @@ def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
     return {ref["name"]: Fraction(ref.get("weight", 1), total) for ref in refs}
 
 
-def adopted(drawn: list[dict[str, Any]]) -> Release:
+def adopted(drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]") -> Release:
     """A release of a shop whose route has these rules."""
     from kubectl_canary.reading import adoption as reader
     from kubectl_canary.reading import manifests, release, sources
@@ -329,7 +329,7 @@ def adopted(drawn: list[dict[str, Any]]) -> Release:
         "spec": spec,
     }
     text += "---\n" + yamltext.block(route, 0) + "\n"
-    file = (SHOP / "canary.yaml").read_text()
+    file = (SHOP / "canary.yaml").read_text().replace("[header-only, 10%, 50%, 100%]", phases)
     read = manifests.read("set", text)
     source = sources.layered([sources.document("canary.yaml", file)])
     return release.read(source, None, lambda _: reader.Sets(read, read))

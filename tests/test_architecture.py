@@ -36,7 +36,7 @@ HEART = [
     {"plan", "strategic"},
     {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
-    {"observed", "changes", "adoption"},
+    {"observed", "changes", "adoption", "precedence"},
     {"actions", "wording"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time

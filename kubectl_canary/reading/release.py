@@ -9,7 +9,7 @@ from kubectl_canary.api import formats
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, canaryfile, sources
-from kubectl_canary.release import quota
+from kubectl_canary.release import precedence, quota
 from kubectl_canary.release.plan import Phase, Plan, plan
 
 
@@ -70,6 +70,9 @@ def read(
     """
     file = canaryfile.parse(source, namespace, read_sets)
     plan_of_file = plan(file.application, file.phases)
+    errors = [_located(finding, source) for finding in precedence.findings(plan_of_file)]
+    if errors:
+        raise Refused(f"{errors[0].where.file} is not valid", errors)
     gateway = file.application.route.gateway
     findings = (
         *canaryfile.warnings(gateway),

@@ -1,0 +1,147 @@
+"""Rules of others that would lose a request to a clone of the release's, although they win it from the governed rule.
+
+A clone has one condition more than the rule that it is cloned from: a header for testers, a method for mirrors. By that
+it can rise over a rule of others. Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.findings import Finding
+from kubectl_canary.release import overlay, routes
+from kubectl_canary.release.overlay import ReleaseOnRoute
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.routes import Rule
+from kubectl_canary.routing.matching import EXPRESSION, PREFIX, path_of, ranks
+
+Match = dict[str, Any]
+Standing = tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A rule of others and a governed one, by their numbers among the user's rules of a route."""
+
+    route: str
+    number: int
+    original: int
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A match of a rule, and where it stands: the smaller wins."""
+
+    match: Match
+    standing: Standing
+
+
+def findings(plan: Plan) -> Iterator[Finding]:
+    """An error for each rule of others that a phase would take requests from."""
+    application = plan.application
+    governed = {rule.route for rule in application.governed}
+    said: set[str] = set()
+    for given in application.adopted.stable if application.adopted is not None else ():
+        if given.value["kind"] == "HTTPRoute" and given.value["metadata"]["name"] in governed:
+            for phase in plan.phases:
+                for finding in _of_phase(plan, phase, given.value):
+                    if finding.message not in said:
+                        said.add(finding.message)
+                        yield finding
+
+
+def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Finding]:
+    laid, _ = overlay.route(document, plan.application, phase)
+    release = ReleaseOnRoute(plan.application, laid)
+    clones, governed = release.added(), release.governed()
+    users = [rule for rule in release.rules if not any(rule is clone for clone in clones)]
+    for clone in clones:
+        original = next(rule for rule in governed if release.place(rule) > release.place(clone))
+        for number, other in enumerate(users):
+            if any(other is rule for rule in governed):
+                continue
+            rivals = list(_rivals(*(_placed(release, rule) for rule in (other, clone, original))))
+            if rivals:
+                place = _Place(document["metadata"]["name"], number, users.index(original))
+                yield _finding(phase, place, all(map(_differ_by_order, rivals)))
+
+
+def _placed(release: ReleaseOnRoute, rule: Rule) -> list[_Placed]:
+    place = release.place(rule)
+    return [
+        _Placed(match, (*(rank.key for rank in ranks("HTTPRoute", match)), (place,)))
+        for match in routes.matches_of(rule)
+    ]
+
+
+def _rivals(
+    others: list[_Placed], clones: list[_Placed], originals: list[_Placed]
+) -> Iterator[tuple[_Placed, _Placed]]:
+    """The matches of another rule and of a clone between which a request moves: the original would not take it."""
+    for other, clone, original in itertools.product(others, clones, originals):
+        is_between = clone.standing < other.standing < original.standing
+        if (
+            is_between
+            and _is_clone_of(clone.match, original.match)
+            and _have_a_request(other.match, clone.match)
+        ):
+            yield other, clone
+
+
+def _differ_by_order(rivals: tuple[_Placed, _Placed]) -> bool:
+    other, clone = rivals
+    return other.standing[:-1] == clone.standing[:-1]
+
+
+def _is_clone_of(clone: Match, original: Match) -> bool:
+    kept = {key: value for key, value in original.items() if key != "headers"}
+    headers = original.get("headers") or []
+    return kept.items() <= clone.items() and all(header in (clone.get("headers") or []) for header in headers)
+
+
+def _have_a_request(one: Match, other: Match) -> bool:
+    """Whether some request fits both, as far as exact conditions say; expressions may fit anything."""
+    methods = {one.get("method"), other.get("method")} - {None}
+    (kind, value), (other_kind, other_value) = (_path(match) for match in (one, other))
+    is_exact = kind == other_kind != EXPRESSION
+    if len(methods) > 1 or (is_exact and value != other_value):
+        return False
+    return all(_agree(one, other, key) for key in ("headers", "queryParams"))
+
+
+def _path(match: Match) -> tuple[str, str]:
+    kind, value = path_of(match)
+    return kind, value.rstrip("/") if kind == PREFIX else value
+
+
+def _agree(one: Match, other: Match, key: str) -> bool:
+    """Whether no condition of a name asks for one text in one match and for another in the other."""
+    wanted = {_name(item, key): item for item in one.get(key) or ()}
+    for item in other.get(key) or ():
+        known = wanted.get(_name(item, key), item)
+        is_exact = EXPRESSION not in (item.get("type"), known.get("type"))
+        if is_exact and item.get("value") != known.get("value"):
+            return False
+    return True
+
+
+def _name(condition: dict[str, Any], key: str) -> str:
+    name = str(condition.get("name"))
+    return name.lower() if key == "headers" else name
+
+
+def _finding(phase: Phase, place: _Place, is_order: bool) -> Finding:
+    is_mirror = bool(phase.traffic.mirror)
+    whose = "whose method is mirrored" if is_mirror else "of testers"
+    message = (
+        f"rule {place.number} of HTTPRoute {place.route} takes requests that rule {place.original} would take too; "
+        f"those {whose} would come to the clone of rule {place.original} in `{phase.name}`"
+    )
+    hint = f"put rule {place.number} before rule {place.original}"
+    if not is_order:
+        without = "mirror them all: methods: all" if is_mirror else "leave testers out: testers: false"
+        hint = f"name rule {place.number} in `routes` too where it sends to the Service, or {without}"
+    return Finding("precedence", "error", ("spec", "phases" if is_mirror else "testers"), message, hint=hint)

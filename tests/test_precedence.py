@@ -1,0 +1,157 @@
+"""A request reaches the canary only if it would have reached a governed rule: whatever other rules a route has.
+
+Which rule wins is read by tests/gateway_spec.py, a second reading of the specification.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gateway_spec
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from test_adoption import adopted
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import adoption
+
+Rule = dict[str, Any]
+PATHS = [None, {"type": "PathPrefix", "value": "/"}, {"type": "PathPrefix", "value": "/a"}, {"type": "Exact", "value": "/a"}]  # fmt: skip
+NAMES = ("y", "z")
+PHASES = "[mirror 20%, header-only, 10%, 100%]"
+
+
+def headers() -> st.SearchStrategy[list[dict[str, str]]]:
+    drawn = st.fixed_dictionaries({"name": st.sampled_from(NAMES), "value": st.sampled_from(["1", "2"])})
+    return st.lists(drawn, max_size=2, unique_by=lambda header: header["name"])
+
+
+@st.composite
+def matches(draw: st.DrawFn) -> dict[str, Any]:
+    path, method = draw(st.sampled_from(PATHS)), draw(st.sampled_from([None, None, "GET", "POST"]))
+    wanted, query = draw(headers()), draw(st.booleans())
+    return {
+        **({"path": path} if path else {}),
+        **({"method": method} if method else {}),
+        **({"headers": wanted} if wanted else {}),
+        **({"queryParams": [{"name": "q", "value": "1"}]} if query else {}),
+    }
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> list[Rule]:
+    """Rules that send to the shop or to others, with matches that overlap."""
+    drawn = []
+    for _ in range(draw(st.integers(1, 4))):
+        name = draw(st.sampled_from(["shop", "shop", "docs", "legacy"]))
+        listed = draw(st.lists(matches(), min_size=1, max_size=2))
+        drawn.append({"matches": listed, "backendRefs": [{"name": name, "port": 80}]})
+    assume(any(rule["backendRefs"][0]["name"] == "shop" for rule in drawn))
+    return drawn
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> dict[str, Any]:
+    sent = {name: draw(st.sampled_from([None, "1", "2"])) for name in NAMES}
+    return {
+        "host": "store.example.com",
+        "path": draw(st.sampled_from(["/", "/a", "/a/b"])),
+        "method": draw(st.sampled_from(["GET", "POST"])),
+        "headers": {name: value for name, value in sent.items() if value},
+        "query": draw(st.sampled_from([{}, {"q": "1"}])),
+    }
+
+
+def backends(release: Release, name: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Who answers in a phase, by the share of each; None where no rule takes the request."""
+    documents = adoption.documents(release.plan.application, release.plan.find(name))
+    route = next(document.value for document in documents if document.part.is_route)
+    winner = gateway_spec.winner([route], asked)
+    return None if winner is None else gateway_spec.split(route["spec"]["rules"][winner[1]])
+
+
+@given(rules(), requests())
+def test_nobody_reaches_the_canary_who_would_not_have_reached_a_governed_rule(
+    drawn: list[Rule], asked: dict[str, Any]
+) -> None:
+    try:
+        release = adopted(drawn, PHASES)
+    except Refused as refused:
+        assert {finding.rule for finding in refused.findings} == {"precedence"}
+        return
+    before = backends(release, "before", asked)
+    is_governed = before is not None and "shop" in before
+    testers = {**asked, "headers": {**asked["headers"], "x-canary": "true"}}
+    assert _some(backends(release, "mirror 20%", asked)) == _some(before)
+    for phase in ("header-only", "10%", "100%"):
+        share = release.plan.find(phase).traffic.share
+        expected = {"shop": 1 - share, "shop-canary": share} if is_governed else before
+        assert _some(backends(release, phase, asked)) == _some(expected), phase
+        assert _some(backends(release, phase, testers)) == (
+            {"shop-canary": 1} if is_governed else _some(before)
+        )
+
+
+def _some(shares: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if shares is None else {name: share for name, share in shares.items() if share}
+
+
+def rule(to: str, *wanted: str, path: str = "/", **match: Any) -> Rule:
+    headers = [dict(zip(("name", "value"), text.split("="), strict=True)) for text in wanted]
+    found = {
+        "path": {"type": "PathPrefix", "value": path},
+        **match,
+        **({"headers": headers} if headers else {}),
+    }
+    return {"matches": [found], "backendRefs": [{"name": to, "port": 80}]}
+
+
+QUERY = [{"name": "q", "value": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "place", "hint"),
+    [
+        ([rule("shop"), rule("docs", "y=1")], "spec.testers", "put rule 1 before rule 0"),
+        (
+            [rule("shop"), rule("docs", "y=1"), rule("legacy", "z=1")],
+            "spec.testers",
+            "put rule 1 before rule 0",
+        ),
+        ([rule("docs"), rule("shop")], "spec.testers", "or leave testers out: testers: false"),
+        (
+            [rule("shop", path="/a/"), rule("docs", "y=1", path="/a")],
+            "spec.testers",
+            "put rule 1 before rule 0",
+        ),
+        ([rule("docs", queryParams=QUERY), rule("shop")], "spec.testers", "name rule 0 in `routes` too"),
+        ([rule("docs", "y=1"), rule("shop")], "spec.phases", "or mirror them all: methods: all"),
+    ],
+)
+def test_a_rule_that_would_lose_requests_is_an_error_with_a_cure(
+    drawn: list[Rule], place: str, hint: str
+) -> None:
+    phases = PHASES if place == "spec.phases" else "[header-only, 10%, 100%]"
+    with pytest.raises(Refused) as refused:
+        adopted(drawn, phases)
+    (finding, *_) = refused.value.findings
+    assert f": {place}: rule {1 - drawn.index(next(r for r in drawn if 'shop' in str(r)))} of" in str(finding)
+    assert hint in finding.hint
+    assert finding.where.file == "canary.yaml"
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        [rule("docs", "y=1"), rule("shop")],
+        [rule("docs", "y=1"), rule("shop", "y=2")],
+        [rule("shop"), rule("docs", path="/a")],
+        [rule("shop"), rule("docs", "y=1", "z=1")],
+        [rule("docs", method="GET"), rule("shop", method="POST")],
+        [rule("docs", queryParams=QUERY), rule("shop", queryParams=[{"name": "q", "value": "2"}])],
+    ],
+)
+def test_rules_that_lose_nothing_are_left_in_peace(drawn: list[Rule]) -> None:
+    assert adopted(drawn, "[header-only, 10%, 100%]")
