@@ -403,6 +403,11 @@ def test_an_unknown_kind_is_said_and_not_called_valid(canary: Canary) -> None:
         ("gateway.networking.k8s.io/v1 HttpRoute", "did you mean HTTPRoute?"),
         ("extensions/v1beta1 Ingress", "Kubernetes v1.22 removed it; write networking.k8s.io/v1"),
         ("extensions/v1beta1 Deployment", "Kubernetes v1.16 removed it; write apps/v1"),
+        ("gateway.networking.k8s.io/v1beta1 TCPRoute", "gateway.networking.k8s.io/v1 serves TCPRoute"),
+        (
+            "apps/v1 HTTPRoute",
+            "gateway.networking.k8s.io/v1 and gateway.networking.k8s.io/v1beta1 serve HTTPRoute",
+        ),
         ("extensions/v1beta1 NetworkPolicy", "Kubernetes v1.16 removed it; write networking.k8s.io/v1"),
         (
             "extensions/v1beta1 PodSecurityPolicy",

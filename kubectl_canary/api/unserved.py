@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kubectl_canary import resources
 from kubectl_canary.api import catalog
@@ -94,13 +94,17 @@ def _of_gateway_api(api_version: str, kind: str, target: Target) -> str:
     served = catalog.since(api_version, kind)
     if served:
         return f"{served[0]} to {served[-1]} serve it"
-    close = _close(kind, catalog.releases()["gatewayAPI"][target.gateway_api][target.channel])
+    known = _of_gateway(target)
+    others = _serving(kind, known)
+    if others:
+        return _served_by(others, kind)
+    close = _close(kind, known)
     return f"did you mean {close}?" if close else "no release of the Gateway API serves it"
 
 
 def _of_kubernetes(api_version: str, kind: str, target: Target) -> str:
     known = _kubernetes(target.kubernetes)
-    instead = _serving(kind, known)
+    instead = _serving(kind, known) or _serving(kind, _of_gateway(target))
     gone = _removed_by(api_version, kind, target)
     if gone:
         written = f"write {_preferred(instead)}" if instead else INSTEAD.get(kind, "nothing takes its place")
@@ -109,7 +113,7 @@ def _of_kubernetes(api_version: str, kind: str, target: Target) -> str:
     if later:
         return f"Kubernetes {later} has it; --kubernetes names another release"
     if instead:
-        return f"{_listed(instead)} {'serves' if len(instead) == 1 else 'serve'} {kind}"
+        return _served_by(instead, kind)
     close = _close(kind, (name for name in known if name.split()[0] == api_version))
     if close:
         return f"did you mean {close}?"
@@ -117,6 +121,16 @@ def _of_kubernetes(api_version: str, kind: str, target: Target) -> str:
     if not close:
         return f"Kubernetes {target.kubernetes} has no such kind"
     return f"did you mean {close} of {_preferred(_serving(close, known))}?"
+
+
+def _of_gateway(target: Target) -> Iterable[str]:
+    """The kinds of the Gateway API that the target has, each as `version kind`."""
+    names: Iterable[str] = catalog.releases()["gatewayAPI"][target.gateway_api][target.channel]
+    return names
+
+
+def _served_by(versions: Sequence[str], kind: str) -> str:
+    return f"{_listed(versions)} {'serves' if len(versions) == 1 else 'serve'} {kind}"
 
 
 def _removed_by(api_version: str, kind: str, target: Target) -> str | None:
