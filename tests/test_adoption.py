@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def every_phase(release: Release) -> Iterator[Phase]:
     yield from (*release.plan.phases, *release.plan.ways_back())
 
 
-@pytest.fixture(params=["adopt-shop", "adopt-sets"])
+@pytest.fixture(params=["adopt-shop", "adopt-sets", "adopt-helm"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
 
@@ -141,10 +142,13 @@ def test_the_canary_is_a_copy_but_for_its_name_labels_and_pods(case: Path) -> No
     text = yamltext.block(copied, 0)
     for key, value in application.adopted.track.items():
         text = text.replace(f"{key}: {value}", f"{key}: {value.removesuffix('-canary')}")
-    text = text.replace("name: shop-canary", "name: shop").replace("shop-flags-canary", "shop-flags")
+    for name in ("shop", *application.adopted.per_track):
+        text = text.replace(f"name: {name}-canary", f"name: {name}")
     back = yamltext.read(text, "text")[0].value
     wanted = copy.deepcopy(new)
-    wanted["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+    annotations = wanted["metadata"].pop("annotations", {})
+    annotations.pop("deployment.kubernetes.io/revision", None)
+    wanted["metadata"] |= {"annotations": annotations} if annotations else {}
     wanted["spec"]["replicas"] = back["spec"]["replicas"] = 0
     assert same(back, wanted)
 
@@ -181,7 +185,9 @@ def test_a_stream_has_what_changes_and_what_is_new(case: Path) -> None:
     assert {"Deployment shop-canary", "Service shop-canary", "HTTPRoute storefront"} <= names["deploy"]
     assert {"Deployment shop", "HTTPRoute storefront"} <= names["promote-roll"] & names["rolled-back"]
     everything = run("render", "-f", str(case / "canary.yaml"), "--phase", "100%", "--everything").stdout
-    assert "kind: Deployment\nmetadata:\n  name: shop\n" in everything
+    assert re.search(
+        r"^kind: Deployment\nmetadata:\n(  namespace: store\n)?  name: shop\n", everything, re.MULTILINE
+    )
 
 
 def test_applying_a_stream_over_another_gives_the_phase(case: Path) -> None:

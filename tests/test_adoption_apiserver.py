@@ -21,7 +21,8 @@ CASES = Path(__file__).parent / "cases"
 COMMAND = [sys.executable, "-m", "kubectl_canary"]
 KINDS = (
     "services,configmaps,deployments.apps,horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy,"
-    "networkpolicies.networking.k8s.io,httproutes.gateway.networking.k8s.io"
+    "networkpolicies.networking.k8s.io,serviceaccounts,backendtlspolicies.gateway.networking.k8s.io,"
+    "httproutes.gateway.networking.k8s.io"
 )
 OURS = "kubectl-canary"
 
@@ -83,7 +84,7 @@ class Adopted:
         return {
             (item["kind"], item["metadata"]["name"]): item.get("spec", item.get("data"))
             for item in items
-            if item["metadata"]["name"] not in ("kube-root-ca.crt",)
+            if item["metadata"]["name"] not in ("kube-root-ca.crt", "default")
         }
 
     def is_at(self, phase: Phase) -> None:
@@ -97,7 +98,7 @@ class Adopted:
         assert set(self.live()) == {(item["kind"], item["metadata"]["name"]) for item in listed}
 
 
-@pytest.fixture(params=["adopt-shop", "adopt-sets"])
+@pytest.fixture(params=["adopt-shop", "adopt-sets", "adopt-helm"])
 def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:
     folder = Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
     return Adopted(cluster, namespace, folder)

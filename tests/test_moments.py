@@ -467,6 +467,15 @@ def test_what_may_hurt_is_said(release: Any, old: Change, new: Change, message: 
     assert message in warned[0]
 
 
+def test_labels_of_a_chart_are_no_rights(release: Any) -> None:
+    def chart(version: str) -> Change:
+        account = an_object("v1", "ServiceAccount", "shop")
+        account["metadata"]["labels"] = {"helm.sh/chart": version}
+        return adding(account)
+
+    assert [one for one in release(chart("1"), chart("2")).warnings if one.rule == "adopt"] == []
+
+
 def test_what_has_one_for_the_canary_is_neither_refused_nor_said(release: Any) -> None:
     rules = [an_object("networking.istio.io/v1", "DestinationRule", name, spec={"host": name}) for name in ("shop", "shop-canary")]  # fmt: skip
     made = release(nothing, adding(a_guard(), a_guard(labels=CANARY, name="canary"), *rules))
