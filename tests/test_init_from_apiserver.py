@@ -167,13 +167,30 @@ spec:
         - {name: config, configMap: {name: a}}
         - {name: secret, secret: {secretName: a}}
         - {name: down, downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}
-        - {name: all, projected: {sources: [{configMap: {name: a}}]}}
+        - {name: all, projected: {sources: [{configMap: {name: a}}, {serviceAccountToken: {path: t}}]}}
         - {name: host, hostPath: {path: /}}
 ---
 apiVersion: v1
 kind: Service
 metadata: {name: wide}
 spec: {selector: {app: wide}, ports: [{port: 80, targetPort: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: wide}
+spec:
+  podSelector: {matchLabels: {app: wide}}
+  policyTypes: [Ingress, Egress]
+  ingress: [{ports: [{port: 80}]}]
+  egress: [{ports: [{port: 53}, {port: 53, protocol: UDP}]}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: wide}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: wide}
+  maxReplicas: 3
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

@@ -1,7 +1,7 @@
 """What the API server fills in: of built-in kinds, and how a document is without it.
 
-The published schemas of built-in kinds name no defaults. These are those of the server's code that a Deployment and a
-Service meet, written as a schema, so that one walk knows both; defaults that depend on another field are left out.
+The published schemas of built-in kinds name no defaults. These are those of the server's code that the objects of a
+release meet, written as a schema, so that one walk knows both; defaults that depend on another field are left out.
 """
 
 from __future__ import annotations
@@ -48,11 +48,15 @@ CONTAINER = _object(
     readinessProbe=PROBE,
     startupProbe=PROBE,
 )
+ITEMS = _object(items=_list(FIELD_OF_POD))
 VOLUME = _object(
     configMap=_object(defaultMode=MODE),
     secret=_object(defaultMode=MODE),
-    downwardAPI=_object(defaultMode=MODE, items=_list(FIELD_OF_POD)),
-    projected=_object(defaultMode=MODE),
+    downwardAPI={"properties": {"defaultMode": {"default": MODE}, **ITEMS["properties"]}},
+    projected=_object(
+        defaultMode=MODE,
+        sources=_list(_object(serviceAccountToken=_object(expirationSeconds=3600), downwardAPI=ITEMS)),
+    ),
     hostPath=_object(type=""),
 )
 POD = _object(
@@ -65,6 +69,7 @@ POD = _object(
     initContainers=_list(CONTAINER),
     volumes=_list(VOLUME),
 )
+OPEN_PORTS = _object(ports=_list(_object(protocol="TCP")))
 ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
 BUILT_IN: dict[tuple[str, str], Schema] = {
     ("apps/v1", "Deployment"): _object(
@@ -84,14 +89,28 @@ BUILT_IN: dict[tuple[str, str], Schema] = {
             ports=_list(_object(protocol="TCP")),
         )
     ),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): _object(spec=_object(minReplicas=1)),
+    ("networking.k8s.io/v1", "NetworkPolicy"): _object(
+        spec=_object(ingress=_list(OPEN_PORTS), egress=_list(OPEN_PORTS))
+    ),
 }
+
+
+def defaulted(value: dict[str, Any], target: Target) -> dict[str, Any]:
+    """The document with what the server fills in, as far as that is known here and depends on no other field."""
+    whole: dict[str, Any] = with_defaults(value, _schema(value, target))
+    return whole
+
+
+def _schema(value: dict[str, Any], target: Target) -> Schema:
+    api = (str(value.get("apiVersion")), str(value.get("kind")))
+    known = target.find(*api)
+    return BUILT_IN.get(api) or (known.schema if known is not None and known.custom else {})
 
 
 def undefaulted(value: dict[str, Any], target: Target) -> dict[str, Any]:
     """The document without what the server would fill in again; as it is where that would make another."""
-    api = (str(value.get("apiVersion")), str(value.get("kind")))
-    known = target.find(*api)
-    schema = BUILT_IN.get(api) or (known.schema if known is not None and known.custom else {})
+    schema = _schema(value, target)
     short: dict[str, Any] = _without(value, schema)
     is_same = same(with_defaults(short, schema), with_defaults(value, schema))
     return short if is_same else value

@@ -293,16 +293,12 @@ def _governed_rule(application: Application) -> routes.Rule:
 
 
 def _defaulted(target: Target, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return defaulted(target, (GATEWAY_API, kind), spec)
-
-
-def defaulted(target: Target, api: tuple[str, str], spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec of a kind (its apiVersion and name) with the API's defaults, so that GitOps tools see no drift.
+    """The spec of a kind of the Gateway API with the API's defaults, so that GitOps tools see no drift.
 
     Raises KeyError for a kind that the target has not.
     """
-    known = target.find(*api)
+    known = target.find(GATEWAY_API, kind)
     if known is None:
-        raise KeyError(api)
+        raise KeyError(kind)
     whole: dict[str, Any] = with_defaults(spec, known.schema["properties"]["spec"])
     return whole
