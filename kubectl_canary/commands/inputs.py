@@ -54,17 +54,38 @@ def sets(source: sources.Sources) -> Sets:
     from kubectl_canary.reading import adoption
 
     adopt = source.value["spec"]["adopt"]
-    read: dict[str, list[Manifest]] = {}
-    for key in ("from", "stable"):
-        if key not in adopt:
-            continue
-        name, same_as = adopt[key], adopt["from"] if key == "stable" else None
-        try:
-            read[key] = manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
-        except (UsageError, WorldError) as error:
-            where = source.value_where(("spec", "adopt", key))
-            raise type(error)(f"{where}: {error.message}", error.hint) from None
+    read = {key: _set(source, key) for key in ("from", "stable") if key in adopt}
     return adoption.Sets(stable=read.get("stable", read["from"]), new=read["from"])
+
+
+def _set(source: sources.Sources, key: str) -> list[Manifest]:
+    """The manifests that a key of `adopt` names."""
+    adopt = source.value["spec"]["adopt"]
+    name, same_as = adopt[key], adopt["from"] if key == "stable" else None
+    try:
+        return manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
+    except (UsageError, WorldError) as error:
+        where = source.value_where(("spec", "adopt", key))
+        raise type(error)(f"{where}: {error.message}", error.hint) from None
+
+
+def stable_set(source: sources.Sources) -> list[Manifest]:
+    """What runs, for a canary file that came with what should run: read from the working directory.
+
+    Raises Refused where it cannot be read.
+    """
+    from kubectl_canary.findings import Finding
+
+    path = ("spec", "adopt", "stable")
+    name, where = source.value["spec"]["adopt"]["stable"], source.value_where(path)
+    if name == "-":
+        message, hint = f"{ONCE}, and it brings what should run", "name a file, a folder or `git:REF:PATH`"
+        raise Refused(f"{name} is not read", [Finding("adopt", "error", path, message, where, hint)])
+    try:
+        return manifest_set(name, "", source.value["spec"]["adopt"]["from"])
+    except (UsageError, WorldError) as error:
+        finding = Finding("adopt", "error", path, error.message, where, error.hint)
+        raise Refused(f"{name} cannot be read", [finding]) from None
 
 
 def adopted_folders(source: sources.Sources) -> dict[str, str]:

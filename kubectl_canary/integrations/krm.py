@@ -14,6 +14,7 @@ from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.integrations import embedded
+from kubectl_canary.integrations.beside import Laid, StableReader, laid_over, reader
 from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import edit, yamltext
 from kubectl_canary.reading.manifests import Manifest, is_canary
@@ -51,21 +52,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Item:
-    """An object of the answer: one that came in, a rendered one, or a rendered one in the place of one that came in."""
+    """An object of the answer, and the one that came in where it stands: it may be that one itself."""
 
-    old: Manifest | None
-    new: Manifest | None = None
+    manifest: Manifest
+    old: Manifest | None = None
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it is an object as it came in."""
+        return self.manifest is self.old
 
     @property
     def value(self) -> dict[str, Any]:
         """The object, with what tools had noted on it."""
-        if self.new is None:
-            value: dict[str, Any] = self.old.value if self.old else {}
-            return value
-        kept = embedded.notes(self.old.value) if self.old else {}
-        metadata = self.new.value["metadata"]
-        annotations = {**(metadata.get("annotations") or {}), **kept}
-        return {**self.new.value, "metadata": {**metadata, **({"annotations": annotations} if kept else {})}}
+        manifest, old = self.manifest, self.old
+        noted = manifest if old is None or self.is_old else embedded.noted(manifest, old.value)
+        value: dict[str, Any] = noted.value
+        return value
 
 
 @dataclass(frozen=True)
@@ -127,30 +130,48 @@ def _misshapen(items: Any, config: Any, document: yamltext.Document) -> Iterator
         yield finding(("functionConfig", "kind"), "a Canary or a ConfigMap")
 
 
-def rendered(call: Call, question: Question) -> tuple[list[Item], list[Result]]:
+def rendered(call: Call, question: Question, read_stable: StableReader) -> tuple[list[Item], list[Result]]:
     """The objects with the release in them, and what is wrong.
 
     A canary file as configuration adds its documents. Without one, each canary file among the objects is replaced by
-    its documents. Documents that are there already, from the last time, are replaced in their place, and those
-    that the phase has not are left out.
+    its documents, in their order, so that the next adopts what the last one made. Documents that are there already,
+    from the last time, are replaced in their place, and those that the phase has not are left out.
     """
     configuration = [call.config] if call.generates and call.config else []
     files = configuration or [item for item in call.items if is_canary(item.value)]
-    items = [Item(item) for item in call.items]
+    items = [Item(item, item) for item in call.items]
     results: list[Result] = []
     if not files:
         message = "no canary file: neither functionConfig nor one of the items is a Canary"
         results.append(Result(Finding("schema", "error", (), message), call.config))
     for file in files:
         try:
-            release = embedded.read(file, question)
+            beside = [item.manifest for item in items]
+            release = embedded.read(file, question, reader(beside, read_stable))
             documents = embedded.manifests(release, embedded.documents(release))
         except Refused as refused:
             results += [Result(finding, file) for finding in in_order(refused.findings)]
             continue
+        if release.plan.application.adopted is not None:
+            items = list(_adopted(items, file, laid_over(release, documents, beside)))
+            continue
         results += _losses(items, release, documents)
         items = list(_with_release(items, embedded.owned(release), file, documents))
     return items, results
+
+
+def _adopted(items: Sequence[Item], file: Manifest, laid: Laid) -> Iterator[Item]:
+    """The items with a phase laid over those that it adopts."""
+    for item in items:
+        stands = laid.instead(item.manifest)
+        if item.old is file:
+            yield from (Item(manifest) for manifest in laid.added)
+        elif stands is item.manifest:
+            yield item
+        elif stands is not None:
+            yield Item(stands, item.old)
+    if file.inside == CONFIG:
+        yield from (Item(manifest) for manifest in laid.added)
 
 
 def _with_release(
@@ -158,7 +179,7 @@ def _with_release(
 ) -> Iterator[Item]:
     planned_items = {_key(document.value): document for document in documents}
     there = {_key(item.value) for item in items}
-    added = [Item(None, manifest) for key, manifest in planned_items.items() if key not in there]
+    added = [Item(manifest) for key, manifest in planned_items.items() if key not in there]
     for item in items:
         key = _key(item.value)
         if item.old is file:
@@ -166,7 +187,7 @@ def _with_release(
         elif key not in owned:
             yield item
         elif key in planned_items:
-            yield Item(item.old, planned_items[key])
+            yield Item(planned_items[key], item.old)
     if file.inside == CONFIG:
         yield from added
 
@@ -176,9 +197,9 @@ def _losses(items: Sequence[Item], release: Release, documents: Sequence[Manifes
     planned_values = {_key(document.value): document.value for document in documents}
     owned = embedded.owned(release)
     for item in items:
-        key, manifest = _key(item.value), item.new or item.old
-        ours = item.new is None and item.old is not None and item.old.text(*OWNER_AT) == OWNER
-        same = item.new is not None and identical(item.new.value, planned_values.get(key))
+        key, manifest = _key(item.value), item.manifest
+        ours = item.is_old and manifest.text(*OWNER_AT) == OWNER
+        same = not item.is_old and identical(manifest.value, planned_values.get(key))
         if key in owned and not ours and not same:
             message = f"would be lost: the release {release.plan.application.name} has an object of this name"
             finding = Finding("plan", "error", ("metadata", "name"), message, hint="rename one of them")
@@ -198,10 +219,8 @@ def _key(value: dict[str, Any]) -> Key:
 
 def manifests(call: Call, items: Sequence[Item]) -> list[Manifest]:
     """The objects of an answer, to be judged; a canary file whose phase was rendered is not."""
-    judged = [item.new or item.old for item in items]
-    return [
-        manifest for manifest in judged if manifest and not (call.generates and is_canary(manifest.value))
-    ]
+    judged = (item.manifest for item in items)
+    return [manifest for manifest in judged if not (call.generates and is_canary(manifest.value))]
 
 
 def answer(call: Call, items: Sequence[Item], results: Sequence[Result]) -> str:

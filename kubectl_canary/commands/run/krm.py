@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of
@@ -23,8 +24,10 @@ def run(flags_over: Callable[[Mapping[str, str]], tuple[JudgeFlags, ClusterFlags
     call = krm.read(files.read_text("-", files.MAX_MANIFESTS)[1])
     verb = "render" if call.generates else _verb(call.options)
     judge = judge_of(*flags_over(call.options))
-    items = [krm.Item(value) for value in call.items]
-    documents, results = krm.rendered(call, judge.question) if verb == "render" else (items, [])
+    items = [krm.Item(item, item) for item in call.items]
+    documents, results = (
+        krm.rendered(call, judge.question, inputs.stable_set) if verb == "render" else (items, [])
+    )
     fails = bool(results)
     if not fails:
         report = judge.report(krm.manifests(call, documents))
