@@ -105,6 +105,50 @@ def test_stable_is_named_from_the_working_directory(
     assert objects(want) == objects(result.out)
 
 
+def test_helms_notes_stay_on_what_stands_in_a_place(canary: Callable[..., Result]) -> None:
+    note = "postrenderer.helm.sh/postrender-filename: shop/templates/a.yaml"
+    config = CONFIG.replace("metadata: {", f"metadata: {{annotations: {{{note}}}, ").replace(
+        "data:", "data:  "
+    )
+    route = ROUTE.replace("metadata:\n", f"metadata:\n  annotations: {{{note}}}\n", 1)
+    result = rendered(canary, DEPLOYMENT, SERVICE, config, route, canary_file())
+    assert (0, "") == (result.code, result.err)
+    there = parts(result.out)
+    assert config == there[2]
+    assert note in there[3]
+    assert "kubectl-canary/phase.shop" in there[3]
+    assert note not in "".join(there[4:])
+
+
+def new_set(tmp_path: Path, phase: str) -> tuple[str, ...]:
+    """A Deployment of another image and a ConfigMap more than what runs, and their canary file."""
+    (tmp_path / "app.yaml").write_text(stream(APP, ROUTE))
+    extra = "# Source: shop/extra.yaml\n" + CONFIG.replace("shop-config", "shop-extra")
+    own = yaml.safe_load(canary_file(phase=phase, stable=str(tmp_path)))
+    del own["spec"]["canary"]
+    return (
+        DEPLOYMENT.replace("shop:v1", "shop:v2"),
+        SERVICE,
+        CONFIG,
+        BUDGET,
+        extra,
+        ROUTE,
+        yaml.safe_dump(own),
+    )
+
+
+def test_what_is_not_there_yet_leaves_nothing(canary: Callable[..., Result], tmp_path: Path) -> None:
+    result = rendered(canary, *new_set(tmp_path, "before"))
+    assert (0, "") == (result.code, result.err)
+    assert stream(DEPLOYMENT, SERVICE, CONFIG, BUDGET, ROUTE) == result.out
+    called, answer = function(canary, *new_set(tmp_path, "before"), team="")
+    assert (0, "") == (called.code, called.err)
+    names = [one["metadata"]["name"] for one in answer["items"]]
+    assert ["shop", "shop", "shop-config", "shop", "storefront"] == names
+    assert "image: registry.example.com/shop:v1\n" in called.out
+    assert "replicas: 8 # as many as we need" in called.out
+
+
 def test_hooks_stay_though_they_are_not_adopted(canary: Callable[..., Result]) -> None:
     hook = HOOK.replace("name: shop,", "name: shop-test,")
     result = rendered(canary, DEPLOYMENT, SERVICE, CONFIG, hook, ROUTE, canary_file())
