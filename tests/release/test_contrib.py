@@ -176,6 +176,60 @@ def test_a_function_that_kubectl_drops_is_noticed(program: Program, cluster: Clu
     assert 1 == default.returncode
 
 
+ADOPTED = ROOT / "tests/cases/adopt-shop"
+
+
+def adopting(folder: Path) -> Path:
+    """The user's manifests in a folder, and beside them a canary file that adopts what it stands among."""
+    shutil.copytree(ADOPTED / "k8s", folder)
+    own = (ADOPTED / "canary.yaml").read_text().replace("from: k8s/", 'from: "-"')
+    (folder / "canary.yaml").write_text(own)
+    return folder
+
+
+def found(manifests: str) -> dict[tuple[str, str], Any]:
+    """Objects without what Helm and kustomize may write otherwise."""
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(manifests)}
+
+
+def rendered_whole() -> dict[tuple[str, str], Any]:
+    """What `render --everything` prints of the user's manifests."""
+    program = Path(sys.executable).parent / "kubectl-canary"
+    own = ADOPTED / "canary.yaml"
+    return found(run(program, "render", "--everything", "-f", own, environment=ours()).stdout)
+
+
+def test_kustomize_adopts_what_it_builds(program: Program, tmp_path: Path) -> None:
+    folder = adopting(tmp_path / "built")
+    config = yaml.safe_load((KUSTOMIZE / "transformer/render.yaml").read_text())
+    config["data"]["admission-only"] = "true"  # the case has routes to Services of others
+    (folder / "render.yaml").write_text(yaml.safe_dump(config))
+    resources = "resources: [app.yaml, route.yaml, canary.yaml]\ntransformers: [render.yaml]\n"
+    (folder / "kustomization.yaml").write_text(resources)
+    done = run(program("kustomize"), "build", *FUNCTIONS, folder, environment=ours())
+    assert (0, "") == (done.returncode, done.stderr)
+    assert rendered_whole() == found(done.stdout)
+    assert "config.kubernetes.io" not in done.stdout
+
+
+def test_kustomize_reads_stable_in_the_folder_that_it_builds(program: Program, tmp_path: Path) -> None:
+    folder = adopting(tmp_path / "built")
+    shutil.copytree(ADOPTED / "k8s", folder / "running")
+    app = folder / "running/app.yaml"
+    app.write_text(app.read_text().replace("replicas: 8", "replicas: 6"))
+    own = yaml.safe_load((folder / "canary.yaml").read_text())
+    function = "exec: {path: kubectl-canary, args: [krm, --admission-only]}\n"
+    own["metadata"]["annotations"] = {"config.kubernetes.io/function": function}
+    own["spec"]["adopt"]["stable"] = "running"
+    (folder / "canary.yaml").write_text(yaml.safe_dump(own))
+    resources = "resources: [app.yaml, route.yaml]\ntransformers: [canary.yaml]\n"
+    (folder / "kustomization.yaml").write_text(resources)
+    done = run(program("kustomize"), "build", *FUNCTIONS, folder, environment=ours(), cwd=tmp_path)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert 6 == found(done.stdout)["Deployment", "shop"]["spec"]["replicas"]
+    assert rendered_whole().keys() == found(done.stdout).keys()
+
+
 HELM = ROOT / "contrib/helm"
 Helm = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -217,6 +271,18 @@ def test_helm_renders_a_canary_file_of_a_chart(form: str, request: pytest.Fixtur
     assert ("Deployment", "shop-canary") in found
     assert not any(kind == "Canary" for kind, _ in found)
     assert "greeting: hello # kept" in done.stdout
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_helm_adopts_what_a_chart_renders(form: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    helm = request.getfixturevalue(form)
+    adopting(tmp_path / "chart/templates")
+    (tmp_path / "chart/Chart.yaml").write_text("{apiVersion: v2, name: store, version: 0.1.0}\n")
+    argument = ["--post-renderer-args", "--admission-only"]
+    done = helm("template", "store", tmp_path / "chart", *FORMS[form], *argument)
+    assert done.returncode == 0, done.stderr
+    assert rendered_whole() == found(done.stdout)
+    assert "replicas: 8 # as many as we need" in done.stdout
 
 
 @pytest.mark.parametrize("form", FORMS)
