@@ -19,7 +19,8 @@ from kubectl_canary.findings import nearest
     "Run as a KRM function of kustomize or kpt: a ResourceList on standard input, one on standard output.\n\n"
     "With a canary file as functionConfig, the documents of its phase are added to the items. With a ConfigMap,\n"
     "`data.verb` says what to do: `validate` (default) judges all items, `render` puts the documents of its phase in\n"
-    "the place of every canary file among them. The other keys of `data` are the options below, without dashes.\n"
+    'the place of every canary file among them; one with `spec.adopt.from: "-"` adopts the items. The other keys of\n'
+    "`data` are the options below, without dashes.\n"
     "Findings become `results`; comments, and annotations of tools, stay.",
     """
   # As an exec function: kustomize build --enable-alpha-plugins --enable-exec .

@@ -12,8 +12,9 @@ from kubectl_canary.commands.judging import JudgeFlags, judge_flags
     "post-render",
     "Run as a post-renderer of Helm: manifests on standard input, manifests on standard output.\n\n"
     "A canary file among them (a chart's template, with its values) is replaced by the documents of the phase that it\n"
-    "declares; everything else stays as it is, to the byte. All of it is validated, and nothing is printed where the\n"
-    "API server would refuse a document. Without the post-renderer, the API server refuses the canary file itself.",
+    'declares; everything else stays as it is, to the byte. One with `spec.adopt.from: "-"` adopts what the chart\n'
+    "renders: what its phase changes is replaced in its place. All of it is validated, and nothing is printed where\n"
+    "the API server would refuse a document. Without the post-renderer, the API server refuses the canary file itself.",
     """
   # Helm 4, with the plugin of contrib/helm
   helm upgrade --install shop ./chart --post-renderer canary
