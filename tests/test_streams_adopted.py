@@ -19,7 +19,7 @@ APP = (SHOP / "k8s/app.yaml").read_text()
 DEPLOYMENT, SERVICE, CONFIG, BUDGET = APP.split("---\n")
 ROUTE = f"# Source: shop/route.yaml\n{(SHOP / 'k8s/route.yaml').read_text()}"
 HOOK = (
-    "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: store, "
+    "apiVersion: v1\nkind: Service\nmetadata: {name: shop-test, namespace: store, "
     "annotations: {helm.sh/hook: test}} # a hook\nspec: {ports: [{port: 1}]}\n"
 )
 CARTS = APP.replace("shop", "cart").replace("nodePort: 30080", "nodePort: 30081")
@@ -150,10 +150,9 @@ def test_what_is_not_there_yet_leaves_nothing(canary: Callable[..., Result], tmp
 
 
 def test_hooks_stay_though_they_are_not_adopted(canary: Callable[..., Result]) -> None:
-    hook = HOOK.replace("name: shop,", "name: shop-test,")
-    result = rendered(canary, DEPLOYMENT, SERVICE, CONFIG, hook, ROUTE, canary_file())
+    result = rendered(canary, DEPLOYMENT, SERVICE, CONFIG, HOOK, ROUTE, canary_file())
     assert (0, "") == (result.code, result.err)
-    assert hook in parts(result.out)
+    assert HOOK in parts(result.out)
 
 
 def test_without_a_namespace_nobody_is_given_one(canary: Callable[..., Result]) -> None:
@@ -300,3 +299,14 @@ def test_files_in_a_list_are_chained(canary: Callable[..., Result]) -> None:
     assert ["cart-canary"] * 3 == names[12:]
     phases = answer["items"][11]["metadata"]["annotations"]
     assert ("10%", "50%") == tuple(phases[f"kubectl-canary/phase.{name}"] for name in ("shop", "cart"))
+
+
+def test_the_check_judges_every_phase_over_the_items(canary: Callable[..., Result]) -> None:
+    config = RENDER.replace("render", "validate")
+    text = called_with(APP, canary_file(), ROUTE, config=config)
+    assert Result(0, text, "") == canary("krm", "--admission-only", stdin=text.encode())
+    wrong = APP.replace("containerPort: 8080", "containerPort: 808080")
+    result, answer = function(canary, wrong, canary_file(), ROUTE, config=config)
+    assert 1 == result.code
+    assert {"Deployment", "Canary"} == {one["resourceRef"]["kind"] for one in answer["results"]}
+    assert "Deployment shop-canary: " in result.err

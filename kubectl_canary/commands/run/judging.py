@@ -16,6 +16,7 @@ from kubectl_canary.findings import nearest
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.judging.validation import Ignored, Question, Report, Settings, judge
+from kubectl_canary.reading.adoption import SetReader
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import check_namespace
 from kubectl_canary.reports import listings
@@ -34,6 +35,11 @@ class Judge:
         check_namespace(flags.namespace)
         templates = inputs.templates(flags.templates)
         settings = Settings(flags.settings, flags.short, flags.namespace, templates, inputs.sets)
+        return replace(self, question=replace(self.question, settings=settings))
+
+    def reading(self, read_sets: SetReader) -> Judge:
+        """The same, with what reads the manifests that canary files adopt."""
+        settings = replace(self.question.settings, read_sets=read_sets)
         return replace(self, question=replace(self.question, settings=settings))
 
     def report(self, manifests: Sequence[Manifest]) -> Report:

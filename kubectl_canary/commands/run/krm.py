@@ -10,6 +10,7 @@ from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations import krm
+from kubectl_canary.integrations.beside import reader
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
 
@@ -23,7 +24,7 @@ def run(flags_over: Callable[[Mapping[str, str]], tuple[JudgeFlags, ClusterFlags
     """
     call = krm.read(files.read_text("-", files.MAX_MANIFESTS)[1])
     verb = "render" if call.generates else _verb(call.options)
-    judge = judge_of(*flags_over(call.options))
+    judge = judge_of(*flags_over(call.options)).reading(reader(call.items, inputs.stable_set))
     items = [krm.Item(item, item) for item in call.items]
     documents, results = (
         krm.rendered(call, judge.question, inputs.stable_set) if verb == "render" else (items, [])
