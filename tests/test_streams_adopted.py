@@ -310,3 +310,11 @@ def test_the_check_judges_every_phase_over_the_items(canary: Callable[..., Resul
     assert 1 == result.code
     assert {"Deployment", "Canary"} == {one["resourceRef"]["kind"] for one in answer["results"]}
     assert "Deployment shop-canary: " in result.err
+
+
+def test_validate_judges_a_file_over_the_stream_that_it_stands_in(canary: Callable[..., Result]) -> None:
+    for port, code in (("port: 80", 0), ("port: 99999", 1)):
+        text = stream(APP, ROUTE.replace("port: 80", port, 1), canary_file())
+        done = canary("validate", "-", "--admission-only", stdin=text.encode())
+        assert (done.code, "5 documents" in done.out or "6 documents" in done.out) == (code, True), done.out
+        assert done.err == ""

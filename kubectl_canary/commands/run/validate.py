@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import CANARY_FILE, ReleaseFlags
@@ -9,12 +11,17 @@ from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of, meant
 from kubectl_canary.commands.validate import ValidateFlags
 from kubectl_canary.errors import UsageError
+from kubectl_canary.integrations.beside import reader
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.validation import Report
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import manifests
+from kubectl_canary.reading.adoption import SetReader, Sets
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.reading.sources import Sources
 from kubectl_canary.reports import listings
+
+STREAM = "-"
 
 
 def run(
@@ -34,6 +41,8 @@ def run(
     names = flags.names or (() if release_flags.files else (CANARY_FILE,))
     read, unread = inputs.manifests(names, without=release_flags.files)
     judged = manifests.with_overlays([*_named(release_flags), *read])
+    if STREAM in names:
+        judge = judge.reading(_of_stream(read))
     if judge.question.settings and not any(manifests.is_canary(manifest.value) for manifest in judged):
         raise UsageError(
             "--set, --canary-tag, -n and --templates go with a canary file", "there is none here"
@@ -43,6 +52,18 @@ def run(
     report = Report(judge.report(judged).judged, unread)
     write(listings.FORMATS[flags.output](report))
     return int(judge.fails(report))
+
+
+def _of_stream(read: Sequence[Manifest]) -> SetReader:
+    """Reads the manifests that a canary file adopts: of a stream those beside it."""
+    beside = reader(
+        [manifest for manifest in read if manifest.document.file == "standard input"], inputs.stable_set
+    )
+
+    def sets(source: Sources) -> Sets:
+        return (beside if source.value["spec"]["adopt"]["from"] == STREAM else inputs.sets)(source)
+
+    return sets
 
 
 def _named(release_flags: ReleaseFlags) -> list[Manifest]:
