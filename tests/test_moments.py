@@ -17,6 +17,9 @@ from kubectl_canary.release import adoption
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.selectors import Tracks, following, of_both, selects
 from kubectl_canary.release.wording import changes_text
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.live import live_step
+from kubectl_canary.rendering.steps import applied, step
 
 Object = dict[str, Any]
 Change = Callable[[dict[str, Object]], Any]
@@ -312,6 +315,58 @@ def test_rules_that_are_one_in_yaml_are_two_to_the_release(release: Any) -> None
     made = release(twice, twice, routes=[{"name": "shop", "rules": [0]}])
     rules = at(made, "50%")["HTTPRoute shop"]["spec"]["rules"]
     assert [len(rule["backendRefs"]) for rule in rules] == [1, 2, 1]
+
+
+# --- in a cluster ------------------------------------------------------------------
+
+
+def there(release: Release, *names: str) -> dict[Any, Object]:
+    """The objects as they are after these phases were applied, one over the other."""
+    application, found = release.plan.application, {}
+    for name in names:
+        for document in adoption.documents(application, release.plan.find(name)):
+            found[document.part.key] = copy.deepcopy(applied(document, application).value)
+    return found
+
+
+def labelled(version: str) -> Change:
+    return with_value({"helm.sh/chart": version}, "deployment", "metadata", "labels")
+
+
+def test_live_labels_change_and_what_others_noted_stays(release: Any) -> None:
+    made = release(labelled("shop-1"), labelled("shop-2"))
+    objects = there(made, "100%")
+    for value in objects.values():
+        value["metadata"]["annotations"] = {**value["metadata"].get("annotations", {}), "theirs": "x"}
+    taken, _ = live_step(made.plan, Generator(), "promote-roll", objects)
+    (change,) = [change for change in taken.changes if change.part.title == "Deployment shop"]
+    paths = [operation["path"] for operation in change.patch("json")]
+    assert "/metadata/labels/helm.sh~1chart" in paths
+    assert not any("annotations" in path for path in paths)
+
+
+def test_guards_know_what_the_server_fills_in(release: Any) -> None:
+    old, new = (
+        a_policy("shop", {"matchLabels": APP}, ingress=[{"ports": [{"port": port}]}]) for port in (8080, 9090)
+    )
+    made = release(adding(old), adding(new))
+    changes = step(made.plan, Generator(), made.plan.full, made.plan.find("promote-roll")).changes
+    (change,) = [change for change in changes if change.part.kind == "NetworkPolicy"]
+    tested = [operation["value"] for operation in change.patch("json") if operation["op"] == "test"]
+    assert tested == [{"ports": [{"port": 8080, "protocol": "TCP"}]}]
+
+
+def test_manifests_that_were_applied_over_a_release_are_noticed(release: Any) -> None:
+    made = release(nothing, nothing)
+    with pytest.raises(Refused) as refused:
+        live_step(made.plan, Generator(), "100%", there(made, "50%", "before"))
+    assert (
+        "if your manifests were applied over the release, `render --phase PHASE`"
+        in refused.value.findings[0].hint
+    )
+    with pytest.raises(Refused) as refused:
+        live_step(made.plan, Generator(), "100%", there(made, "deploy"))
+    assert "go by the phases between" in refused.value.findings[0].hint
 
 
 # --- what is refused, and what is said ---------------------------------------------

@@ -24,6 +24,9 @@ from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
 from kubectl_canary.routing.backends import BackendRef
 
+HEAD = ("apiVersion", "kind", "metadata", "status")  # what a document has beside its content
+NOTES = ("labels", "annotations")
+
 
 @dataclass(frozen=True)
 class ReleaseOnRoute:
@@ -199,6 +202,8 @@ def laid_over(
     """
     if planned.part.is_route:
         return route(now, application, phase)
+    if application.adopted is not None:
+        now = _with_metadata(now, before or {}, planned.value)
     if planned.part.kind not in strategic.FILES:
         return (_carried(now, before or {}, planned.value) if application.adopted is not None else now), []
     place = strategic.Place.of_kind(planned.part.kind, application.target.kubernetes).below("spec")
@@ -206,15 +211,31 @@ def laid_over(
     return {**now, "spec": spec}, []
 
 
+def _with_metadata(now: dict[str, Any], before: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
+    """A user's object with the labels and annotations in which two plans of it differ."""
+    then, to_be = (
+        {key: value for key, value in (document.get("metadata") or {}).items() if key in NOTES}
+        for document in (before, planned)
+    )
+    return {**now, "metadata": _carried_keys(now["metadata"], then, to_be)}
+
+
 def _carried(now: dict[str, Any], before: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
     """An object of a kind without a spec that we know, with what two plans differ in: `data` of a ConfigMap."""
-    keys = [key for key in (*before, *planned) if key not in ("apiVersion", "kind", "metadata", "status")]
+    then, to_be = (
+        {key: value for key, value in document.items() if key not in HEAD} for document in (before, planned)
+    )
+    return _carried_keys(now, then, to_be)
+
+
+def _carried_keys(now: dict[str, Any], before: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
+    """A map with what two plans of some of its keys differ in."""
     nowhere = strategic.Place({}, "")
     carried = {
         key: strategic.carried(
             now.get(key, MISSING), before.get(key, MISSING), planned.get(key, MISSING), nowhere
         )
-        for key in dict.fromkeys(keys)
+        for key in dict.fromkeys((*before, *planned))
     }
     return {
         **{key: value for key, value in now.items() if carried.get(key) is not MISSING},

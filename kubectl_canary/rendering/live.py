@@ -180,8 +180,19 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
     _refuse_outgrown(plan, here, to)
     wrong = objection(plan, here, _with_scaled_pods(plan, here, to), skip=skip)
     if wrong is not None:
-        hint = "go by the phases between, and wait for their pods"
-        raise _refused("this step is not safe", "jump", wrong.message, hint)
+        raise _refused("this step is not safe", "jump", wrong.message, _way_on(plan, here))
+
+
+def _way_on(plan: Plan, here: Phase) -> str:
+    """What to do instead; where manifests were applied over a release, its pods are there and its route is not."""
+    deploy = plan.phases[1]
+    is_applied_over = not here.traffic.reaches_canary and here.canary_replicas > deploy.canary_replicas
+    if plan.application.adopted is not None and is_applied_over:
+        return (
+            "the canary has more pods than `deploy` has: if your manifests were applied over the release, "
+            "`render --phase PHASE`, piped to `kubectl apply -f -`, brings back the phase that was there"
+        )
+    return "go by the phases between, and wait for their pods"
 
 
 def _refuse_outgrown(plan: Plan, here: Phase, to: Phase) -> None:
