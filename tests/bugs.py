@@ -471,6 +471,7 @@ BUGS = [
     Bug("adopted: the Service may lose its port", "reading/adopted/objections.py", "    if service.port not in [", "    if not [", "test_moments"),
     Bug("adopted: what is immutable may change", "reading/adopted/objections.py", "        elif value.get(\"immutable\") or not rolls:\n", "        elif not rolls:\n", "test_moments"),
     Bug("adopted: what changes is not said", "release/wording.py", "    if changed:\n        verb", "    if False:\n        verb", "test_moments"),
+    Bug("adopted: clones have no policy of the rule's", "release/companions.py", "    elif ref.get(\"group\") == GATEWAY_GROUP:\n", "    elif False:\n", "test_moments"),
     Bug("adopted: live, labels stay as they were", "release/overlay.py", "        now = _with_metadata(now, before or {}, planned.value)\n", "        pass\n", "test_moments"),
     Bug("adopted: manifests applied over a release are not noticed", "rendering/live.py", "here.canary_replicas > deploy.canary_replicas", "False", "test_moments"),
     Bug("adopted: guards know no defaults", "rendering/steps.py", "    value = defaulted(document.value, application.target)\n", "    value = document.value\n", "test_moments"),

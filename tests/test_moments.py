@@ -272,6 +272,29 @@ def test_a_policy_on_the_service_has_a_copy_on_the_canarys(release: Any) -> None
     assert copied["validation"] == tls["spec"]["validation"]
 
 
+def test_a_policy_on_a_rule_has_a_copy_on_its_clones(release: Any) -> None:
+    ref = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shop"}
+    login = an_object(
+        "gateway.envoyproxy.io/v1alpha1",
+        "SecurityPolicy",
+        "login",
+        spec={"targetRefs": [{**ref, "sectionName": "all"}, {**ref, "sectionName": "other"}], "jwt": {}},
+    )
+
+    def guarded(documents: dict[str, Object]) -> None:
+        documents["route"]["spec"]["rules"][0]["name"] = "all"
+        documents["policy"] = login
+
+    made = release(guarded, guarded)
+    for name in ("deploy", "promote-return"):
+        assert "SecurityPolicy login-canary" not in at(made, name)
+    for name in ("header-only", "50%", "promote-roll"):
+        copied = at(made, name)["SecurityPolicy login-canary"]["spec"]
+        assert copied == {"targetRefs": [{**ref, "sectionName": "all-canary-testers-shop"}], "jwt": {}}
+        clones = [rule["name"] for rule in at(made, name)["HTTPRoute shop"]["spec"]["rules"]]
+        assert "all-canary-testers-shop" in clones
+
+
 def test_keda_holds_stable_and_never_scales_it_to_nothing(release: Any) -> None:
     named = {"horizontalPodAutoscalerConfig": {"name": "shop-hpa"}}
     keda = a_keda_scaler(minReplicaCount=0, idleReplicaCount=0, advanced=named)

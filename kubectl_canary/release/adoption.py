@@ -212,7 +212,7 @@ def _part(
 
 def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iterator[Document]:
     """The canary's objects: Services, configuration, Deployments, and copies of what looks after stable's pods."""
-    new = by_key(application, adopted.new)
+    new, clones = by_key(application, adopted.new), _clones(application, adopted, phase)
     for workload, pods in zip(application.workloads, phase.pods, strict=True):
         if workload.new is None or not pods.canary:
             continue
@@ -226,9 +226,22 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         ready = workloads.ready(workload, pods, Side.CANARY)
         yield _copied(application, value, given, "workloads", ready=ready)
         for key, given in new.items():
-            copied = companions.companion(given.value, workload, pods, adopted)
+            copied = companions.companion(given.value, workload, pods, adopted, clones)
             if copied is not None and key[2] == application.namespace:
                 yield _copied(application, copied, given, "workloads")
+
+
+def _clones(application: Application, adopted: Adopted, phase: Phase) -> companions.Clones:
+    """The names of the rules that a phase adds to the user's routes, by what each is cloned from."""
+    clones: dict[tuple[str, str], list[str]] = {}
+    for key, given in by_key(application, adopted.stable).items():
+        if _group(application, key) == "route" and phase.traffic != AS_BEFORE:
+            laid, _ = overlay.route(given.value, application, phase)
+            release = overlay.ReleaseOnRoute(application, laid)
+            for clone in release.added():
+                place = (key[3], str(release.original_of(clone).get("name")))
+                clones.setdefault(place, []).append(str(clone.get("name")))
+    return clones
 
 
 def _copied(

@@ -7,10 +7,10 @@ original: addresses, node ports, names in DNS.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kubectl_canary.release.application import Adopted, Workload
+from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Workload
 from kubectl_canary.release.plan import Pods
 from kubectl_canary.release.selectors import Tracks, following, of_both, selects, selects_stable_alone
 
@@ -169,10 +169,17 @@ def config_names(pod: dict[str, Any]) -> set[str]:
     return {str(reference["name"]) for reference in _config_references(pod) if reference.get("name")}
 
 
+Clones = Mapping[tuple[str, str], Sequence[str]]
+
+
 def companion(
-    value: dict[str, Any], workload: Workload, pods: Pods, adopted: Adopted
+    value: dict[str, Any], workload: Workload, pods: Pods, adopted: Adopted, clones: Clones
 ) -> dict[str, Any] | None:
-    """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none."""
+    """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none.
+
+    `clones` are the names of the rules that the phase adds, by the route and the name of the rule that each is cloned
+    from.
+    """
     kind, caught = value.get("kind"), tracks(workload, adopted)
     if _scales_canary(value, workload):
         return _scaler(value, workload, pods)
@@ -185,7 +192,7 @@ def companion(
         if kind == "PodDisruptionBudget" and isinstance(least, int):
             copied["spec"]["minAvailable"] = min(least, pods.canary - 1)
         return copied
-    return _policy(value, workload)
+    return _policy(value, workload, clones)
 
 
 def _scales_canary(value: dict[str, Any], workload: Workload) -> bool:
@@ -241,25 +248,30 @@ def _follow_peers(peers: list[dict[str, Any]], caught: Tracks) -> int:
     return len(stables)
 
 
-def _policy(value: dict[str, Any], workload: Workload) -> dict[str, Any] | None:
-    """A policy that is attached to stable's Service, attached to the canary's.
+def _policy(value: dict[str, Any], workload: Workload, clones: Clones) -> dict[str, Any] | None:
+    """A policy that is attached to stable's Service, or to a rule, attached to the canary's, or to the rule's clones.
 
     Source: GEP-713, policy attachment by `targetRefs`, or by the older `targetRef`.
     """
     spec = value.get("spec")
-    if not isinstance(spec, dict) or not any(_targets(ref, workload) for ref in target_refs(spec)):
+    if not isinstance(spec, dict):
+        return None
+    refs = [followed for ref in target_refs(spec) for followed in _followed(ref, workload, clones)]
+    is_list = isinstance(spec.get("targetRefs"), list)
+    if not refs or (len(refs) > 1 and not is_list):
         return None
     copied = copy_of(value)
-    refs = [
-        {**ref, "name": workload.service.names.canary}
-        for ref in target_refs(copied["spec"])
-        if _targets(ref, workload)
-    ]
-    if isinstance(spec.get("targetRefs"), list):
-        copied["spec"]["targetRefs"] = refs
-    else:
-        copied["spec"]["targetRef"] = refs[0]
-    return copied
+    key = "targetRefs" if is_list else "targetRef"
+    return {**copied, "spec": {**copied["spec"], key: refs if is_list else refs[0]}}
+
+
+def _followed(ref: dict[str, Any], workload: Workload, clones: Clones) -> Iterator[dict[str, Any]]:
+    """What a copy of a policy is attached to, for one reference of the original."""
+    if _targets(ref, workload):
+        yield {**ref, "name": workload.service.names.canary}
+    elif ref.get("group") == GATEWAY_GROUP:
+        place = (str(ref.get("name")), str(ref.get("sectionName")))
+        yield from ({**ref, "sectionName": name} for name in clones.get(place, ()))
 
 
 def target_refs(spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -183,6 +183,10 @@ class ReleaseOnRoute:
         """Where a rule stands on the route."""
         return next(index for index, other in enumerate(self.rules) if other is rule)
 
+    def original_of(self, clone: Rule) -> Rule:
+        """The governed rule that a clone was made from: the next one behind it."""
+        return next(rule for rule in self.governed() if self.place(rule) > self.place(clone))
+
     def refusal(self, message: str, hint: str = "") -> Refused:
         """What to raise where the route is not as the release needs it."""
         return _refused(f"HTTPRoute {self.document['metadata']['name']}", message, hint)

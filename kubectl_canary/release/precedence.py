@@ -59,7 +59,7 @@ def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Fi
     clones, governed = release.added(), release.governed()
     users = [rule for rule in release.rules if not any(rule is clone for clone in clones)]
     for clone in clones:
-        original = next(rule for rule in governed if release.place(rule) > release.place(clone))
+        original = release.original_of(clone)
         for number, other in enumerate(users):
             if any(other is rule for rule in governed):
                 continue
