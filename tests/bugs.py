@@ -460,7 +460,7 @@ BUGS = [
     Bug("adopted: KEDA may scale to nothing", "release/companions.py", "least = max(1, int(spec.get(\"minReplicaCount\", 0)))", "least = int(spec.get(\"minReplicaCount\", 0))", "test_moments"),
     Bug("adopted: two scalers of KEDA make one HPA", "release/companions.py", "        named[\"name\"] += ENDING\n", "        pass\n", "test_moments"),
     Bug("adopted: aliases are changed together", "reading/manifests.py", "value=_rebuilt(manifest.value))", "value=manifest.value)", "test_moments"),
-    Bug("adopted: a policy keeps its other targets", "release/companions.py", "        for ref in target_refs(copied[\"spec\"])\n        if _targets(ref, workload)\n", "        for ref in target_refs(copied[\"spec\"])\n", "test_moments"),
+    Bug("adopted: a policy keeps its other targets", "release/companions.py", "    elif ref.get(\"group\") == GATEWAY_GROUP:\n", "    else:\n        yield ref\n    if ref.get(\"group\") == GATEWAY_GROUP:\n", "test_moments"),
     Bug("adopted: expressions are not followed", "release/selectors.py", "    if selector.get(\"matchExpressions\"):\n", "    if False:\n", "test_moments"),
     Bug("adopted: NotIn is In", "api/builtin/checks.py", "\"NotIn\": object_labels.get(key) not in values", "\"NotIn\": object_labels.get(key) in values", "test_moments"),
     Bug("adopted: a guard that misses the canary is a warning", "reading/adopted/hazards.py", "\"error\" if is_guard else \"warning\"", "\"warning\"", "test_moments"),
