@@ -194,7 +194,7 @@ def test_the_quick_walk_and_jsonschema_agree_on_documents(
     document: dict[str, Any], data: st.DataObject
 ) -> None:
     changed = copy.deepcopy(document)
-    node: Any = changed["spec"] if "spec" in changed else changed["data"]
+    node: Any = next(changed[key] for key in ("spec", "data", "metadata") if key in changed)
     for _ in range(8):
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
         key = data.draw(st.sampled_from(keys))
