@@ -289,10 +289,11 @@ def scalar(value: Any) -> str:
 
 def _string(text: str) -> str:
     plain = AMOUNT.match(text) or (PLAIN.match(text) and text not in WORDS)
-    return text if plain else _quoted(text)
+    return text if plain else quoted(text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A string in double quotes."""
     return ESCAPES.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
 
 
