@@ -59,6 +59,8 @@ BUGS = [
     Bug("a renamed item is another", "reading/alignment.py", "return alike / 4 if alike >= 1 / 2 else 0.0", "return 0.0", "test_splice"),
     Bug("an unrelated item is a renamed one", "reading/alignment.py", "return alike / 4 if alike >= 1 / 2 else 0.0", "return 0.1", "test_splice"),
     Bug("a kept block text ends before its empty lines", "reading/nodes.py", 'if "+" not in head.partition("#")[0]:', "if True:", "test_splice"),
+    Bug("adopted documents are printed anew", "rendering/generator.py", "            if document.source:\n", "            if False:\n", "test_cases"),
+    Bug("a new image is printed anew", "reading/adoption.py", "Given(overlaid, laid_over=manifest.source)", "Given(overlaid)", "test_cases"),
     # routes
     Bug("mirror clones copy other methods' matches too", "release/routes.py", "\n        if (match.get(\"method\") or method) == method\n", "\n", "test_routes test_plan test_canaryfile"),
     Bug("the testers' header replaces the match's own headers", "release/routes.py", "[*headers, {\"type\"", "[{\"type\"", "test_routes test_plan test_cases"),

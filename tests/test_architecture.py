@@ -53,7 +53,7 @@ DECIDING = (
 )
 # the standard library as far as it touches nothing, for what decides
 PURE = {
-    "__future__", "base64", "bisect", "collections", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "__future__", "base64", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
     "fractions", "functools", "gc", "hashlib", "html", "importlib", "inspect", "io", "ipaddress", "itertools", "json", "math",
     "operator", "posixpath", "re", "shlex", "string", "textwrap", "types", "typing", "unicodedata", "xml", "_typeshed",
     "click", "jinja2", "jsonschema", "referencing", "ruamel", "yaml", "kubectl_canary",

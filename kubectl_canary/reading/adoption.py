@@ -161,7 +161,9 @@ def _adopted(choice: _Choice, overlaid: dict[str, Any], per_track: tuple[str, ..
     """Both sets, the new one with what `spec.canary` lays over its Deployment."""
     is_changed = overlaid is not choice.target.value
     new = (
-        Given(overlaid) if manifest is choice.target and is_changed else _given(manifest)
+        Given(overlaid, laid_over=manifest.source)
+        if manifest is choice.target and is_changed
+        else _given(manifest)
         for manifest in choice.new
     )
     return Adopted(tuple(map(_given, choice.stable)), tuple(new), choice.track, per_track)

@@ -185,14 +185,14 @@ def _stable(application: Application, given: Given, phase: Phase) -> Document:
     ready = workloads.ready(workload, pods, Side.STABLE)
     is_new = phase.stable_version is Version.NEW and workload.new is not None
     part = _part(application, given.value, "workloads", Side.STABLE, ready=ready, is_new=is_new)
-    return Written(part, given.value, given.text, given.value)
+    return Written(part, given.value, given.text, given.value, given.source)
 
 
 def _written(
     application: Application, value: dict[str, Any], given: Given, group: str, side: Side | None = None
 ) -> Document:
     text = given.text if value is given.value else ""
-    return Written(_part(application, value, group, side), value, text, given.value)
+    return Written(_part(application, value, group, side), value, text, given.value, given.source)
 
 
 def _part(

@@ -200,10 +200,19 @@ class Governed:
 
 @dataclass(frozen=True)
 class Given:
-    """A document of the user's: its value, and its text where it stands in a file by itself."""
+    """A document of the user's: its value, and its text where it stands in a file by itself.
+
+    `laid_over` is the text that it had before something was laid over it.
+    """
 
     value: dict[str, Any]
     text: str = ""
+    laid_over: str = ""
+
+    @property
+    def source(self) -> str:
+        """The text to write it into."""
+        return self.text or self.laid_over
 
 
 @dataclass(frozen=True)

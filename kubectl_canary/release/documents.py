@@ -67,11 +67,13 @@ class Document:
 class Written(Document):
     """A document of the user's, or one made from it: its text, empty where it is not the user's to the letter.
 
-    `origin` is the document that it was made from.
+    `origin` is the document that it was made from, and `source` the text to write it into, where it stands in the
+    origin's place.
     """
 
     text: str
     origin: dict[str, Any]
+    source: str = ""
 
 
 def in_removal_order(parts: Iterable[Part]) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
-from kubectl_canary.reading import yamltext
+from kubectl_canary.reading import splice, yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.documents import Document, Written
 from kubectl_canary.rendering import overrides, provenance
@@ -223,9 +224,14 @@ def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
 
 
 def _text_of(document: Document) -> str:
-    """The text of a document that no template made: the user's own, else YAML."""
-    text = document.text if isinstance(document, Written) else ""
-    return text or f"{yamltext.block(document.value, 0)}\n"
+    """The text of a document that no template made: the user's own, with what changes written into it; else YAML."""
+    if isinstance(document, Written):
+        if document.text:
+            return document.text
+        with contextlib.suppress(Refused):
+            if document.source:
+                return splice.spliced(document.source, document.value)
+    return f"{yamltext.block(document.value, 0)}\n"
 
 
 def _only_document(text: str, template: str) -> yamltext.Document:
