@@ -98,7 +98,7 @@ class Adopted:
         assert set(self.live()) == {(item["kind"], item["metadata"]["name"]) for item in listed}
 
 
-@pytest.fixture(params=["adopt-shop", "adopt-sets", "adopt-helm"])
+@pytest.fixture(params=["adopt-shop", "adopt-sets", "adopt-helm", "adopt-routes"])
 def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:
     folder = Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
     return Adopted(cluster, namespace, folder)

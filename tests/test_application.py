@@ -163,10 +163,10 @@ def test_rules_at_different_shares_are_in_no_phase() -> None:
         for document in deployments(made.find("100%"))
     }
     route = there["HTTPRoute", ROUTE]
-    assert {Fraction(1)} == observed.shares(route, made)
+    assert {Fraction(1)} == observed.shares(there, made)
     stable, canary = route["spec"]["rules"][-1]["backendRefs"]
     stable["weight"] = canary["weight"] = 50
-    assert {Fraction(1), Fraction(1, 2)} == observed.shares(route, made)
+    assert {Fraction(1), Fraction(1, 2)} == observed.shares(there, made)
     with pytest.raises(Refused) as refused:
         live._refuse_uneven_rules(made, there)
     assert "the governed rules send 50% and 100% to the canary" == refused.value.findings[0].message

@@ -178,15 +178,15 @@ def _workload(
 
 
 def _application(common: Common, choice: _Choice, workload: Workload, adopted: Adopted) -> Application:
-    route = choice.rules[0].route
-    hostnames = tuple(objects.at(route.value, "spec", "hostnames") or ())
+    routes = [rule.route for rule in choice.rules]
+    hostnames = (name for route in routes for name in objects.at(route.value, "spec", "hostnames") or ())
     return Application(
         name=common.name,
         namespace=common.namespace,
         labels={},
         annotations={},
         workloads=(workload,),
-        route=Route(objects.name_of(route), GatewayRef(""), hostnames),
+        route=Route(objects.name_of(routes[0]), GatewayRef(""), tuple(dict.fromkeys(hostnames))),
         governed=tuple(rule.governed for rule in choice.rules),
         testers=common.testers,
         target=common.target,

@@ -1,7 +1,7 @@
 """What kubectl has to do and to wait for, one line after the other, to make a step of a release.
 
-Before a share rises, the pods that will take it are ready. After the route changed, every parent has accepted it.
-Before pods go, the requests that they have are drained. A way back begins with the route and waits for nothing before.
+Before a share rises, the pods that will take it are ready. After the routes changed, every parent has accepted them.
+Before pods go, the requests that they have are drained. A way back begins with the routes and waits for nothing before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kubectl_canary.release.application import Side
-from kubectl_canary.release.changes import Change, Step
+from kubectl_canary.release.changes import Alteration, Change, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
 from kubectl_canary.release.plan import PhaseKind
@@ -21,6 +21,13 @@ class Make:
     """An object is created, patched or deleted."""
 
     change: Change
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The patch of an object would be taken; nothing is changed. What belongs together changes all or not at all."""
+
+    change: Alteration
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Note:
     text: str
 
 
-Action = Make | Unchanged | RolledOut | Ready | Accepted | Pause | Note
+Action = Make | Fits | Unchanged | RolledOut | Ready | Accepted | Pause | Note
 
 
 def of_step(step: Step, drain: int) -> list[Action]:
@@ -93,24 +100,21 @@ def _same_canary(step: Step) -> Iterator[Action]:
 
 
 def _moves(step: Step, drain: int) -> list[Action]:
-    route = [change for change in step.changes if change.part.is_route]
+    routes = [change for change in step.changes if change.part.is_route and change.action != "delete"]
     changed = [change for change in step.changes if not change.part.is_route and change.action != "delete"]
     gone = [change for change in step.changes if change.action == "delete"]
     waiting = [Pause(drain)] if drain else []
     there = list(_stable_is_back(step))
-    if not route:
+    if not routes:
         return [*_undisturbed(step, changed, gone, waiting), *_pods(changed), *there, *map(Make, gone)]
+    others = _as_planned(step, changed, gone)
     if step.traffic_moves_first:
         drained = waiting if changed or gone else []
         taken_over = _ready(step, ()) if _returns(step) or _rises(step) else ()
-        return [*taken_over, *_traffic(route), *drained, *_pods(changed), *there, *map(Make, gone)]
-    return [
-        *_pods(changed),
-        *_ready(step, changed),
-        *_traffic(route),
-        *(waiting if gone else []),
-        *map(Make, gone),
-    ]
+        moved = [*taken_over, *_traffic(step, routes), *others, *drained]
+        return [*moved, *_pods(changed), *there, *map(Make, gone)]
+    ready = [*_pods(changed), *_ready(step, changed)]
+    return [*ready, *_traffic(step, routes), *others, *(waiting if gone else []), *map(Make, gone)]
 
 
 def _stable_is_back(step: Step) -> Iterator[Action]:
@@ -122,18 +126,27 @@ def _stable_is_back(step: Step) -> Iterator[Action]:
 def _undisturbed(
     step: Step, changed: Sequence[Change], gone: Sequence[Change], waiting: Sequence[Action]
 ) -> Iterator[Action]:
-    """The route is as it should be before pods change, and what they served has drained before they go or roll."""
-    if gone or any(change.action == "patch" for change in changed):
-        yield Unchanged(step.route, step.route_tests)
+    """The routes are as they should be before pods change, and what they served has drained before they go or roll."""
+    yield from _as_planned(step, changed, gone)
     rolls = any(part.side is Side.STABLE for part in _deployments(changed))
     is_back = step.phase.kind is PhaseKind.ROLLBACK_PROMOTION
     yield from waiting if gone or (rolls and not is_back) else ()
 
 
-def _traffic(route: Sequence[Change]) -> Iterator[Action]:
-    for change in route:
-        yield Make(change)
-        yield Accepted(change.part)
+def _as_planned(step: Step, changed: Sequence[Change], gone: Sequence[Change]) -> list[Action]:
+    """The routes that the step leaves as they are split as the phase does, before pods change."""
+    if not gone and all(change.action != "patch" for change in changed):
+        return []
+    moved = [change.part for change in step.changes]
+    return [Unchanged(part, tests) for part, tests in step.route_tests if part not in moved]
+
+
+def _traffic(step: Step, routes: Sequence[Change]) -> Iterator[Action]:
+    """All routes change, then that their parents have taken them; forward, none where one would be refused."""
+    if len(routes) > 1 and not step.phase.is_way_back:
+        yield from (Fits(change) for change in routes if isinstance(change, Alteration))
+    yield from map(Make, routes)
+    yield from (Accepted(change.part) for change in routes)
 
 
 def _pods(changed: Sequence[Change]) -> Iterator[Action]:

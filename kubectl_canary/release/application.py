@@ -268,6 +268,11 @@ class Application:
         return tuple(workload.service for workload in self.workloads)
 
     @property
+    def route_names(self) -> tuple[str, ...]:
+        """The names of the HTTPRoutes that the release shapes, all of them in the same way."""
+        return tuple(dict.fromkeys(governed.route for governed in self.governed))
+
+    @property
     def prints_replicas(self) -> bool:
         """Whether the replicas of all Deployments are ours to say."""
         return all(workload.prints_replicas for workload in self.workloads)

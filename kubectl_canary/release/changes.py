@@ -97,7 +97,7 @@ Change = Creation | Alteration | Removal
 class Step:
     """One step of a release: the changes that lead from a phase to another, in safe order.
 
-    `parts` are the objects that are there afterwards. `route_tests` are the JSON patch tests that the route passes
+    `parts` are the objects that are there afterwards. `route_tests` are the JSON patch tests that each route passes
     once the step is done: its split is the phase's. `canary_tests` are those that the Deployments of the canary pass
     before it: their image is the planned one.
     """
@@ -106,13 +106,8 @@ class Step:
     phase: Phase
     changes: tuple[Change, ...]
     parts: tuple[Part, ...]
-    route_tests: tuple[Op, ...]
+    route_tests: tuple[tuple[Part, tuple[Op, ...]], ...]
     canary_tests: tuple[tuple[Part, tuple[Op, ...]], ...]
-
-    @property
-    def route(self) -> Part:
-        """The release's route."""
-        return next(part for part in self.parts if part.is_route)
 
     def deployments(self, side: Side) -> list[Part]:
         """The Deployments of a side that are there afterwards."""
@@ -139,14 +134,12 @@ def step(
 ) -> Step:
     """The step between two phases, whose documents are `before` and `after`."""
     differences = changes(application, start, to, before, after)
-    route = next(document for document in after if document.part.is_route)
-    split = _of_governed(overlay.ReleaseOnRoute(application, route.value), ("backendRefs",))
     return Step(
         start,
         to,
         tuple(differences),
         tuple(document.part for document in after),
-        tuple(patches.tests(split)),
+        tuple(_route_tests(application, after)),
         tuple(_canary_tests(application, before, after)) if start.canary_replicas else (),
     )
 
@@ -216,6 +209,16 @@ def _of_governed(release: overlay.ReleaseOnRoute, keys: Sequence[str]) -> list[G
         for rule in release.governed()
         for key in (*(("name",) if "name" in rule else ()), *keys)
     ]
+
+
+def _route_tests(
+    application: Application, after: Sequence[Document]
+) -> Iterator[tuple[Part, tuple[Op, ...]]]:
+    """That the governed rules of each route split their requests as they are to."""
+    for document in after:
+        if document.part.is_route:
+            release = overlay.ReleaseOnRoute(application, document.value)
+            yield document.part, tuple(patches.tests(_of_governed(release, ("backendRefs",))))
 
 
 def _canary_tests(

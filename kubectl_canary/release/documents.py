@@ -51,7 +51,7 @@ class Part:
 
     @property
     def is_route(self) -> bool:
-        """Whether it is the route that the release shapes."""
+        """Whether it is a route that the release shapes."""
         return self.group == "route"
 
 

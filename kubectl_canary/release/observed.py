@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -15,27 +15,34 @@ from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, 
 from kubectl_canary.routing import answers
 
 SOMEWHERE = "what is in the cluster"
+Route = dict[str, Any]
 Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
 
 
 def phase(objects: Objects, plan: Plan) -> Phase:
     """The plan's phase that the objects are in, with the pods that they have; where none fits, one of its own.
 
-    Raises Refused where the release's rule cannot be told.
+    Raises Refused where a rule of the release's cannot be told.
     """
-    route = objects.get(("HTTPRoute", plan.application.route.name))
+    there = routes_of(objects, plan)
     state = Phase(
         name=SOMEWHERE,
         kind=PhaseKind.WEIGHT,
         stable_version=version(objects, plan) or Version.OLD,
         pods=tuple(_pods(objects, plan)),
     )
-    fitting = _fitting(state, route, plan)
+    fitting = _fitting(state, there, plan)
     if fitting is not None:
         return replace(fitting, pods=_needed(state.pods, fitting.traffic))
-    traffic = _traffic(route, plan)
+    traffic = _traffic(there, plan)
     state = replace(state, traffic=traffic, pods=_needed(state.pods, traffic))
     return replace(state, origin=_nearest(state, plan).name)
+
+
+def routes_of(objects: Objects, plan: Plan) -> list[Route]:
+    """The routes that the release shapes, as far as they are there."""
+    there = (objects.get(("HTTPRoute", name)) for name in plan.application.route_names)
+    return [route for route in there if route is not None]
 
 
 def _pods(objects: Objects, plan: Plan) -> Iterator[Pods]:
@@ -98,25 +105,33 @@ def other_canary(objects: Objects, plan: Plan) -> tuple[str, str, str] | None:
     return None
 
 
-def _fitting(state: Phase, route: dict[str, Any] | None, plan: Plan) -> Phase | None:
-    """The phase with this stable version, with or without a canary, which changes nothing when laid over the route."""
+def _fitting(state: Phase, there: Sequence[Route], plan: Plan) -> Phase | None:
+    """The phase with this stable version, with or without a canary, which changes nothing when laid over the routes."""
     alike = [
         phase
         for phase in plan.phases
         if bool(phase.canary_replicas) == bool(state.canary_replicas)
         and phase.stable_version is state.stable_version
-        and (phase.traffic == AS_BEFORE if route is None else _changes_nothing(route, phase, plan))
+        and (_change_nothing(there, phase, plan) if there else phase.traffic == AS_BEFORE)
     ]
-    noted = (route or {}).get("metadata", {}).get("annotations") or {}
+    noted = [_noted(route, plan) for route in there]
     return min(
         alike,
-        key=lambda phase: phase.traffic.phase != noted.get(plan.application.phase_annotation),
+        key=lambda phase: sum(phase.traffic.phase != name for name in noted),
         default=None,
     )
 
 
-def _changes_nothing(route: dict[str, Any], phase: Phase, plan: Plan) -> bool:
-    return same(overlay.route(route, plan.application, phase)[0]["spec"], route["spec"])
+def _noted(route: Route, plan: Plan) -> str | None:
+    """The phase that the annotation of a route speaks of."""
+    name: str | None = (route["metadata"].get("annotations") or {}).get(plan.application.phase_annotation)
+    return name
+
+
+def _change_nothing(there: Sequence[Route], phase: Phase, plan: Plan) -> bool:
+    return all(
+        same(overlay.route(route, plan.application, phase)[0]["spec"], route["spec"]) for route in there
+    )
 
 
 def _nearest(state: Phase, plan: Plan) -> Phase:
@@ -146,26 +161,35 @@ def _container(deployment: dict[str, Any], name: str) -> dict[str, Any]:
     return next((container for container in containers if container["name"] == name), {})
 
 
-def _traffic(route: dict[str, Any] | None, plan: Plan) -> Traffic:
-    """What the route sends to the canary."""
-    if route is None:
-        return AS_BEFORE
+def _traffic(there: Sequence[Route], plan: Plan) -> Traffic:
+    """What the routes send to the canary: of each kind of traffic the most that one of them does."""
+    sent = [_traffic_of(route, plan) for route in there] or [AS_BEFORE]
+    return Traffic(
+        phase=sent[0].phase,
+        share=max(traffic.share for traffic in sent),
+        mirror=max(traffic.mirror for traffic in sent),
+        testers=any(traffic.testers for traffic in sent),
+    )
+
+
+def _traffic_of(route: Route, plan: Plan) -> Traffic:
+    """What a route sends to the canary."""
     release = ReleaseOnRoute(plan.application, route)
     governed, added = release.governed(), release.added()
     mirroring = [rule for rule in added if release.mirrors(rule)]
     mirrors = [filter_ for rule in (*mirroring, *governed) for filter_ in release.mirrors(rule)]
     return Traffic(
-        phase=(route["metadata"].get("annotations") or {}).get(plan.application.phase_annotation),
+        phase=_noted(route, plan),
         share=max((_share(release, rule) for rule in governed), default=Fraction(0)),
         mirror=max((answers.copied(mirror["requestMirror"]) for mirror in mirrors), default=Fraction(0)),
         testers=len(added) > len(mirroring),
     )
 
 
-def shares(route: dict[str, Any], plan: Plan) -> set[Fraction]:
-    """The canary's shares of the governed rules; one share where the route is in a phase."""
-    release = ReleaseOnRoute(plan.application, route)
-    return {_share(release, rule) for rule in release.governed()}
+def shares(objects: Objects, plan: Plan) -> set[Fraction]:
+    """The canary's shares of the governed rules; one share where the routes are in a phase."""
+    releases = (ReleaseOnRoute(plan.application, route) for route in routes_of(objects, plan))
+    return {_share(release, rule) for release in releases for rule in release.governed()}
 
 
 def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:

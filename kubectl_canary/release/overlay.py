@@ -149,7 +149,7 @@ class ReleaseOnRoute:
         """A governed rule as the user wrote it before the release; None for a route that we render."""
         adopted, name = self.application.adopted, self.document["metadata"]["name"]
         given = adopted.stable if adopted is not None else ()
-        route = next((known.value for known in given if _is_route(known.value, name)), None)
+        route = next((known.value for known in given if self._is_route(known.value, name)), None)
         if route is None:
             return None
         place = next(place for place, known in enumerate(self.governed()) if known is rule)
@@ -170,6 +170,11 @@ class ReleaseOnRoute:
         taken = {known.get("name") for known in self.rules}
         free = (name for name in itertools.chain(first, numbered) if name not in taken)
         return next(itertools.islice(free, place, None))
+
+    def _is_route(self, value: dict[str, Any], name: str) -> bool:
+        metadata, own = value["metadata"], self.application.namespace
+        named = (value.get("kind"), metadata["name"], metadata.get("namespace") or own)
+        return named == ("HTTPRoute", name, own)
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
         return any(self.is_of(ref, side) for ref in routes.backends(rule))
@@ -417,10 +422,6 @@ def _listing(rule: Rule, by_name: bool) -> str:
     if by_name:
         return str(rule.get("name") or "")
     return digest(routes.matches_of(rule))
-
-
-def _is_route(value: dict[str, Any], name: str) -> bool:
-    return (value.get("kind"), value["metadata"]["name"]) == ("HTTPRoute", name)
 
 
 def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:

@@ -50,13 +50,14 @@ def _object_changes(start: Phase, phase: Phase, application: Application) -> Ite
 def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
     if start.traffic == phase.traffic:
         return
+    noun = "routes" if len(application.route_names) > 1 else "route"
     if phase.kind is PhaseKind.MIRROR:
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
-        yield f"route: copies of {percent(phase.traffic.mirror)} of {what} → canary"
+        yield f"{noun}: copies of {percent(phase.traffic.mirror)} of {what} → canary"
     elif phase.traffic.testers and not start.traffic.testers and application.testers:
-        yield f"route: {application.testers.header}: {application.testers.value} → canary"
+        yield f"{noun}: {application.testers.header}: {application.testers.value} → canary"
     else:
-        yield "route"
+        yield noun
 
 
 def _meanwhile(application: Application) -> str:

@@ -227,8 +227,7 @@ def _refuse_missing_stable(plan: Plan, there: observed.Objects) -> None:
 
 def _refuse_uneven_rules(plan: Plan, there: observed.Objects) -> None:
     """Governed rules at different shares are in no phase: what is safe for one rule is not for the other."""
-    route = there.get(("HTTPRoute", plan.application.route.name))
-    shares = observed.shares(route, plan) if route is not None else set()
+    shares = observed.shares(there, plan)
     if len(shares) > 1:
         listed = " and ".join(percent(share) for share in sorted(shares))
         message = f"the governed rules send {listed} to the canary"
@@ -270,21 +269,29 @@ def _with_scaled_pods(plan: Plan, here: Phase, to: Phase) -> Phase:
 def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
     """A way back needs something to go back from: in another namespace or cluster there is nothing of the release."""
     application = plan.application
-    if to.is_way_back and ("HTTPRoute", application.route.name) not in there:
+    if to.is_way_back and not observed.routes_of(there, plan):
         place = f" in {application.namespace}" if application.namespace else ""
-        message = f"there is no HTTPRoute {application.route.name}{place}: nothing to go back from"
+        message = (
+            f"there is no HTTPRoute {' or '.join(application.route_names)}{place}: nothing to go back from"
+        )
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
 
 
 def _refuse_referenced(plan: Plan, reached: Sequence[Document], changed: Iterable[Change]) -> None:
-    """The canary's Service must not go while a rule of the route, whosever it is, sends to it."""
+    """The canary's Service must not go while a rule of a route of ours, whosever it is, sends to it."""
     if not any(isinstance(change, Removal) for change in changed):
         return
-    route = next(document for document in reached if document.part.is_route)
-    place = Where(route.part.title)
     names = {service.names.canary for service in plan.application.services}
     findings = [
-        Finding("foreign-rule", "error", ("spec", "rules", index), f"sends to {name} still", place)
+        Finding(
+            "foreign-rule",
+            "error",
+            ("spec", "rules", index),
+            f"sends to {name} still",
+            Where(route.part.title),
+        )
+        for route in reached
+        if route.part.is_route
         for index, rule in enumerate(route.value["spec"].get("rules") or [])
         for name in sorted(names & {ref.name for ref in routes.all_backends(rule)})
     ]

@@ -13,7 +13,7 @@ from kubectl_canary.rendering.steps import step
 
 @dataclass(frozen=True)
 class WayBack:
-    """The way back from a phase: before promotion the route alone; after it the route, then the Deployments."""
+    """The way back from a phase: before promotion the routes alone; after it the routes, then the Deployments."""
 
     plan: Plan
     generator: Generator

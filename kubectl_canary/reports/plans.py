@@ -134,7 +134,8 @@ def plan_text(
     application = plan.application
     stable, canary = (application.called(version) for version in Version)
     if application.has_release:
-        title = f"{application.title}: {stable} → {canary}, through HTTPRoute {application.route.name}"
+        routes = ", ".join(application.route_names)
+        title = f"{application.title}: {stable} → {canary}, through HTTPRoute {routes}"
         below = [
             *_differences_text(spec),
             *_capacity_text(plan),
@@ -211,6 +212,7 @@ def plan_json(
             "name": application.name,
             "namespace": application.namespace,
             "route": application.route.name,
+            "routes": list(application.route_names),
             "stable": stable,
             "canary": canary if application.has_release else None,
             "phase": current.name if current else None,

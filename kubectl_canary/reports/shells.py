@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kubectl_canary.release.actions import Accepted, Action, Make, Note, Pause, Ready, RolledOut, Unchanged
+from kubectl_canary.release.actions import (
+    Accepted,
+    Action,
+    Fits,
+    Make,
+    Note,
+    Pause,
+    Ready,
+    RolledOut,
+    Unchanged,
+)
 from kubectl_canary.release.changes import Change, Creation, PatchType, Removal
 from kubectl_canary.release.documents import Part
 from kubectl_canary.reports.programs import compact
@@ -88,11 +98,15 @@ class Refusal:
     command: str = ""
     file: str = ""
 
-    LINES = (
-        "error: kubectl refused (its reason is above), and nothing was changed",
-        "Where a test failed, somebody has renamed or moved what this changes.",
-    )
+    NOTHING = "error: kubectl refused (its reason is above), and nothing was changed"
+    NO_MORE = "error: kubectl refused (its reason is above), and nothing more was changed"
+    WHY = "Where a test failed, somebody has renamed or moved what this changes."
     ANYWAY = "To go back anyway, over what others have edited: "
+
+    @classmethod
+    def lines(cls, is_first: bool) -> list[str]:
+        """What is said of a line: of the first one that nothing was changed."""
+        return [cls.NOTHING if is_first else cls.NO_MORE, cls.WHY]
 
 
 @dataclass(frozen=True)
@@ -129,14 +143,26 @@ def _sh(actions: Sequence[Action], style: Style) -> str:
     # `set -e` is nothing where the block stands in a condition: `. ./lines && echo done`
     lines = [line if line.startswith(NOT_KUBECTL) else f"{line} || exit" for line in lines]
     if style.refusal is not None and not isinstance(actions[0], Note):
-        lines[0] = f"{lines[0].removesuffix('exit')}{_explained(style.refusal)}"
+        for place in range(_leading(actions)):
+            explained = _explained(style.refusal, is_first=not place)
+            lines[place] = f"{lines[place].removesuffix('exit')}{explained}"
     return "\n".join(["( set -e", *([WAIT_UNTIL.rstrip()] if waits else []), *lines, ")", ""])
 
 
-def _explained(refusal: Refusal) -> str:
+def _leading(actions: Sequence[Action]) -> int:
+    """How many of the first actions say what goes back all the same: the first one, and all that change routes."""
+    others = (
+        place
+        for place, action in enumerate(actions)
+        if not (isinstance(action, Make) and action.change.part.is_route)
+    )
+    return max(1, next(others, len(actions)))
+
+
+def _explained(refusal: Refusal, is_first: bool) -> str:
     command = shlex.quote(refusal.command) if refusal.command else '"kubectl apply -f $beside"'
     beside = "" if refusal.command else f" {BESIDE.format(file=refusal.file)};"
-    said = [*map(shlex.quote, Refusal.LINES), shlex.quote(Refusal.ANYWAY) + command]
+    said = [*map(shlex.quote, Refusal.lines(is_first)), shlex.quote(Refusal.ANYWAY) + command]
     return f"{{ code=$?;{beside} printf '%s\\n' {' '.join(said)} >&2; exit \"$code\"; }}"
 
 
@@ -156,7 +182,7 @@ def _sh_lines(action: Action, style: Style) -> Iterator[str]:
     elif isinstance(action, Note):
         yield f"printf '%s\\n' {shlex.quote(action.text)}"
     else:
-        yield kubectl(*_checking(action))
+        yield kubectl(*_checking(action, style))
 
 
 # --- PowerShell -------------------------------------------------------------------
@@ -168,8 +194,9 @@ STOP = "if ($LASTEXITCODE -ne 0) { throw 'kubectl refused, and nothing more was 
 def _powershell(actions: Sequence[Action], style: Style) -> str:
     lines = [f"  {line}" for action in actions for line in _powershell_lines(action, style)]
     if style.refusal is not None and style.refusal.command:
-        said = "\n".join([*Refusal.LINES, Refusal.ANYWAY + style.refusal.command])
-        lines[1] = f"  if ($LASTEXITCODE -ne 0) {{ throw {_quoted_for_powershell(said)} }}"
+        for place in range(_leading(actions)):
+            said = "\n".join([*Refusal.lines(not place), Refusal.ANYWAY + style.refusal.command])
+            lines[2 * place + 1] = f"  if ($LASTEXITCODE -ne 0) {{ throw {_quoted_for_powershell(said)} }}"
     return "\n".join(["& {", *lines, "}", ""])
 
 
@@ -195,7 +222,7 @@ def _powershell_lines(action: Action, style: Style) -> Iterator[str]:
     elif isinstance(action, Note):
         yield f"Write-Output {_quoted_for_powershell(action.text)}"
     else:
-        yield kubectl(*_checking(action))
+        yield kubectl(*_checking(action, style))
         yield STOP
 
 
@@ -233,7 +260,9 @@ def _input(change: Change, style: Style) -> str:
     return compact(change.patch(style.kind)) if isinstance(change, Creation) else ""
 
 
-def _checking(action: Unchanged | RolledOut) -> list[str]:
+def _checking(action: Fits | Unchanged | RolledOut, style: Style) -> list[str]:
+    if isinstance(action, Fits):
+        return [*_words(action.change, style), "--dry-run=server"]
     if isinstance(action, Unchanged):
         return ["patch", *_named(action.part), "--type=json", "-p", compact(list(action.tests))]
     return ["rollout", "status", *_named(action.deployment), f"--timeout={ROLLOUT_TIMEOUT}"]

@@ -14,7 +14,7 @@ from kubectl_canary.outside import folder
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
-from kubectl_canary.release.changes import Alteration
+from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import record
@@ -134,11 +134,19 @@ def _way_back_files(generator: Generator, plan: Plan, phase: Phase, place: str) 
     style = shells.Style(refusal=shells.Refusal(file=f"{back.name}.yaml"))
     lines = shells.script(actions.of_step(step, plan.application.drain), style)
     files = {f"{place}/{back.name}.yaml": as_yaml(back.documents()), f"{place}/{back.name}.sh": lines}
-    patched = [change for change in step.changes if isinstance(change, Alteration)]
-    if back.phase.kind is PhaseKind.ROLLBACK:  # the route's; empty where it is as before already
-        operations = patched[0].operations() if patched else []
-        return {**files, f"{place}/{back.name}.patch.json": as_json(operations)}
-    for change in patched:
-        kind = change.part.kind.lower()
-        files[f"{place}/{back.name}.{kind}.patch.json"] = as_json(change.operations())
-    return files
+    return files | {f"{place}/{back.name}{name}.patch.json": text for name, text in _patches(step).items()}
+
+
+def _patches(step: Step) -> dict[str, str]:
+    """The patches of a way back by what tells them apart; the only route's empty where it is as before already."""
+    patched = {change.part: change.operations() for change in step.changes if isinstance(change, Alteration)}
+    if step.phase.kind is PhaseKind.ROLLBACK:
+        routes = [part for part, _ in step.route_tests]
+        if len(routes) == 1:
+            return {"": as_json(patched.get(routes[0], []))}
+        patched = {route: patched.get(route, []) for route in routes}
+    kinds = [part.kind for part in patched]
+    return {
+        f".{part.kind.lower()}{f'.{part.name}' if kinds.count(part.kind) > 1 else ''}": as_json(operations)
+        for part, operations in patched.items()
+    }

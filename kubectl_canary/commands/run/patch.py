@@ -88,8 +88,8 @@ def _planned(call: Call) -> int:
     if not changes:
         say(f"`{start.name}` and `{to.name}` are the same: nothing to patch")
     if flags.checked is not None:
-        value = _checked_object(call, changes, flags.checked)
-        return _check(call, changes, value, (start, to))
+        values = _checked_objects(call, changes, flags.checked)
+        return max(_check(call, changes, value, (start, to)) for value in values)
     return _print(way, call)
 
 
@@ -187,22 +187,23 @@ def _say_what_merging_replaces(changes: Sequence[Change]) -> None:
                 )
 
 
-def _checked_object(call: Call, changes: Sequence[Change], checked: str) -> dict[str, Any]:
-    """The object to check: the route in the cluster, or what a file holds."""
+def _checked_objects(call: Call, changes: Sequence[Change], checked: str) -> list[dict[str, Any]]:
+    """The objects to check: the routes in the cluster, or what a file holds."""
     if checked == LIVE:
-        routes = [change.part for change in changes if change.part.kind == "HTTPRoute"]
+        routes = list(dict.fromkeys(change.part for change in changes if change.part.is_route))
         live = _read(call.kubectl(), routes)
         if not routes:
             raise UsageError("--check: no route is patched on this way", _what_is_patched(changes))
-        if not live:
-            raise _absent(routes[0])
-        return live[routes[0].key]
+        for route in routes:
+            if route.key not in live:
+                raise _absent(route)
+        return [live[route.key] for route in routes]
     documents = yamltext.read(files.read_text(checked)[1], checked)
     value = documents[0].value if documents else None
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
         line = shlex.join(["kubectl", *call.cluster_flags.words(), "get", "httproute", "NAME", "-o", "json"])
         raise UsageError(f"--check {checked}: this is no object", f"{line} prints one")
-    return value
+    return [value]
 
 
 def _absent(route: Part) -> Refused:

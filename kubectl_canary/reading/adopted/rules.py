@@ -119,7 +119,7 @@ def check(
         if (rule.route.text("metadata", "namespace") or namespace) != namespace:
             message = f"{ROUTE} {name_of(rule.route)} is in another namespace than Service {name}"
             problems.add(ADOPT, message)
-    _check_together(rules, name, problems)
+    _check_ports(rules, name, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
         _check_header(route, testers, problems)
 
@@ -133,11 +133,7 @@ def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
 
 
-def _check_together(rules: Sequence[Rule], service: str, problems: Problems) -> None:
-    names = list(dict.fromkeys(name_of(rule.route) for rule in rules))
-    if len(names) > 1:
-        message = f"several routes send to Service {service}: {listed(names)}; a release takes one of them"
-        problems.add(ADOPT, message, f"write routes: [{{name: {names[0]}}}]")
+def _check_ports(rules: Sequence[Rule], service: str, problems: Problems) -> None:
     ports = {ref.port for rule in rules for ref in rule.backends}
     if len(ports) > 1:
         both = " and ".join(map(str, sorted(ports, key=str)))
