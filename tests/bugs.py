@@ -531,6 +531,7 @@ BUGS = [
     Bug("routes: the last one's patch lies in a folder alone", "commands/run/folder.py", "f'.{part.name}' if kinds.count(part.kind) > 1 else ''", "''", "test_routes_of_a_release"),
     Bug("routes: a rule of the second one may lose its Service", "rendering/live.py", "        if route.part.is_route\n", "        if route.part.name == plan.application.route.name\n", "test_routes_of_a_release"),
     Bug("routes: one of another namespace has the user's weights", "release/overlay.py", "metadata.get(\"namespace\") or own)", "own)", "test_routes_of_a_release"),
+    Bug("init: the first route to the Service is the only one", "reading/choices.py", "tuple(dict.fromkeys(map(name_of, fitting)))", "(name_of(fitting[0]),)", "test_init_from"),
     Bug("adopted: what is missing is not said", "api/shape.py", "if value.get(key) is None)", "if False)", "test_moments"),
     # init over manifests
     Bug("init --from: any Deployment will do", "reading/choices.py", "    if len({*map(name_of, fitting)}) > 1:\n", "    if False:\n", "test_init_from"),

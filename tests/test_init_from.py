@@ -217,11 +217,6 @@ TWO = (deployment("shop"), deployment("docs"), service("shop"), service("inner")
         ),
         (
             TWO,
-            ("--deployment", "shop", "--service", "shop"),
-            "error: which HTTPRoute? There are `a`, `b`\ngive --route a\n",
-        ),
-        (
-            TWO,
             ("--deployment", "shp"),
             "error: no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?\n",
         ),
@@ -279,6 +274,15 @@ def test_what_only_a_release_would_meet_is_said_at_once(canary: Canary, stream: 
     assert (1, "") == (done.code, done.out)
     assert f"{long}-canary" in done.err
     assert not (file.parent / "canary.yaml").exists()
+
+
+def test_every_route_to_the_service_is_chosen(canary: Canary, stream: Callable[..., Path]) -> None:
+    file = stream(deployment("shop"), service("shop"), route("a"), route("b"), route("c", "cart"))
+    done = canary("init", "--from", file)
+    assert 0 == done.code, done.err
+    assert "HTTPRoute a: rule 0 sends to Service shop\nHTTPRoute b: rule 0 sends to Service shop\n" in done.err
+    assert "HTTPRoute c" not in done.err
+    assert "routes" not in yaml.safe_load((file.parent / "canary.yaml").read_text())["spec"]["adopt"]
 
 
 def test_what_is_named_is_chosen(canary: Canary, stream: Callable[..., Path]) -> None:

@@ -134,10 +134,9 @@ def _routes(
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:
         raise UsageError(f"no rule of an HTTPRoute sends to Service {name_of(service)}", _lacking(manifests))
-    named = [_one(fitting, name, "route", "") for name in wanted.routes] or [_one(fitting, None, "route", "")]
-    return [
-        Chosen(route.manifest, _why(route.manifest, sending[id(route.manifest)], service)) for route in named
-    ]
+    names = wanted.routes or tuple(dict.fromkeys(map(name_of, fitting)))
+    named = [_one(fitting, name, "route", "").manifest for name in names]
+    return [Chosen(route, _why(route, sending[id(route)], service)) for route in named]
 
 
 def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:
