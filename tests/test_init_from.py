@@ -233,7 +233,7 @@ TWO = (deployment("shop"), deployment("docs"), service("shop"), service("inner")
         (
             TWO,
             ("--deployment", "shop", "--service", "inner"),
-            "error: no rule of an HTTPRoute sends to Service inner\n",
+            "error: no rule of an HTTPRoute or GRPCRoute sends to Service inner\n",
         ),
         (
             (service("shop"),),
@@ -280,7 +280,9 @@ def test_every_route_to_the_service_is_chosen(canary: Canary, stream: Callable[.
     file = stream(deployment("shop"), service("shop"), route("a"), route("b"), route("c", "cart"))
     done = canary("init", "--from", file)
     assert 0 == done.code, done.err
-    assert "HTTPRoute a: rule 0 sends to Service shop\nHTTPRoute b: rule 0 sends to Service shop\n" in done.err
+    assert (
+        "HTTPRoute a: rule 0 sends to Service shop\nHTTPRoute b: rule 0 sends to Service shop\n" in done.err
+    )
     assert "HTTPRoute c" not in done.err
     assert "routes" not in yaml.safe_load((file.parent / "canary.yaml").read_text())["spec"]["adopt"]
 
@@ -530,6 +532,17 @@ def test_a_cluster_without_keda_is_read(canary: Canary, kubectl: Callable[..., P
     assert [True, False] == ["scaledobjects" in call for call in log.read_text().splitlines()]
 
 
+def test_calls_are_found_where_keda_is_not(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = {"rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]}
+    calls = of_kind("gateway.networking.k8s.io/v1", "GRPCRoute", "calls", spec)
+    log = kubectl([*cluster_objects(), calls], keda=False)
+    assert 0 == canary(*FROM_CLUSTER).code
+    assert (tmp_path / "k8s/grpcroute-calls.yaml").exists()
+    assert [True, True] == ["grpcroutes" in call for call in log.read_text().splitlines()]
+
+
 def test_what_a_controller_makes_is_left_to_it(
     canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -576,7 +589,7 @@ def test_a_canary_file_stays_and_no_folder_is_written(
     ("drop", "flags", "message"),
     [
         ("", ["--deployment", "shp"], "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
-        ("HTTPRoute", [], "no rule of an HTTPRoute sends to Service shop\n"),
+        ("HTTPRoute", [], "no rule of an HTTPRoute or GRPCRoute sends to Service shop\n"),
         ("Service", [], "no Service selects the pods of Deployment shop\n"),
         ("Deployment", [], "no Deployment in this namespace\n-n names another, --context another cluster\n"),
     ],

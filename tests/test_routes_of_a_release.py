@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from kubectl_canary.api import catalog
 from kubectl_canary.api.equality import same
 from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import actions, observed, patches
+from kubectl_canary.release.application import GATEWAY_API, ROUTE_KINDS
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.reach import other_senders
 from kubectl_canary.release.routes import backends
 from kubectl_canary.rendering import steps
 from kubectl_canary.rendering.generator import Generator
@@ -26,7 +29,7 @@ from kubectl_canary.rendering.live import live_step
 from kubectl_canary.rendering.objects import planned
 from kubectl_canary.reports import shells
 
-CASE = Path(__file__).parent / "cases/adopt-routes"
+CASE, CALLS = (Path(__file__).parent / f"cases/{name}" for name in ("adopt-routes", "adopt-calls"))
 STOREFRONT, PARTNERS = ("HTTPRoute", "storefront"), ("HTTPRoute", "partners")
 BOTH = (STOREFRONT, PARTNERS)
 Object = dict[str, Any]
@@ -146,7 +149,7 @@ def test_the_plan_names_both(canary: Any, case: Path) -> None:
     assert printed.startswith("shop in store: v1 → v2, through HTTPRoute storefront, partners\n")
     assert "routes: x-canary: true → canary" in printed
     listed = json.loads(canary("plan", "-f", case / "canary.yaml", "-o", "json").out)
-    assert listed["routes"] == ["storefront", "partners"]
+    assert listed["routes"] == [{"kind": kind, "name": name} for kind, name in BOTH]
 
 
 def test_rules_of_several_routes_are_named(case: Path) -> None:
@@ -154,7 +157,7 @@ def test_rules_of_several_routes_are_named(case: Path) -> None:
     names = "from: k8s/\n    routes: [{name: partners, rules: [1]}, {name: storefront, rules: [shop]}]"
     file.write_text(file.read_text().replace("from: k8s/", names))
     plan = inputs.load([str(file)]).plan
-    assert plan.application.route_names == ("partners", "storefront")
+    assert plan.application.routes == (PARTNERS, STOREFRONT)
     there = at(plan, plan.find("50%"))
     assert weights(there[STOREFRONT]["spec"]["rules"][-1]) == {"shop": 50, "shop-canary": 50}
     assert weights(there[PARTNERS]["spec"]["rules"][0]) == {"shop": 3, "legacy": 1}
@@ -356,7 +359,9 @@ def test_nothing_to_go_back_from_names_both(plan: Plan) -> None:
     there = {key: value for key, value in cluster(plan, "10%").items() if key[1] != "HTTPRoute"}
     with pytest.raises(Refused) as refused:
         live_step(plan, Generator(), "rollback", there)
-    assert "there is no HTTPRoute storefront or partners in store" in refused.value.findings[0].message
+    assert (
+        "there is no HTTPRoute storefront or HTTPRoute partners in store" in refused.value.findings[0].message
+    )
 
 
 # --- two sets -------------------------------------------------------------------------
@@ -382,3 +387,103 @@ def test_a_route_that_the_new_set_has_not_goes_with_promoted(without_partners: P
     assert gone[0] == "partners"
     held = [action.part.name for action in lines if isinstance(action, actions.Unchanged)]
     assert "storefront" in held
+
+
+# --- calls ----------------------------------------------------------------------------
+
+HTTP, GRPC = ("HTTPRoute", "shop"), ("GRPCRoute", "shop")
+HEADER = {"type": "Exact", "name": "x-canary", "value": "true"}
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CALLS, tmp_path / "calls"))
+
+
+@pytest.fixture
+def called(calls: Path) -> Plan:
+    return inputs.load([str(calls / "canary.yaml")]).plan
+
+
+def test_routes_of_one_name_and_two_kinds_are_told_apart(called: Plan) -> None:
+    assert called.application.routes == (HTTP, GRPC)
+    for phase in every_phase(called):
+        there = at(called, phase)
+        for rule in (there[HTTP]["spec"]["rules"][-1], there[GRPC]["spec"]["rules"][-1]):
+            split = weights(rule)
+            canary = split.get("shop-canary", 0)
+            assert Fraction(canary, canary + split["shop"]) == phase.traffic.share, phase.name
+        assert weights(there[GRPC]["spec"]["rules"][0]) == {"audit": 1}
+
+
+def test_testers_of_calls_are_known_by_the_header_alone(called: Plan) -> None:
+    rules = at(called, called.find("header-only"))[GRPC]["spec"]["rules"]
+    assert [rule.get("name") for rule in rules] == [
+        "audit",
+        "orders-canary-testers-shop",
+        "orders",
+        "rule-canary-testers-shop",
+        None,
+    ]
+    assert rules[3]["matches"] == [{"headers": [HEADER]}]
+    place, cancel = rules[1]["matches"]
+    assert place == {"method": {"service": "shop.Orders", "method": "Place"}, "headers": [HEADER]}
+    assert [header["name"] for header in cancel["headers"]] == ["x-region", "x-canary"]
+
+
+def test_calls_are_copied_by_a_filter(called: Plan) -> None:
+    rules = at(called, called.find("mirror 20%"))[GRPC]["spec"]["rules"]
+    assert [rule.get("name") for rule in rules] == ["audit", "orders", None]
+    for rule in rules[1:]:
+        (mirror,) = rule["filters"]
+        assert mirror["requestMirror"]["backendRef"]["name"] == "shop-canary"
+        assert mirror["requestMirror"]["percent"] == 20
+
+
+def test_calls_have_no_http_methods(canary: Any, calls: Path) -> None:
+    file = calls / "canary.yaml"
+    file.write_text(file.read_text().replace("{mirror: 20%, methods: all}", "mirror 20%"))
+    done = canary("plan", "-f", file)
+    assert (1, "") == (done.code, done.out)
+    assert "spec.phases[0]: `mirror 20%` mirrors GET, HEAD, OPTIONS, and GRPCRoute shop has calls" in done.err
+    assert "write {mirror: 20%, methods: all}" in done.err
+
+
+def test_a_kind_may_be_named_and_the_other_is_said(calls: Path) -> None:
+    file = calls / "canary.yaml"
+    for kind, other in (("GRPCRoute", "HTTPRoute"), ("HTTPRoute", "GRPCRoute")):
+        named = f"from: k8s/\n    routes: [{{kind: {kind}, name: shop}}]"
+        file.write_text((CALLS / "canary.yaml").read_text().replace("from: k8s/", named))
+        plan = inputs.load([str(file)]).plan
+        assert plan.application.routes == ((kind, "shop"),)
+        assert all(f" of {other} shop" in sender for sender in other_senders(plan.application))
+        assert len(other_senders(plan.application)) == (1 if other == "HTTPRoute" else 2)
+    file.write_text(
+        (CALLS / "canary.yaml").read_text().replace("from: k8s/", "from: k8s/\n    routes: [{name: shop}]")
+    )
+    with pytest.raises(Refused) as refused:
+        inputs.load([str(file)])
+    assert "HTTPRoute or GRPCRoute `shop` stands several times" in refused.value.findings[0].message
+
+
+def test_rules_of_both_kinds_have_names_in_the_same_releases() -> None:
+    for version in catalog.in_order("gatewayAPI")[1:]:
+        for channel in ("standard", "experimental"):
+            target = catalog.Target(version, channel)
+            named = {target.has(GATEWAY_API, kind, "spec", "rules", "name") for kind in ROUTE_KINDS}
+            assert len(named) == 1, target
+
+
+def test_live_the_phase_is_told_from_both_kinds(called: Plan) -> None:
+    for phase in called.phases[1:-1]:
+        assert observed.phase(by_name(cluster(called, phase.name)), called).name == phase.name
+    back, _ = live_step(called, Generator(), "rollback", cluster(called, "50%"))
+    assert [change.part.title for change in back.changes] == ["HTTPRoute shop", "GRPCRoute shop"]
+
+
+def test_lines_wait_for_calls(canary: Any, calls: Path) -> None:
+    printed = canary(
+        "patch", "-f", calls / "canary.yaml", "--from", "10%", "--to", "50%", "-o", "kubectl"
+    ).out
+    assert "kubectl patch grpcroute shop -n store --type=json" in printed
+    assert "wait_until 'grpcroute shop is not accepted by every parent" in printed

@@ -137,7 +137,7 @@ class ManifestFlags:
         "routes",
         multiple=True,
         metavar="NAME",
-        help="The HTTPRoute, where several send to the Service.",
+        help="The route to go through, instead of every one to the Service. May be given several times.",
     ),
     click.option(
         "--canary-image",

@@ -9,6 +9,7 @@ from typing import Any
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release.application import ROUTE_KINDS
 
 RULE = "same-object-twice"
 NAME: tuple[str, ...] = ("metadata", "name")
@@ -65,7 +66,7 @@ def made_by_another(file: Manifest, maker: Manifest, document: dict[str, Any]) -
     title = f"{document['kind']} {document['metadata']['name']}"
     message = f"makes {title}, and so does {maker.where(()).file}: the one that is applied last would be left"
     hint = "give one of them another name"
-    if document["kind"] == "HTTPRoute" and "adopt" in (file.value.get("spec") or {}):
+    if document["kind"] in ROUTE_KINDS and "adopt" in (file.value.get("spec") or {}):
         first, second = maker.where(()).file, file.where(()).file
         hint = f"chain them: render -f {first} --everything | render -f {second} --manifests -"
     return Finding(RULE, "error", NAME, message, file.where(NAME), hint)

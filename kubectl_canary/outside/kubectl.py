@@ -45,16 +45,21 @@ class Kubectl:
     def every(
         self, kinds: Sequence[str], optional: Sequence[str], namespace: str | None
     ) -> list[dict[str, Any]]:
-        """The objects of kinds in a namespace, in one call; in another where the cluster lacks an optional kind.
+        """The objects of kinds in a namespace, in one call; in another for each optional kind that the cluster lacks.
 
         Raises WorldError with kubectl's own words.
         """
         try:
             return self.get([",".join((*kinds, *optional))], namespace)
         except WorldError as error:
-            if not any(f'a resource type "{kind.partition(".")[0]}"' in error.message for kind in optional):
+            there = [
+                kind
+                for kind in optional
+                if f'a resource type "{kind.partition(".")[0]}"' not in error.message
+            ]
+            if len(there) == len(optional):
                 raise
-        return self.get([",".join(kinds)], namespace)
+        return self.every(kinds, there, namespace)
 
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""

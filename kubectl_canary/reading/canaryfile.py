@@ -16,6 +16,7 @@ from kubectl_canary.release import phases
 from kubectl_canary.release.application import (
     GATEWAY_API,
     GATEWAY_GROUP,
+    GRPC_ROUTE,
     HTTP,
     HTTPS,
     OWN_LABEL,
@@ -31,7 +32,7 @@ from kubectl_canary.release.application import (
     Testers,
     Workload,
 )
-from kubectl_canary.release.phases import PhaseSpec
+from kubectl_canary.release.phases import PhaseSpec, percent
 
 # what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
 TOOLS_PREFIXES = (
@@ -517,7 +518,24 @@ def _adopted(sources: Sources, namespace: str | None, read_sets: adoption.SetRea
         finding = replace(_error(("spec", "adopt"), message), where=sources.where(("spec", "adopt")))
         raise Refused(f"{finding.where.file} adopts manifests", [finding])
     common = _common(sources.value, namespace)
-    return _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
+    made = _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
+    findings = list(_method_findings(made))
+    if findings:
+        placed = [replace(finding, where=sources.where(finding.path)) for finding in findings]
+        raise Refused(f"{placed[0].where.file} cannot be released", placed)
+    return made
+
+
+def _method_findings(file: CanaryFile) -> Iterator[Finding]:
+    """Phases that mirror some HTTP methods, where a route knows none."""
+    calls = [f"{kind} {name}" for kind, name in file.application.routes if kind == GRPC_ROUTE]
+    for index, phase in enumerate(file.phases):
+        if calls and phase.mirror and phase.methods:
+            listed = ", ".join(phase.methods)
+            message = f"`{phase.name}` mirrors {listed}, and {calls[0]} has calls without HTTP methods"
+            share = percent(phase.mirror)
+            hint = f"write {{mirror: {share}, methods: all}}, or leave the phase out, since calls may change things"
+            yield replace(_error(("spec", "phases", index), message), hint=hint)
 
 
 def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:

@@ -10,10 +10,11 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.adopted.problems import listed
-from kubectl_canary.reading.adopted.rules import rules_of
+from kubectl_canary.reading.adopted.rules import ANY, rules_of
 from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+from kubectl_canary.release.application import ROUTE_KINDS
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,11 @@ def _routes(
     manifests: Sequence[Manifest], workload: Manifest, service: Manifest, wanted: Wanted
 ) -> list[Chosen]:
     namespace = _namespace(workload, wanted)
-    every = [manifest for manifest in manifests if manifest.text("kind") == "HTTPRoute"]
+    every = [manifest for manifest in manifests if manifest.text("kind") in ROUTE_KINDS]
     sending = {id(known): sending_rules(known, service, namespace) for known in every}
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:
-        raise UsageError(f"no rule of an HTTPRoute sends to Service {name_of(service)}", _lacking(manifests))
+        raise UsageError(f"no rule of an {ANY} sends to Service {name_of(service)}", _lacking(manifests))
     names = wanted.routes or tuple(dict.fromkeys(map(name_of, fitting)))
     named = [_one(fitting, name, "route", "").manifest for name in names]
     return [Chosen(route, _why(route, sending[id(route)], service)) for route in named]
@@ -152,7 +153,7 @@ def selected_by(service: Manifest, workload: Manifest) -> bool:
 def _lacking(manifests: Sequence[Manifest]) -> str:
     others = [manifest.title for manifest in manifests if manifest.text("kind").endswith("Route")]
     there = f"there are {listed(others)}" if others else "there is no route in the manifests"
-    return f"a release splits the requests of an HTTPRoute; {there}"
+    return f"a release splits the requests of an {ANY}; {there}"
 
 
 def _why(route: Manifest, places: Sequence[int], service: Manifest) -> str:

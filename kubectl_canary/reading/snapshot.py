@@ -13,7 +13,7 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import choices, yamltext
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import CONFIG_MAP, SERVICE
-from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER
+from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER, ROUTE_KINDS
 from kubectl_canary.release.companions import SCALERS, SELECTORS, config_names, is_scaler_of
 from kubectl_canary.release.selectors import selects
 
@@ -28,7 +28,7 @@ KINDS = (
     "configmaps",
 )
 # kinds that a cluster may not have
-OPTIONAL = ("scaledobjects.keda.sh",)
+OPTIONAL = ("grpcroutes.gateway.networking.k8s.io", "scaledobjects.keda.sh")
 TRACKING = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 ADDRESSES = ("clusterIP", "clusterIPs", "ipFamilies", "healthCheckNodePort")
 FIRST = ("apiVersion", "kind", "metadata", "name", "image")
@@ -53,7 +53,7 @@ def snapshot(objects: Sequence[Object], deployment: str | None) -> Snapshot:
         raise UsageError("no Deployment in this namespace", "-n names another, --context another cluster")
     workload = choices.deployment(listed, deployment).manifest
     chosen = [known for known in listed if known is workload or _belongs(known, workload)]
-    chosen += [known for known in listed if known.text("kind") == "HTTPRoute" and _leads(known, chosen)]
+    chosen += [known for known in listed if known.text("kind") in ROUTE_KINDS and _leads(known, chosen)]
     for known in chosen:
         _refuse_released(known.value)
     is_scaled = any(known.text("kind") in SCALERS for known in chosen)

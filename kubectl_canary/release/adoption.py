@@ -155,8 +155,7 @@ def _group(application: Application, key: Key) -> str:
         return "services"
     if api == DEPLOYMENT and name in {workload.names.stable for workload in application.workloads}:
         return "workloads"
-    is_route = key[1] == "HTTPRoute" and name in {governed.route for governed in application.governed}
-    return "route" if is_route else OTHERS
+    return "route" if (key[1], name) in application.routes else OTHERS
 
 
 # --- the user's own ---------------------------------------------------------------

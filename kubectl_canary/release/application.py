@@ -19,6 +19,7 @@ OWN_LABEL, OWNER = "app.kubernetes.io/managed-by", "kubectl-canary"
 OWN_PREFIX = "kubectl-canary/"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 GATEWAY_API = f"{GATEWAY_GROUP}/v1"
+HTTP_ROUTE, GRPC_ROUTE = ROUTE_KINDS = ("HTTPRoute", "GRPCRoute")  # those whose rules a release may govern
 HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
 
 
@@ -196,6 +197,7 @@ class Governed:
 
     route: str
     rule: str | int | None = None
+    kind: str = HTTP_ROUTE
 
 
 @dataclass(frozen=True)
@@ -268,9 +270,9 @@ class Application:
         return tuple(workload.service for workload in self.workloads)
 
     @property
-    def route_names(self) -> tuple[str, ...]:
-        """The names of the HTTPRoutes that the release shapes, all of them in the same way."""
-        return tuple(dict.fromkeys(governed.route for governed in self.governed))
+    def routes(self) -> tuple[tuple[str, str], ...]:
+        """The kinds and names of the routes that the release shapes, all of them in the same way."""
+        return tuple(dict.fromkeys((governed.kind, governed.route) for governed in self.governed))
 
     @property
     def prints_replicas(self) -> bool:
@@ -292,8 +294,8 @@ class Application:
 
     @property
     def names_rules(self) -> bool:
-        """Whether rules of routes have names in the release of the Gateway API that the cluster has."""
-        return self.target.has(GATEWAY_API, "HTTPRoute", "spec", "rules", "name")
+        """Whether rules of routes, of whichever kind, have names in the Gateway API that the cluster has."""
+        return self.target.has(GATEWAY_API, HTTP_ROUTE, "spec", "rules", "name")
 
     @property
     def phase_annotation(self) -> str:

@@ -41,7 +41,7 @@ def phase(objects: Objects, plan: Plan) -> Phase:
 
 def routes_of(objects: Objects, plan: Plan) -> list[Route]:
     """The routes that the release shapes, as far as they are there."""
-    there = (objects.get(("HTTPRoute", name)) for name in plan.application.route_names)
+    there = (objects.get(route) for route in plan.application.routes)
     return [route for route in there if route is not None]
 
 

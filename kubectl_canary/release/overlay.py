@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import MISSING, digest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import OWN_PREFIX, Application, Service, Side
+from kubectl_canary.release.application import HTTP_ROUTE, OWN_PREFIX, Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -51,6 +51,16 @@ class ReleaseOnRoute:
             if _listing(rule, self.names_rules) in listed and self._is_canarys(rule)
         ]
 
+    @property
+    def kind(self) -> str:
+        """The route's kind; the one that we render has none yet."""
+        return str(self.document.get("kind", HTTP_ROUTE))
+
+    @property
+    def title(self) -> str:
+        """`HTTPRoute shop`."""
+        return f"{self.kind} {self.document['metadata']['name']}"
+
     @functools.cached_property
     def names_rules(self) -> bool:
         """Whether rules have names in the release of the Gateway API that the cluster has."""
@@ -63,14 +73,18 @@ class ReleaseOnRoute:
         """
         added = self.added()
         others = [rule for rule in self.rules if not _is_one_of(rule, added)]
-        name = self.document["metadata"]["name"]
-        names = [governed.rule for governed in self.application.governed if governed.route == name]
+        names = self._names()
         if not names:
             raise self.refusal("the release governs no rule of this route")
         rules = [self._chosen(rule, others) for rule in names]
         for rule in rules:
             self._refuse_several_services(rule)
         return rules
+
+    def _names(self) -> list[str | int | None]:
+        """What the governed rules are known by."""
+        own = (self.kind, self.document["metadata"]["name"])
+        return [known.rule for known in self.application.governed if (known.kind, known.route) == own]
 
     def _chosen(self, rule: str | int | None, others: Sequence[Rule]) -> Rule:
         if rule is None:
@@ -142,18 +156,17 @@ class ReleaseOnRoute:
             names = [ref.name for ref in routes.backends(rule) if self.is_of(ref, Side.CANARY)]
             if names and not _is_one_of(rule, kept):
                 message = f"sends to {names[0]} and is not this release's: it stays as it is"
-                place = Where(f"HTTPRoute {self.document['metadata']['name']}")
-                yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, place)
+                yield Finding("foreign-rule", "warning", ("spec", "rules", index), message, Where(self.title))
 
     def written(self, rule: Rule) -> Rule | None:
         """A governed rule as the user wrote it before the release; None for a route that we render."""
-        adopted, name = self.application.adopted, self.document["metadata"]["name"]
+        adopted = self.application.adopted
         given = adopted.stable if adopted is not None else ()
-        route = next((known.value for known in given if self._is_route(known.value, name)), None)
+        route = next((known.value for known in given if self._is_route(known.value)), None)
         if route is None:
             return None
         place = next(place for place, known in enumerate(self.governed()) if known is rule)
-        wanted = [governed.rule for governed in self.application.governed if governed.route == name][place]
+        wanted = self._names()[place]
         rules: list[Rule] = route["spec"]["rules"]
         return next(
             (known for number, known in enumerate(rules) if wanted in (number, known.get("name"))), None
@@ -171,10 +184,10 @@ class ReleaseOnRoute:
         free = (name for name in itertools.chain(first, numbered) if name not in taken)
         return next(itertools.islice(free, place, None))
 
-    def _is_route(self, value: dict[str, Any], name: str) -> bool:
+    def _is_route(self, value: dict[str, Any]) -> bool:
         metadata, own = value["metadata"], self.application.namespace
-        named = (value.get("kind"), metadata["name"], metadata.get("namespace") or own)
-        return named == ("HTTPRoute", name, own)
+        title = f"{value.get('kind')} {metadata['name']}"
+        return (title, metadata.get("namespace") or own) == (self.title, own)
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
         return any(self.is_of(ref, side) for ref in routes.backends(rule))
@@ -194,7 +207,7 @@ class ReleaseOnRoute:
 
     def refusal(self, message: str, hint: str = "") -> Refused:
         """What to raise where the route is not as the release needs it."""
-        return _refused(f"HTTPRoute {self.document['metadata']['name']}", message, hint)
+        return _refused(self.title, message, hint)
 
 
 def laid_over(
@@ -304,7 +317,7 @@ def _clones(release: ReleaseOnRoute, governed: Rule, name: str, traffic: Traffic
     if traffic.mirror:
         clones = routes.mirror_clones(governed, canary, traffic) if traffic.methods else []
     elif traffic.testers and header is not None:
-        clones = routes.testers_clones(governed, canary, (header.header, header.value))
+        clones = routes.testers_clones(governed, canary, (header.header, header.value), release.kind)
     else:
         clones = []
     if not release.names_rules:

@@ -33,15 +33,16 @@ def _senders(application: Application, value: dict[str, Any], names: set[str]) -
                 ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace
             ]
             is_sent = any(ref.is_service and ref.name in names for ref in refs)
-            if is_sent and not _is_governed(application, kind, title, index, rule):
+            if is_sent and not _is_governed(application, value, index, rule):
                 yield f"rule {index} of {title}"
     elif kind == "Ingress" and namespace == application.namespace and names & set(_of_ingress(spec)):
         yield title
 
 
-def _is_governed(application: Application, kind: str, title: str, index: int, rule: dict[str, Any]) -> bool:
-    named = {Governed(title.removeprefix("HTTPRoute "), key) for key in (index, rule.get("name"))}
-    return kind == "HTTPRoute" and bool(named & set(application.governed))
+def _is_governed(application: Application, value: dict[str, Any], index: int, rule: dict[str, Any]) -> bool:
+    name, kind = value["metadata"]["name"], str(value.get("kind"))
+    named = {Governed(name, key, kind) for key in (index, rule.get("name"))}
+    return bool(named & set(application.governed))
 
 
 def _of_ingress(spec: dict[str, Any]) -> Iterator[str]:

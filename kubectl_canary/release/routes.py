@@ -1,4 +1,4 @@
-"""Rules of an HTTPRoute: the clones that testers and mirrors get, and the mirror itself.
+"""Rules of a route: the clones that testers and mirrors get, and the mirror itself.
 
 A governed rule is the user's. What a phase adds is cloned from it and stands before it, so that its matches, filters
 and timeouts hold for the testers too.
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from kubectl_canary.release import shares
+from kubectl_canary.release.application import GRPC_ROUTE, HTTP_ROUTE
 from kubectl_canary.release.plan import Traffic
 from kubectl_canary.routing.backends import BackendRef
 
@@ -18,6 +19,8 @@ Purpose = Literal["testers", "mirror"]
 
 ALONE = 100  # the weight of a backend that has a rule to itself
 ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
+# the match of a rule without any, by the kind of its route; of a GRPCRoute it takes every method of every service
+ANYTHING: dict[str, dict[str, Any]] = {HTTP_ROUTE: ANY_PATH, GRPC_ROUTE: {}}
 LONGEST_NAME = 253  # of a rule, which is a SectionName
 NAMELESS = "rule"
 
@@ -38,12 +41,14 @@ def all_backends(rule: Rule) -> Iterator[BackendRef]:
     yield from (target for target in map(mirrored_to, rule.get("filters") or []) if target.value)
 
 
-def testers_clones(governed: Rule, canary: dict[str, Any], header: tuple[str, str]) -> list[Rule]:
+def testers_clones(
+    governed: Rule, canary: dict[str, Any], header: tuple[str, str], kind: str = HTTP_ROUTE
+) -> list[Rule]:
     """The rules that send requests with the testers' header to the canary: each match of the rule, AND the header.
 
     `canary` is the canary's backendRef.
     """
-    matches = [_with_header(match, *header) for match in matches_of(governed)]
+    matches = [_with_header(match, *header) for match in matches_of(governed, kind)]
     return _clones({**governed, "backendRefs": [{**canary, "weight": ALONE}]}, matches)
 
 
@@ -89,9 +94,9 @@ def _short_enough(name: str, ending: str) -> str:
     return f"{name[: LONGEST_NAME - len(ending) - len(digest) - 1].rstrip('-.')}-{digest}{ending}"
 
 
-def matches_of(rule: Rule) -> list[dict[str, Any]]:
-    """The matches of a rule; without any, it takes every path."""
-    return rule.get("matches") or [ANY_PATH]
+def matches_of(rule: Rule, kind: str = HTTP_ROUTE) -> list[dict[str, Any]]:
+    """The matches of a rule of a kind of routes; without any, it takes every request."""
+    return rule.get("matches") or [ANYTHING[kind]]
 
 
 def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:

@@ -50,7 +50,7 @@ def _object_changes(start: Phase, phase: Phase, application: Application) -> Ite
 def _route_changes(start: Phase, phase: Phase, application: Application) -> Iterator[str]:
     if start.traffic == phase.traffic:
         return
-    noun = "routes" if len(application.route_names) > 1 else "route"
+    noun = "routes" if len(application.routes) > 1 else "route"
     if phase.kind is PhaseKind.MIRROR:
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
         yield f"{noun}: copies of {percent(phase.traffic.mirror)} of {what} → canary"

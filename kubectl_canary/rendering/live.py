@@ -271,9 +271,8 @@ def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
     application = plan.application
     if to.is_way_back and not observed.routes_of(there, plan):
         place = f" in {application.namespace}" if application.namespace else ""
-        message = (
-            f"there is no HTTPRoute {' or '.join(application.route_names)}{place}: nothing to go back from"
-        )
+        routes = " or ".join(f"{kind} {name}" for kind, name in application.routes)
+        message = f"there is no {routes}{place}: nothing to go back from"
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
 
 

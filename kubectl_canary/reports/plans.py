@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import shares
-from kubectl_canary.release.application import Version
+from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
 from kubectl_canary.release.wording import changes_text
@@ -134,8 +134,7 @@ def plan_text(
     application = plan.application
     stable, canary = (application.called(version) for version in Version)
     if application.has_release:
-        routes = ", ".join(application.route_names)
-        title = f"{application.title}: {stable} → {canary}, through HTTPRoute {routes}"
+        title = f"{application.title}: {stable} → {canary}, through {_routes_text(application)}"
         below = [
             *_differences_text(spec),
             *_capacity_text(plan),
@@ -148,6 +147,14 @@ def plan_text(
         title = f"{application.title}: {stable}, no release under way"
         below = [f"To plan one: {commands['plan']}, or write spec.canary into the file."]
     return "\n".join([title, "", plan_table(plan, current), "", *below, ""])
+
+
+def _routes_text(application: Application) -> str:
+    """`HTTPRoute shop, partners and GRPCRoute calls`."""
+    names = {
+        kind: [name for known, name in application.routes if known == kind] for kind, _ in application.routes
+    }
+    return " and ".join(f"{kind} {', '.join(listed)}" for kind, listed in names.items())
 
 
 def _way_back_text(command: str | None) -> list[str]:
@@ -212,7 +219,7 @@ def plan_json(
             "name": application.name,
             "namespace": application.namespace,
             "route": application.route.name,
-            "routes": list(application.route_names),
+            "routes": [{"kind": kind, "name": name} for kind, name in application.routes],
             "stable": stable,
             "canary": canary if application.has_release else None,
             "phase": current.name if current else None,

@@ -11,10 +11,10 @@ from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import overlay, routes
-from kubectl_canary.release.application import Governed, Testers
+from kubectl_canary.release.application import ROUTE_KINDS, Governed, Testers
 from kubectl_canary.routing.backends import BackendRef
 
-ROUTE = "HTTPRoute"
+ANY = " or ".join(ROUTE_KINDS)
 ROUTES: Path = (*ADOPT, "routes")
 
 
@@ -30,12 +30,17 @@ class Rule:
     @property
     def title(self) -> str:
         """`rule 2 of HTTPRoute shop`."""
-        return f"rule {self.index} of {ROUTE} {name_of(self.route)}"
+        return f"rule {self.index} of {title_of(self.route)}"
 
     @property
     def governed(self) -> Governed:
         """The rule as a release knows it."""
-        return Governed(name_of(self.route), self.value.get("name") or self.index)
+        return Governed(name_of(self.route), self.value.get("name") or self.index, self.route.text("kind"))
+
+
+def title_of(route: Manifest) -> str:
+    """`HTTPRoute shop`."""
+    return f"{route.text('kind')} {name_of(route)}"
 
 
 def governed_rules(
@@ -46,13 +51,15 @@ def governed_rules(
     problems: Problems,
 ) -> list[Rule]:
     """The rules that `routes` names, or all that send to the Service. Raises Refused for a name that is not there."""
-    http = [manifest for manifest in manifests if manifest.text("kind") == ROUTE]
-    rules = {id(route): list(rules_of(route, service, namespace)) for route in http}
+    every = [manifest for manifest in manifests if manifest.text("kind") in ROUTE_KINDS]
+    rules = {id(route): list(rules_of(route, service, namespace)) for route in every}
     if "routes" not in adopt:
-        return [rule for route in http for rule in rules[id(route)] if rule.backends]
+        return [rule for route in every for rule in rules[id(route)] if rule.backends]
     governed: list[Rule] = []
     for number, wanted in enumerate(adopt["routes"]):
-        route = chosen(_named(http, wanted["name"]), wanted["name"], ("routes", ROUTE), problems)
+        of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
+        kind = wanted.get("kind", ANY)
+        route = chosen(_named(of_kind, wanted["name"]), wanted["name"], ("routes", kind), problems)
         if route is None:
             continue
         there = rules[id(route)]
@@ -63,9 +70,9 @@ def governed_rules(
     return governed
 
 
-def _named(http: Sequence[Manifest], name: str) -> Sequence[Manifest]:
+def _named(every: Sequence[Manifest], name: str) -> Sequence[Manifest]:
     """The routes of a name; where there is none, all of them, to say what there is."""
-    return [route for route in http if name_of(route) == name] or http
+    return [route for route in every if name_of(route) == name] or every
 
 
 def rules_of(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
@@ -83,16 +90,18 @@ def _find(route: Manifest, rules: Sequence[Rule], wanted: Any, path: Path, probl
     if isinstance(wanted, int) and not isinstance(wanted, bool):
         if 0 <= wanted < len(rules):
             return [rules[wanted]]
-        problems.add(path, f"{ROUTE} {name_of(route)} has the rules 0 to {len(rules) - 1}")
+        problems.add(path, f"{title_of(route)} has the rules 0 to {len(rules) - 1}")
         return []
     if isinstance(wanted, dict):
-        fitting, meant = [rule for rule in rules if wanted in routes.matches_of(rule.value)], "the match"
+        kind = route.text("kind")
+        fitting = [rule for rule in rules if wanted in routes.matches_of(rule.value, kind)]
+        meant = "the match"
     else:
         fitting, meant = [rule for rule in rules if rule.value.get("name") == wanted], f"the name `{wanted}`"
     if len(fitting) != 1:
         count = f"{len(fitting)} rules" if fitting else "no rule"
         names = [str(rule.value["name"]) for rule in rules if rule.value.get("name")]
-        problems.add(path, f"{ROUTE} {name_of(route)} has {count} of {meant}; {_there(wanted, names)}")
+        problems.add(path, f"{title_of(route)} has {count} of {meant}; {_there(wanted, names)}")
     return fitting[:1]
 
 
@@ -111,13 +120,13 @@ def check(
     """What cannot be released together is a problem."""
     name = name_of(service)
     if not rules:
-        hint = f"a release splits the requests of an {ROUTE}; routes of other kinds are not adopted"
-        problems.add((*ADOPT, "from"), f"no rule of an {ROUTE} sends to Service {name}", hint)
+        hint = f"a release splits the requests of an {ANY}; routes of other kinds are not adopted"
+        problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to Service {name}", hint)
         return
     for rule in rules:
         _check_backends(rule, name, problems)
         if (rule.route.text("metadata", "namespace") or namespace) != namespace:
-            message = f"{ROUTE} {name_of(rule.route)} is in another namespace than Service {name}"
+            message = f"{title_of(rule.route)} is in another namespace than Service {name}"
             problems.add(ADOPT, message)
     _check_ports(rules, name, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
@@ -150,7 +159,7 @@ def _check_header(route: Manifest, testers: Testers | None, problems: Problems) 
         if testers is None or overlay.is_of_a_release(rule, route.value):
             continue
         if _matches_header(rule, testers.header):
-            title = f"rule {index} of {ROUTE} {name_of(route)}"
+            title = f"rule {index} of {title_of(route)}"
             message = f"{title} matches the testers' header `{testers.header}` already"
             problems.add(("spec", "testers"), message, "let the testers use another: testers: {header: NAME}")
 
