@@ -532,6 +532,8 @@ BUGS = [
     Bug("routes: a rule of the second one may lose its Service", "rendering/live.py", "        if route.part.is_route\n", "        if route.part.name == plan.application.route.name\n", "test_routes_of_a_release"),
     Bug("routes: one of another namespace has the user's weights", "release/overlay.py", "metadata.get(\"namespace\") or own)", "own)", "test_routes_of_a_release"),
     Bug("init --from cluster: one kind that lacks takes the others along", "outside/kubectl.py", "return self.every(kinds, there, namespace)", "return self.every(kinds, (), namespace)", "test_init_from"),
+    Bug("routes: the first one alone is checked", "commands/run/patch.py", "return [live[route.key] for route in routes]", "return [live[route.key] for route in routes[:1]]", "test_routes_of_a_release"),
+    Bug("routes: one that lacks is not said", "commands/run/patch.py", "            if route.key not in live:\n", "            if not live:\n", "test_routes_of_a_release"),
     # GRPCRoutes
     Bug("calls: a route of the same name is another kind's", "release/overlay.py", "if (known.kind, known.route) == own]", "if known.route == own[1]]", "test_routes_of_a_release"),
     Bug("calls: a rule without matches takes a path", "release/routes.py", "ANYTHING: dict[str, dict[str, Any]] = {HTTP_ROUTE: ANY_PATH, GRPC_ROUTE: {}}", "ANYTHING: dict[str, dict[str, Any]] = {HTTP_ROUTE: ANY_PATH, GRPC_ROUTE: ANY_PATH}", "test_routes_of_a_release"),

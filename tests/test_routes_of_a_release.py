@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -362,6 +363,34 @@ def test_nothing_to_go_back_from_names_both(plan: Plan) -> None:
     assert (
         "there is no HTTPRoute storefront or HTTPRoute partners in store" in refused.value.findings[0].message
     )
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Object]], None]:
+    """A kubectl that answers with these objects."""
+    program, answer = tmp_path / "kubectl", tmp_path / "answer"
+    program.write_text(f"#!/bin/sh\ncat {shlex.quote(str(answer))}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(program))
+    return lambda objects: answer.write_text(json.dumps({"kind": "List", "items": objects}))  # type: ignore[return-value]
+
+
+def test_a_check_explains_the_refusal_of_each(canary: Any, case: Path, plan: Plan, kubectl: Any) -> None:
+    check = ("patch", "-f", case / "canary.yaml", "--from", "10%", "--to", "50%", "--check")
+    there = by_name(cluster(plan, "10%"))
+    kubectl([there[key] for key in BOTH])
+    done = canary(*check)
+    assert 0 == done.code
+    assert all(f"httproute/{name} passes every guard" in done.err for _, name in BOTH)
+    governed(there[PARTNERS])[-1]["backendRefs"][0]["weight"] = 70
+    kubectl([there[key] for key in BOTH])
+    done = canary(*check)
+    assert 1 == done.code
+    assert "httproute/storefront passes every guard" in done.err
+    assert "refused: httproute/partners is not at 10% any more" in done.err
+    kubectl([there[STOREFRONT]])
+    done = canary(*check)
+    assert "there is no HTTPRoute partners in store: nothing to check" in done.err
 
 
 # --- two sets -------------------------------------------------------------------------
