@@ -296,23 +296,29 @@ def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     return drawn
 
 
-@given(rules())
-def test_each_share_is_exact_and_others_keep_theirs(drawn: list[dict[str, Any]]) -> None:
-    release = adopted(drawn)
+@given(st.lists(rules(), min_size=1, max_size=3))
+def test_each_share_is_exact_and_others_keep_theirs(drawn: list[list[dict[str, Any]]]) -> None:
+    release = adopted(*drawn)
     for phase in release.plan.phases[:-1]:
-        route = next(one for one in planned(release.plan.application, phase) if one.part.is_route)
-        assert isinstance(route, Document)
-        added = route.value["metadata"].get("annotations", {}).get("kubectl-canary/rules.shop", "")
-        kept = [rule for rule in route.value["spec"]["rules"] if rule.get("name") not in added.split(",")]
-        names = [rule["name"] for rule in route.value["spec"]["rules"] if "name" in rule]
-        assert len(set(names)) == len(names)
-        assert len(kept) == len(drawn)
-        for rule, user in zip(kept, drawn, strict=True):
-            now, was = shares_of(rule), shares_of(user)
-            ours = was.pop("shop", Fraction(0))
-            canary, stable = now.pop("shop-canary", Fraction(0)), now.pop("shop", Fraction(0))
-            assert now == was
-            assert (stable, canary) == (ours * (1 - phase.traffic.share), ours * phase.traffic.share)
+        routes = [one for one in planned(release.plan.application, phase) if one.part.is_route]
+        for route, wrote in zip(routes, drawn, strict=True):
+            assert isinstance(route, Document)
+            is_split_by(route.value, wrote, phase)
+
+
+def is_split_by(route: dict[str, Any], wrote: list[dict[str, Any]], phase: Phase) -> None:
+    """Each rule that the user wrote splits its part for the release as the phase does, and is else the same."""
+    added = route["metadata"].get("annotations", {}).get("kubectl-canary/rules.shop", "")
+    kept = [rule for rule in route["spec"]["rules"] if rule.get("name") not in added.split(",")]
+    names = [rule["name"] for rule in route["spec"]["rules"] if "name" in rule]
+    assert len(set(names)) == len(names)
+    assert len(kept) == len(wrote)
+    for rule, user in zip(kept, wrote, strict=True):
+        now, was = shares_of(rule), shares_of(user)
+        ours = was.pop("shop", Fraction(0))
+        canary, stable = now.pop("shop-canary", Fraction(0)), now.pop("shop", Fraction(0))
+        assert now == was
+        assert (stable, canary) == (ours * (1 - phase.traffic.share), ours * phase.traffic.share)
 
 
 def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
@@ -321,20 +327,22 @@ def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
     return {ref["name"]: Fraction(ref.get("weight", 1), total) for ref in refs}
 
 
-def adopted(drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]") -> Release:
-    """A release of a shop whose route has these rules."""
+def adopted(
+    *drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]"
+) -> Release:
+    """A release of a shop whose routes have these rules."""
     from kubectl_canary.reading import adoption as reader
     from kubectl_canary.reading import manifests, release, sources
 
     text = (SHOP / "k8s/app.yaml").read_text()
-    spec = {"parentRefs": [{"name": "edge"}], "rules": drawn}
-    route = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": "storefront", "namespace": "store"},
-        "spec": spec,
-    }
-    text += "---\n" + yamltext.block(route, 0) + "\n"
+    for number, rules_of_route in enumerate(drawn):
+        route = {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": f"storefront-{number}", "namespace": "store"},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": rules_of_route},
+        }
+        text += "---\n" + yamltext.block(route, 0) + "\n"
     file = (SHOP / "canary.yaml").read_text().replace("[header-only, 10%, 50%, 100%]", phases)
     read = manifests.read("set", text)
     source = sources.layered([sources.document("canary.yaml", file)])

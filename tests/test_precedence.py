@@ -77,7 +77,7 @@ def test_nobody_reaches_the_canary_who_would_not_have_reached_a_governed_rule(
     drawn: list[Rule], asked: dict[str, Any]
 ) -> None:
     try:
-        release = adopted(drawn, PHASES)
+        release = adopted(drawn, phases=PHASES)
     except Refused as refused:
         assert {finding.rule for finding in refused.findings} == {"precedence"}
         return
@@ -135,7 +135,7 @@ def test_a_rule_that_would_lose_requests_is_an_error_with_a_cure(
 ) -> None:
     phases = PHASES if place == "spec.phases" else "[header-only, 10%, 100%]"
     with pytest.raises(Refused) as refused:
-        adopted(drawn, phases)
+        adopted(drawn, phases=phases)
     (finding, *_) = refused.value.findings
     assert f": {place}: rule {1 - drawn.index(next(r for r in drawn if 'shop' in str(r)))} of" in str(finding)
     assert hint in finding.hint
@@ -154,4 +154,4 @@ def test_a_rule_that_would_lose_requests_is_an_error_with_a_cure(
     ],
 )
 def test_rules_that_lose_nothing_are_left_in_peace(drawn: list[Rule]) -> None:
-    assert adopted(drawn, "[header-only, 10%, 100%]")
+    assert adopted(drawn, phases="[header-only, 10%, 100%]")
