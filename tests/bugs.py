@@ -500,7 +500,7 @@ BUGS = [
     Bug("adopted: manifests applied over a release are not noticed", "rendering/live.py", "here.canary_replicas > deploy.canary_replicas", "False", "test_moments"),
     Bug("adopted: guards know no defaults", "rendering/steps.py", "    value = defaulted(document.value, application.target)\n", "    value = document.value\n", "test_moments"),
     Bug("precedence: ties are no matter", "release/precedence.py", "clone.standing < other.standing < original.standing", "clone.standing[:-1] < other.standing[:-1] < original.standing[:-1]", "test_precedence"),
-    Bug("precedence: methods that differ meet", "release/precedence.py", "    if len(methods) > 1 or (is_exact", "    if (is_exact", "test_precedence"),
+    Bug("precedence: methods that differ meet", "release/precedence.py", " or not _methods_agree(one.get(\"method\"), other.get(\"method\")):", ":", "test_precedence"),
     Bug("precedence: headers of two values meet", "release/precedence.py", "if is_exact and item.get(\"value\") != known.get(\"value\"):", "if False:", "test_precedence"),
     Bug("precedence: a slash at the end is another path", "release/precedence.py", "value.rstrip(\"/\") if kind == PREFIX else value", "value", "test_precedence"),
     Bug("precedence: order is never the cure", "release/precedence.py", "all(map(_differ_by_order, rivals))", "False", "test_precedence"),

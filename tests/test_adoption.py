@@ -327,9 +327,7 @@ def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
     return {ref["name"]: Fraction(ref.get("weight", 1), total) for ref in refs}
 
 
-def adopted(
-    *drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]"
-) -> Release:
+def adopted(*drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]") -> Release:
     """A release of a shop whose routes have these rules."""
     from kubectl_canary.reading import adoption as reader
     from kubectl_canary.reading import manifests, release, sources

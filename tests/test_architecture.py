@@ -36,8 +36,8 @@ HEART = [
     {"plan", "strategic"},
     {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
-    {"observed", "changes", "adoption", "precedence"},
-    {"actions", "wording"},
+    {"observed", "changes", "adoption"},
+    {"actions", "precedence", "wording"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
 DECIDING = (

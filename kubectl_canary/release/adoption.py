@@ -89,7 +89,7 @@ def _comes_with_stable(application: Application, key: Key, given: Given) -> bool
     """Whether an object changes while nobody is sent to stable, because stable's new pods may need that."""
     adopted = application.adopted
     is_own_config = key[:2] == CONFIG_MAP and adopted is not None and key[3] in adopted.per_track
-    group = _group(application, key)
+    group = group_of(application, key)
     return group in ("services", "workloads") or is_own_config or _looks_after_stable(application, given)
 
 
@@ -146,7 +146,7 @@ def _is_touched(document: Document) -> bool:
     return document.part.group != OTHERS or not is_as_given
 
 
-def _group(application: Application, key: Key) -> str:
+def group_of(application: Application, key: Key) -> str:
     """The group that a document of the user's belongs to, by what the release does with it."""
     api, name = key[:2], key[3]
     if key[2] != application.namespace:
@@ -164,7 +164,7 @@ def _group(application: Application, key: Key) -> str:
 def _in_phase(application: Application, given: Given, phase: Phase) -> Document:
     """A document of the user's as it is in a phase: the same text wherever nothing is laid over it."""
     key = key_of(given.value, application.namespace)
-    group = _group(application, key)
+    group = group_of(application, key)
     if group == "workloads":
         return _stable(application, given, phase)
     if group == "route" and phase.traffic != AS_BEFORE:
@@ -234,7 +234,7 @@ def _clones(application: Application, adopted: Adopted, phase: Phase) -> compani
     """The names of the rules that a phase adds to the user's routes, by what each is cloned from."""
     clones: dict[tuple[str, str], list[str]] = {}
     for key, given in by_key(application, adopted.stable).items():
-        if _group(application, key) == "route" and phase.traffic != AS_BEFORE:
+        if group_of(application, key) == "route" and phase.traffic != AS_BEFORE:
             laid, _ = overlay.route(given.value, application, phase)
             release = overlay.ReleaseOnRoute(application, laid)
             for clone in release.added():

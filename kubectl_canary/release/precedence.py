@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Finding
-from kubectl_canary.release import overlay, routes
+from kubectl_canary.release import adoption, overlay, routes
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.routes import Rule
 from kubectl_canary.routing.matching import EXPRESSION, PREFIX, path_of, ranks
 
+ROUTE = "route"  # the group of routes that the release shapes
 Match = dict[str, Any]
 Standing = tuple[tuple[Any, ...], ...]
 
@@ -42,15 +43,14 @@ class _Placed:
 def findings(plan: Plan) -> Iterator[Finding]:
     """An error for each rule of others that a phase would take requests from."""
     application = plan.application
-    governed = {rule.route for rule in application.governed}
+    given = application.adopted.stable if application.adopted is not None else ()
     said: set[str] = set()
-    for given in application.adopted.stable if application.adopted is not None else ():
-        if given.value["kind"] == "HTTPRoute" and given.value["metadata"]["name"] in governed:
-            for phase in plan.phases:
-                for finding in _of_phase(plan, phase, given.value):
-                    if finding.message not in said:
-                        said.add(finding.message)
-                        yield finding
+    for key, document in adoption.by_key(application, given).items():
+        if adoption.group_of(application, key) == ROUTE:
+            for finding in (one for phase in plan.phases for one in _of_phase(plan, phase, document.value)):
+                if finding.message not in said:
+                    said.add(finding.message)
+                    yield finding
 
 
 def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Finding]:
@@ -65,14 +65,14 @@ def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Fi
                 continue
             rivals = list(_rivals(*(_placed(release, rule) for rule in (other, clone, original))))
             if rivals:
-                place = _Place(document["metadata"]["name"], number, users.index(original))
+                place = _Place(release.title, number, users.index(original))
                 yield _finding(phase, place, all(map(_differ_by_order, rivals)))
 
 
 def _placed(release: ReleaseOnRoute, rule: Rule) -> list[_Placed]:
     place = release.place(rule)
     return [
-        _Placed(match, (*(rank.key for rank in ranks("HTTPRoute", match)), (place,)))
+        _Placed(match, (*(rank.key for rank in ranks(release.kind, match)), (place,)))
         for match in routes.matches_of(rule)
     ]
 
@@ -104,12 +104,20 @@ def _is_clone_of(clone: Match, original: Match) -> bool:
 
 def _have_a_request(one: Match, other: Match) -> bool:
     """Whether some request fits both, as far as exact conditions say; expressions may fit anything."""
-    methods = {one.get("method"), other.get("method")} - {None}
     (kind, value), (other_kind, other_value) = (_path(match) for match in (one, other))
     is_exact = kind == other_kind != EXPRESSION
-    if len(methods) > 1 or (is_exact and value != other_value):
+    if (is_exact and value != other_value) or not _methods_agree(one.get("method"), other.get("method")):
         return False
     return all(_agree(one, other, key) for key in ("headers", "queryParams"))
+
+
+def _methods_agree(one: Any, other: Any) -> bool:
+    """Whether a method fits both: of HTTP a name, of gRPC a service and a method."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return None in (one, other) or one == other
+    if EXPRESSION in (one.get("type"), other.get("type")):
+        return True
+    return all(one[key] == other[key] for key in ("service", "method") if one.get(key) and other.get(key))
 
 
 def _path(match: Match) -> tuple[str, str]:
@@ -137,7 +145,7 @@ def _finding(phase: Phase, place: _Place, is_order: bool) -> Finding:
     is_mirror = bool(phase.traffic.mirror)
     whose = "whose method is mirrored" if is_mirror else "of testers"
     message = (
-        f"rule {place.number} of HTTPRoute {place.route} takes requests that rule {place.original} would take too; "
+        f"rule {place.number} of {place.route} takes requests that rule {place.original} would take too; "
         f"those {whose} would come to the clone of rule {place.original} in `{phase.name}`"
     )
     hint = f"put rule {place.number} before rule {place.original}"
