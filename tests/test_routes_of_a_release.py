@@ -179,6 +179,23 @@ def test_a_route_of_the_same_name_elsewhere_is_not_taken_for_ours(case: Path) ->
     assert weights(governed(restored)[0]) == {"shop": 3, "legacy": 1}
 
 
+def test_a_route_of_another_namespace_stays_at_stable_where_ours_are_named(case: Path) -> None:
+    other = (case / "k8s/routes.yaml").read_text().replace("namespace: store", "namespace: other")
+    there = "    - name: shop\n"
+    (case / "k8s/a.yaml").write_text(other.replace(there, f"{there}      namespace: store\n"))
+    file = case / "canary.yaml"
+    with pytest.raises(Refused) as refused:
+        inputs.load([str(file)])
+    assert "HTTPRoute storefront is in another namespace than Service shop; name those" in str(
+        refused.value.findings[0]
+    )
+    named = "from: k8s/\n    routes: [{name: storefront}, {name: partners}]"
+    file.write_text(file.read_text().replace("from: k8s/", named))
+    application = inputs.load([str(file)]).plan.application
+    assert application.routes == BOTH
+    assert other_senders(application) == ["rule 1 of HTTPRoute storefront"]
+
+
 # --- patches --------------------------------------------------------------------------
 
 

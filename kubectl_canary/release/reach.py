@@ -40,9 +40,10 @@ def _senders(application: Application, value: dict[str, Any], names: set[str]) -
 
 
 def _is_governed(application: Application, value: dict[str, Any], index: int, rule: dict[str, Any]) -> bool:
-    name, kind = value["metadata"]["name"], str(value.get("kind"))
-    named = {Governed(name, key, kind) for key in (index, rule.get("name"))}
-    return bool(named & set(application.governed))
+    metadata, kind = value["metadata"], str(value.get("kind"))
+    is_near = (metadata.get("namespace") or application.namespace) == application.namespace
+    named = {Governed(metadata["name"], key, kind) for key in (index, rule.get("name"))}
+    return is_near and bool(named & set(application.governed))
 
 
 def _of_ingress(spec: dict[str, Any]) -> Iterator[str]:

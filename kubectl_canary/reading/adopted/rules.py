@@ -57,9 +57,7 @@ def governed_rules(
         return [rule for route in every for rule in rules[id(route)] if rule.backends]
     governed: list[Rule] = []
     for number, wanted in enumerate(adopt["routes"]):
-        of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
-        kind = wanted.get("kind", ANY)
-        route = chosen(_named(of_kind, wanted["name"]), wanted["name"], ("routes", kind), problems)
+        route = _route(every, wanted, namespace, problems)
         if route is None:
             continue
         there = rules[id(route)]
@@ -70,9 +68,23 @@ def governed_rules(
     return governed
 
 
-def _named(every: Sequence[Manifest], name: str) -> Sequence[Manifest]:
-    """The routes of a name; where there is none, all of them, to say what there is."""
-    return [route for route in every if name_of(route) == name] or every
+def _route(
+    every: Sequence[Manifest], wanted: dict[str, Any], namespace: str | None, problems: Problems
+) -> Manifest | None:
+    """The route that is named, of the kind that is named or of either."""
+    of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
+    name, kind = wanted["name"], wanted.get("kind", ANY)
+    return chosen(_named(of_kind, name, namespace), name, ("routes", kind), problems)
+
+
+def _named(every: Sequence[Manifest], name: str, namespace: str | None) -> Sequence[Manifest]:
+    """The routes of a name, in the namespace before any other; where there is none, all, to say what there is."""
+    named = [route for route in every if name_of(route) == name]
+    return [route for route in named if _is_in(route, namespace)] or named or every
+
+
+def _is_in(route: Manifest, namespace: str | None) -> bool:
+    return (route.text("metadata", "namespace") or namespace) == namespace
 
 
 def rules_of(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
@@ -125,9 +137,9 @@ def check(
         return
     for rule in rules:
         _check_backends(rule, name, problems)
-        if (rule.route.text("metadata", "namespace") or namespace) != namespace:
+        if not _is_in(rule.route, namespace):
             message = f"{title_of(rule.route)} is in another namespace than Service {name}"
-            problems.add(ADOPT, message)
+            problems.add(ADOPT, message, "name those that are in it by `routes`; others stay at stable")
     _check_ports(rules, name, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
         _check_header(route, testers, problems)
