@@ -171,8 +171,9 @@ def test_what_looks_after_stables_pods_changes_with_them(release: Any) -> None:
     made = release(adding(old, a_scaler()), adding(new, a_scaler(maxReplicas=20)))
     assert first_phase_of(made, "NetworkPolicy shop", new["spec"]) == "promote-roll"
     assert at(made, "50%")["HorizontalPodAutoscaler shop"]["spec"]["maxReplicas"] == 9
-    scaler = at(made, "promote-roll")["HorizontalPodAutoscaler shop"]["spec"]
-    assert (scaler["maxReplicas"], scaler["behavior"]["scaleDown"]["selectPolicy"]) == (20, "Disabled")
+    scaler = at(made, "promote-return")["HorizontalPodAutoscaler shop"]["spec"]
+    assert (scaler["maxReplicas"], scaler["behavior"]["scaleDown"]["selectPolicy"]) == (9, "Disabled")
+    assert at(made, "promoted")["HorizontalPodAutoscaler shop"]["spec"]["maxReplicas"] == 20
     assert first_phase_of(made, "NetworkPolicy shop-canary", {**new["spec"], "podSelector": {"matchLabels": CANARY}}) == "deploy"  # fmt: skip
 
 
@@ -219,6 +220,65 @@ def test_data_and_namespaces_are_never_deleted(release: Any) -> None:
     made = release(adding(*kept, an_object("v1", "ConfigMap", "old")), nothing)
     said = words(made, "promoted")
     assert "- ConfigMap old; stays, without its manifest: PersistentVolumeClaim data, Namespace store" in said
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        an_object("gateway.networking.k8s.io/v1", "BackendTLSPolicy", "new", spec={"targetRefs": [{"group": "", "kind": "Service", "name": "shop"}], "validation": {"hostname": "a", "wellKnownCACertificates": "System"}}),
+        an_object("security.istio.io/v1", "PeerAuthentication", "new", spec={"mtls": {"mode": "STRICT"}}),
+    ],
+    ids=["on the Service", "on the namespace"],
+)  # fmt: skip
+def test_what_guards_stables_requests_comes_with_its_pods(release: Any, guard: Object) -> None:
+    made = release(nothing, adding(guard))
+    assert first_phase_of(made, f"{guard['kind']} new", guard["spec"]) == "promote-roll"
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "Ingress"])
+def test_a_new_way_in_waits_for_promotion(release: Any, kind: str) -> None:
+    spec = {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]}
+    ingress = {"defaultBackend": {"service": {"name": "shop", "port": {"number": 80}}}}
+    api = ("gateway.networking.k8s.io/v1", spec) if kind == "HTTPRoute" else ("networking.k8s.io/v1", ingress)
+    made = release(nothing, adding(an_object(api[0], kind, "new", spec=api[1])))
+    assert [name for name in made.plan.names() if f"{kind} new" in at(made, name)] == ["promoted"]
+
+
+def test_what_is_marked_to_be_kept_stays(release: Any) -> None:
+    kept = an_object("v1", "ConfigMap", "kept")
+    kept["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    made = release(adding(kept, an_object("v1", "ConfigMap", "gone")), nothing)
+    assert words(made, "promoted").endswith("- ConfigMap gone; stays, without its manifest: ConfigMap kept")
+    removals = step(
+        made.plan, Generator(), made.plan.find("promote-return"), made.plan.find("promoted")
+    ).changes
+    assert "ConfigMap kept" not in [change.part.title for change in removals]
+    assert "ConfigMap gone" in [change.part.title for change in removals]
+
+
+def test_that_a_scaler_is_held_is_said(release: Any) -> None:
+    made = release(adding(a_scaler()), adding(a_scaler()))
+    assert "HorizontalPodAutoscaler shop takes no pods away" in words(made, "50%")
+    assert "HorizontalPodAutoscaler shop takes pods away again" in words(made, "promoted")
+
+
+BEHAVIOR = {"scaleUp": {"selectPolicy": "Min"}, "scaleDown": {"stabilizationWindowSeconds": 60}}
+
+
+@pytest.mark.parametrize(
+    ("own", "first"),
+    [
+        ({}, {"op": "test", "path": "/spec/behavior", "value": None}),
+        ({"behavior": BEHAVIOR}, {"op": "add", "path": "/spec/behavior/scaleDown/selectPolicy", "value": "Disabled"}),
+        ({"behavior": {"scaleUp": {}}}, {"op": "add", "path": "/spec/behavior/scaleDown", "value": {"selectPolicy": "Disabled"}}),
+    ],
+)  # fmt: skip
+def test_a_scaler_is_held_where_it_says_nothing_of_its_own(release: Any, own: Object, first: Object) -> None:
+    made = release(adding(a_scaler(**own)), adding(a_scaler(**own)))
+    changes = step(made.plan, Generator(), made.plan.find("header-only"), made.plan.find("50%")).changes
+    (change,) = [change for change in changes if change.part.title == "HorizontalPodAutoscaler shop"]
+    assert change.patch("json")[0] == first
+    assert len(change.patch("json")) == (2 if first["op"] == "test" else 1)
 
 
 # --- what the canary gets ------------------------------------------------------------
@@ -419,6 +479,12 @@ def a_guard(kind: str = "AuthorizationPolicy", labels: Object = APP, name: str =
     return an_object("security.istio.io/v1", kind, name, spec={"selector": {"matchLabels": labels}})
 
 
+def a_binding(role: str) -> Object:
+    return an_object(
+        "rbac.authorization.k8s.io/v1", "RoleBinding", "shop", roleRef={"kind": "Role", "name": role}
+    )
+
+
 CLAIM = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
 
 
@@ -445,9 +511,10 @@ TESTED = {"matches": [{"headers": [{"name": "X-Canary", "value": "1"}]}], "backe
         (lambda it: it["route"]["spec"]["rules"].append(TESTED), nothing, "rule 1 of HTTPRoute shop matches the testers' header `x-canary` already"),
         (with_value([{"name": "shop", "port": 80, "weight": 0}, {"name": "b", "port": 80}], *RULES, 0, "backendRefs"), nothing, "rule 0 of HTTPRoute shop sends no request to Service shop: weight 0"),
         (nothing, with_claim("ReadWriteOncePod"), "all.yaml:22:9: spec.template.spec.volumes[0]: PersistentVolumeClaim data is ReadWriteOncePod"),
+        (adding(a_binding("a")), adding(a_binding("b")), "roleRef of RoleBinding shop differs, and cannot be changed"),
         (nothing, adding(a_guard()), "spec.selector.matchLabels: AuthorizationPolicy shop selects stable's pods by their label, and misses the canary's; put one for app: shop-canary beside it"),
     ],
-    ids=range(9),
+    ids=range(10),
 )  # fmt: skip
 def test_what_would_hurt_is_refused(release: Any, old: Change, new: Change, message: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -517,6 +584,18 @@ def roles(rule: str) -> Change:
     return adding(an_object("rbac.authorization.k8s.io/v1", "Role", "shop", rules=[{"verbs": [rule]}]))
 
 
+POD = ("deployment", "spec", "template", "spec")
+
+
+def reached_from_outside(documents: dict[str, Object]) -> None:
+    documents["service"]["spec"]["type"] = "NodePort"
+
+
+def listens_elsewhere_outside(documents: dict[str, Object]) -> None:
+    reached_from_outside(documents)
+    listens_elsewhere(documents)
+
+
 def a_quota(pods: str, **spec: Any) -> Object:
     return an_object("v1", "ResourceQuota", "q", spec={"hard": {"pods": pods}, **spec})
 
@@ -529,15 +608,18 @@ def test_a_quota_that_is_enough_or_about_some_pods_only_is_no_warning(release: A
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (nothing, sends, "Recreate: at `promote-roll` nobody answers what rule 0 of TLSRoute calls and Ingress old sends"),
+        (sends, sends, "Recreate: at `promote-roll` nobody answers what rule 0 of TLSRoute calls and Ingress old sends"),
         (nothing, with_claim("ReadWriteOnce"), "PersistentVolumeClaim data is ReadWriteOnce: the canary's pods start on stable's node alone"),
         (nothing, with_value(80, "deployment", "spec", "template", "spec", "containers", 0, "ports", 0, "hostPort"), "hostPort 80: a node has it once"),
         (nothing, adding(an_object("example.com/v1", "Watcher", "w", spec={"pods": APP})), "Watcher w selects stable's pods by their label, and misses the canary's"),
         (nothing, adding(an_object("networking.istio.io/v1", "DestinationRule", "d", spec={"host": "shop.store.svc.cluster.local"})), "DestinationRule d is about Service shop, and not about shop-canary"),
         (nothing, adding(a_quota("8")), "ResourceQuota q allows 8 pods, and the release has up to 9"),
+        (with_value("shop", *POD, "serviceAccountName"), nothing, "serviceAccountName goes, and the API server keeps `shop`; write serviceAccountName: default"),
+        (without("deployment", "spec", "replicas"), without("deployment", "spec", "replicas"), "no `replicas`, and nothing in the manifests scales it"),
+        (reached_from_outside, listens_elsewhere_outside, "changes before stable's pods have rolled: what Service shop (NodePort) sends fails meanwhile"),
         (roles("get"), roles("list"), "Role shop changes with `promoted`: until then the canary has stable's rights"),
     ],
-    ids=range(7),
+    ids=range(10),
 )  # fmt: skip
 def test_what_may_hurt_is_said(release: Any, old: Change, new: Change, message: str) -> None:
     warned = [str(finding) for finding in release(old, new).warnings if finding.rule == "adopt"]
@@ -563,6 +645,15 @@ def test_what_has_one_for_the_canary_is_neither_refused_nor_said(release: Any) -
 def test_who_is_sent_to_stable_past_the_release_is_said(release: Any) -> None:
     assert "(serves nobody meanwhile)" in words(release(nothing, nothing), "promote-roll")
     said = words(release(sends, sends), "promote-roll")
+    beside = an_object(
+        "v1",
+        "Service",
+        "beside",
+        spec={"selector": dict(APP), "type": "LoadBalancer", "ports": [{"port": 80}]},
+    )
+    assert "(still serves Service beside (LoadBalancer))" in words(
+        release(adding(beside), adding(beside), service="shop"), "promote-roll"
+    )
     assert "Deployment shop → v2 (still serves rule 0 of TLSRoute calls, Ingress old)" == said
 
 

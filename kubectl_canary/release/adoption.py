@@ -78,15 +78,23 @@ def _arrived(application: Application, adopted: Adopted, phase: Phase) -> Iterat
 def _is_there(application: Application, given: Given, phase: Phase) -> bool:
     """Whether an object that only the new set has is there before promotion.
 
-    A scaler would scale pods that no scaler has scaled before, and waits.
+    A scaler would scale pods that no scaler has scaled before, and a route would send requests past the release: they
+    wait.
     """
+    if companions.brings_requests(given.value):
+        return False
     if _looks_after_stable(application, given):
         return phase.stable_version is Version.NEW and not _scales(application, given)
     return bool(phase.canary_replicas)
 
 
 def _comes_with_stable(application: Application, key: Key, given: Given) -> bool:
-    """Whether an object changes while nobody is sent to stable, because stable's new pods may need that."""
+    """Whether an object changes while nobody is sent to stable, because stable's new pods may need that.
+
+    A scaler with fewer pods would take them away from the way back, and waits.
+    """
+    if _scales(application, given):
+        return False
     adopted = application.adopted
     is_own_config = key[:2] == CONFIG_MAP and adopted is not None and key[3] in adopted.per_track
     group = group_of(application, key)
@@ -212,6 +220,7 @@ def _part(
 def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iterator[Document]:
     """The canary's objects: Services, configuration, Deployments, and copies of what looks after stable's pods."""
     new, clones = by_key(application, adopted.new), _clones(application, adopted, phase)
+    leaving = {key: given for key, given in by_key(application, adopted.stable).items() if key not in new}
     for workload, pods in zip(application.workloads, phase.pods, strict=True):
         if workload.new is None or not pods.canary:
             continue
@@ -224,7 +233,8 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         value = companions.deployment(given.value, workload, pods, adopted)
         ready = workloads.ready(workload, pods, Side.CANARY)
         yield _copied(application, value, given, "workloads", ready=ready)
-        for key, given in new.items():
+        policies = {key: given for key, given in leaving.items() if key[1] == "NetworkPolicy"}
+        for key, given in (*policies.items(), *new.items()):
             copied = companions.companion(given.value, workload, pods, adopted, clones)
             if copied is not None and key[2] == application.namespace:
                 yield _copied(application, copied, given, "workloads")

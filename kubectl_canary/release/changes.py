@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from kubectl_canary.api.equality import MISSING, same
 from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
-from kubectl_canary.release.documents import Document, Part, in_removal_order
+from kubectl_canary.release.documents import Document, Part, in_removal_order, is_kept
 from kubectl_canary.release.patches import Guard, Op
 from kubectl_canary.release.plan import Phase
 
@@ -171,7 +171,9 @@ def changes(
     ]
     if traffic_moves_first(start, to):
         changed.sort(key=lambda change: not change.part.is_route)
-    gone = in_removal_order(document.part for key, document in old.items() if key not in new)
+    gone = in_removal_order(
+        document.part for key, document in old.items() if key not in new and not is_kept(document)
+    )
     return [*changed, *(Removal(old[part.key]) for part in gone)]
 
 
@@ -182,12 +184,26 @@ def change(application: Application, to: Phase, before: Document | None, after: 
     if to.is_way_back:
         return Alteration(before, after, is_back=True)
     if not after.part.is_route:
-        # the server fills a behavior with defaults as soon as it has anything in it
-        own = (("spec", "behavior"),) if after.part.kind == "HorizontalPodAutoscaler" else ()
-        return Alteration(before, after, own=own)
+        return Alteration(before, after, own=_own_of_scaler(before, after))
     names = (application.phase_annotation, application.rules_annotation)
     places = tuple(("metadata", "annotations", name) for name in names)
     return Alteration(before, after, standing_on=_standing_on(application, before, after), own=places)
+
+
+def _own_of_scaler(before: Document, after: Document) -> tuple[patches.Location, ...]:
+    """Where a scaler is the release's: the server fills a behavior with defaults as soon as there is anything in it.
+
+    Nothing is overwritten that the user's file does not have; a behavior that was not there is tested not to be.
+    """
+    if after.part.kind != "HorizontalPodAutoscaler" or "behavior" not in before.value["spec"]:
+        return ()
+    path: patches.Location = ("spec", "behavior")
+    for key in ("scaleDown", "selectPolicy"):
+        values = [patches.look_up(document.value, patches.pointer(path)) for document in (before, after)]
+        if not all(isinstance(value, dict) for value in values):
+            break
+        path = (*path, key)
+    return (path,)
 
 
 def _standing_on(application: Application, before: Document, after: Document) -> tuple[Guard, ...]:

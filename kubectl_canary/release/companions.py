@@ -12,12 +12,21 @@ from typing import Any
 
 from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Workload
 from kubectl_canary.release.plan import Pods
-from kubectl_canary.release.selectors import Tracks, following, of_both, selects, selects_stable_alone
+from kubectl_canary.release.selectors import Tracks, following, naming, of_both, selects, selects_stable_alone
 
 ENDING = "-canary"
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 # where in its spec a kind says which pods it is about
 SELECTORS = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector", "PodMonitor": "selector"}
+# groups whose objects let requests in or keep them out: without one of its own, the canary would be open or cut off
+GUARDING = (
+    "cilium.io",
+    "crd.projectcalico.org",
+    "policy.linkerd.io",
+    "policy.networking.k8s.io",
+    "projectcalico.org",
+    "security.istio.io",
+)
 # what a Service has from its cluster or its load balancer, and no other Service can have too
 SERVICES_OWN = (
     "clusterIPs",
@@ -52,12 +61,34 @@ def is_scaler_of(value: dict[str, Any], name: str) -> bool:
 
 
 def looks_after(value: dict[str, Any], workload: Workload) -> bool:
-    """Whether an object is about stable's pods, of either version: it selects them, or scales them."""
-    if is_scaler_of(value, workload.names.stable):
+    """Whether an object is about stable's pods, of either version, or its Service: it selects, scales, guards them."""
+    if is_scaler_of(value, workload.names.stable) or _guards(value, workload):
         return True
     selector = _selector(value)
     versions = (workload.old, *(() if workload.new is None else (workload.new,)))
     return any(selects(selector, version.pod_labels) for version in versions)
+
+
+def _guards(value: dict[str, Any], workload: Workload) -> bool:
+    """Whether an object changes what happens to requests for stable: by its Service, its labels, or the namespace."""
+    spec = value.get("spec")
+    if not isinstance(spec, dict):
+        return False
+    is_host = str(spec.get("host")).partition(".")[0] == workload.service.names.stable
+    if is_host or any(_targets(ref, workload) for ref in target_refs(spec)):
+        return True
+    group = str(value.get("apiVersion")).partition("/")[0]
+    is_for_all = not any(key in spec for key in ("selector", "targetRef", "targetRefs", "endpointSelector"))
+    stable, canary = workload.selectors.both()
+    labels = {key: text for key, text in stable.items() if canary[key] != text}
+    return group in GUARDING and (is_for_all or any(naming(spec, labels)))
+
+
+def brings_requests(value: dict[str, Any]) -> bool:
+    """Whether an object sends requests from outside to Services."""
+    group, kind = str(value.get("apiVersion")).partition("/")[0], str(value.get("kind"))
+    is_route = group == GATEWAY_GROUP and kind.endswith("Route")
+    return is_route or kind in ("Ingress", "VirtualService")
 
 
 def _selector(value: dict[str, Any]) -> Any:

@@ -12,7 +12,13 @@ from kubectl_canary.release.groups import GROUPS, OTHERS
 Key = tuple[str, str, str | None, str]
 
 # what holds data, or objects of others: whoever wants it gone deletes it by hand
-KEPT = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim")
+KEPT = (
+    "CustomResourceDefinition",
+    "Namespace",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "ServiceAccount",  # the server keeps its name in pods that say none any more
+)
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,15 @@ class Written(Document):
 def in_removal_order(parts: Iterable[Part]) -> list[Part]:
     """What may be deleted, in the order in which it is: the order in which objects are applied, backward."""
     return sorted((part for part in parts if part.kind not in KEPT), key=lambda part: part.slot)[::-1]
+
+
+def is_kept(document: Document) -> bool:
+    """Whether a document stays where its set has it no more: by its kind, or because its annotations say so.
+
+    Source: Helm's `helm.sh/resource-policy: keep`, Argo CD's `Prune=false`.
+    """
+    notes = document.value["metadata"].get("annotations") or {}
+    is_noted = notes.get("helm.sh/resource-policy") == "keep" or "Prune=false" in str(
+        notes.get("argocd.argoproj.io/sync-options")
+    )
+    return document.part.kind in KEPT or is_noted

@@ -273,6 +273,8 @@ def _naming(item: dict[str, Any], path: Location) -> Location:
         return ("name",)
     if path[-1:] == ("rules",) and "matches" in item:
         return ("matches",)
+    if path[-1:] == ("rules",) and item.get("backendRefs"):
+        return ("backendRefs", 0, "name")
     if path[-1:] == ("filters",) and "requestMirror" in item:
         return ("requestMirror", "backendRef", "name")
     numbers = [key for key in ("port", "containerPort") if path[-1:] == ("ports",) and key in item]

@@ -1,4 +1,4 @@
-"""Who else sends requests to stable's Services, past the rules that a release governs."""
+"""Who else sends requests to stable's pods, past the rules that a release governs."""
 
 from __future__ import annotations
 
@@ -6,37 +6,56 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, Application, Governed
+from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Governed
+
+OUTSIDE = ("LoadBalancer", "NodePort")  # types of Services that are reached from outside by themselves
 
 
 def other_senders(application: Application) -> list[str]:
     """`Ingress shop`, `rule 2 of HTTPRoute shop`: what in the user's manifests sends to stable, whatever the phase."""
-    if application.adopted is None:
+    adopted = application.adopted
+    if adopted is None:
         return []
-    names = {service.names.stable for service in application.services}
-    documents = [given.value for given in (*application.adopted.stable, *application.adopted.new)]
-    return list(
-        dict.fromkeys(sender for value in documents for sender in _senders(application, value, names))
-    )
+    names = _services(application, adopted)
+    listed = (_senders(application, given.value, names) for given in adopted.stable)
+    return list(dict.fromkeys(sender for senders in listed for sender in senders))
+
+
+def _services(application: Application, adopted: Adopted) -> set[str]:
+    """The Services that catch stable's pods, the release's own among them."""
+    pods = [workload.old.pod_labels for workload in application.workloads]
+    return {
+        str(value["metadata"]["name"])
+        for value in (given.value for given in adopted.stable)
+        if value.get("kind") == "Service" and any(_catches(value, labels) for labels in pods)
+    }
+
+
+def _catches(service: dict[str, Any], labels: dict[str, str]) -> bool:
+    selector = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and selector.items() <= labels.items()
 
 
 def _senders(application: Application, value: dict[str, Any], names: set[str]) -> Iterator[str]:
     group, kind = str(value.get("apiVersion")).partition("/")[0], str(value.get("kind"))
-    namespace = value["metadata"].get("namespace", application.namespace)
-    title = f"{kind} {value['metadata']['name']}"
-    spec = value.get("spec")
+    namespace = value["metadata"].get("namespace") or application.namespace
+    title, spec = f"{kind} {value['metadata']['name']}", value.get("spec")
     if not isinstance(spec, dict):
         return
     if group == GATEWAY_GROUP and kind.endswith("Route"):
-        for index, rule in enumerate(spec.get("rules") or ()):
-            refs = [
-                ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace
-            ]
-            is_sent = any(ref.is_service and ref.name in names for ref in refs)
-            if is_sent and not _is_governed(application, value, index, rule):
-                yield f"rule {index} of {title}"
-    elif kind == "Ingress" and namespace == application.namespace and names & set(_of_ingress(spec)):
-        yield title
+        yield from (f"rule {index} of {title}" for index in _rules(application, value, names))
+    elif namespace == application.namespace and names & set(_named(kind, value)):
+        yield title if kind != "Service" else f"{title} ({spec['type']})"
+
+
+def _rules(application: Application, route: dict[str, Any], names: set[str]) -> Iterator[int]:
+    """The rules of a route that send to one of the Services, and are not governed."""
+    namespace = route["metadata"].get("namespace") or application.namespace
+    for index, rule in enumerate(route["spec"].get("rules") or ()):
+        refs = [ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace]
+        is_sent = any(ref.is_service and ref.name in names for ref in refs)
+        if is_sent and not _is_governed(application, route, index, rule):
+            yield index
 
 
 def _is_governed(application: Application, value: dict[str, Any], index: int, rule: dict[str, Any]) -> bool:
@@ -46,8 +65,28 @@ def _is_governed(application: Application, value: dict[str, Any], index: int, ru
     return is_near and bool(named & set(application.governed))
 
 
+def _named(kind: str, value: dict[str, Any]) -> Iterator[str]:
+    """The names of the Services that an object brings requests to."""
+    spec = value["spec"]
+    if kind == "Ingress":
+        yield from _of_ingress(spec)
+    elif kind == "VirtualService":
+        yield from (host.partition(".")[0] for host in _hosts(spec))
+    elif kind == "Service" and spec.get("type") in OUTSIDE:
+        yield str(value["metadata"]["name"])
+
+
 def _of_ingress(spec: dict[str, Any]) -> Iterator[str]:
-    """The names of the Services that an Ingress sends to."""
     paths = [path for rule in spec.get("rules") or () for path in (rule.get("http") or {}).get("paths") or ()]
     for backend in (spec.get("defaultBackend"), *(path.get("backend") for path in paths)):
         yield str(((backend or {}).get("service") or {}).get("name"))
+
+
+def _hosts(value: Any) -> Iterator[str]:
+    """Every `host` below: of Istio's destinations."""
+    if isinstance(value, dict):
+        if isinstance(value.get("host"), str):
+            yield value["host"]
+        value = list(value.values())
+    for child in value if isinstance(value, list) else ():
+        yield from _hosts(child)

@@ -5,13 +5,15 @@ Source: apimachinery, LabelSelector.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.builtin import checks
+from kubectl_canary.findings import Path
 
 Labels = Mapping[str, str]
+SOURCES = ("", "k8s:", "any:")  # Cilium's prefixes of labels
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,16 @@ def of_both(selector: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
 def _keys(selector: dict[str, Any]) -> set[str]:
     named = {str(item.get("key")) for item in selector.get("matchExpressions") or ()}
     return {*(selector.get("matchLabels") or {}), *named}
+
+
+def naming(value: Any, wanted: Labels, path: Path = ()) -> Iterator[Path]:
+    """The places of maps that have one of the labels, bare or with the prefix of its source."""
+    if isinstance(value, dict):
+        if any(value.get(prefix + key) == text for key, text in wanted.items() for prefix in SOURCES):
+            yield path
+            return
+        for key, child in value.items():
+            yield from naming(child, wanted, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from naming(item, wanted, (*path, index))

@@ -8,7 +8,8 @@ from typing import Any
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import adoption
 from kubectl_canary.release.application import Application, Side
-from kubectl_canary.release.documents import KEPT, Document, Part, Written
+from kubectl_canary.release.companions import SCALERS
+from kubectl_canary.release.documents import Document, Part, Written, is_kept
 from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.release.reach import other_senders
@@ -73,12 +74,17 @@ def _adopted_changes(start: Phase, phase: Phase, application: Application) -> It
         for state in (start, phase)
     )
     for sign, here, there in (("+", after, before), ("-", before, after)):
-        parts = [here[key].part for key in here if key not in there and not _is_the_canary(here[key].part)]
-        gone = [part for part in parts if part.kind not in KEPT] if sign == "-" else parts
+        others = [here[key] for key in here if key not in there and not _is_the_canary(here[key].part)]
+        kept = [document for document in others if sign == "-" and is_kept(document)]
+        gone = [document for document in others if document not in kept]
         if gone:
-            yield f"{sign} {_named(part.title for part in gone)}"
-        if len(gone) < len(parts):
-            yield f"stays, without its manifest: {_named(part.title for part in parts if part not in gone)}"
+            yield f"{sign} {_named(document.part.title for document in gone)}"
+        if kept:
+            yield f"stays, without its manifest: {_named(document.part.title for document in kept)}"
+    held = [after[key] for key in after if key in before and _is_held_otherwise(before[key], after[key])]
+    for document in held:
+        takes = "takes no pods away" if document.value is not _origin(document) else "takes pods away again"
+        yield f"{document.part.title} {takes}"
     changed = [
         after[key].part.title
         for key in after
@@ -98,6 +104,13 @@ def _differs_in_itself(before: Document, after: Document, application: Applicati
     part = after.part
     is_stable = part.side is Side.STABLE and part.kind == "Deployment" and application.has_release
     return not is_stable and part.side is not Side.CANARY and not same(_origin(before), _origin(after))
+
+
+def _is_held_otherwise(before: Document, after: Document) -> bool:
+    """Whether a scaler of the user's is held in one of them alone."""
+    is_scaler = after.part.kind in SCALERS and after.part.side is not Side.CANARY
+    held = [document.value is not _origin(document) for document in (before, after)]
+    return is_scaler and held[0] != held[1]
 
 
 def _origin(document: Document) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from kubectl_canary.release.application import (
     Side,
     Workload,
 )
-from kubectl_canary.release.documents import Document, Part, in_removal_order
+from kubectl_canary.release.documents import Document, Part, in_removal_order, is_kept
 from kubectl_canary.release.plan import Phase, Pods
 
 GOVERNED_ANNOTATION = f"{OWN_PREFIX}governs"
@@ -95,7 +95,11 @@ def removed(application: Application, start: Phase | None, phase: Phase) -> list
     if start is None:
         return []
     kept = {item.part.key for item in planned(application, phase)}
-    items = {item.part.key: item for item in planned(application, start) if item.part.key not in kept}
+    items = {
+        item.part.key: item
+        for item in planned(application, start)
+        if item.part.key not in kept and not (isinstance(item, Document) and is_kept(item))
+    }
     return [items[part.key] for part in in_removal_order(item.part for item in items.values())]
 
 

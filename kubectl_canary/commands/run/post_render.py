@@ -21,7 +21,7 @@ def run(judge_flags: JudgeFlags, cluster_flags: ClusterFlags) -> int:
     report = judge.report([manifest for part in parts for manifest in part.manifests])
     if judge.fails(report):
         findings = [finding for _, finding in report.findings()]
-        raise Refused("the API server would refuse what Helm rendered", findings)
+        raise Refused("what Helm rendered is not valid", findings)
     write("".join(part.text for part in parts))
     if next(report.findings(), None):
         say(listings.text(report).rstrip())

@@ -50,7 +50,7 @@ def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
         wanted = removed(release.plan.application, _start(release.plan, phase, flags.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    kept = None if flags.everything else printed(release.plan, phase)
+    kept = None if flags.everything or _comes_by_stream(release) else printed(release.plan, phase)
     chosen = [
         item
         for item in wanted
@@ -69,6 +69,11 @@ def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
     if not flags.only_removed:
         say_what_follows(release, phase)
     return code
+
+
+def _comes_by_stream(release: Release) -> bool:
+    """Whether the manifests come by standard input, where another release may have changed what only this prints."""
+    return "-" in (release.spec.get("adopt") or {}).values()
 
 
 def _folder(output: str) -> PurePath | None:

@@ -12,16 +12,8 @@ from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
 from kubectl_canary.release.application import Application, Workload
 from kubectl_canary.release.reach import other_senders
+from kubectl_canary.release.selectors import naming
 
-# groups whose objects let requests in or keep them out: without one of its own, the canary would be open or cut off
-GUARDING = (
-    "cilium.io",
-    "crd.projectcalico.org",
-    "policy.linkerd.io",
-    "policy.networking.k8s.io",
-    "projectcalico.org",
-    "security.istio.io",
-)
 RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
 SERVED_KINDS = (
     "Deployment",
@@ -33,7 +25,6 @@ SERVED_KINDS = (
     "CronJob",
     "Ingress",
 )
-SOURCES = ("", "k8s:", "any:")  # Cilium's prefixes of labels
 SINGLE_NODE, SINGLE_POD = "ReadWriteOnce", "ReadWriteOncePod"
 
 
@@ -51,6 +42,9 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
     if not application.has_release:
         return
     yield from _of_recreation(application, manifests.deployment)
+    yield from _of_changed_service(application, manifests)
+    yield from _of_lost_account(application, manifests.deployment)
+    yield from _of_unknown_number(application, manifests.deployment)
     yield from _of_volumes(manifests)
     yield from _of_host_ports(manifests.deployment)
     for workload in application.workloads:
@@ -75,6 +69,52 @@ def _of_recreation(application: Application, deployment: Manifest) -> Iterator[F
     if deployment.text(*path) == "Recreate" and senders:
         message = f"Recreate: at `promote-roll` nobody answers what {' and '.join(senders)} sends"
         yield _finding(deployment, path, message, "RollingUpdate keeps pods while others come")
+
+
+def _of_changed_service(application: Application, manifests: Manifests) -> Iterator[Finding]:
+    """Ports and selectors that change before all pods are new, where others send to them meanwhile."""
+    senders = other_senders(application)
+    names = {service.names.stable for service in application.services}
+    old = {_title(manifest): manifest.value for manifest in manifests.stable if _is_service(manifest)}
+    for manifest in filter(_is_service, manifests.new):
+        is_released = manifest.text("metadata", "name") in names
+        if senders and is_released and not _serves_alike(old.get(_title(manifest), {}), manifest.value):
+            message = f"changes before stable's pods have rolled: what {' and '.join(senders)} sends fails meanwhile"
+            yield _finding(
+                manifest, ("spec",), message, "a named targetPort that both versions have changes nothing"
+            )
+
+
+def _serves_alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    specs = [value.get("spec") or {} for value in (one, other)]
+    return all(same(specs[0].get(key), specs[1].get(key)) for key in ("ports", "selector"))
+
+
+def _is_service(manifest: Manifest) -> bool:
+    return _kind(manifest) == ("v1", "Service")
+
+
+def _of_unknown_number(application: Application, deployment: Manifest) -> Iterator[Finding]:
+    """A Deployment whose pods nobody counts here."""
+    is_scaled = any(workload.autoscaling is not None for workload in application.workloads)
+    if deployment.value["spec"].get("replicas") is None and not is_scaled:
+        message = "no `replicas`, and nothing in the manifests scales it: the shares are planned for one pod of stable"
+        hint = "write `replicas`, or put its autoscaler beside it"
+        yield _finding(deployment, ("spec",), message, hint)
+
+
+def _of_lost_account(application: Application, deployment: Manifest) -> Iterator[Finding]:
+    """A ServiceAccount that pods name no more: the server keeps the old name in a field of its own.
+
+    Source: core/v1 PodSpec, serviceAccount.
+    """
+    for workload in application.workloads:
+        kept = workload.old.pod.get("serviceAccountName")
+        if kept and not _pod(deployment).get("serviceAccountName"):
+            message = f"serviceAccountName goes, and the API server keeps `{kept}`"
+            yield _finding(
+                deployment, ("spec", "template", "spec"), message, "write serviceAccountName: default"
+            )
 
 
 def _pod(deployment: Manifest) -> dict[str, Any]:
@@ -125,16 +165,17 @@ def _of_missed_selectors(
         of_its_kind = [other for other in new if _kind(other) == _kind(manifest)]
         if any(_is_named(other, caught.track) for other in of_its_kind):
             continue
-        for path in _naming(manifest.value.get("spec"), stables, ("spec",)):
+        for path in naming(manifest.value.get("spec"), stables, ("spec",)):
             message = f"{_title(manifest)} selects stable's pods by their label, and misses the canary's"
             hint = f"put one for {_text(caught.track)} beside it in the manifests"
-            is_guard = _kind(manifest)[0].partition("/")[0] in GUARDING
+            is_guard = _kind(manifest)[0].partition("/")[0] in companions.GUARDING
             yield _finding(manifest, path, message, hint, "error" if is_guard else "warning")
 
 
 def _is_not_copied(manifest: Manifest) -> bool:
     api_version, kind = _kind(manifest)
-    return "/" in api_version and kind not in (*SERVED_KINDS, *companions.SELECTORS, *companions.SCALERS)
+    known = (*SERVED_KINDS, *companions.SELECTORS, *companions.SCALERS, "ServiceMonitor")
+    return "/" in api_version and kind not in known
 
 
 def _kind(manifest: Manifest) -> tuple[str, str]:
@@ -146,24 +187,11 @@ def _title(manifest: Manifest) -> str:
 
 
 def _is_named(manifest: Manifest, labels: Mapping[str, str]) -> bool:
-    return any(_naming(manifest.value.get("spec"), labels, ("spec",)))
+    return any(naming(manifest.value.get("spec"), labels, ("spec",)))
 
 
 def _text(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{key}: {text}" for key, text in labels.items())
-
-
-def _naming(value: Any, wanted: Mapping[str, str], path: Path) -> Iterator[Path]:
-    """The places of maps that have one of the labels, bare or with the prefix of its source."""
-    if isinstance(value, dict):
-        if any(value.get(prefix + key) == text for key, text in wanted.items() for prefix in SOURCES):
-            yield path
-            return
-        for key, child in value.items():
-            yield from _naming(child, wanted, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _naming(item, wanted, (*path, index))
 
 
 def _of_missed_hosts(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:

@@ -29,6 +29,14 @@ LOOKED_INTO = (
     "PodDisruptionBudget",
     "Service",
 )
+# what the API server lets nobody change; of a Service's address only whether it has one
+IMMUTABLE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "ClusterRoleBinding": (("roleRef",),),
+    "Job": (("spec", "template"), ("spec", "selector")),
+    "RoleBinding": (("roleRef",),),
+    "Service": (("spec", "clusterIP"),),
+    "StatefulSet": (("spec", "selector"), ("spec", "serviceName"), ("spec", "volumeClaimTemplates")),
+}
 FROM: Path = (*ADOPT, "from")
 PER_TRACK: Path = (*ADOPT, "perTrack")
 
@@ -61,6 +69,7 @@ def check(application: Application, new: Sequence[Manifest], problems: Problems)
         _check_service(application, workload, new, problems)
         _check_replicas(application, workload, problems)
         _check_per_track(application, problems)
+        _check_immutable(application, problems)
         _check_configuration(application, workload, problems)
         problems.stop()  # what is copied has to be there
         _check_names(application, workload, problems)
@@ -110,6 +119,19 @@ def _check_replicas(application: Application, workload: Workload, problems: Prob
         message = f"Deployment `{name}` says `replicas` no more: applied, it would go down to one pod at `promote-roll`"
         hint = "keep it for this release, and hand replicas over on a day without one: docs/adopt.md says how"
         problems.add(FROM, message, hint)
+
+
+def _check_immutable(application: Application, problems: Problems) -> None:
+    """Fields that the API server lets nobody change, in objects that both sets have."""
+    old, new = _sets(application)
+    for key in old.keys() & new.keys():
+        for path in IMMUTABLE.get(key[1], ()):
+            before, after = (at(side[key].value, *path) for side in (old, new))
+            if not same(before, after):
+                message = f"{'.'.join(path)} of {key[1]} {key[3]} differs, and cannot be changed"
+                problems.add(
+                    FROM, message, "give the new one another name, or delete it by hand before the release"
+                )
 
 
 def _check_per_track(application: Application, problems: Problems) -> None:
