@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kubectl_canary.api.equality import same
 from kubectl_canary.commands import inputs
 from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.adopted import hazards
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import adoption
 from kubectl_canary.release.documents import Document
@@ -426,3 +427,13 @@ def test_hooks_of_helm_are_left_out_and_said(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "migrate" not in done.stdout
     assert "left out, as hooks of Helm: Job migrate" in done.stderr
+
+
+def test_what_is_not_copied_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, looked = Path(shutil.copytree(SHOP, tmp_path / "case")), []
+    role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: role-{number}}}\n"
+    (folder / "k8s/roles.yaml").write_text("---\n".join(role.format(number=number) for number in range(50)))
+    is_named = hazards._is_named
+    monkeypatch.setattr(hazards, "_is_named", lambda *given: looked.append(given) or is_named(*given))
+    release_of(folder)
+    assert 50 <= len(looked) <= 60

@@ -161,10 +161,9 @@ def _of_missed_selectors(
         return
     caught = companions.tracks(workload, application.adopted)
     stables = {key: caught.labels[key] for key in caught.track if key in caught.labels}
-    for manifest in filter(_is_not_copied, new):
-        of_its_kind = [other for other in new if _kind(other) == _kind(manifest)]
-        if any(_is_named(other, caught.track) for other in of_its_kind):
-            continue
+    others = [manifest for manifest in new if _is_not_copied(manifest)]
+    with_one = {_kind(manifest) for manifest in others if _is_named(manifest, caught.track)}
+    for manifest in (other for other in others if _kind(other) not in with_one):
         for path in naming(manifest.value.get("spec"), stables, ("spec",)):
             message = f"{_title(manifest)} selects stable's pods by their label, and misses the canary's"
             hint = f"put one for {_text(caught.track)} beside it in the manifests"
