@@ -437,3 +437,33 @@ def test_what_is_not_copied_is_looked_through_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(hazards, "_is_named", lambda *given: looked.append(given) or is_named(*given))
     release_of(folder)
     assert 50 <= len(looked) <= 60
+
+
+@pytest.mark.parametrize("spec", ["text", "[a]", "null", "{scaleTargetRef: shop, selector: a}"])
+def test_kinds_of_others_have_any_shape(spec: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    (folder / "k8s/other.yaml").write_text(
+        f"apiVersion: example.com/v1\nkind: Foo\nmetadata: {{name: foo}}\nspec: {spec}\n"
+    )
+    done = run("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
+    assert done.returncode == 0, done.stderr
+
+
+SCALERS = [
+    "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: shop, namespace: store}\nspec: {minReplicas: null, maxReplicas: 10, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}}\n",
+    "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: shop, namespace: store}\nspec: {minReplicaCount: null, maxReplicaCount: null, scaleTargetRef: {name: shop}, triggers: []}\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scaler", SCALERS)
+def test_limits_of_a_scaler_that_are_null_are_its_defaults(scaler: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    changed(folder, "k8s/app.yaml", "  replicas: 8 # as many as we need\n", "")
+    (folder / "k8s/scaler.yaml").write_text(scaler)
+    release = release_of(folder)
+    assert release.plan.application.workloads[0].autoscaling in (
+        {"minReplicas": 1, "maxReplicas": 10},
+        {"minReplicas": 1, "maxReplicas": 100},
+    )
+    for phase in every_phase(release):
+        assert documents_of(release, phase)

@@ -52,12 +52,10 @@ def tracks(workload: Workload, adopted: Adopted) -> Tracks:
 
 def is_scaler_of(value: dict[str, Any], name: str) -> bool:
     """Whether an object scales the Deployment of a name."""
-    target = (value.get("spec") or {}).get("scaleTargetRef") or {}
-    return (
-        value.get("kind") in SCALERS
-        and (target.get("kind") or "Deployment") == "Deployment"
-        and target.get("name") == name
-    )
+    if value.get("kind") not in SCALERS:
+        return False
+    target = _map_of(_map_of(value, "spec"), "scaleTargetRef")
+    return (target.get("kind") or "Deployment") == "Deployment" and target.get("name") == name
 
 
 def looks_after(value: dict[str, Any], workload: Workload) -> bool:
@@ -92,7 +90,13 @@ def brings_requests(value: dict[str, Any]) -> bool:
 
 
 def _selector(value: dict[str, Any]) -> Any:
-    return (value.get("spec") or {}).get(SELECTORS.get(str(value.get("kind")), ""))
+    return _map_of(value, "spec").get(SELECTORS.get(str(value.get("kind")), ""))
+
+
+def _map_of(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """The map of a key; an empty one where something else stands there, as kinds of others may have it."""
+    child = value.get(key)
+    return child if isinstance(child, dict) else {}
 
 
 def held(scaler: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def held(scaler: dict[str, Any]) -> dict[str, Any]:
     advanced["horizontalPodAutoscalerConfig"] = _without_scale_down(
         advanced.get("horizontalPodAutoscalerConfig") or {}
     )
-    least = max(1, int(spec.get("minReplicaCount", 0)))
+    least = max(1, int(spec.get("minReplicaCount") or 0))
     return {**scaler, "spec": {**kept, "minReplicaCount": least, "advanced": advanced}}
 
 
@@ -239,7 +243,7 @@ def _scaler(value: dict[str, Any], workload: Workload, pods: Pods) -> dict[str, 
     least, most = ("minReplicas", "maxReplicas") if is_built_in else ("minReplicaCount", "maxReplicaCount")
     spec[least] = pods.canary
     spec.pop("idleReplicaCount", None)
-    if most in spec:
+    if spec.get(most):
         spec[most] = max(pods.canary, spec[most])
     named = (spec.get("advanced") or {}).get("horizontalPodAutoscalerConfig") or {}
     if "name" in named:

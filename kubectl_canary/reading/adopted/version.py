@@ -134,9 +134,9 @@ def workload_of(
 def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:
     """The fewest and the most pods that a scaler of the user's keeps; None where there is none."""
     for given in adopted.stable:
-        spec = given.value.get("spec") or {}
         if is_scaler_of(given.value, name):
-            least = spec.get("minReplicas", spec.get("minReplicaCount", 1))
-            most = spec.get("maxReplicas", spec.get("maxReplicaCount", 100))
-            return {"minReplicas": max(1, int(least)), "maxReplicas": int(most)}
+            spec = given.value["spec"]
+            least = spec.get("minReplicas") or spec.get("minReplicaCount") or 1
+            most = spec.get("maxReplicas") or spec.get("maxReplicaCount") or 100
+            return {"minReplicas": int(least), "maxReplicas": int(most)}
     return None
