@@ -328,7 +328,9 @@ def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
     return {ref["name"]: Fraction(ref.get("weight", 1), total) for ref in refs}
 
 
-def adopted(*drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]") -> Release:
+def adopted(
+    *drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]", kind: str = "HTTPRoute"
+) -> Release:
     """A release of a shop whose routes have these rules."""
     from kubectl_canary.reading import adoption as reader
     from kubectl_canary.reading import manifests, release, sources
@@ -337,7 +339,7 @@ def adopted(*drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%,
     for number, rules_of_route in enumerate(drawn):
         route = {
             "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "HTTPRoute",
+            "kind": kind,
             "metadata": {"name": f"storefront-{number}", "namespace": "store"},
             "spec": {"parentRefs": [{"name": "edge"}], "rules": rules_of_route},
         }

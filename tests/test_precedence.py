@@ -155,3 +155,15 @@ def test_a_rule_that_would_lose_requests_is_an_error_with_a_cure(
 )
 def test_rules_that_lose_nothing_are_left_in_peace(drawn: list[Rule]) -> None:
     assert adopted(drawn, phases="[header-only, 10%, 100%]")
+
+
+def test_a_rule_without_matches_takes_every_call_too() -> None:
+    calls = [{"matches": [{"headers": [{"name": "y", "value": "1"}]}]}, {}]
+    docs, shop = (
+        {**rule, "backendRefs": [{"name": name, "port": 80}]}
+        for rule, name in zip(calls, ("docs", "shop"), strict=True)
+    )
+    assert adopted([docs, shop], phases="[header-only, 10%, 100%]", kind="GRPCRoute")
+    with pytest.raises(Refused) as refused:
+        adopted([shop, docs], phases="[header-only, 10%, 100%]", kind="GRPCRoute")
+    assert refused.value.findings[0].hint == "put rule 1 before rule 0"

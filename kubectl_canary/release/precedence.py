@@ -73,7 +73,7 @@ def _placed(release: ReleaseOnRoute, rule: Rule) -> list[_Placed]:
     place = release.place(rule)
     return [
         _Placed(match, (*(rank.key for rank in ranks(release.kind, match)), (place,)))
-        for match in routes.matches_of(rule)
+        for match in routes.matches_of(rule, release.kind)
     ]
 
 
