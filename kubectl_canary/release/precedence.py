@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.findings import Finding
+from kubectl_canary.findings import Finding, Path
 from kubectl_canary.release import adoption, overlay, routes
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
@@ -41,19 +41,19 @@ class _Placed:
 
 
 def findings(plan: Plan) -> Iterator[Finding]:
-    """An error for each rule of others that a phase would take requests from."""
+    """An error for each rule of others that a phase would take requests from, with the first phase that would."""
     application = plan.application
     given = application.adopted.stable if application.adopted is not None else ()
-    said: set[str] = set()
+    first: dict[tuple[_Place, Path], Finding] = {}
     for key, document in adoption.by_key(application, given).items():
         if adoption.group_of(application, key) == ROUTE:
-            for finding in (one for phase in plan.phases for one in _of_phase(plan, phase, document.value)):
-                if finding.message not in said:
-                    said.add(finding.message)
-                    yield finding
+            for phase in plan.phases:
+                for place, finding in _of_phase(plan, phase, document.value):
+                    first.setdefault((place, finding.path), finding)
+    yield from first.values()
 
 
-def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Finding]:
+def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[tuple[_Place, Finding]]:
     laid, _ = overlay.route(document, plan.application, phase)
     release = ReleaseOnRoute(plan.application, laid)
     clones, governed = release.added(), release.governed()
@@ -66,7 +66,7 @@ def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[Fi
             rivals = list(_rivals(*(_placed(release, rule) for rule in (other, clone, original))))
             if rivals:
                 place = _Place(release.title, number, users.index(original))
-                yield _finding(phase, place, all(map(_differ_by_order, rivals)))
+                yield place, _finding(phase, place, all(map(_differ_by_order, rivals)))
 
 
 def _placed(release: ReleaseOnRoute, rule: Rule) -> list[_Placed]:
