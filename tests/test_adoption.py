@@ -469,3 +469,27 @@ def test_limits_of_a_scaler_that_are_null_are_its_defaults(scaler: str, tmp_path
     )
     for phase in every_phase(release):
         assert documents_of(release, phase)
+
+
+@pytest.mark.parametrize(
+    ("kind", "section", "followed"),
+    [
+        ("HTTPRoute", "api", ["api-canary-testers-shop"]),
+        ("HTTPRoute", None, []),
+        ("HTTPRoute", "None", []),
+        ("Gateway", "api", []),
+    ],
+)
+def test_a_policy_of_one_rule_alone_follows_its_clones(
+    kind: str, section: str | None, followed: list[str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    ref = {"group": "gateway.networking.k8s.io", "kind": kind, "name": "storefront"}
+    refs = [{**ref, **({"sectionName": section} if section else {})}]
+    policy = {"apiVersion": "example.com/v1", "kind": "Policy", "spec": {"targetRefs": refs}}
+    metadata = {"name": "limits", "namespace": "store"}
+    (folder / "k8s/policy.yaml").write_text(yamltext.block({**policy, "metadata": metadata}, 0) + "\n")
+    release = release_of(folder)
+    there = documents_of(release, release.plan.find("header-only"))
+    copies = there.get(("Policy", "limits-canary"), {"spec": {"targetRefs": []}})
+    assert [ref["sectionName"] for ref in copies["spec"]["targetRefs"]] == followed

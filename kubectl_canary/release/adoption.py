@@ -241,15 +241,16 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
 
 
 def _clones(application: Application, adopted: Adopted, phase: Phase) -> companions.Clones:
-    """The names of the rules that a phase adds to the user's routes, by what each is cloned from."""
-    clones: dict[tuple[str, str], list[str]] = {}
+    """The names of the rules that a phase adds to the user's routes, by the named rule that each is cloned from."""
+    clones: dict[tuple[str, str, str], list[str]] = {}
     for key, given in by_key(application, adopted.stable).items():
         if group_of(application, key) == "route" and phase.traffic != AS_BEFORE:
             laid, _ = overlay.route(given.value, application, phase)
             release = overlay.ReleaseOnRoute(application, laid)
             for clone in release.added():
-                place = (key[3], str(release.original_of(clone).get("name")))
-                clones.setdefault(place, []).append(str(clone.get("name")))
+                name = release.original_of(clone).get("name")
+                if name:
+                    clones.setdefault((key[1], key[3], str(name)), []).append(str(clone.get("name")))
     return clones
 
 

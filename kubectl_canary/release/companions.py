@@ -204,7 +204,9 @@ def config_names(pod: dict[str, Any]) -> set[str]:
     return {str(reference["name"]) for reference in _config_references(pod) if reference.get("name")}
 
 
-Clones = Mapping[tuple[str, str], Sequence[str]]
+Clones = Mapping[
+    tuple[str, str, str], Sequence[str]
+]  # by the kind and name of a route, and the name of a rule
 
 
 def companion(
@@ -212,8 +214,7 @@ def companion(
 ) -> dict[str, Any] | None:
     """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none.
 
-    `clones` are the names of the rules that the phase adds, by the route and the name of the rule that each is cloned
-    from.
+    `clones` are the names of the rules that the phase adds, by the rule that each is cloned from.
     """
     kind, caught = value.get("kind"), tracks(workload, adopted)
     if _scales_canary(value, workload):
@@ -305,8 +306,8 @@ def _followed(ref: dict[str, Any], workload: Workload, clones: Clones) -> Iterat
     if _targets(ref, workload):
         yield {**ref, "name": workload.service.names.canary}
     elif ref.get("group") == GATEWAY_GROUP:
-        place = (str(ref.get("name")), str(ref.get("sectionName")))
-        yield from ({**ref, "sectionName": name} for name in clones.get(place, ()))
+        kind, route, rule = (str(ref.get(key) or "") for key in ("kind", "name", "sectionName"))
+        yield from ({**ref, "sectionName": name} for name in clones.get((kind, route, rule), ()))
 
 
 def target_refs(spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -189,7 +189,7 @@ def _canary_keys(application: Application, workload: Workload, new: Iterable[Giv
     yield (*SERVICE, application.namespace, workload.service.names.canary)
     for name in application.adopted.per_track:
         yield (*CONFIG_MAP, application.namespace, f"{name}{companions.ENDING}")
-    clones = {(rule.route, str(rule.rule)): ("clone",) for rule in application.governed}
+    clones = {(rule.kind, rule.route, str(rule.rule)): ("clone",) for rule in application.governed}
     for given in new:
         copied = companions.companion(given.value, workload, Pods(1, 1, 1), application.adopted, clones)
         if copied is not None:
