@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from test_live import canary, send
 from test_plan import documents, planned
 
-from kubectl_canary.release import overlay, patches
+from kubectl_canary.commands import inputs
+from kubectl_canary.release import changes, overlay, patches
+from kubectl_canary.release import documents as release_documents
 from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering import objects, steps
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.live import live_step
 
 NAMES = ("shop", "cart")
 VERSIONS = ("v1.0", "v1.3", "v1.4", "v1.7")
@@ -152,3 +157,75 @@ def test_real_commands_leave_each_other_alone_in_a_cluster(
         assert part(before, other) == part(after, other)
         share = Fraction(0) if to.startswith("roll") else plans[name].find(to).traffic.share
         assert share == canary_share(after, name)
+
+
+# --- adopted, by rules without names ----------------------------------------------------
+
+ADOPTED = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME, namespace: web}
+spec:
+  selector: {matchLabels: {app: NAME}}
+  template: {metadata: {labels: {app: NAME}}, spec: {containers: [{name: app, image: "NAME:v1"}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: NAME, namespace: web}
+spec: {selector: {app: NAME}, ports: [{port: 80}]}
+---
+"""
+FRONT = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: front, namespace: web}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+  - {matches: [{path: {type: PathPrefix, value: /shop}}], backendRefs: [{name: shop, port: 80}]}
+  - {matches: [{path: {type: PathPrefix, value: /cart}}], backendRefs: [{name: cart, port: 80}]}
+"""
+
+
+def adopting(folder: Path, name: str, version: str, manifests: str) -> Plan:
+    """The plan of a file that adopts manifests, and names the second rule by its number."""
+    (folder / "set.yaml").write_text(manifests)
+    adopt = {
+        "from": "set.yaml",
+        "deployment": name,
+        "routes": [{"name": "front", "rules": [NAMES.index(name)]}],
+    }
+    phases = ["header-only", "10%", "100%"]
+    spec = {"adopt": adopt, "canary": {"tag": "v2"}, "phases": phases, "gatewayAPI": {"version": version}}
+    file = {
+        "apiVersion": "kubectl-canary/v1alpha1",
+        "kind": "Canary",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    (folder / f"{name}.yaml").write_text(json.dumps(file))
+    return inputs.load([str(folder / f"{name}.yaml")]).plan
+
+
+def rendered(plan: Plan, phase: str) -> list[release_documents.Document]:
+    return Generator().render(objects.planned(plan.application, plan.find(phase)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rules_without_names_are_counted_without_clones_of_another_release(
+    version: str, tmp_path: Path
+) -> None:
+    manifests = "".join(ADOPTED.replace("NAME", name) for name in NAMES) + FRONT
+    shop, cart = (adopting(tmp_path, name, version, manifests) for name in NAMES)
+    front = next(document for document in rendered(shop, "header-only") if document.part.is_route)
+    there = {document.part.key: document.value for document in rendered(cart, "header-only")}
+    there[front.part.key] = steps.applied(front, shop.application).value
+    made, _ = live_step(cart, Generator(), "header-only", there)
+    (change,) = made.changes
+    assert isinstance(change, changes.Alteration)
+    back, _ = live_step(cart, Generator(), "rollback", {**there, front.part.key: change.after.value})
+    assert [one.after.value["spec"] for one in back.changes] == [there[front.part.key]["spec"]]
+    chained = adopting(tmp_path, "cart", version, manifests.replace(FRONT, json.dumps(front.value)))
+    (laid,) = [document.value for document in rendered(chained, "10%") if document.part.is_route]
+    assert laid["spec"]["rules"][-1]["backendRefs"][1]["weight"] == 10
+    assert laid["spec"]["rules"][: len(front.value["spec"]["rules"]) - 1] == front.value["spec"]["rules"][:-1]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary.api.equality import MISSING, digest
+from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import HTTP_ROUTE, OWN_PREFIX, Application, Service, Side
+from kubectl_canary.release.application import HTTP_ROUTE, Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -48,7 +48,7 @@ class ReleaseOnRoute:
         return [
             rule
             for rule in self.rules
-            if _listing(rule, self.names_rules) in listed and self._is_canarys(rule)
+            if routes.listing(rule, self.names_rules) in listed and self._is_canarys(rule)
         ]
 
     @property
@@ -93,9 +93,10 @@ class ReleaseOnRoute:
 
     def _numbered(self, number: int, others: Sequence[Rule]) -> Rule:
         """The user's rule at a place among the user's."""
-        if number >= len(others) or not any(map(self.side_of, routes.backends(others[number]))):
+        users = [rule for rule in others if not routes.is_of_a_release(rule, self.document)]
+        if number >= len(users) or not any(map(self.side_of, routes.backends(users[number]))):
             raise self.refusal(f"rule {number} of the user's does not send to the release's Services")
-        return others[number]
+        return users[number]
 
     def _named(self, name: str, others: Sequence[Rule]) -> Rule:
         """The user's rule of a name."""
@@ -167,10 +168,8 @@ class ReleaseOnRoute:
             return None
         place = next(place for place, known in enumerate(self.governed()) if known is rule)
         wanted = self._names()[place]
-        rules: list[Rule] = route["spec"]["rules"]
-        return next(
-            (known for number, known in enumerate(rules) if wanted in (number, known.get("name"))), None
-        )
+        rules = enumerate(routes.users_rules(route))
+        return next((known for number, known in rules if wanted in (number, known.get("name"))), None)
 
     def name_of(self, rule: Rule) -> str:
         """What the clones of a governed rule are called after: its name, or one that no rule has."""
@@ -289,7 +288,7 @@ def route(
     _refuse_taken_names(release, kept, clones)
     laid["spec"]["rules"] = rules
     _annotate(laid["metadata"], application.phase_annotation, phase.traffic.phase)
-    listed = ",".join(_listing(rule, release.names_rules) for rule in clones)
+    listed = ",".join(routes.listing(rule, release.names_rules) for rule in clones)
     _annotate(laid["metadata"], application.rules_annotation, listed or None)
     return laid, findings
 
@@ -416,25 +415,6 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
             message = f"a rule is called `{rule['name']}`, and {release.application.rules_annotation} does not list it"
             hint = "another's is to be renamed; where the annotation was lost, `rollback --print` has the whole route"
             raise release.refusal(message, hint)
-
-
-def is_of_a_release(rule: Rule, document: dict[str, Any]) -> bool:
-    """Whether an annotation of a route lists a rule as added by a release, whichever."""
-    annotations = document["metadata"].get("annotations") or {}
-    listed = {
-        name
-        for key, text in annotations.items()
-        if key.startswith(f"{OWN_PREFIX}rules.")
-        for name in str(text).split(",")
-    }
-    return bool({_listing(rule, by_name) for by_name in (True, False)} & (listed - {""}))
-
-
-def _listing(rule: Rule, by_name: bool) -> str:
-    """How an annotation lists a rule: by its name, or by a digest of its matches where rules have no names."""
-    if by_name:
-        return str(rule.get("name") or "")
-    return digest(routes.matches_of(rule))
 
 
 def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:

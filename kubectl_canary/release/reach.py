@@ -54,14 +54,15 @@ def _rules(application: Application, route: dict[str, Any], names: set[str]) -> 
     for index, rule in enumerate(route["spec"].get("rules") or ()):
         refs = [ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace]
         is_sent = any(ref.is_service and ref.name in names for ref in refs)
-        if is_sent and not _is_governed(application, route, index, rule):
+        if is_sent and not _is_governed(application, route, rule):
             yield index
 
 
-def _is_governed(application: Application, value: dict[str, Any], index: int, rule: dict[str, Any]) -> bool:
+def _is_governed(application: Application, value: dict[str, Any], rule: dict[str, Any]) -> bool:
     metadata, kind = value["metadata"], str(value.get("kind"))
     is_near = (metadata.get("namespace") or application.namespace) == application.namespace
-    named = {Governed(metadata["name"], key, kind) for key in (index, rule.get("name"))}
+    numbers = (number for number, known in enumerate(routes.users_rules(value)) if known is rule)
+    named = {Governed(metadata["name"], key, kind) for key in (*numbers, rule.get("name"))}
     return is_near and bool(named & set(application.governed))
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from kubectl_canary.api.equality import digest
 from kubectl_canary.release import shares
-from kubectl_canary.release.application import GRPC_ROUTE, HTTP_ROUTE
+from kubectl_canary.release.application import GRPC_ROUTE, HTTP_ROUTE, OWN_PREFIX
 from kubectl_canary.release.plan import Traffic
 from kubectl_canary.routing.backends import BackendRef
 
@@ -97,6 +98,32 @@ def _short_enough(name: str, ending: str) -> str:
 def matches_of(rule: Rule, kind: str = HTTP_ROUTE) -> list[dict[str, Any]]:
     """The matches of a rule of a kind of routes; without any, it takes every request."""
     return rule.get("matches") or [ANYTHING[kind]]
+
+
+def listing(rule: Rule, by_name: bool) -> str:
+    """How an annotation lists a rule: by its name, or by a digest of its matches where rules have no names."""
+    if by_name:
+        return str(rule.get("name") or "")
+    return digest(matches_of(rule))
+
+
+def is_of_a_release(rule: Rule, document: dict[str, Any]) -> bool:
+    """Whether an annotation of a route lists a rule as added by a release, whichever."""
+    annotations = document["metadata"].get("annotations") or {}
+    listed = {
+        name
+        for key, text in annotations.items()
+        if key.startswith(f"{OWN_PREFIX}rules.")
+        for name in str(text).split(",")
+        if name
+    }
+    return any(listing(rule, by_name) in listed for by_name in (True, False)) if listed else False
+
+
+def users_rules(document: dict[str, Any]) -> list[Rule]:
+    """The rules of a route that no release has added; by its number among these a rule without a name is known."""
+    rules: list[Rule] = document["spec"].get("rules") or []
+    return [rule for rule in rules if not is_of_a_release(rule, document)]
 
 
 def _clones(rule: Rule, matches: list[dict[str, Any]]) -> list[Rule]:

@@ -10,7 +10,7 @@ from kubectl_canary.findings import Path, nearest
 from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.release import overlay, routes
+from kubectl_canary.release import routes
 from kubectl_canary.release.application import ROUTE_KINDS, Governed, Testers
 from kubectl_canary.routing.backends import BackendRef
 
@@ -88,10 +88,12 @@ def _is_in(route: Manifest, namespace: str | None) -> bool:
 
 
 def rules_of(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
-    """The rules of a route, each with what it sends to a Service of the namespace."""
+    """The rules of a route, each with what it sends to a Service of the namespace; those of a release are left out."""
     own = route.text("metadata", "namespace") or namespace
     target = ("Service", "", name_of(service))
-    for index, value in enumerate(at(route.value, "spec", "rules") or []):
+    for index, value in enumerate(
+        routes.users_rules(route.value) if at(route.value, "spec", "rules") else ()
+    ):
         refs = routes.backends(value if isinstance(value, dict) else {})
         backends = (ref for ref in refs if ref.identity[:3] == target and ref.namespace(own) == namespace)
         yield Rule(route, index, value, tuple(backends))
@@ -168,7 +170,7 @@ def _check_header(route: Manifest, testers: Testers | None, problems: Problems) 
     Those of another release on the route are clones too, of rules of its own.
     """
     for index, rule in enumerate(at(route.value, "spec", "rules") or ()):
-        if testers is None or overlay.is_of_a_release(rule, route.value):
+        if testers is None or routes.is_of_a_release(rule, route.value):
             continue
         if _matches_header(rule, testers.header):
             title = f"rule {index} of {title_of(route)}"
