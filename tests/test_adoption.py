@@ -493,3 +493,20 @@ def test_a_policy_of_one_rule_alone_follows_its_clones(
     there = documents_of(release, release.plan.find("header-only"))
     copies = there.get(("Policy", "limits-canary"), {"spec": {"targetRefs": []}})
     assert [ref["sectionName"] for ref in copies["spec"]["targetRefs"]] == followed
+
+
+@pytest.mark.parametrize("name", ["mesh", "storefront"])
+def test_a_route_of_another_group_is_nobodys_route(name: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    route = {
+        "apiVersion": "policy.linkerd.io/v1beta3",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": "store"},
+        "spec": {"rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]},
+    }
+    (folder / "k8s/mesh.yaml").write_text(yamltext.block(route, 0) + "\n")
+    release = release_of(folder)
+    assert release.plan.application.routes == (("HTTPRoute", "storefront"),)
+    for phase in every_phase(release):
+        documents = adoption.documents(release.plan.application, phase)
+        assert route in [document.value for document in documents]

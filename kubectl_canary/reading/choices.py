@@ -10,11 +10,10 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.adopted.problems import listed
-from kubectl_canary.reading.adopted.rules import ANY, rules_of
+from kubectl_canary.reading.adopted.rules import ANY, is_route, rules_of
 from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
-from kubectl_canary.release.application import ROUTE_KINDS
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _routes(
     manifests: Sequence[Manifest], workload: Manifest, service: Manifest, wanted: Wanted
 ) -> list[Chosen]:
     namespace = _namespace(workload, wanted)
-    every = [manifest for manifest in manifests if manifest.text("kind") in ROUTE_KINDS]
+    every = [manifest for manifest in manifests if is_route(manifest)]
     sending = {id(known): sending_rules(known, service, namespace) for known in every}
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:

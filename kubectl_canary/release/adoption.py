@@ -12,7 +12,7 @@ from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import companions, overlay, workloads
-from kubectl_canary.release.application import Adopted, Application, Given, Side, Version
+from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Given, Side, Version
 from kubectl_canary.release.documents import Document, Key, Part, Written
 from kubectl_canary.release.groups import OTHERS
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan
@@ -163,7 +163,8 @@ def group_of(application: Application, key: Key) -> str:
         return "services"
     if api == DEPLOYMENT and name in {workload.names.stable for workload in application.workloads}:
         return "workloads"
-    return "route" if (key[1], name) in application.routes else OTHERS
+    is_route = key[0].partition("/")[0] == GATEWAY_GROUP and (key[1], name) in application.routes
+    return "route" if is_route else OTHERS
 
 
 # --- the user's own ---------------------------------------------------------------

@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import HTTP_ROUTE, Application, Service, Side
+from kubectl_canary.release.application import GATEWAY_GROUP, HTTP_ROUTE, Application, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -185,7 +185,8 @@ class ReleaseOnRoute:
 
     def _is_route(self, value: dict[str, Any]) -> bool:
         metadata, own = value["metadata"], self.application.namespace
-        title = f"{value.get('kind')} {metadata['name']}"
+        group = str(value.get("apiVersion")).partition("/")[0]
+        title = f"{value.get('kind')} {metadata['name']}" if group == GATEWAY_GROUP else ""
         return (title, metadata.get("namespace") or own) == (self.title, own)
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:

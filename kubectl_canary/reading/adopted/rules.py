@@ -11,7 +11,7 @@ from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import ROUTE_KINDS, Governed, Testers
+from kubectl_canary.release.application import GATEWAY_GROUP, ROUTE_KINDS, Governed, Testers
 from kubectl_canary.routing.backends import BackendRef
 
 ANY = " or ".join(ROUTE_KINDS)
@@ -38,6 +38,12 @@ class Rule:
         return Governed(name_of(self.route), self.value.get("name") or self.index, self.route.text("kind"))
 
 
+def is_route(manifest: Manifest) -> bool:
+    """Whether it is a route of the Gateway API; Linkerd has kinds of the same names in a group of its own."""
+    group = manifest.text("apiVersion").partition("/")[0]
+    return group == GATEWAY_GROUP and manifest.text("kind") in ROUTE_KINDS
+
+
 def title_of(route: Manifest) -> str:
     """`HTTPRoute shop`."""
     return f"{route.text('kind')} {name_of(route)}"
@@ -51,7 +57,7 @@ def governed_rules(
     problems: Problems,
 ) -> list[Rule]:
     """The rules that `routes` names, or all that send to the Service. Raises Refused for a name that is not there."""
-    every = [manifest for manifest in manifests if manifest.text("kind") in ROUTE_KINDS]
+    every = [manifest for manifest in manifests if is_route(manifest)]
     rules = {id(route): list(rules_of(route, service, namespace)) for route in every}
     if "routes" not in adopt:
         return [rule for route in every for rule in rules[id(route)] if rule.backends]
