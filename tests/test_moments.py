@@ -600,8 +600,14 @@ def a_quota(pods: str, **spec: Any) -> Object:
     return an_object("v1", "ResourceQuota", "q", spec={"hard": {"pods": pods}, **spec})
 
 
-@pytest.mark.parametrize("quota", [a_quota("9"), a_quota("8", scopes=["BestEffort"])])
-def test_a_quota_that_is_enough_or_about_some_pods_only_is_no_warning(release: Any, quota: Object) -> None:
+def elsewhere(document: Object) -> Object:
+    return {**document, "metadata": {**document["metadata"], "namespace": "elsewhere"}}
+
+
+@pytest.mark.parametrize(
+    "quota", [a_quota("9"), a_quota("8", scopes=["BestEffort"]), elsewhere(a_quota("8"))]
+)
+def test_a_quota_that_is_enough_or_about_other_pods_is_no_warning(release: Any, quota: Object) -> None:
     assert [one for one in release(nothing, adding(quota)).warnings if "Quota" in one.message] == []
 
 

@@ -18,7 +18,8 @@ def findings(plan: Plan) -> Iterator[Finding]:
     """
     peak, adopted = plan.peak(), plan.application.adopted
     for given in adopted.new if adopted is not None and plan.application.has_release else ():
-        most = _most_pods(given.value)
+        is_ours = given.value["metadata"].get("namespace") in (None, plan.application.namespace)
+        most = _most_pods(given.value) if is_ours else None
         if peak is not None and most is not None and most < peak:
             name = given.value["metadata"]["name"]
             message = f"ResourceQuota {name} allows {pods_text(most)}, and the release has up to {peak}"
