@@ -510,3 +510,22 @@ def test_a_route_of_another_group_is_nobodys_route(name: str, tmp_path: Path) ->
     for phase in every_phase(release):
         documents = adoption.documents(release.plan.application, phase)
         assert route in [document.value for document in documents]
+
+
+def test_what_has_the_same_name_in_another_namespace_is_another(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    there = [document.value for document in yamltext.read((SHOP / "k8s/app.yaml").read_text(), "app.yaml")]
+    staging = [{**one, "metadata": {**one["metadata"], "namespace": "staging"}} for one in there]
+    for one in staging:
+        if one["kind"] == "Service":
+            one["spec"] = {**one["spec"], "ports": [{"port": 8080}]}
+    text = "---\n".join(f"{yamltext.block(one, 0)}\n" for one in staging)
+    (folder / "k8s/aaa.yaml").write_text(text)
+    changed(folder, "canary.yaml", "  name: shop\n", "  name: shop\n  namespace: store\n")
+    release = release_of(folder)
+    alone = release_of(SHOP)
+    for phase, other in zip(every_phase(release), every_phase(alone), strict=True):
+        documents = [one.value for one in adoption.documents(release.plan.application, phase)]
+        kept = [one for one in documents if one["metadata"].get("namespace") != "staging"]
+        assert len(documents) - len(kept) == len(staging)
+        assert len(kept) == len(adoption.documents(alone.plan.application, other))

@@ -145,8 +145,9 @@ def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> 
 
 
 def selected_by(service: Manifest, workload: Manifest) -> bool:
-    """Whether a Service selects a Deployment's pods."""
-    return selects(service.value, pod_labels(workload.value))
+    """Whether a Service selects a Deployment's pods, which are in its namespace."""
+    said = {manifest.text("metadata", "namespace") for manifest in (service, workload)} - {""}
+    return len(said) < 2 and selects(service.value, pod_labels(workload.value))
 
 
 def _lacking(manifests: Sequence[Manifest]) -> str:

@@ -87,8 +87,11 @@ def _check_service(
 ) -> None:
     """The Service as the new set has it: the route sends to it while the release lasts."""
     service = workload.service
+    own = (service.names.stable, application.namespace or "")
     named = [
-        manifest.value for manifest in of_kind(new, *SERVICE) if name_of(manifest) == service.names.stable
+        manifest.value
+        for manifest in of_kind(new, *SERVICE)
+        if (name_of(manifest), manifest.text("metadata", "namespace")) == own
     ]
     if not named:
         message = f"Service `{service.names.stable}` serves, and `from` has none of that name"

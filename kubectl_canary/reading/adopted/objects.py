@@ -64,10 +64,13 @@ def chosen(
     return None
 
 
-def deployment_of(manifests: Sequence[Manifest], adopt: dict[str, Any], problems: Problems) -> Manifest:
-    """The Deployment that is named, or the only one. Raises Refused where there is none."""
-    wanted = adopt.get("deployment")
-    candidates = of_kind(manifests, *DEPLOYMENT)
+def deployment_of(
+    manifests: Sequence[Manifest], namespace: str | None, adopt: dict[str, Any], problems: Problems
+) -> Manifest:
+    """The Deployment that is named, or the only one; of the namespace, if there is one. Raises Refused where not."""
+    wanted, every = adopt.get("deployment"), of_kind(manifests, *DEPLOYMENT)
+    near = [manifest for manifest in every if manifest.text("metadata", "namespace") in ("", namespace)]
+    candidates = near if namespace is not None and near else every
     others = [manifest for manifest in manifests if manifest.text("kind") in OTHER_WORKLOADS]
     refused = [manifest for manifest in others if name_of(manifest) == wanted or not candidates]
     if refused and wanted not in [name_of(manifest) for manifest in candidates]:
@@ -84,7 +87,12 @@ def deployment_of(manifests: Sequence[Manifest], adopt: dict[str, Any], problems
 def counterpart_of(manifests: Sequence[Manifest], deployment: Manifest, problems: Problems) -> Manifest:
     """The Deployment of the new set that stable's becomes. Raises Refused where it cannot."""
     name, path = name_of(deployment), (*ADOPT, "from")
-    named = [manifest for manifest in of_kind(manifests, *DEPLOYMENT) if name_of(manifest) == name]
+    near = deployment.text("metadata", "namespace")
+    named = [
+        manifest
+        for manifest in of_kind(manifests, *DEPLOYMENT)
+        if (name_of(manifest), manifest.text("metadata", "namespace")) == (name, near)
+    ]
     if len(named) != 1:
         count = "several" if named else "none"
         problems.add(path, f"Deployment `{name}` runs, and `from` has {count} of that name")
@@ -112,7 +120,12 @@ def service_of(
     manifests: Sequence[Manifest], deployment: Manifest, adopt: dict[str, Any], problems: Problems
 ) -> Manifest:
     """The Service that is named, or the only one that selects the Deployment's pods. Raises Refused for any other."""
-    candidates, wanted = of_kind(manifests, *SERVICE), adopt.get("service")
+    near, wanted = deployment.text("metadata", "namespace"), adopt.get("service")
+    candidates = [
+        manifest
+        for manifest in of_kind(manifests, *SERVICE)
+        if manifest.text("metadata", "namespace") == near  # a Service selects the pods of its namespace alone
+    ]
     pods = pod_labels(deployment.value)
     selecting = [manifest for manifest in candidates if selects(manifest.value, pods)]
     if wanted is None and not selecting:
