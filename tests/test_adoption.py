@@ -529,3 +529,17 @@ def test_what_has_the_same_name_in_another_namespace_is_another(tmp_path: Path) 
         kept = [one for one in documents if one["metadata"].get("namespace") != "staging"]
         assert len(documents) - len(kept) == len(staging)
         assert len(kept) == len(adoption.documents(alone.plan.application, other))
+
+
+def test_a_copy_has_nothing_of_the_originals_that_the_server_wrote(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    written = (
+        "uid: a\n  resourceVersion: '1'\n  generation: 2\n  creationTimestamp: null\n  finalizers: [a.b/c]\n"
+    )
+    owner = "  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: owner, uid: b}]\n"
+    changed(folder, "k8s/app.yaml", "  name: shop\n", f"  {written}{owner}  name: shop\n")
+    release = release_of(folder)
+    there = documents_of(release, release.plan.find("deploy"))
+    assert there["Deployment", "shop"]["metadata"]["uid"] == "a"
+    copied = there["Deployment", "shop-canary"]["metadata"]
+    assert copied.keys() <= {"name", "namespace", "labels", "annotations"}

@@ -45,6 +45,21 @@ FOREIGN_ANNOTATIONS = (
 )
 
 
+# what the server and controllers write into metadata: a copy is another object, with nobody's claims on it
+SERVERS_OWN = (
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+
+
 def tracks(workload: Workload, adopted: Adopted) -> Tracks:
     """The labels of the pods that the new version has, and the canary's."""
     return Tracks((workload.new or workload.old).pod_labels, adopted.track)
@@ -128,7 +143,7 @@ def _without_scale_down(holder: dict[str, Any]) -> dict[str, Any]:
 def copy_of(value: dict[str, Any]) -> dict[str, Any]:
     """A copy with a name of its own, without status and without what belongs to the original alone."""
     copied = copy.deepcopy({key: child for key, child in value.items() if key != "status"})
-    metadata = copied["metadata"]
+    metadata = {key: child for key, child in copied["metadata"].items() if key not in SERVERS_OWN}
     metadata["name"] += ENDING
     annotations = metadata.pop("annotations", None) or {}
     kept = {key: text for key, text in annotations.items() if not key.startswith(FOREIGN_ANNOTATIONS)}
