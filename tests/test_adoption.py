@@ -543,3 +543,20 @@ def test_a_copy_has_nothing_of_the_originals_that_the_server_wrote(tmp_path: Pat
     assert there["Deployment", "shop"]["metadata"]["uid"] == "a"
     copied = there["Deployment", "shop-canary"]["metadata"]
     assert copied.keys() <= {"name", "namespace", "labels", "annotations"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "namespace", "is_said"),
+    [("{tier: web}", "store", True), ("{app: shop}", "store", False), ("{tier: web}", "other", False)],
+)
+def test_a_service_that_would_send_to_the_canary_from_the_start_is_said(
+    selector: str, namespace: str, is_said: bool, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    changed(folder, "canary.yaml", "from: k8s/", "from: k8s/\n    service: shop")
+    (folder / "k8s/all.yaml").write_text(
+        f"apiVersion: v1\nkind: Service\nmetadata: {{name: all, namespace: {namespace}}}\n"
+        f"spec: {{selector: {selector}, ports: [{{port: 80}}]}}\n"
+    )
+    messages = [finding.message for finding in release_of(folder).warnings]
+    assert any("Service all selects the canary's pods too" in message for message in messages) is is_said

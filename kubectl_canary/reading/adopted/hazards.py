@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.reading.adopted import objects
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
 from kubectl_canary.release.application import Application, Workload
@@ -50,6 +51,7 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
     for workload in application.workloads:
         yield from _of_missed_selectors(application, workload, manifests.new)
         yield from _of_missed_hosts(workload, manifests.new)
+        yield from _of_services_of_both(application, workload, manifests.new)
     yield from _of_rights(application, manifests)
 
 
@@ -202,6 +204,21 @@ def _of_missed_hosts(workload: Workload, new: Sequence[Manifest]) -> Iterator[Fi
         if host == names.stable and names.canary not in hosts:
             message = f"{_title(manifest)} is about Service {host}, and not about {names.canary}"
             yield _finding(manifest, ("spec", "host"), message, "put one for that beside it in the manifests")
+
+
+def _of_services_of_both(
+    application: Application, workload: Workload, new: Sequence[Manifest]
+) -> Iterator[Finding]:
+    """Other Services whose selectors have not the label by which the canary's pods differ."""
+    pods = companions.tracks(workload, application.adopted).canary_labels if application.adopted else {}
+    for manifest in objects.of_kind(new, *adoption.SERVICE):
+        is_near = manifest.text("metadata", "namespace") == (application.namespace or "")
+        if is_near and objects.selects(manifest.value, dict(pods)):
+            message = (
+                f"{_title(manifest)} selects the canary's pods too: from `deploy` on they answer what it gets"
+            )
+            hint = "put the label by which stable's differ into its selector, unless it is for probes and metrics"
+            yield _finding(manifest, ("spec", "selector"), message, hint)
 
 
 def _of_rights(application: Application, manifests: Manifests) -> Iterator[Finding]:
