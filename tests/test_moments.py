@@ -511,10 +511,11 @@ TESTED = {"matches": [{"headers": [{"name": "X-Canary", "value": "1"}]}], "backe
         (lambda it: it["route"]["spec"]["rules"].append(TESTED), nothing, "rule 1 of HTTPRoute shop matches the testers' header `x-canary` already"),
         (with_value([{"name": "shop", "port": 80, "weight": 0}, {"name": "b", "port": 80}], *RULES, 0, "backendRefs"), nothing, "rule 0 of HTTPRoute shop sends no request to Service shop: weight 0"),
         (nothing, with_claim("ReadWriteOncePod"), "all.yaml:22:9: spec.template.spec.volumes[0]: PersistentVolumeClaim data is ReadWriteOncePod"),
+        (nothing, with_value(0, "deployment", "spec", "replicas"), "Deployment `shop` has 0 `replicas`"),
         (adding(a_binding("a")), adding(a_binding("b")), "roleRef of RoleBinding shop differs, and cannot be changed"),
         (nothing, adding(a_guard()), "spec.selector.matchLabels: AuthorizationPolicy shop selects stable's pods by their label, and misses the canary's; put one for app: shop-canary beside it"),
     ],
-    ids=range(10),
+    ids=range(11),
 )  # fmt: skip
 def test_what_would_hurt_is_refused(release: Any, old: Change, new: Change, message: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -584,6 +585,18 @@ def roles(rule: str) -> Change:
     return adding(an_object("rbac.authorization.k8s.io/v1", "Role", "shop", rules=[{"verbs": [rule]}]))
 
 
+def elsewhere(value: Object) -> Object:
+    return {**value, "metadata": {**value["metadata"], "namespace": "elsewhere"}}
+
+
+def test_a_claim_of_another_namespace_is_nobodys(release: Any) -> None:
+    def claimed(documents: dict[str, Object]) -> None:
+        with_claim("ReadWriteOncePod")(documents)
+        documents["claim"] = elsewhere(documents["claim"])
+
+    assert [one for one in release(nothing, claimed).warnings if "Claim" in one.message] == []
+
+
 POD = ("deployment", "spec", "template", "spec")
 
 
@@ -598,10 +611,6 @@ def listens_elsewhere_outside(documents: dict[str, Object]) -> None:
 
 def a_quota(pods: str, **spec: Any) -> Object:
     return an_object("v1", "ResourceQuota", "q", spec={"hard": {"pods": pods}, **spec})
-
-
-def elsewhere(document: Object) -> Object:
-    return {**document, "metadata": {**document["metadata"], "namespace": "elsewhere"}}
 
 
 @pytest.mark.parametrize(
@@ -623,9 +632,10 @@ def test_a_quota_that_is_enough_or_about_other_pods_is_no_warning(release: Any, 
         (with_value("shop", *POD, "serviceAccountName"), nothing, "serviceAccountName goes, and the API server keeps `shop`; write serviceAccountName: default"),
         (without("deployment", "spec", "replicas"), without("deployment", "spec", "replicas"), "no `replicas`, and nothing in the manifests scales it"),
         (reached_from_outside, listens_elsewhere_outside, "changes before stable's pods have rolled: what Service shop (NodePort) sends fails meanwhile"),
+        (nothing, adding(elsewhere(a_policy("db", {}, ingress=[{"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": APP}}]}]))), "NetworkPolicy db lets stable's pods in or out, and not the canary's"),
         (roles("get"), roles("list"), "Role shop changes with `promoted`: until then the canary has stable's rights"),
     ],
-    ids=range(10),
+    ids=range(11),
 )  # fmt: skip
 def test_what_may_hurt_is_said(release: Any, old: Change, new: Change, message: str) -> None:
     warned = [str(finding) for finding in release(old, new).warnings if finding.rule == "adopt"]

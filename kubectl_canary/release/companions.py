@@ -235,7 +235,7 @@ def companion(
     if _scales_canary(value, workload):
         return _scaler(value, workload, pods)
     if kind == "NetworkPolicy":
-        return _network_policy(value, caught)
+        return companion_policy(value, caught)
     if kind in SELECTORS and selects_stable_alone(_selector(value), caught):
         copied = copy_of(value)
         copied["spec"]["selector"] = following(copied["spec"]["selector"], caught)
@@ -267,7 +267,7 @@ def _scaler(value: dict[str, Any], workload: Workload, pods: Pods) -> dict[str, 
     return copied
 
 
-def _network_policy(value: dict[str, Any], caught: Tracks) -> dict[str, Any] | None:
+def companion_policy(value: dict[str, Any], caught: Tracks) -> dict[str, Any] | None:
     """The policy for the canary's pods, and with the canary's pods as peers where stable's are.
 
     Policies add up, so that the copy opens what the original opens, and closes nothing else.

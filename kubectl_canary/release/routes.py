@@ -28,7 +28,7 @@ NAMELESS = "rule"
 
 def backends(rule: Rule) -> list[BackendRef]:
     """What a rule splits its requests between."""
-    return [BackendRef(ref) for ref in rule.get("backendRefs") or []]
+    return [BackendRef(ref) for ref in rule.get("backendRefs") or [] if isinstance(ref, dict)]
 
 
 def mirrored_to(filter_: dict[str, Any]) -> BackendRef:

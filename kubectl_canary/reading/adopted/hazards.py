@@ -51,6 +51,7 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
     for workload in application.workloads:
         yield from _of_missed_selectors(application, workload, manifests.new)
         yield from _of_missed_hosts(workload, manifests.new)
+        yield from _of_policies_elsewhere(application, workload, manifests.new)
         yield from _of_services_of_both(application, workload, manifests.new)
     yield from _of_rights(application, manifests)
 
@@ -130,6 +131,7 @@ def _of_volumes(manifests: Manifests) -> Iterator[Finding]:
         manifest.text("metadata", "name"): (manifest.value.get("spec") or {}).get("accessModes") or []
         for manifest in manifests.new
         if manifest.text("kind") == "PersistentVolumeClaim"
+        and _namespace(manifest) == _namespace(manifests.deployment)
     }
     for index, volume in enumerate(_pod(manifests.deployment).get("volumes") or ()):
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
@@ -193,6 +195,27 @@ def _is_named(manifest: Manifest, labels: Mapping[str, str]) -> bool:
 
 def _text(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{key}: {text}" for key, text in labels.items())
+
+
+def _of_policies_elsewhere(
+    application: Application, workload: Workload, new: Sequence[Manifest]
+) -> Iterator[Finding]:
+    """Network policies of other namespaces that name stable's pods: a copy of those is not the release's to make."""
+    if application.adopted is None:
+        return
+    caught = companions.tracks(workload, application.adopted)
+    for manifest in new:
+        elsewhere = _namespace(manifest) not in ("", application.namespace or "")
+        if manifest.text("kind") != "NetworkPolicy" or not elsewhere:
+            continue
+        if companions.companion_policy(manifest.value, caught) is not None:
+            message = f"{_title(manifest)} lets stable's pods in or out, and not the canary's"
+            hint = f"put a peer for {_text(caught.track)} beside it"
+            yield _finding(manifest, ("spec",), message, hint)
+
+
+def _namespace(manifest: Manifest) -> str:
+    return manifest.text("metadata", "namespace")
 
 
 def _of_missed_hosts(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:

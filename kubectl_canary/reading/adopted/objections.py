@@ -122,6 +122,9 @@ def _check_replicas(application: Application, workload: Workload, problems: Prob
         message = f"Deployment `{name}` says `replicas` no more: applied, it would go down to one pod at `promote-roll`"
         hint = "keep it for this release, and hand replicas over on a day without one: docs/adopt.md says how"
         problems.add(FROM, message, hint)
+    elif 0 in (old, new):
+        message = f"Deployment `{workload.names.stable}` has 0 `replicas`: nobody would answer what is not the canary's"
+        problems.add(FROM, message, "write how many pods serve")
 
 
 def _check_immutable(application: Application, problems: Problems) -> None:
