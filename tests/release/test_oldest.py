@@ -14,7 +14,15 @@ from test_packaging import interpreter
 from uv import find_uv_bin
 
 # what these look at does not depend on the versions of our dependencies
-ELSEWHERE = ("test_packaging.py", "test_docs.py", "test_completion.py", "test_races.py", "test_agreement.py")
+ELSEWHERE = (
+    "test_adoption_apiserver.py",
+    "test_agreement.py",
+    "test_completion.py",
+    "test_docs.py",
+    "test_init_from_apiserver.py",
+    "test_packaging.py",
+    "test_races.py",
+)
 
 
 def oldest() -> list[str]:
