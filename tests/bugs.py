@@ -434,7 +434,7 @@ BUGS = [
     Bug("what all share may change", "rendering/record.py", "if recorded.canary and recorded.shared != current.shared and", "if False and", "test_record"),
     Bug("our annotations are guarded", "release/changes.py", "standing_on=_standing_on(application, before, after), own=places)", "standing_on=_standing_on(application, before, after))", "test_guards", needs_cluster=True),
     Bug("a branch serves as a tag", "outside/git.py", 'f"refs/tags/{ref}").returncode == 0', 'f"refs/heads/{ref}").returncode == 0', "test_manifest_sets"),
-    Bug("a branch wins over a tag of its name", "outside/git.py", 'found = _id(top, f"refs/tags/{ref}")', 'found = _id(top, f"refs/heads/{ref}") or _id(top, f"refs/tags/{ref}")', "test_manifest_sets"),
+    Bug("a branch wins over a tag of its name", "outside/git.py", 'identity = _id(top, f"refs/tags/{ref}")', 'identity = _id(top, f"refs/heads/{ref}") or _id(top, f"refs/tags/{ref}")', "test_manifest_sets"),
     Bug("a short commit serves", "outside/git.py", "[0-9a-f]{40}|[0-9a-f]{64}", "[0-9a-f]{7,64}", "test_manifest_sets"),
     Bug("the network is used", "outside/git.py", '    "GIT_ALLOW_PROTOCOL": "none",\n    "GIT_NO_LAZY_FETCH": "1",\n', "", "test_manifest_sets"),
     Bug("a hook's repository is read", "outside/git.py", 'if name not in OF_ANOTHER}', 'if True}', "test_manifest_sets"),

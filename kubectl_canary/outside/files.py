@@ -116,11 +116,11 @@ def _manifests_below(name: str) -> list[str]:
     """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
     root = Path(name)
     try:
-        found = sorted(path for path in root.rglob("*") if path.suffix in MANIFESTS and path.is_file())
+        manifests = sorted(path for path in root.rglob("*") if path.suffix in MANIFESTS and path.is_file())
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
     return [
-        str(path) for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)
+        str(path) for path in manifests if not any(part.startswith(".") for part in path.relative_to(root).parts)
     ]
 
 
@@ -142,13 +142,13 @@ def templates_in(name: str) -> Texts:
     if not folder.is_dir():
         raise WorldError(f"--templates {name}: no such folder")
     try:
-        found = list(folder.iterdir())
-        files = frozenset(path.name for path in found if path.is_file())
+        paths = list(folder.iterdir())
+        files = frozenset(path.name for path in paths if path.is_file())
     except OSError as error:
         raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
     texts: dict[str, str] = {}
     unread: dict[str, str] = {}
-    for path in found:
+    for path in paths:
         if path.name not in files:  # reading a pipe waits for a writer, a device may never end
             unread[path.name] = "it is no file" if path.exists() else "it is a link to nothing"
             continue

@@ -94,8 +94,8 @@ def _listed(out: Path, owner: str) -> set[str]:
 
 def _notes(out: Path) -> dict[str, str]:
     """What was noted the last time."""
-    found = (NOTE.match(line) for line in (_text(out / LIST) or "").splitlines()[1:])
-    return {match.group(1): match.group(2) for match in found if match}
+    matches = (NOTE.match(line) for line in (_text(out / LIST) or "").splitlines()[1:])
+    return {match.group(1): match.group(2) for match in matches if match}
 
 
 def _write_list(out: Path, staging: Path, owner: str, names: set[str], notes: Mapping[str, str]) -> None:

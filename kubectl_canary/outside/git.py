@@ -188,16 +188,16 @@ def command(top: str, *words: str) -> str:
 
 def _resolved(top: str, ref: str) -> Commit:
     if FULL.fullmatch(ref):
-        found = _id(top, ref)
+        identity = _id(top, ref)
     elif _is_tag(top, ref):
-        found = _id(top, f"refs/tags/{ref}")
-        if not found:
+        identity = _id(top, f"refs/tags/{ref}")
+        if not identity:
             raise UsageError(f"git:{ref}: the tag names no commit", "name a tag of a commit")
     else:
         raise _no_tag(top, ref)
-    if not found:
+    if not identity:
         raise _absent(top, ref, f"there is no commit {ref}")
-    return Commit(top, ref, found)
+    return Commit(top, ref, identity)
 
 
 def _is_tag(top: str, ref: str) -> bool:
@@ -284,8 +284,8 @@ def _from_top(top: str, path: str) -> str:
     start, real = Path(path).absolute(), Path(os.path.realpath(top))
     same = [above for above in (start, *start.parents) if os.path.realpath(above) == str(real)]
     # without any, a link leads into the middle of the repository
-    found = start.relative_to(same[0]) if same else Path(os.path.realpath(start)).relative_to(real)
-    return "" if found == Path() else found.as_posix()
+    inside = start.relative_to(same[0]) if same else Path(os.path.realpath(start)).relative_to(real)
+    return "" if inside == Path() else inside.as_posix()
 
 
 def _existing(path: str) -> str:

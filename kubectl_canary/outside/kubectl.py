@@ -63,8 +63,8 @@ class Kubectl:
 
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
-        found = self._json(("get", "crd", name, "-o", "json"))
-        annotations: dict[str, str] = found.get("metadata", {}).get("annotations") or {}
+        definition = self._json(("get", "crd", name, "-o", "json"))
+        annotations: dict[str, str] = definition.get("metadata", {}).get("annotations") or {}
         return annotations
 
     def namespaces(self, patience: int) -> list[str]:
@@ -80,16 +80,16 @@ class Kubectl:
         """The object that kubectl prints; an empty one where it prints nothing."""
         answer = self._run(arguments).strip()
         try:
-            found = json.loads(answer or "{}")
+            value = json.loads(answer or "{}")
         except json.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict):
+            value = None
+        if not isinstance(value, dict):
             asked = f"`{shlex.join([_program(), *self.flags, *arguments])}`"
             hint = (
                 f"it began with: {answer[:60]!r}; a wrapper around kubectl may print more than kubectl does"
             )
             raise WorldError(f"{asked} did not answer in JSON", hint)
-        return found
+        return value
 
     def _run(self, arguments: Sequence[str], patience: int = TIMEOUT) -> str:
         program = _program()

@@ -135,10 +135,10 @@ def _refuse_links(commit: git.Commit, path: str, out: Iterable[str]) -> None:
     inside = f"{path}/" if path else ""
     met = [link for link in out if f"{link}/".startswith(inside) or f"{path}/".startswith(f"{link}/")]
     if met:
-        found = [
+        findings = [
             _finding(f"git:{commit.ref}:{link}", "a link that leads out of the repository") for link in met
         ]
-        raise Refused(f"git:{commit.ref}:{path} is not valid", found, "put the file itself in its place")
+        raise Refused(f"git:{commit.ref}:{path} is not valid", findings, "put the file itself in its place")
 
 
 def _texts(place: _Place, root: str = "") -> list[Text]:
@@ -200,13 +200,13 @@ def _checked(texts: list[Text], place: _Place) -> list[Text]:
     """The same. Raises Refused for pointers of Git LFS and for templates that nobody rendered."""
     pointers = [text.file for text in texts if text.text.startswith(LFS)]
     if pointers:
-        found = [_finding(file, "a pointer of Git LFS, not the file itself") for file in pointers]
+        findings = [_finding(file, "a pointer of Git LFS, not the file itself") for file in pointers]
         cure = f"{BY_HAND}, or keep manifests out of LFS" if place.first else "`git lfs pull` brings the file"
-        raise Refused(f"{pointers[0]} is not valid", found, cure)
+        raise Refused(f"{pointers[0]} is not valid", findings, cure)
     templates = [(text.file, line) for text in texts if (line := _template(text.text))]
     if templates:
-        found = [_finding(file, "a Helm template that is not rendered", line) for file, line in templates]
-        raise Refused(f"{templates[0][0]} is not valid", found, _rendered(place, _chart(place)))
+        findings = [_finding(file, "a Helm template that is not rendered", line) for file, line in templates]
+        raise Refused(f"{templates[0][0]} is not valid", findings, _rendered(place, _chart(place)))
     return texts
 
 

@@ -126,14 +126,14 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
     has_release = bool(canary) or "stable" in adopt
     adopted = _adopted(choice, overlaid, tuple(adopt.get("perTrack", ())))
     workload = _workload(choice, overlaid if has_release else None, canary.get("replicas"), adopted)
-    made = _application(replace(common, namespace=namespace), choice, workload, adopted)
-    objections.check(made, choice.new, problems)
+    adopting = _application(replace(common, namespace=namespace), choice, workload, adopted)
+    objections.check(adopting, choice.new, problems)
     problems.stop()
-    found = hazards.Manifests(choice.new, choice.stable, choice.target)
-    sources.notes = [*_of_hooks(sets.new, sources), *hazards.findings(made, found)]
+    manifests = hazards.Manifests(choice.new, choice.stable, choice.target)
+    sources.notes = [*_of_hooks(sets.new, sources), *hazards.findings(adopting, manifests)]
     problems.findings += [finding for finding in sources.notes if finding.severity == "error"]
     problems.stop()
-    return made
+    return adopting
 
 
 def _choice(

@@ -65,10 +65,10 @@ def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
 
 def deployment(manifests: Sequence[Manifest], wanted: str | None) -> Chosen:
     """The Deployment of a name, or the only one. Raises UsageError where there is none, or there are several."""
-    found = of_kind(manifests, *DEPLOYMENT)
-    if not found:
+    candidates = of_kind(manifests, *DEPLOYMENT)
+    if not candidates:
         raise _no_deployment(manifests)
-    return _one(found, wanted, "deployment", "the only Deployment")
+    return _one(candidates, wanted, "deployment", "the only Deployment")
 
 
 def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
@@ -102,10 +102,10 @@ def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | No
     return _one(selecting, wanted, "service", f"it selects the pods of Deployment {name}")
 
 
-def _one(found: Sequence[Manifest], wanted: str | None, flag: str, why: str) -> Chosen:
+def _one(candidates: Sequence[Manifest], wanted: str | None, flag: str, why: str) -> Chosen:
     """The one of a name, or the only one; `why` is what fits it."""
-    kind, names = found[0].text("kind"), [name_of(manifest) for manifest in found]
-    fitting = [manifest for manifest in found if wanted in (None, name_of(manifest))]
+    kind, names = candidates[0].text("kind"), [name_of(manifest) for manifest in candidates]
+    fitting = [manifest for manifest in candidates if wanted in (None, name_of(manifest))]
     if not fitting:
         raise _unknown(str(wanted), names, flag, kind)
     if len({*map(name_of, fitting)}) > 1:

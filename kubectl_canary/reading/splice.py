@@ -129,19 +129,19 @@ class _Editor:
             self.replace(node, new, slot)
 
     def mapping(self, node: Node, old: dict[str, Any], new: dict[str, Any], slot: _Slot) -> None:
-        own = [None if key.text == MERGE and not key.is_quoted else key.text for key in node.keys]
-        kept = [key is None or key in new for key in own]
+        names = [None if key.text == MERGE and not key.is_quoted else key.text for key in node.keys]
+        kept = [key is None or key in new for key in names]
         if not any(kept):
             self.replace(node, new, slot)
             return
         spans = self.spans_of_mapping(node, slot)
         kind, column = ("flow" if node.is_flow else "key"), self.column(node.keys[0].start)
-        for key, name, child in zip(node.keys, own, node.children, strict=True):
+        for key, name, child in zip(node.keys, names, node.children, strict=True):
             if name is not None and name in new:
                 inner = _Slot(kind, column, self.colon(key.end))
                 self.change(child, old[name], new[name], inner)
         self.drop(node, spans, kept)
-        if added := _added(own, old, new):
+        if added := _added(names, old, new):
             last = max(place for place, stays in enumerate(kept) if stays)
             self.add(node, spans, {(last if node.is_flow else len(spans) - 1): [added]})
 

@@ -55,11 +55,11 @@ def run(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlags) -> in
 
 def _read(source: str, file: str) -> _Found:
     try:
-        found = inputs.manifest_set(source)
+        manifests = inputs.manifest_set(source)
     except (UsageError, WorldError) as error:
         raise type(error)(f"--from: {error.message}", error.hint) from None
     is_named = source == "-" or source.startswith(GIT)
-    return _Found(found, source if is_named else files.relative(source, file))
+    return _Found(manifests, source if is_named else files.relative(source, file))
 
 
 # --- what runs in a cluster -----------------------------------------------------------
