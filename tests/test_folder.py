@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_written(canary: Canary, tmp_path: Path, place: 
         ),
         (["-o", "dir"], "error: -o dir: into which folder?\n"),
         (["-o", "dir="], "error: -o dir=: into which folder?\n"),
-        (["-o", "yml"], "error: -o yml: unknown format\nyaml, json or dir=OUT\n"),
+        (["-o", "yml"], "error: -o yml: unknown format\nyaml, json, dir=OUT or in-place\n"),
         (["-o", "dir=x", "--phase", "5%"], "error: -o dir=OUT writes all phases and all objects\n"),
     ],
 )

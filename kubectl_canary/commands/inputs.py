@@ -15,8 +15,10 @@ from kubectl_canary.reading import release, sources
 ONCE = "standard input can be read only once"
 
 if TYPE_CHECKING:
+    from kubectl_canary.commands.run.standing import Reader
     from kubectl_canary.findings import Finding
-    from kubectl_canary.reading.adoption import Sets
+    from kubectl_canary.reading.adoption import SetReader, Sets
+    from kubectl_canary.reading.in_place import Standing
     from kubectl_canary.reading.manifests import Manifest
     from kubectl_canary.reading.release import Release
     from kubectl_canary.reading.yamltext import Document
@@ -29,10 +31,12 @@ def load(
     short: Mapping[str, str] | None = None,
     namespace: str | None = None,
     reads_input: bool = True,
+    read_sets: SetReader | None = None,
 ) -> Release:
     """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
 
     `short` has values that have a flag of their own, by that flag; without `reads_input` manifests are files.
+    `read_sets` reads them in another way.
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
@@ -43,7 +47,7 @@ def load(
     used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
     if used.count("-") > int(reads_input):
         raise UsageError(ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them")
-    return release.read(source, namespace, sets)
+    return release.read(source, namespace, read_sets or sets)
 
 
 def sets(source: sources.Sources) -> Sets:
@@ -63,9 +67,25 @@ def _set(source: sources.Sources, key: str) -> list[Manifest]:
     adopt = source.value["spec"]["adopt"]
     name, same_as = adopt[key], adopt["from"] if key == "stable" else None
     try:
+        if key == "from" and name != "-" and not _is_of_git(name):
+            from kubectl_canary.commands.run import standing  # the other verbs need none of it
+
+            there = standing.left_in(source, name, _base(source, key))
+            if there is not None:
+                return there.objects()
         return manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
     except (UsageError, WorldError) as error:
         where = source.value_where(("spec", "adopt", key))
+        raise type(error)(f"{where}: {error.message}", error.hint) from None
+
+
+def at_its_place(source: sources.Sources, reader: Reader) -> Standing:
+    """The folder that a canary file adopts, as it stands. Raises UsageError for what is no folder of files."""
+    where = source.value_where(("spec", "adopt", "from"))
+    release, name = source.value["metadata"]["name"], source.value["spec"]["adopt"]["from"]
+    try:
+        return reader.read(str(release), name, _base(source, "from"))
+    except (UsageError, WorldError) as error:
         raise type(error)(f"{where}: {error.message}", error.hint) from None
 
 

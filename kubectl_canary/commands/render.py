@@ -35,7 +35,8 @@ class RenderFlags:
 
 @verb(
     "render",
-    "Print the documents of a phase, ready for `kubectl apply -f -`, or write those of all phases into a folder.\n\n"
+    "Print the documents of a phase, ready for `kubectl apply -f -`, write those of all phases into a\n"
+    "folder, or edit your own manifests so that they are the phase.\n\n"
     "A phase is a complete state: all objects, in the order in which to apply them. Without --phase it is the\n"
     "phase that the file declares (spec.phase).",
     """
@@ -53,6 +54,9 @@ class RenderFlags:
 
   # All phases as files: OUT/current/ for Argo CD or Flux, OUT/phases/ for review
   kubectl canary render --all -o dir=OUT
+
+  # Your own files in the phase: only the lines that it changes do
+  kubectl canary render -o in-place
 """,
 )
 @release_flags
@@ -72,7 +76,9 @@ class RenderFlags:
         is_flag=True,
         help="Of adopted manifests also what the release leaves as it is.",
     ),
-    click.option("-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json or dir=OUT."),
+    click.option(
+        "-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json, dir=OUT or in-place."
+    ),
     skip_flag,
     click.option(
         "--replicas-handed-over",

@@ -147,12 +147,16 @@ def _texts(place: _Place, root: str = "") -> list[Text]:
         return _checked([_text(place, place.real)], place)
     if any(Path(place.real, name).is_file() for name in KUSTOMIZATIONS):
         return [_kustomized(place, root)]
-    listed = _listed(place)
-    _refuse_charts(place, listed)
-    names = [name for name in listed if _name(name) not in NO_MANIFESTS]
+    names = _manifests_in(place)
     if not names:
         raise UsageError(f"{place.shown} has no manifests", "name a folder with .yaml, .yml or .json files")
     return _checked([_text(place, name) for name in names], place)
+
+
+def _manifests_in(place: _Place) -> list[str]:
+    listed = _listed(place)
+    _refuse_charts(place, listed)
+    return [name for name in listed if _name(name) not in NO_MANIFESTS]
 
 
 def _listed(place: _Place) -> list[str]:
@@ -239,3 +243,49 @@ def _name(path: str) -> str:
 
 def _finding(file: str, message: str, line: int = 0) -> Finding:
     return Finding("manifests", "error", (), message, Where(file, line, int(line > 0)))
+
+
+def local_files(source: str, base: str) -> tuple[str, str, list[str]]:
+    """A folder as it is named from here, its kustomization (empty without one), and its files of manifests.
+
+    With a kustomization, its files are those that it names. Raises UsageError for what is no folder of files.
+    """
+    name = _folder(source, base)
+    kustomization = next((known for known in KUSTOMIZATIONS if Path(name, known).is_file()), "")
+    if kustomization:
+        return name, kustomization, []
+    names = _manifests_in(_Place(name, name, name))
+    return name, "", [os.path.relpath(known, name).replace(os.sep, "/") for known in names]
+
+
+def _folder(source: str, base: str) -> str:
+    """The folder that a source names, from here. Raises UsageError where it names none, WorldError without it."""
+    if source == "-" or source.startswith(GIT):
+        read = "standard input" if source == "-" else "a commit"
+        raise UsageError(f"-o in-place cannot write into {read}", "name the folder of the files in `from`")
+    name = _typed(source, base)
+    if not Path(name).exists():
+        raise WorldError(f"{name} does not exist")
+    if not Path(name).is_dir():
+        message = f"{name} is a file, beside which the canary's objects would not be read"
+        raise UsageError(message, "name its folder in `from`")
+    return name
+
+
+def inside(source: str, base: str, name: str) -> str:
+    """The path of a file in a folder that is named from another."""
+    return str(Path(_typed(source, base), name))
+
+
+def local_resources(folder: str, kustomization: str, names: Sequence[str]) -> list[str]:
+    """The resources of a kustomization by their paths in its folder. Raises UsageError for what is no local file."""
+    for name in names:
+        if not Path(folder, name).is_file():
+            message = f"{folder}/{kustomization} reads {name}, which is no file in its folder"
+            raise UsageError(message, "-o in-place edits files; name the folder that has them in `from`")
+    return [os.path.normpath(name).replace(os.sep, "/") for name in names]
+
+
+def check(folder: str, texts: Sequence[Text]) -> None:
+    """Raises Refused for pointers of Git LFS and for templates that nobody rendered."""
+    _checked(list(texts), _Place(folder, folder, folder))

@@ -146,7 +146,7 @@ def _choice(
         objections.refuse_misshapen(manifests, common.target, problems)
     problems.stop()
     namespace = _namespace(objects.deployment_of(stable, common.namespace, adopt, problems), common, problems)
-    stable, new = (_placed(manifests, namespace) for manifests in (stable, new))
+    stable, new = (placed(manifests, namespace) for manifests in (stable, new))
     deployment = objects.deployment_of(stable, namespace, adopt, problems)
     target = objects.counterpart_of(new, deployment, problems)
     service = objects.service_of(stable, deployment, adopt, problems)
@@ -221,8 +221,8 @@ def without_hooks(manifests: Sequence[Manifest]) -> list[Manifest]:
     return [manifest for manifest in manifests if not _is_hook(manifest)]
 
 
-def _placed(manifests: Sequence[Manifest], namespace: str | None) -> list[Manifest]:
-    """The manifests in the namespace that the release is in, where they say none and their kind has one."""
+def placed(manifests: Sequence[Manifest], namespace: str | None) -> list[Manifest]:
+    """The manifests in a namespace, such as the release's, where they say none and their kind has one."""
     return [
         in_namespace(manifest, namespace)
         if namespace is not None and _lacks_namespace(manifest)

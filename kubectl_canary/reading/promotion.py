@@ -48,3 +48,9 @@ def advice(spec: dict[str, Any], file: str) -> str:
             *(f"  {line}" for line in lines),
         ]
     )
+
+
+def advice_in_place(folder: str, file: str) -> str:
+    """What to write into the file once the manifests say themselves what runs."""
+    named = "the canary file" if file == "standard input" else file
+    return f"Once {folder} is applied, take spec.canary and spec.phase out of {named}: {folder} is what runs then."

@@ -25,6 +25,10 @@ RESET = (
 
 def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     """Render."""
+    if flags.output == "in-place":
+        from kubectl_canary.commands.run import in_place
+
+        return in_place.write(release_flags, flags)
     folder = _folder(flags.output)
     if folder is None and flags.all_phases:
         raise UsageError(
@@ -81,7 +85,7 @@ def _folder(output: str) -> PurePath | None:
         return None
     kind, equals, folder = output.partition("=")
     if kind != "dir":
-        raise UsageError(f"-o {output}: unknown format", "yaml, json or dir=OUT")
+        raise UsageError(f"-o {output}: unknown format", "yaml, json, dir=OUT or in-place")
     if not equals or not folder:
         raise UsageError(f"-o {output}: into which folder?", "for example -o dir=rendered")
     return PurePath(folder)

@@ -1,0 +1,119 @@
+"""What `kubectl canary render -o in-place` does: the user's own files, edited so that they are a phase."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.render import RenderFlags
+from kubectl_canary.commands.run.releases import finish, generator_of, phase_of
+from kubectl_canary.commands.run.standing import Reader
+from kubectl_canary.errors import UsageError
+from kubectl_canary.outside import exchange
+from kubectl_canary.outside.exchange import Change
+from kubectl_canary.outside.output import say
+from kubectl_canary.reading import in_place as notes
+from kubectl_canary.reading import promotion
+from kubectl_canary.reading.adoption import Sets
+from kubectl_canary.reading.in_place import Standing
+from kubectl_canary.reading.release import Release
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.release.ways import objection
+from kubectl_canary.rendering import in_place
+from kubectl_canary.rendering.objects import planned
+
+OTHERWISE = "write all phases into a folder: -o dir=OUT"
+BOM = b"\xef\xbb\xbf"
+
+
+def write(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
+    """Make the user's files those of a phase. Raises Refused where they were changed since the last one."""
+    if flags.all_phases or flags.only or flags.only_removed or flags.everything:
+        raise UsageError(
+            "-o in-place writes one phase and all of it", "leave --all, --only, --removed, --everything out"
+        )
+    place = _Place()
+    release = _read(release_flags, place)
+    phase = phase_of(release, flags.phase_name, flags.origin)
+    generator_of(release, release_flags).render(planned(release.plan.application, phase))
+    notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
+    if not flags.skip:
+        _warn_of_jump(release, place.there, phase)
+    changes = _changes(release, place, phase)
+    exchange.write(changes)
+    count = len({change.name for change in changes})
+    say(f"{place.there.folder} is `{phase.name}` ({count} files changed)")
+    return _ended(release, place.there, phase)
+
+
+def _read(given: ReleaseFlags, place: _Place) -> Release:
+    """The release over the files as they were before. Raises UsageError where it adopts none."""
+    release = inputs.load(given.files, given.settings, given.short, given.namespace, read_sets=place.sets)
+    if release.plan.application.adopted is None:
+        raise UsageError("-o in-place edits manifests that spec.adopt names, and it names none", OTHERWISE)
+    return release
+
+
+class _Place:
+    """Where the release is written: read with the manifests, once the file says where they are."""
+
+    def __init__(self) -> None:
+        self.reader = Reader()
+        self.there = Standing("", {})
+
+    def sets(self, source: Sources) -> Sets:
+        """The user's manifests as they were before. Raises UsageError where they cannot be edited."""
+        if "stable" in source.value["spec"]["adopt"]:
+            where = source.where(("spec", "adopt", "stable"))
+            message = f"{where}: in place there is one set of manifests, and spec.adopt.stable names another"
+            raise UsageError(message, f"leave it out, or {OTHERWISE}")
+        self.there = inputs.at_its_place(source, self.reader)
+        objects = self.there.objects()
+        return Sets(stable=objects, new=objects)
+
+
+def _changes(release: Release, place: _Place, phase: Phase) -> list[Change]:
+    """What is written, in an order in which nothing that was is lost wherever it stops."""
+    application, there = release.plan.application, place.there
+    changed = in_place.texts(there, application, phase)
+    left = in_place.left(there, application, phase, changed)
+    own = posixpath.join(there.folder, notes.file_name(application.name))
+    first = notes.written(in_place.between(there.left, left)) if left else None
+    changes = [*_of_files(place, changed)]
+    if left is not None and first is not None:
+        changes.insert(0, _own_change(place, own, first))
+        if first != notes.written(left):
+            changes.append(_own_change(place, own, notes.written(left)))
+    elif place.reader.bytes[own] is not None:
+        changes.append(Change(own, place.reader.bytes[own], None))
+    return [change for change in changes if change.before != change.after]
+
+
+def _own_change(place: _Place, own: str, text: str) -> Change:
+    return Change(own, place.reader.bytes[own], text.encode())
+
+
+def _of_files(place: _Place, changed: Mapping[str, str]) -> Iterator[Change]:
+    for name, text in changed.items():
+        file = posixpath.join(place.there.folder, name)
+        before = place.reader.bytes[file] or b""
+        yield Change(file, before, BOM * before.startswith(BOM) + text.encode())
+
+
+def _warn_of_jump(release: Release, there: Standing, phase: Phase) -> None:
+    """Say so where going straight from the phase in the files to this one is not safe, or leaves phases out."""
+    plan = release.plan
+    name = there.left.phase if there.left else plan.phases[0].name
+    known = {known.name: known for known in (*plan.phases, *plan.ways_back())}
+    wrong = objection(plan, known[name], phase) if name in known and name != phase.name else None
+    if wrong is not None:
+        say(f"warning: do not apply this straight from `{name}`: {wrong.message}")
+
+
+def _ended(release: Release, there: Standing, phase: Phase) -> int:
+    if phase.kind is PhaseKind.PROMOTED:
+        say(promotion.advice_in_place(there.folder, release.file))
+    return finish("", release)

@@ -1,0 +1,95 @@
+"""Several files written as one change: each is the old or the new one at any time, and nobody's change is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubectl_canary.errors import UsageError, WorldError
+
+TEMPORARY = ".kubectl-canary-"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file, its bytes as they were read, and as they should be; None where there is, or should be, none."""
+
+    name: str
+    before: bytes | None
+    after: bytes | None
+
+
+def bytes_of(name: str) -> bytes | None:
+    """The bytes of a file; None where there is none. Raises WorldError where it cannot be read."""
+    try:
+        return Path(name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise WorldError(f"cannot read {name}: {error.strerror}") from None
+
+
+def write(changes: Sequence[Change]) -> None:
+    """Make the changes in their order, once all new files are written beside the old ones.
+
+    Raises UsageError where a file is not any more as it was read, and WorldError where one cannot be written.
+    """
+    beside: list[str] = []
+    try:
+        staged = [(_real(change.name), _staged(change, beside)) for change in changes]
+        _refuse_changed(changes)
+        for real, temporary in staged:
+            _move(temporary, real)
+    except OSError as error:
+        raise WorldError(f"cannot write {error.filename}: {error.strerror}", "run it once more") from None
+    finally:
+        for name in beside:
+            with contextlib.suppress(OSError):
+                Path(name).unlink(missing_ok=True)
+
+
+def _move(temporary: str | None, real: str) -> None:
+    if temporary is None:
+        Path(real).unlink(missing_ok=True)
+    else:
+        Path(temporary).replace(real)
+
+
+def _real(name: str) -> str:
+    """The file itself, where its name is a link."""
+    return os.path.realpath(name)
+
+
+def _staged(change: Change, beside: list[str]) -> str | None:
+    """The new file beside the old one, with its permissions; its name goes into `beside`."""
+    if change.after is None:
+        return None
+    real = Path(_real(change.name))
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=".tmp", dir=real.parent)
+    beside.append(name)
+    with os.fdopen(handle, "wb") as out:
+        out.write(change.after)
+        out.flush()
+        os.fsync(out.fileno())
+    if real.exists():
+        shutil.copymode(real, name)
+    else:
+        Path(name).chmod(0o666 & ~_umask())
+    return name
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _refuse_changed(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if bytes_of(change.name) != change.before:
+            raise UsageError(f"{change.name} was changed meanwhile: nothing is written", "run it once more")

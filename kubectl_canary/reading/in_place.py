@@ -1,0 +1,290 @@
+"""What `render -o in-place` leaves in a folder of the user's: a file with the canary's objects.
+
+Its comments have what the documents were that were changed, so that every phase is made from what the user wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubectl_canary.api.equality import digest
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.reading import adoption, manifests, yamltext
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.release.application import OWN_PREFIX
+
+HEAD = "# kubectl-canary in place: "
+LINES = re.compile(r"[^\n]*\n|[^\n]+")
+TITLE = """\
+# Written by `kubectl canary render -o in-place`, which takes it out again: change nothing here.
+# It has the canary's objects, and what the documents were that the release has changed.
+"""
+PART, LINE, QUOTED = "# original: ", "#| ", "#= "
+# what a kustomization may say without that the canary's objects become something else
+HARMLESS = {
+    "apiVersion",
+    "kind",
+    "metadata",
+    "resources",
+    "namespace",
+    "configMapGenerator",
+    "secretGenerator",
+    "generatorOptions",
+    "sortOptions",
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A document of a file, by the number of its `---`: what it was, and the digest of what was made of it."""
+
+    file: str
+    number: int
+    text: str
+    made: str
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a phase has left: its name, the documents that it has changed, and the canary's objects as text."""
+
+    phase: str
+    kept: tuple[Kept, ...]
+    objects: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The texts of a folder by their names in it, what a release has left there, and the texts as they were before."""
+
+    folder: str
+    texts: Mapping[str, str]
+    kustomization: str = ""
+    left: Left | None = None
+    base: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, name: str) -> str:
+        """The name of a file for people."""
+        return f"{self.folder.rstrip('/')}/{name}" if self.folder not in ("", ".") else name
+
+    def objects_of(self, name: str) -> list[Manifest]:
+        """The objects in a file as it was before; none in a kustomization, and canary files are none."""
+        if name == self.kustomization:
+            return []
+        text = self.base[name]
+        found = manifests.with_texts(manifests.read(self.shown(name), text, beside=True), text)
+        return [manifest for manifest in found if not manifests.is_canary(manifest.value)]
+
+    def objects(self) -> list[Manifest]:
+        """The user's objects, as they were before, in the namespace that a kustomization puts them in."""
+        found = [manifests.unshared(known) for name in self.base for known in self.objects_of(name)]
+        return adoption.placed(found, self.namespace())
+
+    def namespace(self) -> str | None:
+        """The namespace that a kustomization puts objects in."""
+        if not self.kustomization:
+            return None
+        value = yamltext.read(self.base[self.kustomization], self.kustomization)[0].value
+        return value.get("namespace") or None
+
+
+def file_name(release: str) -> str:
+    """The file that the canary's objects are written into."""
+    return f"{release}-canary.yaml"
+
+
+def standing(folder: str, texts: Mapping[str, str], kustomization: str, own: str | None) -> Standing:
+    """What stands in a folder; `own` is the text of the canary's file, None where there is none.
+
+    Raises Refused where what is left cannot be taken off.
+    """
+    left = read(own) if own is not None else None
+    there = Standing(folder, texts, kustomization, left)
+    return Standing(folder, texts, kustomization, left, dict(_before(there)))
+
+
+def _before(there: Standing) -> Iterator[tuple[str, str]]:
+    kept = there.left.kept if there.left else ()
+    for file in dict.fromkeys(known.file for known in kept):
+        if file not in there.texts:
+            refuse([_changed(there, file, 0, "is gone")])
+    for file, text in there.texts.items():
+        split = parts(text)
+        for known in kept:
+            if known.file == file and known.number >= len(split):
+                refuse([_changed(there, file, len(split) - 1, "has fewer documents")])
+            if known.file == file:
+                split[known.number] = known.text
+        yield file, "".join(split)
+
+
+def changed_since(there: Standing, others: Iterable[Mapping[str, str]] = ()) -> list[Finding]:
+    """The documents that are neither as they were, nor as they were made, nor as in `others`, texts of whole files."""
+    suspects = [known for known in (there.left.kept if there.left else ()) if not _is_known(there, known)]
+    if not suspects:
+        return []
+    phases = [{name: parts(text) for name, text in texts.items()} for texts in others]
+    return [
+        _changed(there, known.file, known.number, "was changed since")
+        for known in suspects
+        if all(split[known.file][known.number] != _now(there, known) for split in phases)
+    ]
+
+
+def _now(there: Standing, known: Kept) -> str:
+    return parts(there.texts[known.file])[known.number]
+
+
+def _is_known(there: Standing, known: Kept) -> bool:
+    now = _now(there, known)
+    return now == known.text or _digest(now) == known.made
+
+
+def _changed(there: Standing, file: str, number: int, what: str) -> Finding:
+    text = there.texts.get(file, "")
+    line = "".join(parts(text)[:number]).count("\n") + 1
+    message = f"{what} a release was written into it"
+    return Finding("in-place", "error", (), message, Where(there.shown(file), line, 1))
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise Refused with what the user has changed; nothing where there is none."""
+    if findings:
+        hint = (
+            "Nothing is written. Take the change out again, render the phase `rolled-back` in place, "
+            "and make the change then."
+        )
+        raise Refused("what the release has written was changed", list(findings), hint)
+
+
+def parts(text: str) -> list[str]:
+    """The documents of a text as they stand in it, each from its `---` on; together they are the text."""
+    starts = sorted({0, *(match.start() for match in manifests.SEPARATOR.finditer(text))})
+    return [text[start:end] for start, end in itertools.pairwise([*starts, len(text)])]
+
+
+def kept(base: Mapping[str, str], texts: Mapping[str, str]) -> list[Kept]:
+    """The documents in which two sets of texts differ. Raises Refused where they have other documents."""
+    found = []
+    for file, text in base.items():
+        old, new = parts(text), parts(texts[file])
+        if len(old) != len(new):
+            raise Refused(f"{file} cannot be edited in place", [_differs(file)])
+        pairs = enumerate(zip(old, new, strict=True))
+        found += [Kept(file, number, was, _digest(now)) for number, (was, now) in pairs if was != now]
+    return found
+
+
+def _differs(file: str) -> Finding:
+    return Finding("in-place", "error", (), "its documents would be others", Where(file))
+
+
+def _digest(text: str) -> str:
+    return digest(text.replace("\r\n", "\n"))
+
+
+def refuse_lost(there: Standing, release: str) -> None:
+    """Raise Refused where a release is in the files, and what it has left to say what they were is not."""
+    key = f"{OWN_PREFIX}phase.{release}"
+    routes = [known for known in there.objects() if known.text("metadata", "annotations", key)]
+    if routes and there.left is None:
+        message = f"is in a phase of `{release}`, and {there.shown(file_name(release))} is gone, which says what it was"
+        where = [route.where(("metadata", "annotations")) for route in routes]
+        findings = [Finding("in-place", "error", (), message, place) for place in where]
+        hint = "Bring that file back, for example from Git, or the route as it was before the release."
+        raise Refused("what the release has written cannot be taken off", findings, hint)
+
+
+# --- the canary's file ------------------------------------------------------------
+
+
+def written(left: Left) -> str:
+    """The text of the canary's file: what was, as comments, and the objects."""
+    about = {"phase": left.phase, "objects": _digest(left.objects)}
+    lines = [f"{HEAD}{json.dumps(about)}\n", TITLE]
+    for known in left.kept:
+        named = {"file": known.file, "document": known.number, "made": known.made}
+        lines += [f"{PART}{json.dumps(named)}\n", *map(_comment, LINES.findall(known.text))]
+    return "".join(lines) + left.objects
+
+
+def _comment(line: str) -> str:
+    """A line as a comment; one that YAML would not read as one line comes as JSON."""
+    body, end = line.rstrip("\r\n"), "\r\n" if line.endswith("\r\n") else "\n"
+    is_plain = line == f"{body}{end}" and body.replace("\t", "").isprintable()
+    return f"{LINE}{line}" if is_plain else f"{QUOTED}{json.dumps(line)}\n"
+
+
+def read(text: str) -> Left:
+    """What a text of `written` says. Raises UsageError where it is none, or was changed."""
+    lines = LINES.findall(text)
+    if not is_ours(text):
+        message = "it was not written by `render -o in-place`, which would write over it"
+        raise UsageError(message, "give it another name, or the release")
+    size = next((number for number, line in enumerate(lines) if line[:1] != "#"), len(lines))
+    objects = "".join(lines[size:])
+    try:
+        head = json.loads(lines[0].removeprefix(HEAD))
+        left = Left(head["phase"], tuple(_originals(lines[:size])), objects)
+        is_whole = _digest(objects) == head["objects"]
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        message = "what `render -o in-place` wrote into it was changed, and would be lost"
+        raise UsageError(message, "put the file back as it was; what the canary has, the canary file says")
+    return left
+
+
+def is_ours(text: str) -> bool:
+    """Whether a text is one of `written`."""
+    return text.startswith(HEAD)
+
+
+def _originals(lines: Sequence[str]) -> Iterator[Kept]:
+    starts = [number for number, line in enumerate(lines) if line.startswith(PART)]
+    for start, end in itertools.pairwise([*starts, len(lines)]):
+        named = json.loads(lines[start].removeprefix(PART))
+        text = "".join(map(_line, lines[start + 1 : end]))
+        yield Kept(named["file"], named["document"], text, named["made"])
+
+
+def _line(comment: str) -> str:
+    if comment.startswith(QUOTED):
+        return str(json.loads(comment.removeprefix(QUOTED)))
+    return comment.removeprefix(LINE)
+
+
+# --- kustomizations ---------------------------------------------------------------
+
+
+def resources(file: str, text: str) -> list[str]:
+    """The resources of a kustomization. Raises UsageError where it makes other objects of them."""
+    value: Any = yamltext.read(text, file)[0].value
+    named = value.get("resources") if isinstance(value, dict) else None
+    if not isinstance(named, list):
+        raise UsageError(f"{file} has no resources", "name the manifests in its `resources`")
+    others = sorted(value.keys() - HARMLESS)
+    if others:
+        message = (
+            f"{file} changes what it reads, by {', '.join(others)}: the canary's objects would change too"
+        )
+        raise UsageError(
+            message, "name the folder of the manifests themselves, or write a folder: -o dir=OUT"
+        )
+    return [str(name) for name in named]
+
+
+def refuse_moved(there: Standing) -> None:
+    """Raise UsageError where a kustomization puts an object into another namespace than its file says."""
+    namespace = there.namespace()
+    said = {known.title for known in there.objects() if known.text("metadata", "namespace") != namespace}
+    moved = sorted(title for title in said if "/" in title)
+    if namespace and moved:
+        message = f"{there.shown(there.kustomization)} puts {moved[0]} into the namespace {namespace}"
+        raise UsageError(message, "say the same in both, or in the kustomization alone")

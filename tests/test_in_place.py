@@ -1,0 +1,532 @@
+"""The user's own files as a phase: whatever phase follows another, only its lines change, and all come back."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from kubectl_canary.api.equality import identical
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.render import RenderFlags
+from kubectl_canary.commands.run import in_place
+from kubectl_canary.errors import CanaryError, Refused, UsageError
+from kubectl_canary.outside import exchange
+from kubectl_canary.reading import in_place as notes
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import adoption
+from kubectl_canary.release.plan import PhaseKind
+
+COMMAND = [sys.executable, "-m", "kubectl_canary"]
+SOURCES = {
+    "adopt-shop": ROOT / "tests/cases/adopt-shop",
+    "shop": ROOT / "examples/shop",
+    "adopt-routes": ROOT / "tests/cases/adopt-routes",
+}
+KUSTOMIZATION = """\
+# what we run
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: # in order
+{}
+"""
+Files = dict[str, bytes]
+
+
+def flags_of(**more: Any) -> RenderFlags:
+    given: dict[str, Any] = {"phase_name": None, "origin": None, "all_phases": False, "only": ()}
+    given |= {"only_removed": False, "everything": False, "output": "in-place", "skip": True}
+    return RenderFlags(**(given | {"handed_over": False} | more))
+
+
+def write(case: Path, phase: str | None = None, **more: Any) -> None:
+    release_flags = ReleaseFlags(files=(str(case / "canary.yaml"),))
+    in_place.write(release_flags, flags_of(phase_name=phase, **more))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def release_of(case: Path) -> Release:
+    from kubectl_canary.commands import inputs
+
+    return inputs.load([str(case / "canary.yaml")])
+
+
+def files_of(case: Path) -> Files:
+    return {
+        str(path.relative_to(case)): path.read_bytes() for path in sorted(case.rglob("*")) if path.is_file()
+    }
+
+
+def copied(name: str, folder: Path) -> Path:
+    ignored = shutil.ignore_patterns("expected")
+    return Path(shutil.copytree(SOURCES[name], folder / name, ignore=ignored))
+
+
+@pytest.fixture(params=SOURCES)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return copied(request.param, tmp_path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return copied("shop", tmp_path)
+
+
+def names_of(case: Path) -> list[str]:
+    """A phase of each, but `promoted`, from which there is no way back."""
+    plan = release_of(case).plan
+    back = {phase.kind: phase.name for phase in plan.ways_back()}.values()
+    return [*(phase.name for phase in plan.phases if phase.kind is not PhaseKind.PROMOTED), *back]
+
+
+def edit(case: Path, change: Callable[[bytes], bytes]) -> None:
+    for path in (case / "k8s").iterdir():
+        path.write_bytes(change(path.read_bytes()))
+
+
+def kustomized(case: Path, suffix: str = "") -> None:
+    listed = "\n".join(f"- {path.name}" for path in sorted((case / "k8s").iterdir()))
+    (case / "k8s/kustomization.yaml").write_text(KUSTOMIZATION.format(listed) + suffix)
+
+
+def objects(case: Path) -> dict[adoption.Key, Any]:
+    found: dict[adoption.Key, Any] = {}
+    for path in sorted((case / "k8s").iterdir()):
+        if path.name != "kustomization.yaml":
+            for document in yamltext.read(path.read_bytes().decode("utf-8-sig"), path.name):
+                found[adoption.key_of(document.value, None)] = document.value
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["", "namespace: store\n", "# the end"])
+def test_a_kustomization_lists_the_canary(shop: Path, suffix: str) -> None:
+    kustomized(shop, suffix)
+    (shop / "k8s/unlisted.yaml").write_text("not: [read")
+    before = files_of(shop)
+    write(shop, "10%")
+    text = (shop / "k8s/kustomization.yaml").read_text()
+    assert text == before["k8s/kustomization.yaml"].decode().replace(
+        "- route.yaml\n", "- route.yaml\n- shop-canary.yaml\n"
+    )
+    write(shop, "50%")
+    assert (shop / "k8s/kustomization.yaml").read_text() == text
+    assert run("plan", "-f", str(shop / "canary.yaml")).returncode == 0
+    write(shop, "rolled-back")
+    assert files_of(shop) == before
+
+
+def test_a_namespace_of_the_kustomization_is_the_releases_and_in_no_file(shop: Path) -> None:
+    kustomized(shop, "namespace: store\n")
+    write(shop, "10%")
+    own = (shop / "k8s/shop-canary.yaml").read_text()
+    assert "\n  namespace: store" not in own
+    printed = run("render", "-f", str(shop / "canary.yaml"), "--phase", "10%").stdout
+    assert printed.count("namespace: store\n") == printed.count("\nkind: ")
+
+
+def test_a_step_of_weights_is_a_line_a_weight(case: Path) -> None:
+    write(case, "10%")
+    ten = files_of(case)
+    write(case, "50%")
+    release = release_of(case)
+    rules = len(release.plan.application.governed)
+    routes = len(release.plan.application.routes)
+    for path, data in files_of(case).items():
+        lines = difflib.ndiff(ten[path].decode().splitlines(), data.decode().splitlines())
+        added = [line for line in lines if line.startswith("+ ")]
+        if path in ("k8s/route.yaml", "k8s/routes.yaml"):
+            weights = [line for line in added if "weight:" in line]
+            assert len(added) == len(weights) + routes, added
+            assert len(weights) in (2 * rules, 2 * rules + 1), added
+        elif path == "k8s/shop-canary.yaml":
+            assert not [
+                line
+                for line in added
+                if not any(
+                    word in line
+                    for word in ("in place:", "original:", "replicas:", "eplicas:", "minAvailable:")
+                )
+            ], added
+        else:
+            assert data == ten[path], path
+
+
+def test_promoted_has_the_image_changed_and_nothing_else(
+    case: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_of(case)
+    write(case, "100%")
+    write(case, "promote-roll")
+    write(case, "promoted")
+    after = files_of(case)
+    assert after.keys() == before.keys()
+    differing = {path for path in before if before[path] != after[path]}
+    assert differing == {"k8s/app.yaml"}
+    assert after["k8s/app.yaml"] == before["k8s/app.yaml"].replace(b"shop:v1", b"shop:v2")
+    assert "take spec.canary and spec.phase out of" in capsys.readouterr().err
+
+
+def test_what_the_canary_file_says_may_change_meanwhile(shop: Path) -> None:
+    before = files_of(shop)
+    write(shop, "10%")
+    file = shop / "canary.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("10%, ", "20%, ").replace("tag: v2", "tag: v3"))
+    write(shop, "20%")
+    assert b"shop:v3" in files_of(shop)["k8s/shop-canary.yaml"]
+    file.write_text(text)
+    write(shop, "before")
+    assert files_of(shop) == before
+
+
+def test_a_canary_file_may_lie_among_the_manifests(shop: Path) -> None:
+    file = shop / "k8s/canary.yaml"
+    (shop / "canary.yaml").rename(file)
+    file.write_text(file.read_text().replace("from: k8s/", "from: ."))
+    before = files_of(shop)
+    for phase in ("10%", "50%", "rolled-back"):
+        done = run("render", "-f", str(file), "-o", "in-place", "--phase", phase, "--skip")
+        assert done.returncode == 0, done.stderr
+    assert files_of(shop) == before
+
+
+def test_one_file_is_adopted_as_ever(shop: Path) -> None:
+    texts = [path.read_text() for path in sorted((shop / "k8s").iterdir())]
+    (shop / "all.yaml").write_text("---\n".join(texts))
+    file = shop / "canary.yaml"
+    file.write_text(file.read_text().replace("from: k8s/", "from: all.yaml"))
+    assert run("plan", "-f", str(file)).returncode == 0
+
+
+def test_the_declared_phase_is_written_and_jumps_are_said(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(shop, skip=False)
+    assert "is `deploy` (1 files changed)" in capsys.readouterr().err
+    write(shop, "50%", skip=False)
+    assert "straight from `deploy`" in capsys.readouterr().err
+    write(shop, "50%", skip=False)
+    assert "(0 files changed)" in (said := capsys.readouterr().err)
+    assert "warning: do not" not in said
+
+
+def test_a_list_and_json_are_edited_too(shop: Path) -> None:
+    import json
+
+    values = [yamltext.read(path.read_text(), path.name)[0].value for path in (shop / "k8s").glob("*.yaml")]
+    everything = [
+        document.value
+        for path in (shop / "k8s").glob("*.yaml")
+        for document in yamltext.read(path.read_text(), path.name)
+    ]
+    assert len(everything) >= len(values)
+    for path in (shop / "k8s").glob("*.yaml"):
+        path.unlink()
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": everything}, indent=4)
+    (shop / "k8s/all.json").write_text(text)
+    before = files_of(shop)
+    write(shop, "10%")
+    items = json.loads((shop / "k8s/all.json").read_text())["items"]
+    wanted = next(item for item in everything if item["kind"] == "HTTPRoute")
+    assert wanted not in items
+    assert [item for item in everything if item["kind"] != "HTTPRoute"] == [
+        item for item in items if item["kind"] != "HTTPRoute"
+    ]
+    write(shop, "rolled-back")
+    assert files_of(shop) == before
+
+
+# --- what is refused --------------------------------------------------------------
+
+
+def refused(case: Path, phase: str = "50%") -> CanaryError:
+    """What is raised, and nothing is written."""
+    before = files_of(case)
+    with pytest.raises(CanaryError) as caught:
+        write(case, phase)
+    assert files_of(case) == before
+    return caught.value
+
+
+def test_a_change_of_the_user_is_not_written_over(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    written = route.read_text()
+    route.write_text(written.replace("/old", "/older"))
+    for phase in ("50%", "rolled-back", "10%"):
+        error = refused(shop, phase)
+        assert isinstance(error, Refused)
+        assert str(error.findings[0].where).endswith("k8s/route.yaml:1:1")
+    done = run("plan", "-f", str(shop / "canary.yaml"))
+    assert (done.returncode, "was changed since" in done.stderr) == (1, True)
+    route.write_text(written)
+    write(shop, "50%")
+
+
+def test_what_was_put_back_is_no_change(shop: Path) -> None:
+    before = files_of(shop)
+    write(shop, "10%")
+    (shop / "k8s/route.yaml").write_bytes(before["k8s/route.yaml"])
+    assert run("plan", "-f", str(shop / "canary.yaml")).returncode == 0
+    write(shop, "rolled-back")
+    assert files_of(shop) == before
+
+
+def test_a_change_in_another_document_stays(shop: Path) -> None:
+    before = files_of(shop)
+    write(shop, "10%")
+    neighbours = shop / "k8s/neighbours.yaml"
+    neighbours.write_bytes(neighbours.read_bytes() + b"# mine\n")
+    write(shop, "rolled-back")
+    assert files_of(shop) == before | {"k8s/neighbours.yaml": before["k8s/neighbours.yaml"] + b"# mine\n"}
+
+
+def test_what_is_gone_is_said(shop: Path) -> None:
+    write(shop, "10%")
+    here, text = shop / "k8s/route.yaml", (shop / "k8s/route.yaml").read_text()
+    here.unlink()
+    assert "is gone" in str(refused(shop).findings[0])  # type: ignore[attr-defined]
+    here.write_text(text)
+    (shop / "k8s/shop-canary.yaml").unlink()
+    assert "is gone, which says what it was" in str(refused(shop).findings[0])  # type: ignore[attr-defined]
+
+
+def test_the_canarys_file_is_ours_and_as_we_wrote_it(shop: Path) -> None:
+    own = shop / "k8s/shop-canary.yaml"
+    own.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    assert "was not written by" in refused(shop).message
+    own.unlink()
+    write(shop, "10%")
+    text = own.read_text()
+    for changed in (
+        text.replace("replicas: ", "replicas: 1"),
+        text.replace('"objects"', '"others"'),
+        text.replace('{"phase', "{phase"),
+    ):
+        own.write_text(changed)
+        assert "put the file back" in refused(shop).hint
+
+
+@pytest.mark.parametrize(
+    ("adopt", "wrong", "cure"),
+    [
+        ("from: k8s/\n    stable: git:v1", "spec.adopt.stable names another", "leave it out"),
+        ("from: '-'", "cannot write into standard input", "name the folder"),
+        ("from: git:v1:k8s", "cannot write into a commit", "name the folder"),
+        ("from: k8s/app.yaml", "is a file, beside which", "name its folder"),
+    ],
+)
+def test_only_a_folder_of_files_is_edited(shop: Path, adopt: str, wrong: str, cure: str) -> None:
+    file = shop / "canary.yaml"
+    file.write_text(file.read_text().replace("from: k8s/ ", f"{adopt} "))
+    error = refused(shop)
+    assert isinstance(error, UsageError)
+    assert wrong in error.message
+    assert cure in error.hint
+
+
+def test_a_kustomization_that_makes_other_objects_is_refused(shop: Path) -> None:
+    kustomized(shop, "images: [{name: registry.example.com/shop, newTag: v9}]\n")
+    assert "by images" in refused(shop).message
+    (shop / "k8s/kustomization.yaml").unlink()
+    kustomized(shop, "namespace: store\n")
+    route = shop / "k8s/route.yaml"
+    text = route.read_text()
+    route.write_text(text.replace("  name: storefront\n", "  name: storefront\n  namespace: shop\n"))
+    assert "puts HTTPRoute shop/storefront into the namespace store" in refused(shop).message
+    route.write_text(text)
+    (shop / "k8s/kustomization.yaml").write_text("resources: [../base]\n")
+    assert "reads ../base, which is no file" in refused(shop).message
+    (shop / "k8s/kustomization.yaml").write_text("resources: app.yaml\n")
+    assert "has no resources" in refused(shop).message
+
+
+def test_flags_that_do_not_fit_and_files_that_adopt_nothing(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="one phase and all of it"):
+        write(shop, "10%", only=("route",))
+    (tmp_path / "canary.yaml").write_text((ROOT / "tests/cases/minimal/canary.yaml").read_text())
+    done = run("render", "-f", str(tmp_path / "canary.yaml"), "-o", "in-place")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it names none" in done.stderr
+
+
+# --- writing ----------------------------------------------------------------------
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("start", "to"),
+    [
+        ("before", "10%"),
+        ("10%", "50%"),
+        ("10%", "deploy"),
+        ("promote-roll", "rolled-back"),
+        ("10%", "rolled-back"),
+        ("promote-return", "promoted"),
+    ],
+)
+def test_an_interrupted_write_leaves_old_or_new_files_and_can_be_run_again(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, start: str, to: str
+) -> None:
+    kustomized(shop)
+    untouched = files_of(shop)
+    write(shop, start)
+    old = files_of(shop)
+    write(shop, to)
+    new = files_of(shop)
+    real = {"replace": Path.replace, "unlink": Path.unlink}
+    for moves in range(5):
+        for path in (set(new) | set(files_of(shop))) - set(old):
+            (shop / path).unlink(missing_ok=True)
+        for path, data in old.items():
+            (shop / path).write_bytes(data)
+        left = [moves]
+
+        def counted(name: str, left: list[int] = left) -> Callable[..., Any]:
+            def move(target: Path, *arguments: Any, **more: Any) -> Any:
+                is_move = name == "replace" or target.name == "shop-canary.yaml"
+                if is_move and not left[0]:
+                    raise Stopped
+                left[0] -= is_move
+                return real[name](target, *arguments, **more)
+
+            return move
+
+        with monkeypatch.context() as patched:
+            for name in real:
+                patched.setattr(Path, name, counted(name))
+            try:
+                write(shop, to)
+            except Stopped:
+                now = files_of(shop)
+                own = "k8s/shop-canary.yaml"
+                assert now.keys() - {own} == untouched.keys()
+                assert all(now[path] in (old[path], new[path]) for path in untouched)
+        write(shop, to)
+        assert files_of(shop) == new
+
+
+def test_a_file_that_changes_meanwhile_stops_everything(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(shop, "10%")
+    before, real = files_of(shop), exchange.write
+
+    def late(changes: Any) -> None:
+        (shop / "k8s/route.yaml").write_bytes(before["k8s/route.yaml"] + b"# late\n")
+        real(changes)
+
+    monkeypatch.setattr(exchange, "write", late)
+    with pytest.raises(UsageError, match="was changed meanwhile: nothing is written"):
+        write(shop, "50%")
+    assert files_of(shop) == before | {"k8s/route.yaml": before["k8s/route.yaml"] + b"# late\n"}
+
+
+def test_a_file_is_replaced_as_a_whole(shop: Path) -> None:
+    route, open_before = shop / "k8s/route.yaml", shop / "open-before"
+    open_before.hardlink_to(route)
+    before = route.read_bytes()
+    write(shop, "10%")
+    assert open_before.read_bytes() == before != route.read_bytes()
+    assert not [path for path in (shop / "k8s").iterdir() if path.name.startswith(".")]
+
+
+def test_permissions_and_links_stay(shop: Path) -> None:
+    route, real = shop / "k8s/route.yaml", shop / "real.yaml"
+    route.rename(real)
+    real.chmod(0o640)
+    route.symlink_to(real)
+    write(shop, "10%")
+    assert route.is_symlink()
+    assert b"phase.shop" in real.read_bytes()
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_was_left_is_read_as_it_was_written() -> None:
+    texts = [
+        "a: 1\n",
+        "---\na: 1",
+        "a: b\r\n\r\n",
+        "# x\x0b\u2028 y\n\tz\rq\n",
+        "\n\n",
+        "#| a\n#= b\n# original: c\n",
+    ]
+    kept = tuple(notes.Kept("a \u2028.yaml", number, text, "sha256:0") for number, text in enumerate(texts))
+    left = notes.Left("10%", kept, "---\na: 1\n")
+    assert notes.read(notes.written(left)) == left
+    assert [document.value for document in yamltext.read(notes.written(left), "own")] == [{"a": 1}]
+
+
+# --- whatever phase follows another ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: data.rstrip(b"\n"),
+        lambda data: b"\xef\xbb\xbf" + data,
+        lambda data: data + "# caf\u00e9 \u2028# and \u0085# a line\t\n".encode(),
+        lambda data: data + b"---\n# nothing\n",
+    ],
+    ids=["crlf", "no line end", "bom", "strange comment", "empty document"],
+)
+def test_bytes_come_back(case: Path, change: Callable[[bytes], bytes]) -> None:
+    edit(case, change)
+    before = files_of(case)
+    for name in ("deploy", "header-only", "50%", "promote-roll", "promote-return", "before"):
+        write(case, name)
+        for path, data in files_of(case).items():
+            if path in before and name == "50%":
+                assert data.startswith(b"\xef\xbb\xbf") == before[path].startswith(b"\xef\xbb\xbf")
+                assert data.count(b"\r\n") in (0, data.count(b"\n"))
+    assert files_of(case) == before
+
+
+def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
+    before, release = files_of(case), release_of(case)
+    reached: dict[str, Files] = {}
+    for first in (names := names_of(case)):
+        for second in names:
+            write(case, first)
+            write(case, second)
+            now = files_of(case)
+            assert reached.setdefault(second, now) == now, (first, second)
+    for name, files in reached.items():
+        for path, data in files.items():
+            (case / path).write_bytes(data)
+        own = case / "k8s/shop-canary.yaml"
+        if "k8s/shop-canary.yaml" not in files:
+            own.unlink(missing_ok=True)
+        wanted = {
+            document.part.key: document.value
+            for document in adoption.documents(release.plan.application, release.plan.find(name))
+        }
+        assert identical(objects(case), wanted), name
+    write(case, "rolled-back")
+    assert files_of(case) == before
+    assert reached["before"] == before
+
+
+def test_other_verbs_read_what_was_there_before(case: Path) -> None:
+    def printed(verb: str, *more: str) -> str:
+        done = run(verb, "-f", str(case / "canary.yaml"), *more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    verbs = [("plan",), ("render", "--phase", "50%"), ("patch", "--from", "10%", "--to", "50%")]
+    before = [printed(*verb) for verb in verbs]
+    write(case, "10%")
+    assert [printed(*verb) for verb in verbs] == before
