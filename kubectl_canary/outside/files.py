@@ -120,7 +120,9 @@ def _manifests_below(name: str) -> list[str]:
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
     return [
-        str(path) for path in manifests if not any(part.startswith(".") for part in path.relative_to(root).parts)
+        str(path)
+        for path in manifests
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
     ]
 
 
