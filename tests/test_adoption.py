@@ -332,8 +332,8 @@ def adopted(
     *drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]", kind: str = "HTTPRoute"
 ) -> Release:
     """A release of a shop whose routes have these rules."""
-    from kubectl_canary.reading import adoption as reader
     from kubectl_canary.reading import manifests, release, sources
+    from kubectl_canary.reading.adopted.file import Sets
 
     text = (SHOP / "k8s/app.yaml").read_text()
     for number, rules_of_route in enumerate(drawn):
@@ -347,7 +347,7 @@ def adopted(
     file = (SHOP / "canary.yaml").read_text().replace("[header-only, 10%, 50%, 100%]", phases)
     read = manifests.read("set", text)
     source = sources.layered([sources.document("canary.yaml", file)])
-    return release.read(source, None, lambda _: reader.Sets(read, read))
+    return release.read(source, None, lambda _: Sets(read, read))
 
 
 # --- where sets come from ---------------------------------------------------------------

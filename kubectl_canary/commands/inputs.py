@@ -11,13 +11,14 @@ from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.reading import release, sources
+from kubectl_canary.reading.adopted.file import Sets
 
 ONCE = "standard input can be read only once"
 
 if TYPE_CHECKING:
     from kubectl_canary.commands.run.standing import Reader
     from kubectl_canary.findings import Finding
-    from kubectl_canary.reading.adoption import SetReader, Sets
+    from kubectl_canary.reading.adopted.file import SetReader
     from kubectl_canary.reading.in_place import Standing
     from kubectl_canary.reading.manifests import Manifest
     from kubectl_canary.reading.release import Release
@@ -55,11 +56,9 @@ def sets(source: sources.Sources) -> Sets:
 
     Raises Refused for what is not YAML, UsageError and WorldError for what cannot be read.
     """
-    from kubectl_canary.reading import adoption
-
     adopt = source.value["spec"]["adopt"]
     read = {key: _set(source, key) for key in ("from", "stable") if key in adopt}
-    return adoption.Sets(stable=read.get("stable", read["from"]), new=read["from"])
+    return Sets(stable=read.get("stable", read["from"]), new=read["from"])
 
 
 def _set(source: sources.Sources, key: str) -> list[Manifest]:

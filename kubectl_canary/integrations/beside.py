@@ -10,8 +10,8 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
 from kubectl_canary.integrations import embedded
 from kubectl_canary.reading import adoption, manifests
+from kubectl_canary.reading.adopted.file import SetReader, Sets
 from kubectl_canary.reading.adopted.problems import ADOPT
-from kubectl_canary.reading.adoption import SetReader, Sets
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import release, sources, yamltext
-from kubectl_canary.reading.adoption import SetReader
+from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.canaryfile import TOOLS_PREFIXES
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import Release

@@ -15,7 +15,7 @@ from kubectl_canary.findings import Finding, Where, in_order, path_text
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.reading import release, sources
-from kubectl_canary.reading.adoption import SetReader
+from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import patches

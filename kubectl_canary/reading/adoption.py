@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.reading import versions
 from kubectl_canary.reading.adopted import hazards, objections, objects, rules, version
+from kubectl_canary.reading.adopted.file import Common, Sets
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems
 from kubectl_canary.reading.manifests import Manifest, in_namespace
 from kubectl_canary.reading.sources import Sources
@@ -20,23 +19,9 @@ from kubectl_canary.release.application import (
     Given,
     Route,
     Sides,
-    Testers,
     Workload,
 )
 
-# what the manifests say, and a canary file that adopts them cannot
-GREENFIELD = (
-    "image",
-    "stable",
-    "container",
-    "pod",
-    "podMetadata",
-    "deployment",
-    "service",
-    "route",
-    "autoscaling",
-    "disruptionBudget",
-)
 HOOK = "helm.sh/hook"
 # groups of which we know the kinds that have no namespace
 NAMESPACED_GROUPS = (
@@ -64,41 +49,6 @@ CLUSTERS_OWN = (
     "ServiceCIDR",
     "ClusterTriggerAuthentication",
 )
-
-
-@dataclass(frozen=True)
-class Sets:
-    """The manifests that run, and those that should run."""
-
-    stable: Sequence[Manifest]
-    new: Sequence[Manifest]
-
-
-SetReader = Callable[[Sources], Sets]
-
-
-@dataclass(frozen=True)
-class Common:
-    """What a canary file says of every release, adopted or not."""
-
-    name: str
-    namespace: str | None
-    testers: Testers | None
-    target: Target
-    drain: int
-
-
-def findings(spec: dict[str, Any]) -> Iterator[Finding]:
-    """Keys that say what the manifests say."""
-    for key in GREENFIELD:
-        if key in spec:
-            message = "the manifests that `adopt` names say this; leave it out"
-            yield Finding("adopt", "error", ("spec", key), message)
-    canary = spec.get("canary") or {}
-    if "tag" in canary and "image" in canary:
-        message = "`tag` and `image` both; `image` is the whole reference"
-        yield Finding("adopt", "error", ("spec", "canary", "image"), message)
-    yield from versions.own_findings(canary)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from kubectl_canary.api import builtin, catalog, formats, prepare, quick
 from kubectl_canary.api.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
-from kubectl_canary.reading import adoption, versions
+from kubectl_canary.reading import versions
+from kubectl_canary.reading.adopted.file import Common, SetReader, adopting_findings
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import phases
 from kubectl_canary.release.application import (
@@ -70,9 +71,7 @@ class CanaryFile:
     phase: str | None
 
 
-def parse(
-    sources: Sources, namespace: str | None = None, read_sets: adoption.SetReader | None = None
-) -> CanaryFile:
+def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader | None = None) -> CanaryFile:
     """The application and phases that the sources describe; `namespace` overrides theirs.
 
     `read_sets` reads the manifests that the file adopts. Raises Refused with every finding.
@@ -192,7 +191,7 @@ def _adopting_findings(value: Any) -> Iterator[Finding]:
     yield from _name_findings(value)
     spec = _get(value, "spec")
     if isinstance(spec, dict):
-        yield from adoption.findings(spec)
+        yield from adopting_findings(spec)
     yield from _phases(value)[1]
 
 
@@ -501,9 +500,9 @@ def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
 # --- building -------------------------------------------------------------------
 
 
-def _common(value: dict[str, Any], namespace: str | None) -> adoption.Common:
+def _common(value: dict[str, Any], namespace: str | None) -> Common:
     metadata, spec = value["metadata"], value["spec"]
-    return adoption.Common(
+    return Common(
         name=metadata["name"],
         namespace=namespace or metadata.get("namespace"),
         testers=_testers(spec.get("testers", {"header": "x-canary"})),
@@ -512,11 +511,13 @@ def _common(value: dict[str, Any], namespace: str | None) -> adoption.Common:
     )
 
 
-def _adopted(sources: Sources, namespace: str | None, read_sets: adoption.SetReader | None) -> CanaryFile:
+def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | None) -> CanaryFile:
     if read_sets is None:
         message = "the manifests that a file adopts are not read here"
         finding = replace(_error(("spec", "adopt"), message), where=sources.where(("spec", "adopt")))
         raise Refused(f"{finding.where.file} adopts manifests", [finding])
+    from kubectl_canary.reading import adoption
+
     common = _common(sources.value, namespace)
     made = _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
     findings = list(_method_findings(made))

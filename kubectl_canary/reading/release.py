@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.reading import adoption, canaryfile, sources
-from kubectl_canary.release import precedence, quota
+from kubectl_canary.reading import canaryfile, sources
+from kubectl_canary.reading.adopted.file import SetReader
+from kubectl_canary.release import quota
 from kubectl_canary.release.plan import Phase, Plan, plan
 
 
@@ -62,7 +64,7 @@ def check_namespace(namespace: str | None) -> None:
 
 
 def read(
-    source: sources.Sources, namespace: str | None = None, read_sets: adoption.SetReader | None = None
+    source: sources.Sources, namespace: str | None = None, read_sets: SetReader | None = None
 ) -> Release:
     """Plan a release from what was read; `read_sets` reads the manifests that it adopts.
 
@@ -70,7 +72,7 @@ def read(
     """
     file = canaryfile.parse(source, namespace, read_sets)
     plan_of_file = plan(file.application, file.phases)
-    errors = [_located(finding, source) for finding in precedence.findings(plan_of_file)]
+    errors = [_located(finding, source) for finding in _of_precedence(plan_of_file)]
     if errors:
         raise Refused(f"{errors[0].where.file} is not valid", errors)
     gateway = file.application.route.gateway
@@ -82,6 +84,13 @@ def read(
     )
     warnings = (*source.notes, *(_located(finding, source) for finding in findings))
     return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
+
+
+def _of_precedence(plan_of_file: Plan) -> Iterator[Finding]:
+    if plan_of_file.application.adopted is not None:
+        from kubectl_canary.release import precedence
+
+        yield from precedence.findings(plan_of_file)
 
 
 def _located(finding: Finding, source: sources.Sources) -> Finding:

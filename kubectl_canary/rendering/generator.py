@@ -16,7 +16,7 @@ from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
-from kubectl_canary.reading import splice, yamltext
+from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.documents import Document, Written
 from kubectl_canary.rendering import overrides, provenance
@@ -230,6 +230,8 @@ def _text_of(document: Document) -> str:
             return document.text
         with contextlib.suppress(Refused):
             if document.source:
+                from kubectl_canary.reading import splice
+
                 return splice.spliced(document.source, document.value)
     return f"{yamltext.block(document.value, 0)}\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.prepare import with_defaults
-from kubectl_canary.release import adoption, overlay, routes, workloads
+from kubectl_canary.release import overlay, routes, workloads
 from kubectl_canary.release.application import (
     GATEWAY_API,
     GATEWAY_GROUP,
@@ -74,6 +74,8 @@ def planned(application: Application, phase: Phase) -> Sequence[Planned | Docume
     On the ways back the route comes first. What is adopted from the user's manifests is a document already.
     """
     if application.adopted is not None:
+        from kubectl_canary.release import adoption
+
         return adoption.documents(application, phase)
     return _rendered(application, phase)
 

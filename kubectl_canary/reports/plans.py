@@ -13,7 +13,6 @@ from kubectl_canary.release import shares
 from kubectl_canary.release.application import Application, Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
-from kubectl_canary.release.wording import changes_text
 from kubectl_canary.reports.programs import as_identity, as_json, as_value
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def rows(plan: Plan, phases: Iterable[Phase], current: Phase | None = None) -> l
 
 
 def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
+    from kubectl_canary.release.wording import changes_text
+
     share, is_first = phase.traffic.share, phase.kind is PhaseKind.BEFORE
     return Row(
         name=phase.name,

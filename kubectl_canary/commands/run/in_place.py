@@ -16,7 +16,7 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import in_place as notes
 from kubectl_canary.reading import promotion
-from kubectl_canary.reading.adoption import Sets
+from kubectl_canary.reading.adopted.file import Sets
 from kubectl_canary.reading.in_place import Standing
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources

@@ -13,7 +13,7 @@ from kubectl_canary.findings import path_text
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import release, sources, yamltext
-from kubectl_canary.reading.adoption import SetReader
+from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.release.phases import SEED_PHASES
 from kubectl_canary.release.plan import Plan
 

@@ -17,7 +17,7 @@ from kubectl_canary.outside import files
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
-from kubectl_canary.reading.adoption import Sets
+from kubectl_canary.reading.adopted.file import Sets
 from kubectl_canary.reading.choices import Choice, Wanted, choice, containers
 from kubectl_canary.reading.manifests import Manifest, read, with_texts
 from kubectl_canary.reading.snapshot import KINDS, OPTIONAL, Snapshot, snapshot

@@ -16,7 +16,7 @@ from kubectl_canary.findings import nearest
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.judging.validation import Ignored, Question, Report, Settings, judge
-from kubectl_canary.reading.adoption import SetReader
+from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import check_namespace
 from kubectl_canary.reports import listings

@@ -10,7 +10,7 @@ from kubectl_canary.commands.run.releases import finish, generator_of, load, pha
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.adoption import printed
+from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
@@ -54,7 +54,7 @@ def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
         wanted = removed(release.plan.application, _start(release.plan, phase, flags.origin), phase)
         if not wanted:
             say(f"`{phase.name}` removes nothing")
-    kept = None if flags.everything or _comes_by_stream(release) else printed(release.plan, phase)
+    kept = None if flags.everything or _comes_by_stream(release) else _changing(release.plan, phase)
     chosen = [
         item
         for item in wanted
@@ -73,6 +73,15 @@ def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
     if not flags.only_removed:
         say_what_follows(release, phase)
     return code
+
+
+def _changing(plan: Plan, phase: Phase) -> set[Key] | None:
+    """The objects that a stream has; None where it is all of them."""
+    if plan.application.adopted is None:
+        return None
+    from kubectl_canary.release import adoption
+
+    return adoption.printed(plan, phase)
 
 
 def _comes_by_stream(release: Release) -> bool:

@@ -16,7 +16,7 @@ from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.validation import Report
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import manifests
-from kubectl_canary.reading.adoption import SetReader, Sets
+from kubectl_canary.reading.adopted.file import SetReader, Sets
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.reports import listings

@@ -1,0 +1,63 @@
+"""What a canary file says where it adopts manifests: read without them, so that other files do not wait for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.api.catalog import Target
+from kubectl_canary.findings import Finding
+from kubectl_canary.reading import versions
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release.application import Testers
+
+# what the manifests say, and a canary file that adopts them cannot
+GREENFIELD = (
+    "image",
+    "stable",
+    "container",
+    "pod",
+    "podMetadata",
+    "deployment",
+    "service",
+    "route",
+    "autoscaling",
+    "disruptionBudget",
+)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The manifests that run, and those that should run."""
+
+    stable: Sequence[Manifest]
+    new: Sequence[Manifest]
+
+
+SetReader = Callable[[Sources], Sets]
+
+
+@dataclass(frozen=True)
+class Common:
+    """What a canary file says of every release, adopted or not."""
+
+    name: str
+    namespace: str | None
+    testers: Testers | None
+    target: Target
+    drain: int
+
+
+def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:
+    """Keys that say what the manifests say."""
+    for key in GREENFIELD:
+        if key in spec:
+            message = "the manifests that `adopt` names say this; leave it out"
+            yield Finding("adopt", "error", ("spec", key), message)
+    canary = spec.get("canary") or {}
+    if "tag" in canary and "image" in canary:
+        message = "`tag` and `image` both; `image` is the whole reference"
+        yield Finding("adopt", "error", ("spec", "canary", "image"), message)
+    yield from versions.own_findings(canary)
