@@ -70,11 +70,19 @@ def test_the_first_commands_of_the_readme_run_over_a_folder_of_ones_own(tmp_path
         assert shown in done.stdout
 
 
+def in_git(folder: Path) -> None:
+    """A repository of the folder, as it is."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "as it is")):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+
+
 def test_the_commands_of_the_page_on_manifests_of_ones_own_run_in_order(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
     example = Path(shutil.copytree(ROOT / "examples/shop", tmp_path / "shop"))
+    in_git(example)
     shown = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
     assert shown == (example / "canary.yaml").read_text(encoding="utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
