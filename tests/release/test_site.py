@@ -121,7 +121,7 @@ def test_the_readme_installs_the_plugin(surroundings: dict[str, str], namespace:
 
 def test_every_page_with_commands_is_run() -> None:
     with_commands = {page.name for page in DOCS.glob("*.md") if blocks(page, "sh")}
-    assert set(PAGES) == with_commands
+    assert {*PAGES, "adopt.md"} == with_commands  # tests/test_docs.py runs that one
 
 
 def examples(verb: str) -> list[str]:
@@ -148,8 +148,11 @@ def test_the_examples_of_a_verb_run(
         line = example.replace("-n production", f"-n {namespace}")
         if "post-renderer-args post-render" in line:
             line = line.replace("helm upgrade", "helm3 template").replace("--install ", "")
+        if any(word in example for word in ("--from k8s/", "--from -", "--from cluster", "in-place")):
+            continue  # tests/test_init_from.py and tests/test_in_place.py run these
         done = pasted(line, folder, surroundings)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        allowed = (0, 1) if verb == "simulate" else (0,)  # 1 says that nobody answers
+        assert done.returncode in allowed, f"{line}\n{done.stdout}{done.stderr}"
 
 
 def given(folder: Path, namespace: str) -> Path:
