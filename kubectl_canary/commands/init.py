@@ -78,9 +78,11 @@ class ManifestFlags:
   kubectl canary init --image registry.example.com/my-app --tag v1.0.0 --canary-tag v1.1.0 --port 8080 \\
       --host app.example.com --gateway production-gw --gateway-class istio --tls my-app-tls
 
-  # Manifests that you have: a file, a folder, a folder with a kustomization, or what Helm renders
+  # Manifests that you have: a file, a folder, or a folder with a kustomization
   kubectl canary init --from k8s/ --canary-tag v1.1.0
-  helm template my-app ./chart | kubectl canary init --from -
+
+  # What Helm renders
+  helm template my-app ./chart | kubectl canary init --from - --canary-tag v1.1.0
 
   # What runs in a cluster, written into k8s/
   kubectl canary init --from cluster --deployment my-app -n production

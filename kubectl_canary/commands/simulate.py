@@ -35,7 +35,7 @@ class SimulateFlags:
     "Gateway of the file serves nothing else, and for a path alone the route's first hostname.",
     """
   # Who answers in the phase that the file declares
-  kubectl canary simulate http://app.example.com/cart
+  kubectl canary simulate https://app.example.com/cart
 
   # A tester's request, in another phase
   kubectl canary simulate --phase 5% -H 'x-canary: true' /cart
