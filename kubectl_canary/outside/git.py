@@ -113,7 +113,7 @@ class Commit:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             ) as process:
-                assert process.stdout is not None  # noqa: S101
+                assert process.stdout is not None  # noqa: S101  PIPE gives one, which Popen's type does not say
                 for entry in entries:
                     yield entry, self._content(process.stdout)
 
