@@ -76,6 +76,11 @@ TABLE: dict[str, tuple[str, Change, str]] = {
         put("a", "weight", to=10),
         "a:\n  weight: 10   # five\n",
     ),
+    "a comment above what goes is no line of the text that comes": (
+        "a:\n    # first\n    - x\n",
+        put("a", to={"b": "two\nlines\n"}),
+        "a:\n    # first\n  b: |\n    two\n    lines\n",
+    ),
     "double quotes stay": ('a: "x" # c\n', put("a", to="on"), 'a: "on" # c\n'),
     "single quotes stay": ("a: 'x'\n", put("a", to="it's"), "a: 'it''s'\n"),
     "what plain text would not be is quoted": ("a: x\n", put("a", to="on"), 'a: "on"\n'),

@@ -340,14 +340,14 @@ class _Editor:
 
     def put_below(self, node: Node, new: Any, slot: _Slot) -> None:
         """Put a mapping or list below its key, whose comment stays beside the key."""
-        is_beside = "\n" not in self.text[slot.after : node.start]
-        if is_beside:
-            self.edit(slot.after, max(slot.after, self.inner_end(node)), "")
-        else:
-            self.edit(self.line_start(node.start), self.line_end(node.end), "")
         lines = styles.indented(self.style.lines(new), slot.column + self.style.below(new))
-        where = self.line_end(max(slot.after, self.inner_end(node)) if is_beside else slot.after)
-        self.edit(where, where, "".join(f"{line}\n" for line in lines))
+        text = "".join(f"{line}\n" for line in lines)
+        if "\n" in self.text[slot.after : node.start]:
+            self.edit(self.line_start(node.start), self.line_end(node.end), text)
+            return
+        end = max(slot.after, self.inner_end(node))
+        self.edit(slot.after, end, "")
+        self.edit(self.line_end(end), self.line_end(end), text)
 
     def block(self, node: Node, new: Any, column: int) -> str:
         first, *rest = [spelled] if (spelled := self.spelled(node, new)) else self.style.lines(new)
