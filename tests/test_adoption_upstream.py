@@ -16,6 +16,7 @@ from kubectl_canary.errors import CanaryError
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import adoption
 
+pytestmark = pytest.mark.cluster
 Object = dict[str, Any]
 OURS = "kubectl-canary/"
 ROUTE = "HTTPRoute"

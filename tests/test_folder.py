@@ -186,21 +186,21 @@ def test_two_at_once_take_turns(tmp_path: Path) -> None:
     assert set(found) == {*listed, ".kubectl-canary"}
 
 
-def test_a_killed_run_leaves_whole_files_and_the_next_one_mends_them(tmp_path: Path) -> None:
-    reference = tmp_path / "reference"
-    subprocess.run(command(reference, "--set", "spec.phase=mirror 20%"), check=True, capture_output=True)
+def test_a_killed_run_leaves_whole_files_and_the_next_one_mends_them(canary: Canary, tmp_path: Path) -> None:
+    before, reference = tmp_path / "before", tmp_path / "reference"
+    settings = ("--set", "spec.phase=mirror 20%")
+    assert 0 == render(canary, before).code
+    assert 0 == render(canary, reference, *settings).code
     for delay in range(12):
-        out = tmp_path / f"out-{delay}"
-        subprocess.run(command(out), check=True, capture_output=True)
-        process = subprocess.Popen(command(out, "--set", "spec.phase=mirror 20%"), stderr=subprocess.DEVNULL)
+        out = Path(shutil.copytree(before, tmp_path / f"out-{delay}"))
+        process = subprocess.Popen(command(out, *settings), stderr=subprocess.DEVNULL)
         time.sleep(0.08 + delay * 0.01)
         process.kill()
         process.wait()
         for file in (out / "current").iterdir():
             assert file.read_bytes().endswith(b"\n")
-        subprocess.run(command(out, "--set", "spec.phase=mirror 20%"), check=True, capture_output=True)
+        assert 0 == render(canary, out, *settings).code
         assert tree(reference) == tree(out)
-        shutil.rmtree(out)
 
 
 def written(out: Path, files: dict[str, str]) -> int:

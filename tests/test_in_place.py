@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -495,15 +496,27 @@ def test_bytes_come_back(case: Path, change: Callable[[bytes], bytes]) -> None:
     assert files_of(case) == before
 
 
+def each_after_each(names: list[str]) -> Iterator[str]:
+    """A way on which every name follows every other one, and itself."""
+    for place, name in enumerate(names):
+        yield name
+        for other in names[place + 1 :]:
+            yield from (name, other)
+        yield name
+
+
+def test_a_way_has_every_name_after_every_other() -> None:
+    way = list(each_after_each(["a", "b", "c"]))
+    assert set(itertools.pairwise(way)) == set(itertools.product("abc", repeat=2))
+
+
 def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
     before, release = files_of(case), release_of(case)
     reached: dict[str, Files] = {}
-    for first in (names := names_of(case)):
-        for second in names:
-            write(case, first)
-            write(case, second)
-            now = files_of(case)
-            assert reached.setdefault(second, now) == now, (first, second)
+    for name in each_after_each(names_of(case)):
+        write(case, name)
+        now = files_of(case)
+        assert reached.setdefault(name, now) == now, name
     for name, files in reached.items():
         for path, data in files.items():
             (case / path).write_bytes(data)

@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 from uv import find_uv_bin
 
+pytestmark = pytest.mark.cluster
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 CASE = ROOT / "tests/cases/odd-scalars"
 EXPECTED = (CASE / "expected/02-5-percent.yaml").read_bytes()

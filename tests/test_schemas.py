@@ -297,6 +297,7 @@ def test_images_that_are_not(text: str) -> None:
         formats.image_reference(f"{text}")
 
 
+@pytest.mark.cluster
 def test_the_schemas_are_regenerated_to_the_same_bytes(tmp_path: Path) -> None:
     """The script and what it reads are pinned; what it writes is what is committed."""
     import shutil
