@@ -42,7 +42,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Rules whose split differs from the first rule's between the same backends."""
-    for route in objects.routes:
+    for route in objects.attached:
         yield from _in_route(route)
 
 

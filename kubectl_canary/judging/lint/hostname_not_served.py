@@ -56,7 +56,7 @@ spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP, h
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Hostnames outside those of every listener, where all parents are Gateways of the set."""
-    for route in objects.routes:
+    for route in objects.attached:
         served = _served(objects, route)
         for index, name in enumerate(route.spec.get("hostnames") or []):
             if served and not any(_meet(name, listener) for listener in served):

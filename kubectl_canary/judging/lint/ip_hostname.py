@@ -31,7 +31,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Hostnames that are IPv4 addresses."""
-    for route in objects.routes:
+    for route in objects.attached:
         for index, name in enumerate(route.spec.get("hostnames") or []):
             if IPV4.match(name):
                 message = f"`{name}` is an IP address: the route will never match"

@@ -1,6 +1,7 @@
 """A rule that sends its requests nowhere, and has no filter that answers them, answers 500.
 
-A GRPCRoute answers UNAVAILABLE. Where this is meant, to close a path, ignore the rule there.
+A GRPCRoute answers UNAVAILABLE, a route of connections closes them. Where this is meant, to close a path, ignore the
+rule there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from collections.abc import Iterator
 from kubectl_canary.judging.lint.objects import Objects, RouteRule, Violation
 
 ANSWERING = ("RequestRedirect", "ExtensionRef")
+
+ANSWERS = {
+    "HTTPRoute": "every request to this rule gets 500",
+    "GRPCRoute": "every request to this rule gets UNAVAILABLE",
+}
 
 SEVERITY = "warning"
 SOURCE = "https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule"
@@ -39,8 +45,8 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Rules without backends and without a filter that answers."""
     for rule in objects.route_rules:
         if not rule.backends and not _answers(rule):
-            answer = "500" if rule.route.kind == "HTTPRoute" else "UNAVAILABLE"
-            message = f"no backend and no filter that answers: every request to this rule gets {answer}"
+            what = ANSWERS.get(rule.route.kind, "every connection to this rule is closed")
+            message = f"no backend and no filter that answers: {what}"
             yield rule.route.violation(rule.path, message, "add backendRefs or a redirect")
 
 

@@ -213,12 +213,12 @@ class Objects:
 
     @functools.cached_property
     def route_rules(self) -> list[RouteRule]:
-        """The rules of HTTPRoutes and GRPCRoutes."""
-        return [rule for route in self.routes for rule in route_rules(route)]
+        """The rules of routes of every kind."""
+        return [rule for route in self.attached for rule in route_rules(route)]
 
     @property
     def backends(self) -> Iterator[Backend]:
-        """The backends of HTTPRoutes and GRPCRoutes."""
+        """The backends of routes of every kind."""
         return (backend for rule in self.route_rules for backend in rule.backends)
 
     def find(self, kind: str, namespace: str, name: str) -> Object | None:

@@ -29,7 +29,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Parents that stand in the list already."""
-    for route in objects.routes:
+    for route in objects.attached:
         seen: dict[tuple[object, ...], int] = {}
         for index, key in enumerate(parents(route)):
             if seen.setdefault(key, index) != index:

@@ -37,7 +37,7 @@ spec:
 
 def check(objects: Objects) -> Iterator[Violation]:
     """Names of rules that an earlier rule has."""
-    for route in objects.routes:
+    for route in objects.attached:
         seen: dict[str, int] = {}
         for rule in route_rules(route):
             if rule.name and seen.setdefault(rule.name, rule.number) != rule.number:
