@@ -221,7 +221,7 @@ SHOP = CASES / "adopt-shop"
 REFUSED = [
     ("canary.yaml", "from: k8s/", "from: k8s/\n    deployment: shpo", "no Deployment `shpo` in the manifests; did you mean `shop`?"),
     ("canary.yaml", "from: k8s/", "from: k8s/\n    service: web", "no Service `web` in the manifests; there are `shop`"),
-    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefrnt}]", "no HTTPRoute or GRPCRoute `storefrnt` in the manifests; did you mean `storefront`?"),
+    ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefrnt}]", "no HTTPRoute, GRPCRoute, TLSRoute or TCPRoute `storefrnt` in the manifests; did you mean `storefront`?"),
     ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [aip]}]", "HTTPRoute storefront has no rule of the name `aip`; did you mean `api`?"),
     ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [3]}]", "HTTPRoute storefront has the rules 0 to 2"),
     ("canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: storefront, rules: [2]}]", "rule 2 of HTTPRoute storefront does not send to Service shop"),
@@ -235,7 +235,7 @@ REFUSED = [
     ("k8s/app.yaml", "  selector: {app: shop}\n  ports", "  selector: {app: cart}\n  ports", "no Service selects the pods of Deployment shop"),
     ("k8s/app.yaml", "  replicas: 8", "  paused: true\n  replicas: 8", "Deployment `shop` is paused"),
     ("k8s/route.yaml", "value: /old}\n", "value: /old}\n      headers: [{name: X-Canary, value: a}]\n", "rule 1 of HTTPRoute storefront matches the testers' header `x-canary` already"),
-    ("k8s/route.yaml", "kind: HTTPRoute", "kind: TCPRoute", "no rule of an HTTPRoute or GRPCRoute sends to Service shop"),
+    ("k8s/route.yaml", "kind: HTTPRoute", "kind: UDPRoute", "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop"),
     ("k8s/route.yaml", "apiVersion: gateway", "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop-config, namespace: store}}\n---\napiVersion: gateway", "ConfigMap store/shop-config stands twice"),
     ("k8s/route.yaml", "    - name: shop\n      port: 80\n", "    - name: shop\n      port: 81\n", "the rules send to ports 80 and 81 of Service shop"),
 ]  # fmt: skip

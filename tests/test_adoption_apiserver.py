@@ -22,7 +22,8 @@ COMMAND = [sys.executable, "-m", "kubectl_canary"]
 KINDS = (
     "services,configmaps,deployments.apps,horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy,"
     "networkpolicies.networking.k8s.io,serviceaccounts,backendtlspolicies.gateway.networking.k8s.io,"
-    "httproutes.gateway.networking.k8s.io,grpcroutes.gateway.networking.k8s.io"
+    "httproutes.gateway.networking.k8s.io,grpcroutes.gateway.networking.k8s.io,"
+    "tcproutes.gateway.networking.k8s.io,tlsroutes.gateway.networking.k8s.io"
 )
 OURS = "kubectl-canary"
 
@@ -98,7 +99,9 @@ class Adopted:
         assert set(self.live()) == {(item["kind"], item["metadata"]["name"]) for item in listed}
 
 
-@pytest.fixture(params=["adopt-shop", "adopt-sets", "adopt-helm", "adopt-routes", "adopt-calls"])
+@pytest.fixture(
+    params=["adopt-shop", "adopt-sets", "adopt-helm", "adopt-routes", "adopt-calls", "adopt-streams"]
+)
 def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:
     folder = Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
     return Adopted(cluster, namespace, folder)

@@ -233,7 +233,7 @@ TWO = (deployment("shop"), deployment("docs"), service("shop"), service("inner")
         (
             TWO,
             ("--deployment", "shop", "--service", "inner"),
-            "error: no rule of an HTTPRoute or GRPCRoute sends to Service inner\n",
+            "error: no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service inner\n",
         ),
         (
             (service("shop"),),
@@ -589,7 +589,7 @@ def test_a_canary_file_stays_and_no_folder_is_written(
     ("drop", "flags", "message"),
     [
         ("", ["--deployment", "shp"], "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
-        ("HTTPRoute", [], "no rule of an HTTPRoute or GRPCRoute sends to Service shop\n"),
+        ("HTTPRoute", [], "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop\n"),
         ("Service", [], "no Service selects the pods of Deployment shop\n"),
         ("Deployment", [], "no Deployment in this namespace\n-n names another, --context another cluster\n"),
     ],

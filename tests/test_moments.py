@@ -507,7 +507,7 @@ TESTED = {"matches": [{"headers": [{"name": "X-Canary", "value": "1"}]}], "backe
         (nothing, with_value(8080, "service", "spec", "ports", 0, "port"), "Service shop has no port 80 in `from`"),
         (nothing, with_value({"tier": "web"}, "service", "spec", "selector"), "Service shop selects by tier: web in `from`"),
         (nothing, without("deployment", "spec", "replicas"), "Deployment `shop` says `replicas` no more"),
-        (with_value(TESTED, *RULES, 0), nothing, "no rule of an HTTPRoute or GRPCRoute sends to Service shop"),
+        (with_value(TESTED, *RULES, 0), nothing, "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop"),
         (lambda it: it["route"]["spec"]["rules"].append(TESTED), nothing, "rule 1 of HTTPRoute shop matches the testers' header `x-canary` already"),
         (with_value([{"name": "shop", "port": 80, "weight": 0}, {"name": "b", "port": 80}], *RULES, 0, "backendRefs"), nothing, "rule 0 of HTTPRoute shop sends no request to Service shop: weight 0"),
         (nothing, with_claim("ReadWriteOncePod"), "all.yaml:22:9: spec.template.spec.volumes[0]: PersistentVolumeClaim data is ReadWriteOncePod"),
@@ -574,7 +574,7 @@ def test_an_immutable_config_map_cannot_change_under_stable(release: Any) -> Non
 
 def sends(documents: dict[str, Object]) -> None:
     documents["deployment"]["spec"]["strategy"] = {"type": "Recreate"}
-    documents["tls"] = an_object("gateway.networking.k8s.io/v1", "TLSRoute", "calls", spec=copy.deepcopy(documents["route"]["spec"]))  # fmt: skip
+    documents["tls"] = an_object("gateway.networking.k8s.io/v1", "UDPRoute", "calls", spec=copy.deepcopy(documents["route"]["spec"]))  # fmt: skip
     backend = {"service": {"name": "shop", "port": {"number": 80}}}
     documents["ingress"] = an_object(
         "networking.k8s.io/v1", "Ingress", "old", spec={"defaultBackend": backend}
@@ -623,7 +623,7 @@ def test_a_quota_that_is_enough_or_about_other_pods_is_no_warning(release: Any, 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (sends, sends, "Recreate: at `promote-roll` nobody answers what rule 0 of TLSRoute calls and Ingress old sends"),
+        (sends, sends, "Recreate: at `promote-roll` nobody answers what rule 0 of UDPRoute calls and Ingress old sends"),
         (nothing, with_claim("ReadWriteOnce"), "PersistentVolumeClaim data is ReadWriteOnce: the canary's pods start on stable's node alone"),
         (nothing, with_value(80, "deployment", "spec", "template", "spec", "containers", 0, "ports", 0, "hostPort"), "hostPort 80: a node has it once"),
         (nothing, adding(an_object("example.com/v1", "Watcher", "w", spec={"pods": APP})), "Watcher w selects stable's pods by their label, and misses the canary's"),
@@ -670,7 +670,7 @@ def test_who_is_sent_to_stable_past_the_release_is_said(release: Any) -> None:
     assert "(still serves Service beside (LoadBalancer))" in words(
         release(adding(beside), adding(beside), service="shop"), "promote-roll"
     )
-    assert "Deployment shop → v2 (still serves rule 0 of TLSRoute calls, Ingress old)" == said
+    assert "Deployment shop → v2 (still serves rule 0 of UDPRoute calls, Ingress old)" == said
 
 
 def test_a_request_may_meet_another_route_of_the_set(release: Any, canary: Any, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import actions, observed, patches
-from kubectl_canary.release.application import GATEWAY_API, ROUTE_KINDS
+from kubectl_canary.release.application import GATEWAY_API, REQUEST_KINDS
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase, Plan
@@ -509,14 +509,17 @@ def test_a_kind_may_be_named_and_the_other_is_said(calls: Path) -> None:
     )
     with pytest.raises(Refused) as refused:
         inputs.load([str(file)])
-    assert "HTTPRoute or GRPCRoute `shop` stands several times" in refused.value.findings[0].message
+    assert (
+        "HTTPRoute, GRPCRoute, TLSRoute or TCPRoute `shop` stands several times"
+        in refused.value.findings[0].message
+    )
 
 
 def test_rules_of_both_kinds_have_names_in_the_same_releases() -> None:
     for version in catalog.in_order("gatewayAPI")[1:]:
         for channel in ("standard", "experimental"):
             target = catalog.Target(version, channel)
-            named = {target.has(GATEWAY_API, kind, "spec", "rules", "name") for kind in ROUTE_KINDS}
+            named = {target.has(GATEWAY_API, kind, "spec", "rules", "name") for kind in REQUEST_KINDS}
             assert len(named) == 1, target
 
 

@@ -14,6 +14,7 @@ from kubectl_canary.commands.flags import cluster_flags as with_cluster_flags
 from kubectl_canary.commands.flags import flags_of
 from kubectl_canary.errors import UsageError
 
+HEADER = "x-canary"  # of testers, where nobody names another
 CLUSTER = "cluster"  # what --from calls the cluster; a folder of that name is ./cluster
 # what only an application without manifests has to say, what goes with manifests, and with those of a cluster
 GREENFIELD = (
@@ -111,7 +112,7 @@ class ManifestFlags:
     click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
     click.option("--gateway-class", help="Render the Gateway too, of this class."),
     click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener."),
-    click.option("--header", default="x-canary", show_default=True, help="The testers' header."),
+    click.option("--header", default=HEADER, show_default=True, help="The testers' header."),
     click.option(
         "-f",
         "--filename",

@@ -101,7 +101,7 @@ def _choice(
     target = objects.counterpart_of(new, deployment, problems)
     service = objects.service_of(stable, deployment, adopt, problems)
     governed = rules.governed_rules(stable, service, namespace, adopt, problems)
-    rules.check(governed, service, namespace, common.testers, problems)
+    rules.check(governed, service, namespace, rules.testers_of(governed, common.testers), problems)
     track = objects.track_of(deployment, service, adopt, problems)
     problems.stop()
     return _Choice(stable, new, deployment, target, service, governed, track), namespace
@@ -138,7 +138,7 @@ def _application(common: Common, choice: _Choice, workload: Workload, adopted: A
         workloads=(workload,),
         route=Route(objects.name_of(routes[0]), GatewayRef(""), tuple(dict.fromkeys(hostnames))),
         governed=tuple(rule.governed for rule in choice.rules),
-        testers=common.testers,
+        testers=rules.testers_of(choice.rules, common.testers),
         target=common.target,
         drain=common.drain,
         adopted=adopted,

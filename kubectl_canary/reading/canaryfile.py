@@ -22,6 +22,7 @@ from kubectl_canary.release.application import (
     HTTPS,
     OWN_LABEL,
     OWN_PREFIX,
+    REQUEST_KINDS,
     Application,
     Configuration,
     GatewayRef,
@@ -520,10 +521,11 @@ def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | Non
 
     common = _common(sources.value, namespace)
     made = _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
-    findings = list(_method_findings(made))
+    findings = [*_method_findings(made), *_stream_findings(made, sources.value["spec"])]
     if findings:
         placed = [replace(finding, where=sources.where(finding.path)) for finding in findings]
         raise Refused(f"{placed[0].where.file} cannot be released", placed)
+    sources.notes += _lost_testers(made, sources)
     return made
 
 
@@ -537,6 +539,38 @@ def _method_findings(file: CanaryFile) -> Iterator[Finding]:
             share = percent(phase.mirror)
             hint = f"write {{mirror: {share}, methods: all}}, or leave the phase out, since calls may change things"
             yield replace(_error(("spec", "phases", index), message), hint=hint)
+
+
+def _stream_findings(file: CanaryFile, spec: dict[str, Any]) -> Iterator[Finding]:
+    """Testers, and phases that need a request, where a route splits connections."""
+    if not file.application.streams:
+        return
+    if spec.get("testers"):
+        yield _needing_requests(file, ("spec", "testers"), "testers need", "them")
+    for index, phase in enumerate(file.phases):
+        if not phase.weight:
+            yield _needing_requests(file, ("spec", "phases", index), f"`{phase.name}` needs", "the phase")
+
+
+def _needing_requests(file: CanaryFile, path: Path, needing: str, it: str) -> Finding:
+    stream = file.application.streams[0]
+    message = f"{needing} requests, and {stream} splits connections without looking into them"
+    others = ", or name the other routes alone by `adopt.routes`" if _sees_requests(file) else ""
+    hint = f"leave {it} out, and the release goes by shares alone{others}"
+    return replace(_error(path, message), hint=hint)
+
+
+def _lost_testers(file: CanaryFile, sources: Sources) -> Iterator[Finding]:
+    """A header that testers are known by where a file says nothing, and not beside a route without requests."""
+    streams, path = file.application.streams, ("spec", "adopt")
+    if streams and _sees_requests(file) and "testers" not in sources.value["spec"]:
+        message = f"no header leads testers to the canary: {streams[0]} splits connections without looking into them"
+        hint = "write `testers: false`, or name the other routes alone by `adopt.routes`"
+        yield Finding("adopt", "warning", path, message, sources.where(path), hint)
+
+
+def _sees_requests(file: CanaryFile) -> bool:
+    return any(kind in REQUEST_KINDS for kind, _ in file.application.routes)
 
 
 def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:

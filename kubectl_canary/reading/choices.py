@@ -14,6 +14,7 @@ from kubectl_canary.reading.adopted.rules import ANY, is_route, rules_of
 from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+from kubectl_canary.release.application import STREAM_KINDS
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Choice:
     deployment: Chosen
     service: Chosen
     routes: tuple[Chosen, ...]
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The titles of the routes that split connections and see no request in them."""
+        routes = [route.manifest for route in self.routes]
+        return tuple(route.title for route in routes if route.text("kind") in STREAM_KINDS)
 
     def lines(self) -> list[str]:
         """A line an object, for people."""
@@ -135,8 +142,17 @@ def _routes(
     if not fitting:
         raise UsageError(f"no rule of an {ANY} sends to Service {name_of(service)}", _lacking(manifests))
     names = wanted.routes or tuple(dict.fromkeys(map(name_of, fitting)))
-    named = [_one(fitting, name, "route", "").manifest for name in names]
+    named = [route for name in names for route in _named(fitting, name)]
     return [Chosen(route, _why(route, sending[id(route)], service)) for route in named]
+
+
+def _named(fitting: Sequence[Manifest], name: str) -> list[Manifest]:
+    """The routes of a name, one of a kind. Raises UsageError where there is none."""
+    kinds = dict.fromkeys(route.text("kind") for route in fitting if name_of(route) == name)
+    if not kinds:
+        _one(fitting, name, "route", "")
+    by_kind = ([route for route in fitting if route.text("kind") == kind] for kind in kinds)
+    return [_one(alike, name, "route", "").manifest for alike in by_kind]
 
 
 def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.api.catalog import Target, in_order
+from kubectl_canary.api.catalog import Target, gateway_targets, newest
 from kubectl_canary.api.defaults import undefaulted
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import choices, yamltext
@@ -28,7 +28,12 @@ KINDS = (
     "configmaps",
 )
 # kinds that a cluster may not have
-OPTIONAL = ("grpcroutes.gateway.networking.k8s.io", "scaledobjects.keda.sh")
+OPTIONAL = (
+    "grpcroutes.gateway.networking.k8s.io",
+    "tcproutes.gateway.networking.k8s.io",
+    "tlsroutes.gateway.networking.k8s.io",
+    "scaledobjects.keda.sh",
+)
 TRACKING = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 ADDRESSES = ("clusterIP", "clusterIPs", "ipFamilies", "healthCheckNodePort")
 FIRST = ("apiVersion", "kind", "metadata", "name", "image")
@@ -161,8 +166,14 @@ def cleaned(value: Object, is_scaled: bool = False) -> Object:
         _clean_template(clean["spec"]["template"])
     if is_scaled and clean["kind"] == "Deployment" and not _says_replicas(value):
         clean["spec"].pop("replicas", None)
-    ordered: Object = _ordered(undefaulted(clean, Target(in_order("gatewayAPI")[0])))
+    ordered: Object = _ordered(undefaulted(clean, _oldest(clean)))
     return ordered
+
+
+def _oldest(value: Object) -> Target:
+    """The oldest release that has the object's kind: what it fills in, every later one does."""
+    known = (target for target in gateway_targets(newest("kubernetes")) if target.find(*_api(value)))
+    return next(known, Target())
 
 
 def _metadata(metadata: Object) -> Object:

@@ -19,7 +19,9 @@ OWN_LABEL, OWNER = "app.kubernetes.io/managed-by", "kubectl-canary"
 OWN_PREFIX = "kubectl-canary/"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 GATEWAY_API = f"{GATEWAY_GROUP}/v1"
-HTTP_ROUTE, GRPC_ROUTE = ROUTE_KINDS = ("HTTPRoute", "GRPCRoute")  # those whose rules a release may govern
+HTTP_ROUTE, GRPC_ROUTE = REQUEST_KINDS = ("HTTPRoute", "GRPCRoute")
+STREAM_KINDS = ("TLSRoute", "TCPRoute")  # they split connections, and see no request in them
+ROUTE_KINDS = (*REQUEST_KINDS, *STREAM_KINDS)  # those whose rules a release may govern
 HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
 
 
@@ -273,6 +275,11 @@ class Application:
     def routes(self) -> tuple[tuple[str, str], ...]:
         """The kinds and names of the routes that the release shapes, all of them in the same way."""
         return tuple(dict.fromkeys((governed.kind, governed.route) for governed in self.governed))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Of the routes those that split connections and see no request: `TCPRoute mail`."""
+        return tuple(f"{kind} {name}" for kind, name in self.routes if kind in STREAM_KINDS)
 
     @property
     def prints_replicas(self) -> bool:

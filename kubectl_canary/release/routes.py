@@ -97,7 +97,7 @@ def _short_enough(name: str, ending: str) -> str:
 
 def matches_of(rule: Rule, kind: str = HTTP_ROUTE) -> list[dict[str, Any]]:
     """The matches of a rule of a kind of routes; without any, it takes every request."""
-    return rule.get("matches") or [ANYTHING[kind]]
+    return rule.get("matches") or [ANYTHING.get(kind, {})]
 
 
 def listing(rule: Rule, by_name: bool) -> str:

@@ -139,6 +139,7 @@ def plan_text(
         below = [
             *_differences_text(spec),
             *_capacity_text(plan),
+            *_streams_text(application),
             *_way_back_text(commands.get("rollback")),
             *([checked] if checked else []),
             "",
@@ -156,6 +157,14 @@ def _routes_text(application: Application) -> str:
         kind: [name for known, name in application.routes if known == kind] for kind, _ in application.routes
     }
     return " and ".join(f"{kind} {', '.join(listed)}" for kind, listed in names.items())
+
+
+def _streams_text(application: Application) -> list[str]:
+    """What a share of connections is."""
+    if not application.streams:
+        return []
+    titles = " and ".join(application.streams)
+    return [f"{titles}: a share is one of new connections; those that are open stay where they are."]
 
 
 def _way_back_text(command: str | None) -> list[str]:

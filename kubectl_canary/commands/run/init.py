@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 
 from kubectl_canary import __version__
 from kubectl_canary.api import formats
@@ -14,7 +15,7 @@ from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import release, sources, yamltext
 from kubectl_canary.reading.adopted.file import SetReader
-from kubectl_canary.release.phases import SEED_PHASES
+from kubectl_canary.release.phases import SEED_PHASES, PhaseSpec, default
 from kubectl_canary.release.plan import Plan
 
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
@@ -107,8 +108,22 @@ def tail(header: str) -> list[str]:
     return [
         f'  testers: {{header: {quoted(header)}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *(f"    - {{name: {quoted(phase.name)}, pause: {phase.pause // 60}m}}" for phase in SEED_PHASES),
+        *_phase_lines(SEED_PHASES),
     ]
+
+
+def tail_of_streams() -> list[str]:
+    """The lines of the phases where routes split connections: nobody is told from others in them."""
+    return [
+        "  testers: false                      # they are known by a header, and connections have none",
+        "  phases:",
+        *_phase_lines(default(has_testers=False)),
+    ]
+
+
+def _phase_lines(phases: Sequence[PhaseSpec]) -> Iterator[str]:
+    for phase in phases:
+        yield f"    - {{name: {yamltext.scalar(phase.name)}, pause: {phase.pause // 60}m}}"
 
 
 def release_lines(canary: str) -> list[str]:

@@ -9,8 +9,17 @@ from dataclasses import dataclass, field
 from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.commands.init import CLUSTER, InitFlags, ManifestFlags
-from kubectl_canary.commands.run.init import SHOWN, head, later, put, read_back, release_lines, tail
+from kubectl_canary.commands.init import CLUSTER, HEADER, InitFlags, ManifestFlags
+from kubectl_canary.commands.run.init import (
+    SHOWN,
+    head,
+    later,
+    put,
+    read_back,
+    release_lines,
+    tail,
+    tail_of_streams,
+)
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.findings import nearest
 from kubectl_canary.outside import files
@@ -109,6 +118,7 @@ def _wanted(flags: InitFlags, manifests: ManifestFlags) -> Wanted:
 
 
 def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlags) -> str:
+    _refuse_header(chosen, flags)
     written = chosen.deployment.manifest.text("metadata", "namespace")
     namespace = flags.namespace if flags.namespace != written else None
     lines = [
@@ -116,21 +126,36 @@ def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlag
         "  adopt:                              # these manifests are released, and stay as they are",
         *_adopt_lines(source, chosen, manifests),
         *_canary_lines(chosen.deployment.manifest, flags.canary_tag, manifests.canary_images),
-        *tail(flags.header),
+        *(tail_of_streams() if chosen.streams else tail(flags.header)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _refuse_header(chosen: Choice, flags: InitFlags) -> None:
+    """Raises UsageError for a header where a route has none."""
+    if chosen.streams and flags.header != HEADER:
+        message = f"--header {flags.header}: {chosen.streams[0]} splits connections without looking into them"
+        raise UsageError(message, "leave it out, or name the other routes alone by --route")
 
 
 def _adopt_lines(source: str, chosen: Choice, manifests: ManifestFlags) -> list[str]:
     quoted = yamltext.scalar
     first = f"    from: {quoted(source)}"
-    routes = ", ".join(f"{{name: {quoted(name)}}}" for name in manifests.routes)
+    routes = ", ".join(_routes(chosen)) if manifests.routes else ""
     return [
         f"{first:<37} # what should run; `stable: git:v41` beside it names what runs, where that differs",
         f"    deployment: {quoted(chosen.deployment.name)}",
         f"    service: {quoted(chosen.service.name)}",
         *([f"    routes: [{routes}]"] if routes else []),
     ]
+
+
+def _routes(chosen: Choice) -> Iterator[str]:
+    """The routes as `adopt.routes` names them: with the kind where another kind has the name too."""
+    names = [route.name for route in chosen.routes]
+    for route in chosen.routes:
+        kind = f"kind: {route.manifest.text('kind')}, " if names.count(route.name) > 1 else ""
+        yield f"{{{kind}name: {yamltext.scalar(route.name)}}}"
 
 
 # --- the new version ------------------------------------------------------------------

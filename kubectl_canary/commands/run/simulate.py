@@ -8,7 +8,7 @@ from kubectl_canary.commands.simulate import SimulateFlags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.application import HTTP, HTTPS, Route
+from kubectl_canary.release.application import HTTP, HTTPS, REQUEST_KINDS, STREAM_KINDS, Application, Route
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
@@ -17,7 +17,7 @@ from kubectl_canary.routing.requests import Header, Request, header_of, request_
 from kubectl_canary.routing.simulation import simulate
 
 # what requests meet: ours, and what else is in adopted manifests
-KINDS = ("Gateway", "HTTPRoute", "GRPCRoute")
+KINDS = ("Gateway", *REQUEST_KINDS)
 ANYWHERE = "localhost"  # the host of a path alone, where the route takes every host
 
 
@@ -31,6 +31,7 @@ def run(release_flags: ReleaseFlags, flags: SimulateFlags) -> int:
     headers = [_header(text) for text in flags.headers]
     release = load(release_flags)
     phases = _phases(release, flags)
+    _say_streams(release.plan.application, phases[0])
     request = _request(flags, headers, release)
     generator = generator_of(release, release_flags)
     simulated = [
@@ -56,6 +57,20 @@ def _documents(release: Release, generator: Generator, phase: Phase) -> list[dic
     """The routes of a phase and the Gateways, as far as the release's files have them."""
     met = [item for item in planned(release.plan.application, phase) if item.part.kind in KINDS]
     return [document.value for document in generator.render(met)]
+
+
+def _say_streams(application: Application, phase: Phase) -> None:
+    """The routes that look into no request: said, since they may take the connection that one comes by.
+
+    Raises UsageError where there are no others.
+    """
+    parts = [item.part for item in planned(application, phase)]
+    streams = [part.title for part in parts if part.kind in STREAM_KINDS]
+    why = f"{' and '.join(streams)}: connections are split by weights, whatever they carry"
+    if streams and not any(part.kind in REQUEST_KINDS for part in parts):
+        raise UsageError(f"there is no request to simulate for {why}", "`plan` has the share of each phase")
+    if streams:
+        say(f"not simulated: {why}")
 
 
 def _request(flags: SimulateFlags, headers: list[Header], release: Release) -> Request:

@@ -28,6 +28,8 @@ LOOKED_INTO = (
     "PersistentVolumeClaim",
     "PodDisruptionBudget",
     "Service",
+    "TCPRoute",
+    "TLSRoute",
 )
 # what the API server lets nobody change; of a Service's address only whether it has one
 IMMUTABLE: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -11,10 +11,10 @@ from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, ROUTE_KINDS, Governed, Testers
+from kubectl_canary.release.application import GATEWAY_GROUP, ROUTE_KINDS, STREAM_KINDS, Governed, Testers
 from kubectl_canary.routing.backends import BackendRef
 
-ANY = " or ".join(ROUTE_KINDS)
+ANY = f"{', '.join(ROUTE_KINDS[:-1])} or {ROUTE_KINDS[-1]}"
 ROUTES: Path = (*ADOPT, "routes")
 
 
@@ -77,7 +77,7 @@ def governed_rules(
 def _route(
     every: Sequence[Manifest], wanted: dict[str, Any], namespace: str | None, problems: Problems
 ) -> Manifest | None:
-    """The route that is named, of the kind that is named or of either."""
+    """The route that is named, of the kind that is named or of any."""
     of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
     name, kind = wanted["name"], wanted.get("kind", ANY)
     return chosen(_named(of_kind, name, namespace), name, ("routes", kind), problems)
@@ -128,6 +128,11 @@ def _find(route: Manifest, rules: Sequence[Rule], wanted: Any, path: Path, probl
 def _there(wanted: Any, names: Sequence[str]) -> str:
     close = nearest(wanted, names) if isinstance(wanted, str) else None
     return f"did you mean `{close}`?" if close else f"rules are called {listed(names)}"
+
+
+def testers_of(rules: Sequence[Rule], testers: Testers | None) -> Testers | None:
+    """The testers where every rule can tell them; connections have no header."""
+    return None if any(rule.route.text("kind") in STREAM_KINDS for rule in rules) else testers
 
 
 def check(
