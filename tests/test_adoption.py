@@ -141,7 +141,7 @@ def test_the_canary_is_a_copy_but_for_its_name_labels_and_pods(case: Path) -> No
     )
     copied = documents_of(release, release.plan.full)["Deployment", "shop-canary"]
     text = yamltext.block(copied, 0)
-    for key, value in application.adopted.track.items():
+    for key, value in application.workloads[0].track.items():
         text = text.replace(f"{key}: {value}", f"{key}: {value.removesuffix('-canary')}")
     for name in ("shop", *application.adopted.per_track):
         text = text.replace(f"name: {name}-canary", f"name: {name}")
@@ -237,7 +237,7 @@ REFUSED = [
     ("k8s/route.yaml", "value: /old}\n", "value: /old}\n      headers: [{name: X-Canary, value: a}]\n", "rule 1 of HTTPRoute storefront matches the testers' header `x-canary` already"),
     ("k8s/route.yaml", "kind: HTTPRoute", "kind: UDPRoute", "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop"),
     ("k8s/route.yaml", "apiVersion: gateway", "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop-config, namespace: store}}\n---\napiVersion: gateway", "ConfigMap store/shop-config stands twice"),
-    ("k8s/route.yaml", "    - name: shop\n      port: 80\n", "    - name: shop\n      port: 81\n", "the rules send to ports 80 and 81 of Service shop"),
+    ("k8s/route.yaml", "    - name: shop\n      port: 80\n", "    - name: shop\n      port: 81\n", "Service shop has no port 81 in `from`, and the route sends to that"),
 ]  # fmt: skip
 
 

@@ -52,16 +52,29 @@ CLUSTERS_OWN = (
 
 
 @dataclass(frozen=True)
+class _Part:
+    """A Deployment that runs, what it becomes, its Service, and the labels by which the canary's pods differ."""
+
+    wanted: objects.Wanted
+    deployment: Manifest
+    target: Manifest
+    service: Manifest
+    track: dict[str, str]
+
+
+@dataclass(frozen=True)
 class _Choice:
     """What of the manifests is released: both sets in the release's namespace, and what was found in them."""
 
     stable: Sequence[Manifest]
     new: Sequence[Manifest]
-    deployment: Manifest
-    target: Manifest
-    service: Manifest
+    parts: Sequence[_Part]
     rules: Sequence[rules.Rule]
-    track: dict[str, str]
+
+    @property
+    def targets(self) -> list[Manifest]:
+        """The new Deployments."""
+        return [part.target for part in self.parts]
 
 
 def application(sources: Sources, common: Common, sets: Sets) -> Application:
@@ -69,17 +82,20 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
     problems = Problems(sources)
     adopt, canary = sources.value["spec"]["adopt"], sources.value["spec"].get("canary") or {}
     choice, namespace = _choice(adopt, common, sets, problems)
-    overlaid = version.overlaid(choice.target, canary, common.target.kubernetes, problems)
-    problems.stop()
+    overlaid = _overlaid(choice, canary, common, problems)
     sources.given = {id(manifest.value): manifest for manifest in (*choice.stable, *choice.new)}
-    sources.given[id(overlaid)] = choice.target
-    has_release = bool(canary) or "stable" in adopt
+    sources.given |= {id(value): target for value, target in zip(overlaid, choice.targets, strict=True)}
+    images = [part for part in choice.parts if part.wanted.images]
+    has_release = bool(canary or images) or "stable" in adopt
     adopted = _adopted(choice, overlaid, tuple(adopt.get("perTrack", ())))
-    workload = _workload(choice, overlaid if has_release else None, canary.get("replicas"), adopted)
-    adopting = _application(replace(common, namespace=namespace), choice, workload, adopted)
+    workloads = [
+        _workload(choice, part, new if has_release else None, canary.get("replicas"), adopted)
+        for part, new in zip(choice.parts, overlaid, strict=True)
+    ]
+    adopting = _application(replace(common, namespace=namespace), choice, workloads, adopted)
     objections.check(adopting, choice.new, problems)
     problems.stop()
-    manifests = hazards.Manifests(choice.new, choice.stable, choice.target)
+    manifests = hazards.Manifests(choice.new, choice.stable, choice.targets)
     sources.notes = [*_of_hooks(sets.new, sources), *hazards.findings(adopting, manifests)]
     problems.findings += [finding for finding in sources.notes if finding.severity == "error"]
     problems.stop()
@@ -95,39 +111,85 @@ def _choice(
         objections.refuse_twice(manifests, key, common.namespace, problems)
         objections.refuse_misshapen(manifests, common.target, problems)
     problems.stop()
-    namespace = _namespace(objects.deployment_of(stable, common.namespace, adopt, problems), common, problems)
+    wanted = objects.wanted_of(adopt)
+    first = objects.deployment_of(stable, common.namespace, wanted[0], problems)
+    namespace = _namespace(first, common, problems)
     stable, new = (placed(manifests, namespace) for manifests in (stable, new))
-    deployment = objects.deployment_of(stable, namespace, adopt, problems)
-    target = objects.counterpart_of(new, deployment, problems)
-    service = objects.service_of(stable, deployment, adopt, problems)
-    governed = rules.governed_rules(stable, service, namespace, adopt, problems)
-    rules.check(governed, service, namespace, rules.testers_of(governed, common.testers), problems)
-    track = objects.track_of(deployment, service, adopt, problems)
+    parts = [_part(stable, new, namespace, one, problems) for one in wanted]
+    services = [part.service for part in parts]
+    _refuse_one_service(parts, problems)
+    governed = rules.governed_rules(stable, services, namespace, adopt, problems)
+    rules.check(governed, services, namespace, rules.testers_of(governed, common.testers), problems)
     problems.stop()
-    return _Choice(stable, new, deployment, target, service, governed, track), namespace
+    return _Choice(stable, new, parts, governed), namespace
 
 
-def _adopted(choice: _Choice, overlaid: dict[str, Any], per_track: tuple[str, ...]) -> Adopted:
-    """Both sets, the new one with what `spec.canary` lays over its Deployment."""
-    is_changed = overlaid is not choice.target.value
-    new = (
-        Given(overlaid, laid_over=manifest.source)
-        if manifest is choice.target and is_changed
-        else _given(manifest)
-        for manifest in choice.new
-    )
-    return Adopted(tuple(map(_given, choice.stable)), tuple(new), choice.track, per_track)
+def _part(
+    stable: Sequence[Manifest],
+    new: Sequence[Manifest],
+    namespace: str | None,
+    wanted: objects.Wanted,
+    problems: Problems,
+) -> _Part:
+    """A Deployment with what belongs to it. Raises Refused where that is not there."""
+    deployment = objects.deployment_of(stable, namespace, wanted, problems)
+    target = objects.counterpart_of(new, deployment, problems)
+    service = objects.service_of(stable, deployment, wanted, problems)
+    track = objects.track_of(deployment, service, wanted.track_label, problems)
+    return _Part(wanted, deployment, target, service, track)
+
+
+def _refuse_one_service(parts: Sequence[_Part], problems: Problems) -> None:
+    """A Service in front of two Deployments: a share of its requests would be nobody's own."""
+    first: dict[int, _Part] = {}
+    for part in parts:
+        other = first.setdefault(id(part.service), part)
+        if other is not part:
+            both = " and ".join(objects.name_of(one.deployment) for one in (other, part))
+            message = f"Service {objects.name_of(part.service)} is in front of Deployments {both}"
+            problems.add(part.wanted.name_place, message, "each needs a Service of its own")
+
+
+def _overlaid(
+    choice: _Choice, canary: dict[str, Any], common: Common, problems: Problems
+) -> list[dict[str, Any]]:
+    """The new Deployments with what the canary file lays over each. Raises Refused with every finding."""
+    version.check_canary(choice.targets, canary, problems)
+    problems.stop()
+    overlaid = []
+    for part in choice.parts:
+        own = canary
+        if len(choice.parts) > 1:
+            own = version.own_canary(canary, part.target, part.wanted, problems)
+        overlaid.append(version.overlaid(part.target, own, common.target.kubernetes, problems))
+    problems.stop()
+    return overlaid
+
+
+def _adopted(choice: _Choice, overlaid: Sequence[dict[str, Any]], per_track: tuple[str, ...]) -> Adopted:
+    """Both sets, the new one with what the canary file lays over its Deployments."""
+    changed = {
+        id(target): Given(value, laid_over=target.source)
+        for target, value in zip(choice.targets, overlaid, strict=True)
+        if value is not target.value
+    }
+    new = (changed.get(id(manifest)) or _given(manifest) for manifest in choice.new)
+    return Adopted(tuple(map(_given, choice.stable)), tuple(new), per_track)
 
 
 def _workload(
-    choice: _Choice, new: dict[str, Any] | None, replicas: int | None, adopted: Adopted
+    choice: _Choice, part: _Part, new: dict[str, Any] | None, replicas: int | None, adopted: Adopted
 ) -> Workload:
-    port = choice.rules[0].backends[0].port
-    workload = version.workload_of(choice.deployment, new, choice.service, int(port or 0), adopted)
+    name = objects.name_of(part.service)
+    backends = (ref for rule in choice.rules for ref in rule.backends if ref.name == name)
+    service = version.service_of(name, list(dict.fromkeys(int(ref.port or 0) for ref in backends)))
+    workload = version.workload_of(part.deployment, new, service, part.track, adopted)
     return replace(workload, replicas=Sides(workload.replicas.stable, replicas))
 
 
-def _application(common: Common, choice: _Choice, workload: Workload, adopted: Adopted) -> Application:
+def _application(
+    common: Common, choice: _Choice, workloads: Sequence[Workload], adopted: Adopted
+) -> Application:
     routes = [rule.route for rule in choice.rules]
     hostnames = (name for route in routes for name in objects.at(route.value, "spec", "hostnames") or ())
     return Application(
@@ -135,7 +197,7 @@ def _application(common: Common, choice: _Choice, workload: Workload, adopted: A
         namespace=common.namespace,
         labels={},
         annotations={},
-        workloads=(workload,),
+        workloads=tuple(workloads),
         route=Route(objects.name_of(routes[0]), GatewayRef(""), tuple(dict.fromkeys(hostnames))),
         governed=tuple(rule.governed for rule in choice.rules),
         testers=rules.testers_of(choice.rules, common.testers),

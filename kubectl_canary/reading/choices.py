@@ -157,7 +157,7 @@ def _named(fitting: Sequence[Manifest], name: str) -> list[Manifest]:
 
 def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:
     """The places of the rules of a route that send to a Service of the namespace."""
-    return [rule.index for rule in rules_of(route, service, namespace) if rule.backends]
+    return [rule.index for rule in rules_of(route, [service], namespace) if rule.backends]
 
 
 def selected_by(service: Manifest, workload: Manifest) -> bool:

@@ -14,7 +14,7 @@ def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
     Where manifests are adopted, what should run is what runs: `from` alone.
     """
     if "adopt" in spec:
-        return {"adopt": {key: value for key, value in spec["adopt"].items() if key != "stable"}}
+        return {"adopt": _adopt_after(spec["adopt"])}
     canary = spec["canary"]
     kept = {key: value for key, value in spec["stable"].items() if key not in ("tag", "image")}
     named = {key: canary[key] for key in ("tag", "image") if key in canary}
@@ -23,12 +23,32 @@ def stable_after(spec: dict[str, Any]) -> dict[str, Any]:
     return {"stable": {**named, **kept}, **changed}
 
 
+def _adopt_after(adopt: dict[str, Any]) -> dict[str, Any]:
+    """`adopt` without what ran, and without the images of one release."""
+    kept = {key: value for key, value in adopt.items() if key != "stable"}
+    if isinstance(kept.get("deployment"), list):
+        kept["deployment"] = [
+            {key: value for key, value in item.items() if key != "images"} for item in kept["deployment"]
+        ]
+    return kept
+
+
+def _overlays(spec: dict[str, Any]) -> list[str]:
+    """What of the file lays new images or configuration over the manifests."""
+    listed = spec["adopt"].get("deployment")
+    named = enumerate(listed) if isinstance(listed, list) else ()
+    images = [f"spec.adopt.deployment[{index}].images" for index, item in named if "images" in item]
+    return [*images, *(["spec.canary"] if spec.get("canary") else [])]
+
+
 def _advice_on_manifests(spec: dict[str, Any], named: str) -> Iterator[str]:
     manifests = "the manifests" if spec["adopt"]["from"] == "-" else spec["adopt"]["from"]
     parts = ["spec.adopt.stable"] if "stable" in spec["adopt"] else []
-    if spec.get("canary"):
-        yield f"Once `promoted` is reached, write what spec.canary says into the Deployment in {manifests},"
-        parts.append("spec.canary")
+    if overlays := _overlays(spec):
+        said = ", ".join(overlays)
+        deployments = "Deployments" if isinstance(spec["adopt"].get("deployment"), list) else "Deployment"
+        yield f"Once `promoted` is reached, write what {said} says into the {deployments} in {manifests},"
+        parts += overlays
     else:
         yield f"Once `promoted` is reached, {manifests} is what runs, to begin the next release from:"
     gone = ", ".join(parts)
@@ -50,7 +70,8 @@ def advice(spec: dict[str, Any], file: str) -> str:
     )
 
 
-def advice_in_place(folder: str, file: str) -> str:
+def advice_in_place(spec: dict[str, Any], folder: str, file: str) -> str:
     """What to write into the file once the manifests say themselves what runs."""
     named = "the canary file" if file == "standard input" else file
-    return f"Once {folder} is applied, take spec.canary and spec.phase out of {named}: {folder} is what runs then."
+    gone = ", ".join(_overlays(spec))
+    return f"Once {folder} is applied, take {gone} and spec.phase out of {named}: {folder} is what runs then."

@@ -221,24 +221,39 @@ def _part(
 def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iterator[Document]:
     """The canary's objects: Services, configuration, Deployments, and copies of what looks after stable's pods."""
     new, clones = by_key(application, adopted.new), _clones(application, adopted, phase)
-    leaving = {key: given for key, given in by_key(application, adopted.stable).items() if key not in new}
-    for workload, pods in zip(application.workloads, phase.pods, strict=True):
-        if workload.new is None or not pods.canary:
-            continue
-        given = new[SERVICE[0], SERVICE[1], application.namespace, workload.service.names.stable]
-        yield _copied(application, companions.service(given.value, adopted.track), given, "services")
-        for name in adopted.per_track:
-            given = new[CONFIG_MAP[0], CONFIG_MAP[1], application.namespace, name]
-            yield _copied(application, companions.copy_of(given.value), given, "workloads")
-        given = new[DEPLOYMENT[0], DEPLOYMENT[1], application.namespace, workload.names.stable]
+    released = [
+        (workload, pods)
+        for workload, pods in zip(application.workloads, phase.pods, strict=True)
+        if workload.new is not None and pods.canary
+    ]
+    for workload, _ in released:
+        given = new[_near(application, SERVICE, workload.service.names.stable)]
+        yield _copied(application, companions.service(given.value, workload.track), given, "services")
+    for name in adopted.per_track if released else ():
+        given = new[_near(application, CONFIG_MAP, name)]
+        yield _copied(application, companions.copy_of(given.value), given, "workloads")
+    for workload, pods in released:
+        given = new[_near(application, DEPLOYMENT, workload.names.stable)]
         value = companions.deployment(given.value, workload, pods, adopted)
         ready = workloads.ready(workload, pods, Side.CANARY)
         yield _copied(application, value, given, "workloads", ready=ready)
-        policies = {key: given for key, given in leaving.items() if key[1] == "NetworkPolicy"}
-        for key, given in (*policies.items(), *new.items()):
-            copied = companions.companion(given.value, workload, pods, adopted, clones)
-            if copied is not None and key[2] == application.namespace:
-                yield _copied(application, copied, given, "workloads")
+    for key, given in (*_leaving_policies(application, adopted), *new.items()):
+        copied = companions.companion(given.value, released, clones)
+        if copied is not None and key[2] == application.namespace:
+            yield _copied(application, copied, given, "workloads")
+
+
+def _near(application: Application, kind: tuple[str, str], name: str) -> Key:
+    """What tells an object of the release's namespace from all others."""
+    return (*kind, application.namespace, name)
+
+
+def _leaving_policies(application: Application, adopted: Adopted) -> Iterator[tuple[Key, Given]]:
+    """Network policies that stable has and the new set has not."""
+    new = by_key(application, adopted.new)
+    for key, given in by_key(application, adopted.stable).items():
+        if key not in new and key[1] == "NetworkPolicy":
+            yield key, given
 
 
 def _clones(application: Application, adopted: Adopted, phase: Phase) -> companions.Clones:

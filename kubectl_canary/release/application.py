@@ -79,6 +79,11 @@ class Configuration:
         }
 
     @property
+    def whole_pod(self) -> dict[str, Any]:
+        """The pod's spec with the application's container among the others."""
+        return {**self.pod, "containers": [self.container, *(self.pod.get("containers") or ())]}
+
+    @property
     def port(self) -> int | None:
         """The port that the application listens on."""
         ports: Sequence[dict[str, Any]] = self.container.get("ports") or [{}]
@@ -98,7 +103,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Service:
-    """Both Services: their main port, which the route sends to; `more` are further ones, as in a ServiceSpec.
+    """Both Services: their main port, which routes send to; `more` are further ones, as in a ServiceSpec.
 
     Without a target port it is the one that the version's container listens on.
     """
@@ -112,6 +117,11 @@ class Service:
     annotations: dict[str, str] = field(default_factory=dict)
     more: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The numbers of all ports, the main one first."""
+        return (self.port, *(port["port"] for port in self.more))
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -119,7 +129,8 @@ class Workload:
 
     Without `new` no release is under way. `replicas` are those that the user gave. `deployment` holds what both
     Deployments have beside pods and replicas, such as `strategy`. `autoscaling` and `disruption_budget` are parts of
-    their specs; `is_scaled_by_others` says that stable's replicas are nobody's here.
+    their specs; `is_scaled_by_others` says that stable's replicas are nobody's here. `track` are the labels, with the
+    canary's values, by which its pods differ from stable's where both are the user's.
     """
 
     names: Sides[str]
@@ -132,6 +143,7 @@ class Workload:
     autoscaling: dict[str, Any] | None = None
     disruption_budget: dict[str, Any] | None = None
     is_scaled_by_others: bool = False
+    track: dict[str, str] = field(default_factory=dict)
 
     def runs(self, version: Version) -> Configuration:
         """What a version runs; between releases there is only one."""
@@ -223,13 +235,11 @@ class Given:
 class Adopted:
     """The user's own manifests: what runs before the release, and what should run after it.
 
-    `track` are the labels, with the canary's values, by which its pods differ from stable's. `per_track` names the
-    ConfigMaps of which the canary has a copy.
+    `per_track` names the ConfigMaps of which the canary has a copy.
     """
 
     stable: tuple[Given, ...]
     new: tuple[Given, ...]
-    track: dict[str, str]
     per_track: tuple[str, ...] = ()
 
 

@@ -60,9 +60,9 @@ SERVERS_OWN = (
 )
 
 
-def tracks(workload: Workload, adopted: Adopted) -> Tracks:
+def tracks(workload: Workload) -> Tracks:
     """The labels of the pods that the new version has, and the canary's."""
-    return Tracks((workload.new or workload.old).pod_labels, adopted.track)
+    return Tracks((workload.new or workload.old).pod_labels, workload.track)
 
 
 def is_scaler_of(value: dict[str, Any], name: str) -> bool:
@@ -173,13 +173,13 @@ def deployment(value: dict[str, Any], workload: Workload, pods: Pods, adopted: A
     """The canary's Deployment; without `replicas` where a scaler of its own decides."""
     copied = copy_of(value)
     spec = copied["spec"]
-    spec["selector"] = following(spec["selector"], tracks(workload, adopted))
+    spec["selector"] = following(spec["selector"], tracks(workload))
     metadata = spec["template"]["metadata"]
-    metadata["labels"] = _replaced(metadata["labels"], adopted.track)
+    metadata["labels"] = _replaced(metadata["labels"], workload.track)
     pod = spec["template"]["spec"]
     for holder in _label_selectors(pod):
-        if selects_stable_alone(holder.get("labelSelector"), tracks(workload, adopted)):
-            holder["labelSelector"] = following(holder["labelSelector"], tracks(workload, adopted))
+        if selects_stable_alone(holder.get("labelSelector"), tracks(workload)):
+            holder["labelSelector"] = following(holder["labelSelector"], tracks(workload))
     for reference in _config_references(pod):
         if reference.get("name") in adopted.per_track:
             reference["name"] += ENDING
@@ -219,31 +219,40 @@ def config_names(pod: dict[str, Any]) -> set[str]:
     return {str(reference["name"]) for reference in _config_references(pod) if reference.get("name")}
 
 
-Clones = Mapping[
-    tuple[str, str, str], Sequence[str]
-]  # by the kind and name of a route, and the name of a rule
+Released = Sequence[tuple[Workload, Pods]]  # the workloads that have a canary, with their pods
+# by the kind and name of a route, and the name of a rule
+Clones = Mapping[tuple[str, str, str], Sequence[str]]
 
 
-def companion(
-    value: dict[str, Any], workload: Workload, pods: Pods, adopted: Adopted, clones: Clones
-) -> dict[str, Any] | None:
+def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict[str, Any] | None:
     """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none.
 
     `clones` are the names of the rules that the phase adds, by the rule that each is cloned from.
     """
-    kind, caught = value.get("kind"), tracks(workload, adopted)
-    if _scales_canary(value, workload):
-        return _scaler(value, workload, pods)
-    if kind == "NetworkPolicy":
-        return companion_policy(value, caught)
-    if kind in SELECTORS and selects_stable_alone(_selector(value), caught):
-        copied = copy_of(value)
-        copied["spec"]["selector"] = following(copied["spec"]["selector"], caught)
-        least = copied["spec"].get("minAvailable")
-        if kind == "PodDisruptionBudget" and isinstance(least, int):
-            copied["spec"]["minAvailable"] = min(least, pods.canary - 1)
-        return copied
-    return _policy(value, workload, clones)
+    for workload, pods in released:
+        if _scales_canary(value, workload):
+            return _scaler(value, workload, pods)
+    workloads = [workload for workload, _ in released]
+    if value.get("kind") == "NetworkPolicy":
+        return companion_policy(value, [tracks(workload) for workload in workloads])
+    if value.get("kind") in SELECTORS:
+        return _selecting(value, released)
+    return _policy(value, workloads, clones)
+
+
+def _selecting(value: dict[str, Any], released: Released) -> dict[str, Any] | None:
+    """A copy of what selects pods of stable alone."""
+    caught = [(tracks(workload), pods.canary) for workload, pods in released]
+    caught = [(known, pods) for known, pods in caught if selects_stable_alone(_selector(value), known)]
+    if not caught:
+        return None
+    copied = copy_of(value)
+    for known, _ in caught:
+        copied["spec"]["selector"] = following(copied["spec"]["selector"], known)
+    least = copied["spec"].get("minAvailable")
+    if value["kind"] == "PodDisruptionBudget" and isinstance(least, int):
+        copied["spec"]["minAvailable"] = min(least, sum(pods for _, pods in caught) - 1)
+    return copied
 
 
 def _scales_canary(value: dict[str, Any], workload: Workload) -> bool:
@@ -267,7 +276,7 @@ def _scaler(value: dict[str, Any], workload: Workload, pods: Pods) -> dict[str, 
     return copied
 
 
-def companion_policy(value: dict[str, Any], caught: Tracks) -> dict[str, Any] | None:
+def companion_policy(value: dict[str, Any], released: Sequence[Tracks]) -> dict[str, Any] | None:
     """The policy for the canary's pods, and with the canary's pods as peers where stable's are.
 
     Policies add up, so that the copy opens what the original opens, and closes nothing else.
@@ -275,13 +284,13 @@ def companion_policy(value: dict[str, Any], caught: Tracks) -> dict[str, Any] | 
     """
     copied = copy_of(value)
     spec = copied["spec"]
-    is_stables = selects_stable_alone(spec.get("podSelector"), caught)
-    has_peers = sum(_follow_peers(peers, caught) for peers in _peers(spec)) > 0
-    if not is_stables and not has_peers:
+    caught = [known for known in released if selects_stable_alone(spec.get("podSelector"), known)]
+    has_peers = sum(_follow_peers(peers, released) for peers in _peers(spec)) > 0
+    if not caught and not has_peers:
         return None
-    if is_stables:
+    for known in caught:
         follow = of_both if has_peers else following
-        spec["podSelector"] = follow(spec["podSelector"], caught)
+        spec["podSelector"] = follow(spec["podSelector"], known)
     return copied
 
 
@@ -292,14 +301,19 @@ def _peers(spec: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
                 yield rule[key]
 
 
-def _follow_peers(peers: list[dict[str, Any]], caught: Tracks) -> int:
+def _follow_peers(peers: list[dict[str, Any]], released: Sequence[Tracks]) -> int:
     """Put the canary's pods beside stable's; how often there were any."""
-    stables = [peer for peer in peers if selects_stable_alone(peer.get("podSelector"), caught)]
-    peers += [{**peer, "podSelector": following(peer["podSelector"], caught)} for peer in stables]
-    return len(stables)
+    followed = [
+        {**peer, "podSelector": following(peer["podSelector"], known)}
+        for known in released
+        for peer in peers
+        if selects_stable_alone(peer.get("podSelector"), known)
+    ]
+    peers += followed
+    return len(followed)
 
 
-def _policy(value: dict[str, Any], workload: Workload, clones: Clones) -> dict[str, Any] | None:
+def _policy(value: dict[str, Any], workloads: Sequence[Workload], clones: Clones) -> dict[str, Any] | None:
     """A policy that is attached to stable's Service, or to a rule, attached to the canary's, or to the rule's clones.
 
     Source: GEP-713, policy attachment by `targetRefs`, or by the older `targetRef`.
@@ -307,7 +321,7 @@ def _policy(value: dict[str, Any], workload: Workload, clones: Clones) -> dict[s
     spec = value.get("spec")
     if not isinstance(spec, dict):
         return None
-    refs = [followed for ref in target_refs(spec) for followed in _followed(ref, workload, clones)]
+    refs = [followed for ref in target_refs(spec) for followed in _followed(ref, workloads, clones)]
     is_list = isinstance(spec.get("targetRefs"), list)
     if not refs or (len(refs) > 1 and not is_list):
         return None
@@ -316,11 +330,12 @@ def _policy(value: dict[str, Any], workload: Workload, clones: Clones) -> dict[s
     return {**copied, "spec": {**copied["spec"], key: refs if is_list else refs[0]}}
 
 
-def _followed(ref: dict[str, Any], workload: Workload, clones: Clones) -> Iterator[dict[str, Any]]:
+def _followed(ref: dict[str, Any], workloads: Sequence[Workload], clones: Clones) -> Iterator[dict[str, Any]]:
     """What a copy of a policy is attached to, for one reference of the original."""
-    if _targets(ref, workload):
-        yield {**ref, "name": workload.service.names.canary}
-    elif ref.get("group") == GATEWAY_GROUP:
+    yield from (
+        {**ref, "name": workload.service.names.canary} for workload in workloads if _targets(ref, workload)
+    )
+    if ref.get("group") == GATEWAY_GROUP:
         kind, route, rule = (str(ref.get(key) or "") for key in ("kind", "name", "sectionName"))
         yield from ({**ref, "sectionName": name} for name in clones.get((kind, route, rule), ()))
 

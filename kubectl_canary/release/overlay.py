@@ -133,7 +133,7 @@ class ReleaseOnRoute:
             return None
         for service in self.application.services:
             for side in Side:
-                if ref.identity == ("Service", "", service.names.of(side), service.port):
+                if ref.identity[:3] == ("Service", "", service.names.of(side)) and ref.port in service.ports:
                     return service, side
         return None
 

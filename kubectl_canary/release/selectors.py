@@ -61,19 +61,22 @@ def _following(expression: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
 
 def of_both(selector: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
     """A selector that caught stable's pods, and catches the canary's beside them."""
-    kept = {key: text for key, text in (selector.get("matchLabels") or {}).items() if key not in tracks.track}
-    others = [item for item in selector.get("matchExpressions") or () if item.get("key") not in tracks.track]
+    labels = selector.get("matchLabels") or {}
+    kept = {key: text for key, text in labels.items() if key not in tracks.track}
     either = [
-        {"key": key, "operator": "In", "values": sorted({tracks.labels[key], text})}
+        {"key": key, "operator": "In", "values": sorted({labels[key], text})}
         for key, text in tracks.track.items()
-        if key in _keys(selector)
+        if key in labels
     ]
+    others = [_of_both(item, tracks) for item in selector.get("matchExpressions") or ()]
     return {**({"matchLabels": kept} if kept else {}), "matchExpressions": [*others, *either]}
 
 
-def _keys(selector: dict[str, Any]) -> set[str]:
-    named = {str(item.get("key")) for item in selector.get("matchExpressions") or ()}
-    return {*(selector.get("matchLabels") or {}), *named}
+def _of_both(expression: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
+    followed = _following(expression, tracks)
+    if followed is expression:
+        return expression
+    return {**expression, "values": sorted({*expression["values"], *followed["values"]})}
 
 
 def naming(value: Any, wanted: Labels, path: Path = ()) -> Iterator[Path]:

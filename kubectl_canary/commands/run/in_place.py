@@ -115,5 +115,5 @@ def _warn_of_jump(release: Release, there: Standing, phase: Phase) -> None:
 
 def _ended(release: Release, there: Standing, phase: Phase) -> int:
     if phase.kind is PhaseKind.PROMOTED:
-        say(promotion.advice_in_place(there.folder, release.file))
+        say(promotion.advice_in_place(release.sources.value["spec"], there.folder, release.file))
     return finish("", release)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
-from kubectl_canary.findings import Finding
+from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
@@ -61,3 +61,19 @@ def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:
         message = "`tag` and `image` both; `image` is the whole reference"
         yield Finding("adopt", "error", ("spec", "canary", "image"), message)
     yield from versions.own_findings(canary)
+    yield from _deployment_findings(spec["adopt"])
+
+
+def _deployment_findings(adopt: dict[str, Any]) -> Iterator[Finding]:
+    """What a list of Deployments cannot say."""
+    listed = adopt.get("deployment")
+    if not isinstance(listed, list):
+        return
+    if "service" in adopt:
+        message = "each of several Deployments has a Service of its own; write it into their entries"
+        yield Finding("adopt", "error", ("spec", "adopt", "service"), message)
+    names = [item["name"] for item in listed]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            path: Path = ("spec", "adopt", "deployment", index, "name")
+            yield Finding("adopt", "error", path, f"`{name}` stands twice in the list")

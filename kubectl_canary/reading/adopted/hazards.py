@@ -31,25 +31,25 @@ SINGLE_NODE, SINGLE_POD = "ReadWriteOnce", "ReadWriteOncePod"
 
 @dataclass(frozen=True)
 class Manifests:
-    """The objects of the new set, those of stable's, and the Deployment and Service that are released."""
+    """The objects of the new set, those of stable's, and the new Deployments, one a workload."""
 
     new: Sequence[Manifest]
     stable: Sequence[Manifest]
-    deployment: Manifest
+    deployments: Sequence[Manifest]
 
 
 def findings(application: Application, manifests: Manifests) -> Iterator[Finding]:
     """Warnings and errors, each at its place in the user's manifests."""
     if not application.has_release:
         return
-    yield from _of_recreation(application, manifests.deployment)
     yield from _of_changed_service(application, manifests)
-    yield from _of_lost_account(application, manifests.deployment)
-    yield from _of_unknown_number(application, manifests.deployment)
-    yield from _of_volumes(manifests)
-    yield from _of_host_ports(manifests.deployment)
-    for workload in application.workloads:
-        yield from _of_missed_selectors(application, workload, manifests.new)
+    for workload, deployment in zip(application.workloads, manifests.deployments, strict=True):
+        yield from _of_recreation(application, deployment)
+        yield from _of_lost_account(workload, deployment)
+        yield from _of_unknown_number(workload, deployment)
+        yield from _of_volumes(deployment, manifests.new)
+        yield from _of_host_ports(deployment)
+        yield from _of_missed_selectors(workload, manifests.new)
         yield from _of_missed_hosts(workload, manifests.new)
         yield from _of_policies_elsewhere(application, workload, manifests.new)
         yield from _of_services_of_both(application, workload, manifests.new)
@@ -97,27 +97,23 @@ def _is_service(manifest: Manifest) -> bool:
     return _kind(manifest) == ("v1", "Service")
 
 
-def _of_unknown_number(application: Application, deployment: Manifest) -> Iterator[Finding]:
+def _of_unknown_number(workload: Workload, deployment: Manifest) -> Iterator[Finding]:
     """A Deployment whose pods nobody counts here."""
-    is_scaled = any(workload.autoscaling is not None for workload in application.workloads)
-    if deployment.value["spec"].get("replicas") is None and not is_scaled:
+    if deployment.value["spec"].get("replicas") is None and workload.autoscaling is None:
         message = "no `replicas`, and nothing in the manifests scales it: the shares are planned for one pod of stable"
         hint = "write `replicas`, or put its autoscaler beside it"
         yield _finding(deployment, ("spec",), message, hint)
 
 
-def _of_lost_account(application: Application, deployment: Manifest) -> Iterator[Finding]:
+def _of_lost_account(workload: Workload, deployment: Manifest) -> Iterator[Finding]:
     """A ServiceAccount that pods name no more: the server keeps the old name in a field of its own.
 
     Source: core/v1 PodSpec, serviceAccount.
     """
-    for workload in application.workloads:
-        kept = workload.old.pod.get("serviceAccountName")
-        if kept and not _pod(deployment).get("serviceAccountName"):
-            message = f"serviceAccountName goes, and the API server keeps `{kept}`"
-            yield _finding(
-                deployment, ("spec", "template", "spec"), message, "write serviceAccountName: default"
-            )
+    kept = workload.old.pod.get("serviceAccountName")
+    if kept and not _pod(deployment).get("serviceAccountName"):
+        message = f"serviceAccountName goes, and the API server keeps `{kept}`"
+        yield _finding(deployment, ("spec", "template", "spec"), message, "write serviceAccountName: default")
 
 
 def _pod(deployment: Manifest) -> dict[str, Any]:
@@ -125,24 +121,23 @@ def _pod(deployment: Manifest) -> dict[str, Any]:
     return pod
 
 
-def _of_volumes(manifests: Manifests) -> Iterator[Finding]:
+def _of_volumes(deployment: Manifest, new: Sequence[Manifest]) -> Iterator[Finding]:
     """Claims that the pods of both versions want, and one pod or one node may have."""
     modes: dict[Any, Any] = {
         manifest.text("metadata", "name"): (manifest.value.get("spec") or {}).get("accessModes") or []
-        for manifest in manifests.new
-        if manifest.text("kind") == "PersistentVolumeClaim"
-        and _namespace(manifest) == _namespace(manifests.deployment)
+        for manifest in new
+        if manifest.text("kind") == "PersistentVolumeClaim" and _namespace(manifest) == _namespace(deployment)
     }
-    for index, volume in enumerate(_pod(manifests.deployment).get("volumes") or ()):
+    for index, volume in enumerate(_pod(deployment).get("volumes") or ()):
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
         path: Path = ("spec", "template", "spec", "volumes", index)
         if modes.get(claim) == [SINGLE_POD]:
             message = f"PersistentVolumeClaim {claim} is {SINGLE_POD}: no pod of the canary would start beside stable's"
             hint = "give the new version a claim of its own, or share it: ReadWriteMany"
-            yield _finding(manifests.deployment, path, message, hint, "error")
+            yield _finding(deployment, path, message, hint, "error")
         elif modes.get(claim) == [SINGLE_NODE]:
             message = f"PersistentVolumeClaim {claim} is {SINGLE_NODE}: the canary's pods start on stable's node alone"
-            yield _finding(manifests.deployment, path, f"{message}, and both versions write to it")
+            yield _finding(deployment, path, f"{message}, and both versions write to it")
 
 
 def _of_host_ports(deployment: Manifest) -> Iterator[Finding]:
@@ -157,13 +152,9 @@ def _of_host_ports(deployment: Manifest) -> Iterator[Finding]:
                 yield _finding(deployment, path, message)
 
 
-def _of_missed_selectors(
-    application: Application, workload: Workload, new: Sequence[Manifest]
-) -> Iterator[Finding]:
+def _of_missed_selectors(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:
     """Objects of kinds that are not copied, which name the labels of stable's pods and miss the canary's."""
-    if application.adopted is None:
-        return
-    caught = companions.tracks(workload, application.adopted)
+    caught = companions.tracks(workload)
     stables = {key: caught.labels[key] for key in caught.track if key in caught.labels}
     others = [manifest for manifest in new if _is_not_copied(manifest)]
     with_one = {_kind(manifest) for manifest in others if _is_named(manifest, caught.track)}
@@ -201,14 +192,12 @@ def _of_policies_elsewhere(
     application: Application, workload: Workload, new: Sequence[Manifest]
 ) -> Iterator[Finding]:
     """Network policies of other namespaces that name stable's pods: a copy of those is not the release's to make."""
-    if application.adopted is None:
-        return
-    caught = companions.tracks(workload, application.adopted)
+    caught = companions.tracks(workload)
     for manifest in new:
         elsewhere = _namespace(manifest) not in ("", application.namespace or "")
         if manifest.text("kind") != "NetworkPolicy" or not elsewhere:
             continue
-        if companions.companion_policy(manifest.value, caught) is not None:
+        if companions.companion_policy(manifest.value, [caught]) is not None:
             message = f"{_title(manifest)} lets stable's pods in or out, and not the canary's"
             hint = f"put a peer for {_text(caught.track)} beside it"
             yield _finding(manifest, ("spec",), message, hint)
@@ -233,7 +222,7 @@ def _of_services_of_both(
     application: Application, workload: Workload, new: Sequence[Manifest]
 ) -> Iterator[Finding]:
     """Other Services whose selectors have not the label by which the canary's pods differ."""
-    pods = companions.tracks(workload, application.adopted).canary_labels if application.adopted else {}
+    pods = companions.tracks(workload).canary_labels
     for manifest in objects.of_kind(new, *adoption.SERVICE):
         is_near = manifest.text("metadata", "namespace") == (application.namespace or "")
         if is_near and objects.selects(manifest.value, dict(pods)):

@@ -70,11 +70,11 @@ def check(application: Application, new: Sequence[Manifest], problems: Problems)
     for workload in application.workloads:
         _check_service(application, workload, new, problems)
         _check_replicas(application, workload, problems)
-        _check_per_track(application, problems)
-        _check_immutable(application, problems)
-        _check_configuration(application, workload, problems)
-        problems.stop()  # what is copied has to be there
-        _check_names(application, workload, problems)
+    _check_per_track(application, problems)
+    _check_immutable(application, problems)
+    _check_configuration(application, problems)
+    problems.stop()  # what is copied has to be there
+    _check_names(application, problems)
 
 
 def _sets(application: Application) -> tuple[dict[Key, Given], dict[Key, Given]]:
@@ -99,12 +99,16 @@ def _check_service(
         message = f"Service `{service.names.stable}` serves, and `from` has none of that name"
         problems.add(FROM, message, "take it out once nothing sends to it any more")
         return
-    if service.port not in [port.get("port") for port in at(named[0], "spec", "ports") or ()]:
-        message = f"Service {service.names.stable} has no port {service.port} in `from`, and the route sends to that"
-        problems.add(FROM, message, "keep it beside the new one, and take it out with a later release")
+    there = [port.get("port") for port in at(named[0], "spec", "ports") or ()]
+    for port in service.ports:
+        if port not in there:
+            message = (
+                f"Service {service.names.stable} has no port {port} in `from`, and the route sends to that"
+            )
+            problems.add(FROM, message, "keep it beside the new one, and take it out with a later release")
     selector = at(named[0], "spec", "selector") or {}
     pods = (workload.new or workload.old).pod_labels
-    track = application.adopted.track if application.adopted is not None else {}
+    track = workload.track
     if not track.keys() & selector.keys() or not selects(named[0], pods):
         message = f"Service {service.names.stable} selects by {_text(selector)} in `from`"
         hint = f"the pods there have {_text(pods)}, and {_text(track)} is the canary's"
@@ -150,24 +154,37 @@ def _check_per_track(application: Application, problems: Problems) -> None:
             problems.add(PER_TRACK, f"no ConfigMap `{name}` in the manifests; {meant(name, names)}")
 
 
-def _check_configuration(application: Application, workload: Workload, problems: Problems) -> None:
+def _check_configuration(application: Application, problems: Problems) -> None:
     """ConfigMaps and Secrets of one name whose content differs: both versions would read the new one."""
-    if workload.new is None or application.adopted is None:
+    if not application.has_release or application.adopted is None:
         return
-    rolls = workload.old.settings != workload.new.settings or workload.old.image != workload.new.image
     for key, value in _changed_configuration(application):
         kind, name = key[1], key[3]
         if key[:2] != CONFIG_MAP or name not in application.adopted.per_track:
             message = f"{kind} {name} has other content than what runs, and both versions would read it"
             also = f", or list it: perTrack: [{name}]" if key[:2] == CONFIG_MAP else ""
             problems.add(FROM, message, f"give the new one a name of its own{also}")
-        elif value.get("immutable") or not rolls:
+        elif value.get("immutable") or not all(map(_rolls, _readers(application, name))):
             why = (
                 f"ConfigMap {name} is immutable, and differs: stable could never read the new content"
                 if value.get("immutable")
                 else f"ConfigMap {name} differs and the pods do not: stable would not roll to read it"
             )
             problems.add(PER_TRACK, why, "rename it, and name the new one in the Deployment")
+
+
+def _readers(application: Application, config_map: str) -> list[Workload]:
+    """The workloads whose new pods use a ConfigMap; all where none does by name."""
+    return [
+        workload
+        for workload in application.workloads
+        if config_map in companions.config_names((workload.new or workload.old).whole_pod)
+    ] or list(application.workloads)
+
+
+def _rolls(workload: Workload) -> bool:
+    """Whether stable's pods are others after the release."""
+    return workload.new is not None and workload.new != workload.old
 
 
 def _changed_configuration(application: Application) -> Iterator[tuple[Key, dict[str, object]]]:
@@ -178,10 +195,10 @@ def _changed_configuration(application: Application) -> Iterator[tuple[Key, dict
             yield key, given.value
 
 
-def _check_names(application: Application, workload: Workload, problems: Problems) -> None:
+def _check_names(application: Application, problems: Problems) -> None:
     """Objects of the user's that have the names of the canary's."""
     old, new = _sets(application)
-    for key in _canary_keys(application, workload, new.values()):
+    for key in _canary_keys(application, new.values()):
         if key in old or key in new:
             message = (
                 f"{key[1]} {key[3]} is in the manifests already; that is what the canary's would be called"
@@ -189,16 +206,18 @@ def _check_names(application: Application, workload: Workload, problems: Problem
             problems.add(FROM, message, "take it out, or rename it")
 
 
-def _canary_keys(application: Application, workload: Workload, new: Iterable[Given]) -> Iterator[Key]:
+def _canary_keys(application: Application, new: Iterable[Given]) -> Iterator[Key]:
     """What tells the canary's objects from all others."""
     if application.adopted is None:
         return
-    yield (*DEPLOYMENT, application.namespace, workload.names.canary)
-    yield (*SERVICE, application.namespace, workload.service.names.canary)
+    for workload in application.workloads:
+        yield (*DEPLOYMENT, application.namespace, workload.names.canary)
+        yield (*SERVICE, application.namespace, workload.service.names.canary)
     for name in application.adopted.per_track:
         yield (*CONFIG_MAP, application.namespace, f"{name}{companions.ENDING}")
     clones = {(rule.kind, rule.route, str(rule.rule)): ("clone",) for rule in application.governed}
+    released = [(workload, Pods(1, 1, 1)) for workload in application.workloads]
     for given in new:
-        copied = companions.companion(given.value, workload, Pods(1, 1, 1), application.adopted, clones)
+        copied = companions.companion(given.value, released, clones)
         if copied is not None:
             yield adoption.key_of(copied, application.namespace)

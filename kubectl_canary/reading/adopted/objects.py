@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import same
+from kubectl_canary.findings import Path
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
@@ -20,6 +22,40 @@ OTHER_WORKLOADS = {
     "CronJob": "it runs at times and serves no requests",
 }
 LONGEST_LABEL = 63
+DEPLOYMENTS: Path = (*ADOPT, "deployment")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A Deployment that the canary file names, with its Service; None is the only one there is.
+
+    `images` are new ones by container, said at `place`.
+    """
+
+    deployment: str | None
+    service: str | None
+    images: dict[str, str]
+    place: Path
+    name_key: str
+    track_label: str | None
+
+    @property
+    def name_place(self) -> Path:
+        """Where the file says its name."""
+        return (*self.place, self.name_key)
+
+
+def wanted_of(adopt: dict[str, Any]) -> list[Wanted]:
+    """The Deployments that are released together."""
+    named, track = adopt.get("deployment"), adopt.get("trackLabel")
+    if not isinstance(named, list):
+        return [Wanted(named, adopt.get("service"), {}, ADOPT, "deployment", track)]
+    return [
+        Wanted(
+            item["name"], item.get("service"), item.get("images", {}), (*DEPLOYMENTS, index), "name", track
+        )
+        for index, item in enumerate(named)
+    ]
 
 
 def at(value: Any, *path: str) -> Any:
@@ -44,11 +80,10 @@ def name_of(manifest: Manifest) -> str:
 
 
 def chosen(
-    candidates: Sequence[Manifest], wanted: str | None, place: tuple[str, str], problems: Problems
+    candidates: Sequence[Manifest], wanted: str | None, path: Path, kind: str, problems: Problems
 ) -> Manifest | None:
-    """The one of a name, or the only one; `place` is the key of `adopt` and the kind."""
-    key, kind = place
-    path, names = (*ADOPT, key), [name_of(manifest) for manifest in candidates]
+    """The one of a name, or the only one; `path` is where the canary file names it."""
+    names = [name_of(manifest) for manifest in candidates]
     fitting = [manifest for manifest in candidates if wanted in (None, name_of(manifest))]
     if len(fitting) == 1:
         return fitting[0]
@@ -58,17 +93,17 @@ def chosen(
     elif wanted is not None:
         problems.add(path, f"no {kind} `{wanted}` in the manifests; {meant(wanted, names)}")
     elif names:
-        problems.add(ADOPT, f"which {kind}? There are {listed(names)}", f"write {key}: {names[0]}")
+        problems.add(path[:-1], f"which {kind}? There are {listed(names)}", f"write {path[-1]}: {names[0]}")
     elif not problems.findings:
         problems.add((*ADOPT, "from"), f"no {kind} in the manifests")
     return None
 
 
 def deployment_of(
-    manifests: Sequence[Manifest], namespace: str | None, adopt: dict[str, Any], problems: Problems
+    manifests: Sequence[Manifest], namespace: str | None, asked: Wanted, problems: Problems
 ) -> Manifest:
     """The Deployment that is named, or the only one; of the namespace, if there is one. Raises Refused where not."""
-    wanted, every = adopt.get("deployment"), of_kind(manifests, *DEPLOYMENT)
+    wanted, every = asked.deployment, of_kind(manifests, *DEPLOYMENT)
     near = [manifest for manifest in every if manifest.text("metadata", "namespace") in ("", namespace)]
     candidates = near if namespace is not None and near else every
     others = [manifest for manifest in manifests if manifest.text("kind") in OTHER_WORKLOADS]
@@ -76,9 +111,9 @@ def deployment_of(
     if refused and wanted not in [name_of(manifest) for manifest in candidates]:
         kind = refused[0].text("kind")
         message = f"{kind} `{name_of(refused[0])}` cannot be released by shares: {OTHER_WORKLOADS[kind]}"
-        problems.add((*ADOPT, "deployment"), message, "a Deployment can")
+        problems.add(asked.name_place, message, "a Deployment can")
         raise problems.refusal()
-    deployment = chosen(candidates, wanted, ("deployment", "Deployment"), problems)
+    deployment = chosen(candidates, wanted, asked.name_place, "Deployment", problems)
     if deployment is None:
         raise problems.refusal()
     return deployment
@@ -117,10 +152,10 @@ def pod_labels(deployment: dict[str, Any]) -> dict[str, str]:
 
 
 def service_of(
-    manifests: Sequence[Manifest], deployment: Manifest, adopt: dict[str, Any], problems: Problems
+    manifests: Sequence[Manifest], deployment: Manifest, asked: Wanted, problems: Problems
 ) -> Manifest:
     """The Service that is named, or the only one that selects the Deployment's pods. Raises Refused for any other."""
-    near, wanted = deployment.text("metadata", "namespace"), adopt.get("service")
+    near, wanted, path = deployment.text("metadata", "namespace"), asked.service, (*asked.place, "service")
     candidates = [
         manifest
         for manifest in of_kind(manifests, *SERVICE)
@@ -129,9 +164,8 @@ def service_of(
     pods = pod_labels(deployment.value)
     selecting = [manifest for manifest in candidates if selects(manifest.value, pods)]
     if wanted is None and not selecting:
-        path = (*ADOPT, "from")
-        problems.add(path, f"no Service selects the pods of Deployment {name_of(deployment)}")
-    service = chosen(candidates if wanted else selecting, wanted, ("service", "Service"), problems)
+        problems.add((*ADOPT, "from"), f"no Service selects the pods of Deployment {name_of(deployment)}")
+    service = chosen(candidates if wanted else selecting, wanted, path, "Service", problems)
     if service is None:
         raise problems.refusal()
     if service not in selecting:
@@ -141,7 +175,7 @@ def service_of(
             else "has no selector for"
         )
         message = f"Service `{name_of(service)}` {has} Deployment {name_of(deployment)}"
-        problems.add((*ADOPT, "service"), message)
+        problems.add(path, message)
         raise problems.refusal()
     return service
 
@@ -153,12 +187,12 @@ def selects(service: dict[str, Any], pods: dict[str, str]) -> bool:
 
 
 def track_of(
-    deployment: Manifest, service: Manifest, adopt: dict[str, Any], problems: Problems
+    deployment: Manifest, service: Manifest, wanted: str | None, problems: Problems
 ) -> dict[str, str]:
     """The labels by which the canary's pods differ, with the canary's values."""
     selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
     selected = at(service.value, "spec", "selector") or {}
-    keys = _track_keys(selector, selected, adopt.get("trackLabel"), problems)
+    keys = _track_keys(selector, selected, wanted, problems)
     if not keys and not problems.findings:
         message = f"Deployment {name_of(deployment)} selects its pods by no matchLabels"
         problems.add((*ADOPT, "deployment"), message, "the canary's pods could not be told from stable's")

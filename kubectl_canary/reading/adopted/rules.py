@@ -51,14 +51,14 @@ def title_of(route: Manifest) -> str:
 
 def governed_rules(
     manifests: Sequence[Manifest],
-    service: Manifest,
+    services: Sequence[Manifest],
     namespace: str | None,
     adopt: dict[str, Any],
     problems: Problems,
 ) -> list[Rule]:
-    """The rules that `routes` names, or all that send to the Service. Raises Refused for a name that is not there."""
+    """The rules that `routes` names, or all that send to the Services. Raises Refused for a name that is not there."""
     every = [manifest for manifest in manifests if is_route(manifest)]
-    rules = {id(route): list(rules_of(route, service, namespace)) for route in every}
+    rules = {id(route): list(rules_of(route, services, namespace)) for route in every}
     if "routes" not in adopt:
         return [rule for route in every for rule in rules[id(route)] if rule.backends]
     governed: list[Rule] = []
@@ -80,7 +80,7 @@ def _route(
     """The route that is named, of the kind that is named or of any."""
     of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
     name, kind = wanted["name"], wanted.get("kind", ANY)
-    return chosen(_named(of_kind, name, namespace), name, ("routes", kind), problems)
+    return chosen(_named(of_kind, name, namespace), name, ROUTES, kind, problems)
 
 
 def _named(every: Sequence[Manifest], name: str, namespace: str | None) -> Sequence[Manifest]:
@@ -93,15 +93,15 @@ def _is_in(route: Manifest, namespace: str | None) -> bool:
     return (route.text("metadata", "namespace") or namespace) == namespace
 
 
-def rules_of(route: Manifest, service: Manifest, namespace: str | None) -> Iterator[Rule]:
-    """The rules of a route, each with what it sends to a Service of the namespace; those of a release are left out."""
+def rules_of(route: Manifest, services: Sequence[Manifest], namespace: str | None) -> Iterator[Rule]:
+    """The rules of a route, each with what it sends to Services of the namespace; those of a release are left out."""
     own = route.text("metadata", "namespace") or namespace
-    target = ("Service", "", name_of(service))
+    targets = [("Service", "", name_of(service)) for service in services]
     for index, value in enumerate(
         routes.users_rules(route.value) if at(route.value, "spec", "rules") else ()
     ):
         refs = routes.backends(value if isinstance(value, dict) else {})
-        backends = (ref for ref in refs if ref.identity[:3] == target and ref.namespace(own) == namespace)
+        backends = (ref for ref in refs if ref.identity[:3] in targets and ref.namespace(own) == namespace)
         yield Rule(route, index, value, tuple(backends))
 
 
@@ -137,23 +137,24 @@ def testers_of(rules: Sequence[Rule], testers: Testers | None) -> Testers | None
 
 def check(
     rules: Sequence[Rule],
-    service: Manifest,
+    services: Sequence[Manifest],
     namespace: str | None,
     testers: Testers | None,
     problems: Problems,
 ) -> None:
     """What cannot be released together is a problem."""
-    name = name_of(service)
-    if not rules:
+    names, served = (
+        [name_of(service) for service in services],
+        {ref.name for rule in rules for ref in rule.backends},
+    )
+    for name in names if not rules else [name for name in names if name not in served]:
         hint = f"a release splits the requests of an {ANY}; routes of other kinds are not adopted"
         problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to Service {name}", hint)
-        return
     for rule in rules:
-        _check_backends(rule, name, problems)
+        _check_backends(rule, " or ".join(names), problems)
         if not _is_in(rule.route, namespace):
-            message = f"{title_of(rule.route)} is in another namespace than Service {name}"
+            message = f"{title_of(rule.route)} is in another namespace than Service {' or '.join(names)}"
             problems.add(ADOPT, message, "name those that are in it by `routes`; others stay at stable")
-    _check_ports(rules, name, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
         _check_header(route, testers, problems)
 
@@ -165,14 +166,6 @@ def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
     elif not rule.backends[0].weight:
         message = f"{rule.title} sends no request to Service {service}: weight 0"
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
-
-
-def _check_ports(rules: Sequence[Rule], service: str, problems: Problems) -> None:
-    ports = {ref.port for rule in rules for ref in rule.backends}
-    if len(ports) > 1:
-        both = " and ".join(map(str, sorted(ports, key=str)))
-        message = f"the rules send to ports {both} of Service {service}; a release takes one of them"
-        problems.add(ADOPT, message, "name the rules by `routes`")
 
 
 def _check_header(route: Manifest, testers: Testers | None, problems: Problems) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.api.equality import same
-from kubectl_canary.reading.adopted.objects import at, name_of
+from kubectl_canary.findings import Path
+from kubectl_canary.reading.adopted.objects import Wanted, at, name_of
 from kubectl_canary.reading.adopted.problems import Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import strategic
@@ -14,10 +16,49 @@ from kubectl_canary.release.application import Adopted, Configuration, Service, 
 from kubectl_canary.release.companions import ENDING, is_scaler_of
 
 SINGLE = ("image", "tag", "container")  # what is said of the application's container alone
+OF_ONE = ("image", "container", "pod", "podMetadata")  # what is said of one Deployment alone
+IMAGES: Path = ("spec", "canary", "images")
 
 
 def _containers(deployment: dict[str, Any]) -> list[dict[str, Any]]:
     return list(at(deployment, "spec", "template", "spec", "containers") or [])
+
+
+def check_canary(targets: Sequence[Manifest], canary: dict[str, Any], problems: Problems) -> None:
+    """What `spec.canary` says of one Deployment, and there are several, is a problem."""
+    if len(targets) == 1:
+        return
+    names = listed([name_of(target) for target in targets])
+    for key in OF_ONE:
+        if key in canary:
+            hint = "write images in its entry of spec.adopt.deployment; what else differs goes into the manifests"
+            problems.add(("spec", "canary", key), f"of which Deployment? There are {names}", hint)
+    every = [name for target in targets for name in _container_names(target)]
+    for name in canary.get("images", {}):
+        if name not in every:
+            problems.add((*IMAGES, name), f"no container `{name}`; {meant(name, every)}")
+        elif every.count(name) > 1:
+            message = f"several Deployments have a container `{name}`"
+            problems.add((*IMAGES, name), message, "write images in the entries of spec.adopt.deployment")
+
+
+def _container_names(target: Manifest) -> list[str]:
+    pod = at(target.value, "spec", "template", "spec") or {}
+    containers = (*(pod.get("containers") or ()), *(pod.get("initContainers") or ()))
+    return [str(container.get("name")) for container in containers]
+
+
+def own_canary(
+    canary: dict[str, Any], target: Manifest, wanted: Wanted, problems: Problems
+) -> dict[str, Any]:
+    """What `spec.canary`, and the entry of one Deployment among several, say of that."""
+    there = _container_names(target)
+    for name in wanted.images:
+        if name not in there:
+            problems.add((*wanted.place, "images", name), f"no container `{name}`; {meant(name, there)}")
+    shared = {name: image for name, image in canary.get("images", {}).items() if name in there}
+    images = {**shared, **{name: image for name, image in wanted.images.items() if name in there}}
+    return {**canary, "images": images} if images else {key: canary[key] for key in canary if key != "images"}
 
 
 def overlaid(target: Manifest, canary: dict[str, Any], kubernetes: str, problems: Problems) -> dict[str, Any]:
@@ -68,8 +109,7 @@ def _patched_images(
     every = [str(name) for names_there in names.values() for name in names_there]
     for name in images:
         if name not in every:
-            path = ("spec", "canary", "images", name)
-            problems.add(path, f"no container `{name}`; {meant(name, every)}")
+            problems.add((*IMAGES, name), f"no container `{name}`; {meant(name, every)}")
     return {
         key: [{"name": name, "image": image} for name, image in images.items() if name in names_there]
         for key, names_there in names.items()
@@ -108,27 +148,34 @@ def _configuration(deployment: dict[str, Any], main: str) -> Configuration:
 def workload_of(
     deployment: Manifest,
     new: dict[str, Any] | None,
-    service: Manifest,
-    port: int,
+    service: Service,
+    track: dict[str, str],
     adopted: Adopted,
 ) -> Workload:
     """The workload that a Deployment is, with `new` as what it should become and None where no release is under way."""
-    name, served = name_of(deployment), name_of(service)
+    name = name_of(deployment)
     selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
     main = _main_container(deployment.value, new)
-    tracked = {**selector, **{key: text for key, text in adopted.track.items() if key in selector}}
+    tracked = {**selector, **{key: text for key, text in track.items() if key in selector}}
     scaling = _scaling(adopted, name)
     replicas = None if scaling is not None else int(at(deployment.value, "spec", "replicas") or 1)
     return Workload(
         names=Sides(name, f"{name}{ENDING}"),
         selectors=Sides(selector, tracked),
-        service=Service(Sides(served, f"{served}{ENDING}"), port, None),
+        service=service,
         old=_configuration(deployment.value, main),
         new=_configuration(new, main) if new is not None else None,
         replicas=Sides(replicas, None),
         deployment={key: value for key, value in deployment.value["spec"].items() if key == "strategy"},
         autoscaling=scaling,
+        track=track,
     )
+
+
+def service_of(name: str, ports: Sequence[int]) -> Service:
+    """The Service of a workload, with the ports that rules send to."""
+    first, *more = ports or (0,)
+    return Service(Sides(name, f"{name}{ENDING}"), first, None, more=tuple({"port": port} for port in more))
 
 
 def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:

@@ -1,0 +1,243 @@
+"""Several Deployments that are released together, each behind a Service of its own, on one route."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result
+from test_adoption import CASES, changed, documents_of, every_phase, release_of
+from test_in_place import each_after_each, files_of, names_of, write
+
+from kubectl_canary.api.equality import identical
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import adoption
+
+Canary = Callable[..., Result]
+CASE = CASES / "adopt-together"
+NAMES = ("web", "api", "search")
+LIST = """\
+    deployment:
+      - name: web
+        images: {web: registry.example.com/web:v2}
+      - name: api
+        service: api
+        images: {api: registry.example.com/api:v2, migrate: registry.example.com/api:v2}
+      - name: search
+        images: {search: registry.example.com/search:v7}
+"""
+BARE = "    deployment: [{name: web}, {name: search}, {name: api}]\n"
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CASE, tmp_path / "case", ignore=shutil.ignore_patterns("expected")))
+
+
+def rules_of(release: Release, phase: str) -> dict[str, dict[str, Any]]:
+    route = documents_of(release, release.plan.find(phase))["HTTPRoute", "store"]
+    return {rule["name"]: rule for rule in route["spec"]["rules"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "stable", "canary", "others"),
+    [
+        ("pages", ("web", 80), ("web-canary", 80), Fraction(0)),
+        ("api", ("api", 80), ("api-canary", 80), Fraction(0)),
+        ("admin", ("api", 9000), ("api-canary", 9000), Fraction(0)),
+        ("search", ("search", 80), ("search-canary", 80), Fraction(1, 4)),
+    ],
+)
+def test_each_rule_is_split_between_the_sides_of_its_own_service(
+    rule: str, stable: tuple[str, int], canary: tuple[str, int], others: Fraction
+) -> None:
+    refs = rules_of(release_of(CASE), "50%")[rule]["backendRefs"]
+    weights = {(ref["name"], ref["port"]): Fraction(ref["weight"]) for ref in refs}
+    assert {weights[stable], weights[canary]} == {sum(weights.values()) * (1 - others) / 2}
+    clone = rules_of(release_of(CASE), "50%")[f"{rule}-canary-testers-store"]
+    assert [(ref["name"], ref["port"]) for ref in clone["backendRefs"]] == [canary]
+
+
+def test_no_service_and_no_deployment_catches_the_pods_of_another() -> None:
+    release = release_of(CASE)
+    there = documents_of(release, release.plan.full)
+    both = [name for known in NAMES for name in (known, f"{known}-canary")]
+    pods = {name: there["Deployment", name]["spec"]["template"]["metadata"]["labels"] for name in both}
+    for kind, *path in (("Service", "selector"), ("Deployment", "selector", "matchLabels")):
+        for name in both:
+            selector = there[kind, name]["spec"]
+            for key in path:
+                selector = selector[key]
+            assert [other for other in both if selector.items() <= pods[other].items()] == [name]
+
+
+def test_pods_of_every_canary_follow_the_shares_of_their_own_stable() -> None:
+    release = release_of(CASE)
+    found = {
+        phase.name: [pods.canary for pods in phase.pods]
+        for phase in release.plan.phases
+        if phase.name in ("10%", "50%")
+    }
+    assert found == {"10%": [2, 5, 1], "50%": [4, 10, 2]}
+
+
+def test_a_policy_between_the_deployments_lets_each_canary_reach_each() -> None:
+    release = release_of(CASE)
+    spec = documents_of(release, release.plan.full)["NetworkPolicy", "behind-web-canary"]["spec"]
+    (expression,) = spec["podSelector"]["matchExpressions"]
+    assert expression["values"] == ["api", "api-canary", "search", "search-canary"]
+    peers = [peer["podSelector"]["matchLabels"]["app"] for peer in spec["ingress"][0]["from"]]
+    assert peers == ["web", "api", "web-canary", "api-canary"]
+
+
+def images_of(release: Release) -> dict[str, str]:
+    there = documents_of(release, release.plan.full)
+    return {
+        name: there["Deployment", f"{name}-canary"]["spec"]["template"]["spec"]["containers"][0]["image"]
+        for name in NAMES
+    }
+
+
+def test_a_tag_is_that_of_every_deployment(case: Path) -> None:
+    changed(case, "canary.yaml", LIST, BARE)
+    release = release_of(case, "spec.canary.tag=v9")
+    assert images_of(release) == {name: f"registry.example.com/{name}:v9" for name in NAMES}
+
+
+def test_images_go_where_their_container_is_and_the_entry_has_the_last_word(case: Path) -> None:
+    changed(case, "canary.yaml", "        images: {search: registry.example.com/search:v7}\n", "")
+    release = release_of(case, "spec.canary.images={search: registry.example.com/search:v8, web: x:1}")
+    assert images_of(release)["search"] == "registry.example.com/search:v8"
+    assert images_of(release)["web"] == "registry.example.com/web:v2"
+
+
+def test_without_images_no_release_is_under_way(case: Path) -> None:
+    changed(case, "canary.yaml", LIST, BARE)
+    changed(case, "canary.yaml", "  phase: 10%\n", "")
+    assert not release_of(case).plan.application.has_release
+
+
+REFUSED = [
+    ("        service: api\n", "        service: web\n", "canary.yaml:13:18: spec.adopt.deployment[1].service: Service `web` selects other pods than those of Deployment api"),
+    ("      - name: search\n", "      - name: serach\n", "spec.adopt.deployment[2].name: no Deployment `serach` in the manifests; did you mean `search`?"),
+    ("      - name: search\n", "      - name: web\n", "spec.adopt.deployment[2].name: `web` stands twice in the list"),
+    ("images: {web: ", "images: {wbe: ", "spec.adopt.deployment[0].images.wbe: no container `wbe`; did you mean `web`?"),
+    ("    from: k8s/\n", "    from: k8s/\n    service: web\n", "spec.adopt.service: each of several Deployments has a Service of its own"),
+    ("  phases:", "  canary: {image: registry.example.com/web:v3}\n  phases:", "spec.canary.image: of which Deployment? There are `web`, `api`, `search`"),
+    ("  phases:", "  canary: {pod: {priorityClassName: high}}\n  phases:", "spec.canary.pod: of which Deployment?"),
+    ("  phases:", "  canary: {images: {wbe: x:1}}\n  phases:", "spec.canary.images.wbe: no container `wbe`; did you mean `web`?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), REFUSED)
+def test_what_cannot_be_is_said_at_its_place(
+    canary: Canary, case: Path, old: str, new: str, message: str
+) -> None:
+    changed(case, "canary.yaml", old, new)
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert message in result.err
+
+
+def test_a_service_in_front_of_two_is_refused(canary: Canary, case: Path) -> None:
+    changed(case, "k8s/web.yaml", "selector: {app: web}", "selector: {app.kubernetes.io/part-of: store}")
+    changed(case, "canary.yaml", "service: api", "service: web")
+    changed(case, "canary.yaml", "      - name: search\n", "      - name: search\n        service: search\n")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "spec.adopt.deployment[1].name: Service web is in front of Deployments web and api" in result.err
+
+
+def test_a_container_that_several_have_is_not_guessed(canary: Canary, case: Path) -> None:
+    changed(case, "k8s/web.yaml", "- name: web\n          image", "- name: app\n          image")
+    changed(case, "k8s/api.yaml", "- name: api\n          image", "- name: app\n          image")
+    changed(case, "canary.yaml", LIST, BARE)
+    result = canary("render", "-f", case / "canary.yaml", "--set", "spec.canary.images={app: x:1}")
+    assert "spec.canary.images.app: several Deployments have a container `app`" in result.err
+
+
+def test_a_service_that_no_rule_sends_to_is_said(canary: Canary, case: Path) -> None:
+    changed(
+        case, "k8s/route.yaml", "backendRefs: [{name: web, port: 80}]", "backendRefs: [{name: old, port: 80}]"
+    )
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "sends to Service web;" in result.err
+    assert "sends to Service api" not in result.err
+
+
+def test_a_port_that_goes_is_said_whichever_it_is(canary: Canary, case: Path) -> None:
+    shutil.copytree(case / "k8s", case / "old")
+    changed(case, "canary.yaml", "    from: k8s/\n", "    from: k8s/\n    stable: old/\n")
+    changed(case, "k8s/api.yaml", "    - {name: admin, port: 9000, targetPort: 8080}\n", "")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "Service api has no port 9000 in `from`, and the route sends to that" in result.err
+
+
+def test_after_promotion_the_images_are_to_go_into_the_manifests(canary: Canary, case: Path) -> None:
+    said = canary("plan", "-f", case / "canary.yaml").out
+    parts = ", ".join(f"spec.adopt.deployment[{number}].images" for number in range(3))
+    assert (
+        f"write what {parts} says into the Deployments in k8s/,\ntake {parts} and spec.phase out of" in said
+    )
+
+
+def test_a_configuration_of_one_is_judged_by_those_who_read_it(canary: Canary, case: Path) -> None:
+    """api-settings differs and api rolls; that search stays as it is does not matter."""
+    shutil.copytree(case / "k8s", case / "old")
+    changed(
+        case,
+        "canary.yaml",
+        "    from: k8s/\n",
+        "    from: k8s/\n    stable: old/\n    perTrack: [api-settings]\n",
+    )
+    changed(case, "canary.yaml", "        images: {search: registry.example.com/search:v7}\n", "")
+    changed(case, "k8s/api.yaml", "LOG_LEVEL: info", "LOG_LEVEL: debug")
+    assert canary("render", "-f", case / "canary.yaml").code == 0
+    changed(
+        case,
+        "canary.yaml",
+        "        images: {api: registry.example.com/api:v2, migrate: registry.example.com/api:v2}\n",
+        "",
+    )
+    refused = canary("render", "-f", case / "canary.yaml")
+    assert "ConfigMap api-settings differs and the pods do not" in refused.err
+
+
+def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
+    before, release = files_of(case), release_of(case)
+    for name in each_after_each(names_of(case)):
+        write(case, name)
+        wanted = adoption.documents(release.plan.application, release.plan.find(name))
+        found = {
+            adoption.key_of(document.value, "store"): document.value
+            for path in sorted((case / "k8s").iterdir())
+            for document in yamltext.read(path.read_text(), path.name)
+        }
+        assert identical(found, {document.part.key: document.value for document in wanted}), name
+    write(case, "rolled-back")
+    assert files_of(case) == before
+
+
+def test_rules_that_send_elsewhere_are_the_same_in_every_phase(case: Path) -> None:
+    """Here they are governed by another team."""
+    changed(
+        case,
+        "canary.yaml",
+        "  phases:",
+        "    routes: [{name: store, rules: [pages, api, search]}]\n  phases:",
+    )
+    release = release_of(case)
+    admin = rules_of(release, "before")["admin"]
+    assert all(rules_of(release, phase.name)["admin"] == admin for phase in every_phase(release))
+
+
+def test_a_patch_between_any_two_neighbours_leads_there(canary: Canary) -> None:
+    names = [phase.name for phase in release_of(CASE).plan.phases]
+    for start, to in itertools.pairwise(names):
+        result = canary("patch", "-f", CASE / "canary.yaml", "--from", start, "--to", to)
+        assert result.code == 0, (start, to, result.err)
