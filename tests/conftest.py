@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
+import io
 import json
 import os
 import subprocess
@@ -59,6 +61,20 @@ class Result:
     err: str
 
 
+def run_here(*arguments: object) -> Result:
+    """Our command line in this process, where no fixture takes what it prints."""
+    from kubectl_canary.cli import run
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run([str(argument) for argument in arguments], "kubectl canary")
+    printed = []
+    for stream in (out, err):
+        stream.flush()
+        printed.append(stream.buffer.getvalue().decode())
+    return Result(code, *printed)
+
+
 @pytest.fixture
 def canary(
     capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
@@ -79,8 +95,6 @@ def canary(
 
 class _Bytes:
     def __init__(self, data: bytes) -> None:
-        import io
-
         self.buffer = io.BytesIO(data)
 
 

@@ -6,13 +6,13 @@ import copy
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import run_here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,12 +28,7 @@ from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
 CASES = Path(__file__).parent / "cases"
-COMMAND = [sys.executable, "-m", "kubectl_canary"]
 OURS = "kubectl-canary/"
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
 
 
 def release_of(folder: Path, *settings: str) -> Release:
@@ -55,14 +50,14 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_before_is_what_the_user_wrote_to_the_letter(tmp_path: Path) -> None:
-    done = run("render", "-f", str(CASES / "adopt-shop/canary.yaml"), "--phase", "before")
+    done = run_here("render", "-f", str(CASES / "adopt-shop/canary.yaml"), "--phase", "before")
     files = sorted((CASES / "adopt-shop/k8s").iterdir())
-    assert done.stdout == "---\n".join(file.read_text() for file in files)
+    assert done.out == "---\n".join(file.read_text() for file in files)
 
 
 def test_promoted_is_the_new_set_with_all_that_is_in_it(tmp_path: Path) -> None:
-    done = run("render", "-f", str(CASES / "adopt-sets/canary.yaml"), "--phase", "promoted")
-    printed = [document.value for document in yamltext.read(done.stdout, "printed")]
+    done = run_here("render", "-f", str(CASES / "adopt-sets/canary.yaml"), "--phase", "promoted")
+    printed = [document.value for document in yamltext.read(done.out, "printed")]
     wrote = [
         item
         for file in sorted((CASES / "adopt-sets/new").iterdir())
@@ -176,7 +171,7 @@ def test_a_stream_has_what_changes_and_what_is_new(case: Path) -> None:
         phase: {
             f"{document.value['kind']} {document.value['metadata']['name']}"
             for document in yamltext.read(
-                run("render", "-f", str(case / "canary.yaml"), "--phase", phase).stdout, phase
+                run_here("render", "-f", str(case / "canary.yaml"), "--phase", phase).out, phase
             )
         }
         for phase in ("deploy", "100%", "promote-roll", "rolled-back")
@@ -185,7 +180,7 @@ def test_a_stream_has_what_changes_and_what_is_new(case: Path) -> None:
     assert "Service shop" not in names["deploy"] | names["100%"]
     assert {"Deployment shop-canary", "Service shop-canary", "HTTPRoute storefront"} <= names["deploy"]
     assert {"Deployment shop", "HTTPRoute storefront"} <= names["promote-roll"] & names["rolled-back"]
-    everything = run("render", "-f", str(case / "canary.yaml"), "--phase", "100%", "--everything").stdout
+    everything = run_here("render", "-f", str(case / "canary.yaml"), "--phase", "100%", "--everything").out
     assert re.search(
         r"^kind: Deployment\nmetadata:\n(  namespace: store\n)?  name: shop\n", everything, re.MULTILINE
     )
@@ -245,31 +240,30 @@ REFUSED = [
 def test_what_cannot_be_adopted_is_said(file: str, old: str, new: str, message: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     changed(folder, file, old, new)
-    done = run("render", "-f", str(folder / "canary.yaml"))
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert message in done.stderr
-    assert f"{folder}/canary.yaml:" in done.stderr
+    done = run_here("render", "-f", str(folder / "canary.yaml"))
+    assert done.code == 1
+    assert done.out == ""
+    assert message in done.err
+    assert f"{folder}/canary.yaml:" in done.err
 
 
 def test_a_config_map_of_the_same_name_must_not_change_under_stable(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(CASES / "adopt-sets", tmp_path / "case"))
     changed(folder, "canary.yaml", "    perTrack: [shop-flags]\n", "")
-    done = run("render", "-f", str(folder / "canary.yaml"))
-    assert (done.returncode, done.stdout) == (1, "")
+    done = run_here("render", "-f", str(folder / "canary.yaml"))
+    assert (done.code, done.out) == (1, "")
     assert (
-        "ConfigMap shop-flags has other content than what runs, and both versions would read it"
-        in done.stderr
+        "ConfigMap shop-flags has other content than what runs, and both versions would read it" in done.err
     )
-    assert "perTrack: [shop-flags]" in done.stderr
+    assert "perTrack: [shop-flags]" in done.err
 
 
 def test_a_refusal_of_the_server_points_into_the_users_file(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     changed(folder, "k8s/app.yaml", "containerPort: 8080", "containerPort: 808080")
-    done = run("render", "-f", str(folder / "canary.yaml"))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"{folder}/k8s/app.yaml:19:" in done.stderr
+    done = run_here("render", "-f", str(folder / "canary.yaml"))
+    assert (done.code, done.out) == (1, "")
+    assert f"{folder}/k8s/app.yaml:19:" in done.err
 
 
 # --- drawn routes ---------------------------------------------------------------------
@@ -384,24 +378,24 @@ def test_what_runs_may_be_a_tag(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said_at_its_place(tmp_path: Path) -> None:
     folder = committed(tmp_path)
     changed(folder, "canary.yaml", "git:v41", "git:main")
-    done = run("plan", "-f", str(folder / "canary.yaml"))
-    assert done.stdout == ""
-    assert f"{folder}/canary.yaml:8:13: git:main: main is neither a tag nor a full commit" in done.stderr
-    assert "write `git:" in done.stderr
+    done = run_here("plan", "-f", str(folder / "canary.yaml"))
+    assert done.out == ""
+    assert f"{folder}/canary.yaml:8:13: git:main: main is neither a tag nor a full commit" in done.err
+    assert "write `git:" in done.err
 
 
 def test_between_releases_there_is_what_runs_alone(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     changed(folder, "canary.yaml", "  canary: {tag: v2}\n", "")
     changed(folder, "canary.yaml", "  phase: 10%\n", "")
-    done = run("render", "-f", str(folder / "canary.yaml"))
-    assert done.stdout == "---\n".join(file.read_text() for file in sorted((SHOP / "k8s").iterdir()))
+    done = run_here("render", "-f", str(folder / "canary.yaml"))
+    assert done.out == "---\n".join(file.read_text() for file in sorted((SHOP / "k8s").iterdir()))
 
 
 def test_manifests_without_a_namespace_get_the_releases_and_keep_their_text(tmp_path: Path) -> None:
     example = Path(__file__).parent.parent / "examples/shop"
-    before = run("render", "-f", str(example / "canary.yaml"), "--phase", "before").stdout
-    placed = run("render", "-f", str(example / "canary.yaml"), "--phase", "before", "-n", "store").stdout
+    before = run_here("render", "-f", str(example / "canary.yaml"), "--phase", "before").out
+    placed = run_here("render", "-f", str(example / "canary.yaml"), "--phase", "before", "-n", "store").out
     documents = [document.value for document in yamltext.read(placed, "placed")]
     assert {document["metadata"].get("namespace") for document in documents} == {"store"}
     kept = placed.replace('"namespace": "store", ', "").replace("  namespace: store\n", "")
@@ -412,8 +406,8 @@ def test_two_objects_of_one_name_have_a_file_each(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-config, namespace: other}\n"
     (folder / "k8s/other.yaml").write_text(other)
-    done = run("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
-    assert done.returncode == 0, done.stderr
+    done = run_here("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
+    assert done.code == 0, done.err
     files = [file.name for file in (tmp_path / "out/current").iterdir() if "configmap" in file.name]
     assert sorted(files) == [
         "05-configmap-shop-config-other-v1.yaml",
@@ -425,10 +419,10 @@ def test_hooks_of_helm_are_left_out_and_said(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
     hook = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-upgrade}}\n"
     (folder / "k8s/hook.yaml").write_text(hook)
-    done = run("render", "-f", str(folder / "canary.yaml"), "--phase", "before")
-    assert done.returncode == 0
-    assert "migrate" not in done.stdout
-    assert "left out, as hooks of Helm: Job migrate" in done.stderr
+    done = run_here("render", "-f", str(folder / "canary.yaml"), "--phase", "before")
+    assert done.code == 0
+    assert "migrate" not in done.out
+    assert "left out, as hooks of Helm: Job migrate" in done.err
 
 
 def test_what_is_not_copied_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,8 +441,8 @@ def test_kinds_of_others_have_any_shape(spec: str, tmp_path: Path) -> None:
     (folder / "k8s/other.yaml").write_text(
         f"apiVersion: example.com/v1\nkind: Foo\nmetadata: {{name: foo}}\nspec: {spec}\n"
     )
-    done = run("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
-    assert done.returncode == 0, done.stderr
+    done = run_here("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
+    assert done.code == 0, done.err
 
 
 SCALERS = [

@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_here
 
 from kubectl_canary.api.equality import identical
 from kubectl_canary.commands.flags import ReleaseFlags
@@ -26,7 +24,6 @@ from kubectl_canary.reading.release import Release
 from kubectl_canary.release import adoption
 from kubectl_canary.release.plan import PhaseKind
 
-COMMAND = [sys.executable, "-m", "kubectl_canary"]
 SOURCES = {
     "adopt-shop": ROOT / "tests/cases/adopt-shop",
     "shop": ROOT / "examples/shop",
@@ -51,10 +48,6 @@ def flags_of(**more: Any) -> RenderFlags:
 def write(case: Path, phase: str | None = None, **more: Any) -> None:
     release_flags = ReleaseFlags(files=(str(case / "canary.yaml"),))
     in_place.write(release_flags, flags_of(phase_name=phase, **more))
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
 
 
 def release_of(case: Path) -> Release:
@@ -122,7 +115,7 @@ def test_a_kustomization_lists_the_canary(shop: Path, suffix: str) -> None:
     )
     write(shop, "50%")
     assert (shop / "k8s/kustomization.yaml").read_text() == text
-    assert run("plan", "-f", str(shop / "canary.yaml")).returncode == 0
+    assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
     write(shop, "rolled-back")
     assert files_of(shop) == before
 
@@ -132,7 +125,7 @@ def test_a_namespace_of_the_kustomization_is_the_releases_and_in_no_file(shop: P
     write(shop, "10%")
     own = (shop / "k8s/shop-canary.yaml").read_text()
     assert "\n  namespace: store" not in own
-    printed = run("render", "-f", str(shop / "canary.yaml"), "--phase", "10%").stdout
+    printed = run_here("render", "-f", str(shop / "canary.yaml"), "--phase", "10%").out
     assert printed.count("namespace: store\n") == printed.count("\nkind: ")
 
 
@@ -197,8 +190,8 @@ def test_a_canary_file_may_lie_among_the_manifests(shop: Path) -> None:
     file.write_text(file.read_text().replace("from: k8s/", "from: ."))
     before = files_of(shop)
     for phase in ("10%", "50%", "rolled-back"):
-        done = run("render", "-f", str(file), "-o", "in-place", "--phase", phase, "--skip")
-        assert done.returncode == 0, done.stderr
+        done = run_here("render", "-f", str(file), "-o", "in-place", "--phase", phase, "--skip")
+        assert done.code == 0, done.err
     assert files_of(shop) == before
 
 
@@ -207,7 +200,7 @@ def test_one_file_is_adopted_as_ever(shop: Path) -> None:
     (shop / "all.yaml").write_text("---\n".join(texts))
     file = shop / "canary.yaml"
     file.write_text(file.read_text().replace("from: k8s/", "from: all.yaml"))
-    assert run("plan", "-f", str(file)).returncode == 0
+    assert run_here("plan", "-f", str(file)).code == 0
 
 
 def test_the_declared_phase_is_written_and_jumps_are_said(
@@ -269,8 +262,8 @@ def test_a_change_of_the_user_is_not_written_over(shop: Path) -> None:
         error = refused(shop, phase)
         assert isinstance(error, Refused)
         assert str(error.findings[0].where).endswith("k8s/route.yaml:1:1")
-    done = run("plan", "-f", str(shop / "canary.yaml"))
-    assert (done.returncode, "was changed since" in done.stderr) == (1, True)
+    done = run_here("plan", "-f", str(shop / "canary.yaml"))
+    assert (done.code, "was changed since" in done.err) == (1, True)
     route.write_text(written)
     write(shop, "50%")
 
@@ -279,7 +272,7 @@ def test_what_was_put_back_is_no_change(shop: Path) -> None:
     before = files_of(shop)
     write(shop, "10%")
     (shop / "k8s/route.yaml").write_bytes(before["k8s/route.yaml"])
-    assert run("plan", "-f", str(shop / "canary.yaml")).returncode == 0
+    assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
     write(shop, "rolled-back")
     assert files_of(shop) == before
 
@@ -357,9 +350,9 @@ def test_flags_that_do_not_fit_and_files_that_adopt_nothing(shop: Path, tmp_path
     with pytest.raises(UsageError, match="one phase and all of it"):
         write(shop, "10%", only=("route",))
     (tmp_path / "canary.yaml").write_text((ROOT / "tests/cases/minimal/canary.yaml").read_text())
-    done = run("render", "-f", str(tmp_path / "canary.yaml"), "-o", "in-place")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "it names none" in done.stderr
+    done = run_here("render", "-f", str(tmp_path / "canary.yaml"), "-o", "in-place")
+    assert (done.code, done.out) == (2, "")
+    assert "it names none" in done.err
 
 
 # --- writing ----------------------------------------------------------------------
@@ -535,9 +528,9 @@ def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
 
 def test_other_verbs_read_what_was_there_before(case: Path) -> None:
     def printed(verb: str, *more: str) -> str:
-        done = run(verb, "-f", str(case / "canary.yaml"), *more)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = run_here(verb, "-f", str(case / "canary.yaml"), *more)
+        assert done.code == 0, done.err
+        return done.out
 
     verbs = [("plan",), ("render", "--phase", "50%"), ("patch", "--from", "10%", "--to", "50%")]
     before = [printed(*verb) for verb in verbs]
