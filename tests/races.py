@@ -38,6 +38,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.release import changes, overlay, routes
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.testers import Testers
 from kubectl_canary.rendering.live import live_parts
 
 WRITERS = 8
@@ -223,7 +224,7 @@ def problems_of_testers(route: dict[str, Any]) -> list[str]:
     """What is wrong with the testers' rule: it stands before the release's, and has its matches and filters."""
     governed, rules = governed_rule(route), route["spec"]["rules"]
     testers = next(rule for rule in rules if rule.get("name") == TESTERS)
-    (wanted,) = routes.testers_clones(governed, {}, ("x-canary", "true"))
+    (wanted,) = routes.testers_clones(governed, {}, Testers("header", "x-canary", "true"))
     found = [f"the testers' rule has other {key}" for key in COPIED if testers.get(key) != wanted.get(key)]
     late = rules.index(testers) > rules.index(governed)
     return [*found, *(["the testers' rule comes too late"] if late else [])]

@@ -148,6 +148,18 @@ def pairs(phases: Sequence[Phase]) -> st.SearchStrategy[list[tuple[Phase, Phase]
     return st.lists(st.sampled_from(found), min_size=1, max_size=6)
 
 
+TESTERS = st.sampled_from(
+    [
+        {"header": "x-tester", "value": "yes"},
+        {"header": "x-tester", "value": "yes|no", "match": "RegularExpression"},
+        {"header": "x-tester", "value": "y.*", "match": "Prefix"},
+        {"query": "tester", "value": "yes"},
+        {"query": "tester", "value": "y.s", "match": "RegularExpression"},
+        {"cookie": "tester.1", "value": "y.s"},
+    ]
+)
+
+
 @st.composite
 def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     """A release in the middle of anything."""
@@ -194,7 +206,7 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
         "service": draw(st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})),
         "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
         "route": draw(route | rewritten),
-        "testers": {"header": "x-tester", "value": "yes"} if testers else False,
+        "testers": draw(TESTERS) if testers else False,
         "phases": draw(phases(testers, release)),
         **draw(st.fixed_dictionaries({}, optional={"drain": PAUSES})),
         **({"gatewayAPI": {"version": STANDARD[release]}} if release < len(STANDARD) - 1 else {}),

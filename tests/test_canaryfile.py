@@ -220,8 +220,8 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     "a match on the testers' header": (
         [("{gateway:", "{matches: [{headers: [{name: X-Canary, value: a}]}], gateway:")],
         [
-            "canary.yaml:9:39: spec.route.matches[0].headers[0].name: `x-canary` is the testers' header; "
-            "let the testers use another"
+            "canary.yaml:9:39: spec.route.matches[0].headers[0].name: the testers' header `x-canary` "
+            "is matched already; let the testers use another"
         ],
     ),
     "labels": (

@@ -348,12 +348,17 @@ def test_testers_and_only_testers_get_the_clone(value: dict[str, Any]) -> None:
         if phase.traffic.testers:
             twins = rules[:-1]
             assert not named or all("-canary-testers-" in rule["name"] for rule in twins)
-            header = {"type": "Exact", "name": "x-tester", "value": "yes"}
+            testers = made.application.testers
+            assert testers is not None
             without = [
                 {
                     key: left
                     for key, value in match.items()
-                    if (left := [h for h in value if h != header] if key == "headers" else value)
+                    if (
+                        left := [one for one in value if one != testers.condition]
+                        if key == testers.key
+                        else value
+                    )
                 }
                 for twin in twins
                 for match in twin["matches"]

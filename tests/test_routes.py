@@ -9,10 +9,11 @@ import pytest
 
 from kubectl_canary.release import routes
 from kubectl_canary.release.plan import Traffic
+from kubectl_canary.release.testers import Testers
 
 CANARY = {"name": "shop-canary", "port": 80, "weight": 0}
 STABLE = {"name": "shop-stable", "port": 80, "weight": 100}
-HEADER = ("x-canary", "true")
+HEADER = Testers("header", "x-canary", "true")
 REWRITE = {
     "type": "URLRewrite",
     "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}},

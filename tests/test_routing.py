@@ -15,6 +15,7 @@ from strategies import canary_files
 from test_plan import GENERATOR, planned
 
 from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.testers import Testers
 from kubectl_canary.rendering import objects
 from kubectl_canary.routing.answers import Redirect
 from kubectl_canary.routing.requests import Request, header_of, request_of
@@ -482,6 +483,23 @@ def expected_shares(plan: Plan, share: Fraction) -> dict[str, Fraction]:
     return {name: part for name, part in ((stable, 1 - share), (canary, share)) if part}
 
 
+SENT = {
+    "Exact": None,
+    "RegularExpression": "yes",
+    "Prefix": "y.*es",
+}  # what testers of strategies.TESTERS send
+
+
+def sent(request: Request, testers: Testers, text: str | None = None) -> Request:
+    """A request as testers send it, with a text instead of their own."""
+    value = testers.value if text is None else text
+    if testers.carrier == "query":
+        return replace(request, query=f"a=1&{testers.name}={value}")
+    if testers.carrier == "cookie":
+        return replace(request, headers=(*request.headers, ("Cookie", f"a=1; {testers.name}={value}; b=2")))
+    return replace(request, headers=(*request.headers, (testers.name.upper(), value)))
+
+
 @settings(max_examples=60)
 @given(canary_files())
 def test_in_every_phase_testers_reach_the_canary_alone_and_all_others_its_share(
@@ -489,8 +507,7 @@ def test_in_every_phase_testers_reach_the_canary_alone_and_all_others_its_share(
 ) -> None:
     """V2 and V7, by requests: one that nobody answered before is not answered in any phase."""
     plan = planned(value)
-    testers = plan.application.testers
-    tester = (testers.header.upper(), testers.value) if testers else ("x-tester", "yes")
+    testers = plan.application.testers or Testers("header", "x-tester", "yes")
     before = met(plan, plan.phases[0])
     requests = [
         (request, simulate(before, request).winner is not None, must_be_served)
@@ -500,10 +517,12 @@ def test_in_every_phase_testers_reach_the_canary_alone_and_all_others_its_share(
     for phase in (*plan.phases, *plan.ways_back()):
         documents, traffic = met(plan, phase), phase.traffic
         for request, is_served, _ in requests:
-            testing = replace(request, headers=(*request.headers, tester))
             for one, share in (
                 (request, traffic.share),
-                (testing, Fraction(1) if traffic.testers else traffic.share),
+                (
+                    sent(request, testers, SENT[testers.match]),
+                    Fraction(1) if traffic.testers else traffic.share,
+                ),
             ):
                 outcome = simulate(documents, one)
                 expected = expected_shares(plan, share) if is_served else {}

@@ -225,12 +225,8 @@ def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
 
 def test_rules_that_send_elsewhere_are_the_same_in_every_phase(case: Path) -> None:
     """Here they are governed by another team."""
-    changed(
-        case,
-        "canary.yaml",
-        "  phases:",
-        "    routes: [{name: store, rules: [pages, api, search]}]\n  phases:",
-    )
+    routes = "    routes: [{name: store, rules: [pages, api, search]}]\n"
+    changed(case, "canary.yaml", "    from: k8s/\n", f"    from: k8s/\n{routes}")
     release = release_of(case)
     admin = rules_of(release, "before")["admin"]
     assert all(rules_of(release, phase.name)["admin"] == admin for phase in every_phase(release))

@@ -14,6 +14,7 @@ TOKEN = re.compile(
     r"\\(?:x\{[0-9A-Fa-f]+\}|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
     re.DOTALL,
 )
+NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
 SPACE = r"\t\n\f\r "  # without \v, which Python's \s has
 OWN_SPELLING = {"$": r"\Z", r"\z": r"\Z", r"\s": f"[{SPACE}]", r"\S": f"[^{SPACE}]"}
 FLAGS = re.compile(r"\(\?([a-zA-Z-]+)\)")
@@ -36,6 +37,18 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(_translated(LINEAR.get(pattern, pattern))), re.ASCII)
     except re.error as error:
         raise Unsupported(f"the pattern `{pattern}`: {error}") from None
+
+
+def problem(pattern: str) -> str | None:
+    """Why RE2 refuses a pattern; None where it does not."""
+    for sign in NOT_IN_RE2:
+        if sign in pattern:
+            return f"`{sign}` is not known there"
+    try:
+        compiled(pattern)
+    except Unsupported as error:
+        return str(error).rpartition(": ")[2]
+    return None
 
 
 def _translated(pattern: str) -> Iterator[str]:

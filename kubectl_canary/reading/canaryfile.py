@@ -10,7 +10,7 @@ from kubectl_canary.api import builtin, catalog, formats, prepare, quick
 from kubectl_canary.api.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
-from kubectl_canary.reading import versions
+from kubectl_canary.reading import testing, versions
 from kubectl_canary.reading.adopted.file import Common, SetReader, adopting_findings
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import phases
@@ -31,7 +31,6 @@ from kubectl_canary.release.application import (
     Service,
     Side,
     Sides,
-    Testers,
     Workload,
 )
 from kubectl_canary.release.phases import PhaseSpec, percent
@@ -80,6 +79,7 @@ def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader |
     adopts = _get(sources.value, "spec", "adopt") is not None
     findings = [
         *_schema_findings(sources),
+        *testing.findings(_get(sources.value, "spec")),
         *(_adopting_findings(sources.value) if adopts else _own_findings(sources.value)),
     ]
     findings = findings or ([] if adopts else list(versions.findings(sources.value)))
@@ -335,15 +335,7 @@ def _fits(part: dict[str, Any]) -> bool:
 
 
 def _route_findings(value: Any) -> Iterator[Finding]:
-    testers = _get(value, "spec", "testers")
-    header = _get(testers, "header") or ("x-canary" if testers is None else None)
-    matches = _get(value, "spec", "route", "matches")
-    for index, match in enumerate(matches if isinstance(matches, list) else ()):
-        headers = _get(match, "headers")
-        for position, condition in enumerate(headers if isinstance(headers, list) else ()):
-            if isinstance(header, str) and str(_get(condition, "name")).lower() == header.lower():
-                path = ("spec", "route", "matches", index, "headers", position, "name")
-                yield _error(path, f"`{header}` is the testers' header; let the testers use another")
+    yield from testing.matched(_get(value, "spec"))
     gateway = _get(value, "spec", "route", "gateway")
     foreign = _get(gateway, "namespace") not in (None, _get(value, "metadata", "namespace"))
     if _get(gateway, "create") and foreign and not _get(value, "metadata", "namespace"):
@@ -506,7 +498,7 @@ def _common(value: dict[str, Any], namespace: str | None) -> Common:
     return Common(
         name=metadata["name"],
         namespace=namespace or metadata.get("namespace"),
-        testers=_testers(spec.get("testers", {"header": "x-canary"})),
+        testers=testing.testers_of(spec),
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
     )
@@ -637,10 +629,6 @@ def _configuration(version: dict[str, Any], repository: str | None, spec: dict[s
         pod_labels=metadata.get("labels", {}),
         pod_annotations=metadata.get("annotations", {}),
     )
-
-
-def _testers(fields: Any) -> Testers | None:
-    return Testers(fields["header"], fields.get("value", "true")) if fields is not False else None
 
 
 def _service(fields: dict[str, Any], name: str) -> Service:

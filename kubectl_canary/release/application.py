@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from kubectl_canary.api import formats
 from kubectl_canary.api.catalog import Target
+from kubectl_canary.release.testers import Testers
 
 Value = TypeVar("Value")
 
@@ -241,14 +242,6 @@ class Adopted:
     stable: tuple[Given, ...]
     new: tuple[Given, ...]
     per_track: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Testers:
-    """Requests with this header reach the canary."""
-
-    header: str
-    value: str
 
 
 @dataclass(frozen=True)

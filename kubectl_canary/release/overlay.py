@@ -312,12 +312,12 @@ def _shaped(
 
 def _clones(release: ReleaseOnRoute, governed: Rule, name: str, traffic: Traffic) -> list[Rule]:
     """The rules that a phase adds before the governed one, called after its name."""
-    canary, header = _canary_ref(release, governed), release.application.testers
+    canary, testers = _canary_ref(release, governed), release.application.testers
     purpose: routes.Purpose = "mirror" if traffic.mirror else "testers"
     if traffic.mirror:
         clones = routes.mirror_clones(governed, canary, traffic) if traffic.methods else []
-    elif traffic.testers and header is not None:
-        clones = routes.testers_clones(governed, canary, (header.header, header.value), release.kind)
+    elif traffic.testers and testers is not None:
+        clones = routes.testers_clones(governed, canary, testers, release.kind)
     else:
         clones = []
     if not release.names_rules:

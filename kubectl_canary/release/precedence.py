@@ -1,6 +1,6 @@
 """Rules of others that would lose a request to a clone of the release's, although they win it from the governed rule.
 
-A clone has one condition more than the rule that it is cloned from: a header for testers, a method for mirrors. By that
+A clone has one condition more than the rule that it is cloned from: what testers send, or a method for mirrors. By that
 it can rise over a rule of others. Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 """
 
@@ -18,6 +18,7 @@ from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.routes import Rule
 from kubectl_canary.routing.matching import EXPRESSION, PREFIX, path_of, ranks
 
+CONDITIONS = ("headers", "queryParams")  # the lists of a match that a clone has more in
 ROUTE = "route"  # the group of routes that the release shapes
 Match = dict[str, Any]
 Standing = tuple[tuple[Any, ...], ...]
@@ -97,9 +98,10 @@ def _differ_by_order(rivals: tuple[_Placed, _Placed]) -> bool:
 
 
 def _is_clone_of(clone: Match, original: Match) -> bool:
-    kept = {key: value for key, value in original.items() if key != "headers"}
-    headers = original.get("headers") or []
-    return kept.items() <= clone.items() and all(header in (clone.get("headers") or []) for header in headers)
+    kept = {key: value for key, value in original.items() if key not in CONDITIONS}
+    return kept.items() <= clone.items() and all(
+        condition in (clone.get(key) or []) for key in CONDITIONS for condition in original.get(key) or ()
+    )
 
 
 def _have_a_request(one: Match, other: Match) -> bool:
@@ -108,7 +110,7 @@ def _have_a_request(one: Match, other: Match) -> bool:
     is_exact = kind == other_kind != EXPRESSION
     if (is_exact and value != other_value) or not _methods_agree(one.get("method"), other.get("method")):
         return False
-    return all(_agree(one, other, key) for key in ("headers", "queryParams"))
+    return all(_agree(one, other, key) for key in CONDITIONS)
 
 
 def _methods_agree(one: Any, other: Any) -> bool:

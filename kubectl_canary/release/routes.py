@@ -13,6 +13,7 @@ from kubectl_canary.api.equality import digest
 from kubectl_canary.release import shares
 from kubectl_canary.release.application import GRPC_ROUTE, HTTP_ROUTE, OWN_PREFIX
 from kubectl_canary.release.plan import Traffic
+from kubectl_canary.release.testers import Testers
 from kubectl_canary.routing.backends import BackendRef
 
 Rule = dict[str, Any]
@@ -43,13 +44,13 @@ def all_backends(rule: Rule) -> Iterator[BackendRef]:
 
 
 def testers_clones(
-    governed: Rule, canary: dict[str, Any], header: tuple[str, str], kind: str = HTTP_ROUTE
+    governed: Rule, canary: dict[str, Any], testers: Testers, kind: str = HTTP_ROUTE
 ) -> list[Rule]:
-    """The rules that send requests with the testers' header to the canary: each match of the rule, AND the header.
+    """The rules that send testers' requests to the canary: each match of the rule, AND what testers send.
 
     `canary` is the canary's backendRef.
     """
-    matches = [_with_header(match, *header) for match in matches_of(governed, kind)]
+    matches = [testers.added_to(match) for match in matches_of(governed, kind)]
     return _clones({**governed, "backendRefs": [{**canary, "weight": ALONE}]}, matches)
 
 
@@ -140,9 +141,3 @@ def _replaces_prefix(rule: Rule) -> bool:
         for kind in ("urlRewrite", "requestRedirect")
     )
     return any((rewrite.get("path") or {}).get("type") == "ReplacePrefixMatch" for rewrite in rewrites)
-
-
-def _with_header(match: dict[str, Any], name: str, value: str) -> dict[str, Any]:
-    """The match AND the header."""
-    headers = match.get("headers") or []
-    return {**match, "headers": [*headers, {"type": "Exact", "name": name, "value": value}]}

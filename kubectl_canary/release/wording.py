@@ -56,7 +56,7 @@ def _route_changes(start: Phase, phase: Phase, application: Application) -> Iter
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
         yield f"{noun}: copies of {percent(phase.traffic.mirror)} of {what} → canary"
     elif phase.traffic.testers and not start.traffic.testers and application.testers:
-        yield f"{noun}: {application.testers.header}: {application.testers.value} → canary"
+        yield f"{noun}: {application.testers.title} → canary"
     else:
         yield noun
 

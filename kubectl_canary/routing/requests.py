@@ -37,9 +37,12 @@ class Request:
         return url_of(self.scheme, self.host, self.port, self.path, self.query)
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whatever the case of its name; several are one with commas (RFC 9110, 5.3)."""
+        """The value of a header, whatever the case of its name; several are one with commas (RFC 9110, 5.3).
+
+        Cookies that HTTP/2 sends apart are one with semicolons (RFC 9113, 8.2.3).
+        """
         values = [value for known, value in self.headers if known.lower() == name.lower()]
-        return ",".join(values) if values else None
+        return ("; " if name.lower() == "cookie" else ",").join(values) if values else None
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, as the Gateway API recommends where one comes twice."""

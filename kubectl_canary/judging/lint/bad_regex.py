@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubectl_canary.api import re2
-from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.judging.lint.objects import Objects, Violation, regular_expressions
-
-NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
 
 SEVERITY = "warning"
 SOURCE = "https://github.com/google/re2/wiki/Syntax"
@@ -43,17 +40,6 @@ def check(objects: Objects) -> Iterator[Violation]:
     """Regular expressions that RE2 refuses."""
     for route in objects.routes:
         for path, text in regular_expressions(route):
-            problem = _problem(text)
+            problem = re2.problem(text)
             if problem:
                 yield route.violation(path, f"`{text}` is not RE2: {problem}")
-
-
-def _problem(text: str) -> str | None:
-    for sign in NOT_IN_RE2:
-        if sign in text:
-            return f"`{sign}` is not known there"
-    try:
-        re2.compiled(text)
-    except Unsupported as error:
-        return str(error).rpartition(": ")[2]
-    return None

@@ -105,15 +105,16 @@ def _is_shaped_so(rule: RouteRule, governed: RouteRule) -> bool:
 
 
 def _narrows(match: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether a match is the other and more headers."""
-    (rest, headers), (others, fewer) = _parted(match), _parted(other)
-    return rest == others and len(headers) > len(fewer) and all(header in headers for header in fewer)
+    """Whether a match is the other and more headers or query parameters."""
+    (rest, conditions), (others, fewer) = _parted(match), _parted(other)
+    return rest == others and len(conditions) > len(fewer) and all(one in conditions for one in fewer)
 
 
 def _parted(match: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A match without its headers, with defaults, and its headers."""
-    rest = {key: value for key, value in match.items() if key not in ("headers", "path")}
+    """A match without its headers and query parameters, with defaults, and these."""
+    rest = {key: value for key, value in match.items() if key not in ("headers", "queryParams", "path")}
     headers = [
         {"type": "Exact", **header, "name": header["name"].lower()} for header in match.get("headers") or []
     ]
-    return {**rest, "path": path_of(match)}, headers
+    parameters = [{"type": "Exact", "in": "query", **one} for one in match.get("queryParams") or []]
+    return {**rest, "path": path_of(match)}, [*headers, *parameters]

@@ -11,7 +11,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.release.application import Testers
+from kubectl_canary.release.testers import Testers
 
 # what the manifests say, and a canary file that adopts them cannot
 GREENFIELD = (

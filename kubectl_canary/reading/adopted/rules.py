@@ -11,11 +11,18 @@ from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, ROUTE_KINDS, STREAM_KINDS, Governed, Testers
+from kubectl_canary.release.application import GATEWAY_GROUP, GRPC_ROUTE, ROUTE_KINDS, STREAM_KINDS, Governed
+from kubectl_canary.release.testers import Carrier, Testers
 from kubectl_canary.routing.backends import BackendRef
 
 ANY = f"{', '.join(ROUTE_KINDS[:-1])} or {ROUTE_KINDS[-1]}"
 ROUTES: Path = (*ADOPT, "routes")
+TESTERS: Path = ("spec", "testers")
+CURES: dict[Carrier, str] = {
+    "header": "let the testers use another: testers: {header: NAME}",
+    "query": "let the testers use another: testers: {query: NAME}",
+    "cookie": "a match has one condition a header: let testers send another: testers: {header: NAME}",
+}
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def check(
             message = f"{title_of(rule.route)} is in another namespace than Service {' or '.join(names)}"
             problems.add(ADOPT, message, "name those that are in it by `routes`; others stay at stable")
     for route in {id(rule.route): rule.route for rule in rules}.values():
-        _check_header(route, testers, problems)
+        _check_testers(route, testers, problems)
 
 
 def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
@@ -168,20 +175,19 @@ def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
 
 
-def _check_header(route: Manifest, testers: Testers | None, problems: Problems) -> None:
-    """Rules that match the testers' header: such a rule would win against the clones, or lose against them.
+def _check_testers(route: Manifest, testers: Testers | None, problems: Problems) -> None:
+    """Rules that match what testers send: such a rule would win against the clones, or lose against them.
 
     Those of another release on the route are clones too, of rules of its own.
     """
+    if testers is None:
+        return
+    if testers.carrier == "query" and route.text("kind") == GRPC_ROUTE:
+        message = f"{title_of(route)} knows no query parameters, as `{testers.title}` is"
+        problems.add(TESTERS, message, "let testers send a header: testers: {header: NAME}")
     for index, rule in enumerate(at(route.value, "spec", "rules") or ()):
-        if testers is None or routes.is_of_a_release(rule, route.value):
+        if routes.is_of_a_release(rule, route.value):
             continue
-        if _matches_header(rule, testers.header):
-            title = f"rule {index} of {title_of(route)}"
-            message = f"{title} matches the testers' header `{testers.header}` already"
-            problems.add(("spec", "testers"), message, "let the testers use another: testers: {header: NAME}")
-
-
-def _matches_header(rule: dict[str, Any], name: str) -> bool:
-    headers = (header for match in rule.get("matches") or () for header in match.get("headers") or ())
-    return any(str(header.get("name")).lower() == name.lower() for header in headers)
+        if any(map(testers.is_in, rule.get("matches") or ())):
+            message = f"rule {index} of {title_of(route)} matches {testers.noun} already"
+            problems.add(TESTERS, message, CURES[testers.carrier])
