@@ -290,16 +290,50 @@ def _of_plan(
 ) -> Iterator[tuple[Manifest, Finding]]:
     """What is wrong with phases, each finding once, with the manifest that it is about."""
     generator = Generator(question.settings.templates, plan.application.target, sources=source)
-    phases: dict[tuple[int, Finding], list[str]] = {}
-    for phase in (*plan.phases, *plan.ways_back()):
-        for number, finding in _of_phase(plan, generator, phase, question, company):
-            phases.setdefault((number, finding), []).append(phase.name)
+    every = (*plan.phases, *plan.ways_back())
+    said = {phase.name: list(_of_phase(plan, generator, phase, question, company)) for phase in every}
+    stood = _as_it_stood(plan, said)
+    phases: dict[_Said, dict[str, None]] = {}
+    for name, listed in said.items():
+        for known in (known for one in listed for known in _known(one, stood)):
+            phases.setdefault(known, {})[name] = None
     for (number, finding), names in phases.items():
+        if stood is not None and (number, finding) in stood.get(_told((number, finding)), ()):
+            finding = replace(finding, severity="warning")
         about = company.everything[number] if number >= 0 else manifest
-        message = f"{finding.message} (in {_listed(names)})"
+        message = f"{finding.message} (in {_listed([*names])})"
         where = about.where(finding.path if number >= 0 else ())
         is_placed = number < 0 and finding.where.line > 0
         yield about, replace(finding, message=message, where=finding.where if is_placed else where)
+
+
+_Said = tuple[int, Finding]
+_Told = tuple[int, str, str]
+OF_CLONES = "header-rule-loses"  # of a release it says that rules which are not governed have no clones
+
+
+def _told(said: _Said) -> _Told:
+    """What tells findings apart wherever the release moves what they are about on a route."""
+    number, finding = said
+    return number, finding.rule, finding.message
+
+
+def _as_it_stood(plan: Plan, said: Mapping[str, Sequence[_Said]]) -> dict[_Told, list[_Said]] | None:
+    """What lint says of the user's manifests before the release, which is no reason against it; None of our own."""
+    if plan.application.adopted is None:
+        return None
+    rules, stood = {rule.id for rule in lint.rules()}, dict[_Told, list[_Said]]()
+    for one in said[plan.phases[0].name]:
+        if one[1].rule in rules:
+            stood.setdefault(_told(one), []).append(one)
+    return stood
+
+
+def _known(said: _Said, stood: Mapping[_Told, list[_Said]] | None) -> list[_Said]:
+    """A finding at the places where the user's own manifests have it already."""
+    if stood is None:
+        return [said]
+    return stood.get(_told(said), [] if said[1].rule == OF_CLONES else [said])
 
 
 def _owned(plan: Plan) -> set[sets.Identity]:

@@ -1,0 +1,47 @@
+"""What `validate` says of the user's own manifests in a release: of what the release brings, and of what stood before."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from conftest import Result, run_here
+from test_adoption import CASES
+
+
+def validated(folder: Path) -> Result:
+    return run_here("validate", folder / "canary.yaml")
+
+
+def test_what_lint_said_before_the_release_is_no_reason_against_it() -> None:
+    """Services of other charts are behind rules of the user's; a clone moves these, and they are told once each."""
+    result = validated(CASES / "adopt-shop")
+    assert result.code == 0, result.out
+    assert result.out.count("warning") == 3  # and once where they are counted
+    assert "k8s/route.yaml:26:8: warning Canary shop: spec.rules[1].backendRefs[1].name" in result.out
+    assert "no Service `legacy` here: its share gets errors (in `before`, `deploy`" in result.out
+
+
+def test_what_the_release_brings_is_an_error_as_ever(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-shop", tmp_path / "case"))
+    shutil.copytree(case / "k8s", case / "old")
+    text = (case / "canary.yaml").read_text()
+    (case / "canary.yaml").write_text(text.replace("from: k8s/", "from: k8s/\n    stable: old/"))
+    route = case / "k8s/route.yaml"
+    route.write_text(route.read_text().replace("name: docs", "name: handbook"))
+    result = validated(case)
+    assert result.code == 1
+    assert (
+        "error Canary shop: spec.rules[2].backendRefs[0].name: HTTPRoute storefront: no Service `handbook` here"
+        in result.out
+    )
+
+
+def test_rules_that_are_not_governed_have_no_testers_and_need_none(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-together", tmp_path / "case"))
+    text = (case / "canary.yaml").read_text().replace('{query: canary, value: "1"}', "{header: x-lab}")
+    listed = text[text.index("      - name: api") : text.index("  testers:")]
+    text = text.replace(listed, "    routes: [{name: store, rules: [pages]}]\n")
+    (case / "canary.yaml").write_text(text)
+    result = validated(case)
+    assert (0, False) == (result.code, "header-rule-loses" in result.out)
