@@ -45,3 +45,18 @@ def test_rules_that_are_not_governed_have_no_testers_and_need_none(tmp_path: Pat
     (case / "canary.yaml").write_text(text)
     result = validated(case)
     assert (0, False) == (result.code, "header-rule-loses" in result.out)
+
+
+def test_an_old_fault_that_comes_to_another_rule_is_a_new_one(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-shop", tmp_path / "case"))
+    shutil.copytree(case / "k8s", case / "old")
+    text = (case / "canary.yaml").read_text()
+    (case / "canary.yaml").write_text(text.replace("from: k8s/", "from: k8s/\n    stable: old/"))
+    route = case / "k8s/route.yaml"
+    route.write_text(route.read_text().replace("name: docs", "name: legacy"))
+    result = validated(case)
+    assert result.code == 1
+    assert (
+        "error Canary shop: spec.rules[2].backendRefs[0].name: HTTPRoute storefront: no Service `legacy` here"
+        in result.out
+    )

@@ -11,7 +11,7 @@ from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
 from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.errors import Refused
-from kubectl_canary.findings import Finding, Where, in_order, path_text
+from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.reading import release, sources
@@ -293,13 +293,11 @@ def _of_plan(
     every = (*plan.phases, *plan.ways_back())
     said = {phase.name: list(_of_phase(plan, generator, phase, question, company)) for phase in every}
     stood = _as_it_stood(plan, said)
-    phases: dict[_Said, dict[str, None]] = {}
+    phases: dict[tuple[int, Finding], dict[str, None]] = {}
     for name, listed in said.items():
         for known in (known for one in listed for known in _known(one, stood)):
-            phases.setdefault(known, {})[name] = None
+            phases.setdefault((known.number, known.finding), {})[name] = None
     for (number, finding), names in phases.items():
-        if stood is not None and (number, finding) in stood.get(_told((number, finding)), ()):
-            finding = replace(finding, severity="warning")
         about = company.everything[number] if number >= 0 else manifest
         message = f"{finding.message} (in {_listed([*names])})"
         where = about.where(finding.path if number >= 0 else ())
@@ -307,33 +305,52 @@ def _of_plan(
         yield about, replace(finding, message=message, where=finding.where if is_placed else where)
 
 
-_Said = tuple[int, Finding]
-_Told = tuple[int, str, str]
 OF_CLONES = "header-rule-loses"  # of a release it says that rules which are not governed have no clones
 
 
-def _told(said: _Said) -> _Told:
-    """What tells findings apart wherever the release moves what they are about on a route."""
-    number, finding = said
-    return number, finding.rule, finding.message
+@dataclass(frozen=True)
+class _Said:
+    """A finding, the number of the manifest beside the file that it is about, or -1, and the rule of a route."""
+
+    number: int
+    finding: Finding
+    rule: str = ""
+
+    @property
+    def told(self) -> tuple[int, str, str, str]:
+        """What tells findings apart wherever the release moves what they are about on a route."""
+        return self.number, self.finding.rule, self.finding.message, self.rule
 
 
-def _as_it_stood(plan: Plan, said: Mapping[str, Sequence[_Said]]) -> dict[_Told, list[_Said]] | None:
+_Stood = Mapping[tuple[int, str, str, str], list[_Said]]
+
+
+def _rule_of(document: dict[str, Any], path: Path) -> str:
+    """What a rule of a route is known by, wherever it stands: its name, else its matches."""
+    if path[:2] != ("spec", "rules") or len(path) < 3:
+        return ""
+    rule = document["spec"]["rules"][path[2]]
+    return str(rule.get("name") or rule.get("matches"))
+
+
+def _as_it_stood(plan: Plan, said: Mapping[str, Sequence[_Said]]) -> _Stood | None:
     """What lint says of the user's manifests before the release, which is no reason against it; None of our own."""
     if plan.application.adopted is None:
         return None
-    rules, stood = {rule.id for rule in lint.rules()}, dict[_Told, list[_Said]]()
+    rules: set[str] = {rule.id for rule in lint.rules()}
+    stood: dict[tuple[int, str, str, str], list[_Said]] = {}
     for one in said[plan.phases[0].name]:
-        if one[1].rule in rules:
-            stood.setdefault(_told(one), []).append(one)
+        if one.finding.rule in rules:
+            warning = replace(one, finding=replace(one.finding, severity="warning"))
+            stood.setdefault(one.told, []).append(warning)
     return stood
 
 
-def _known(said: _Said, stood: Mapping[_Told, list[_Said]] | None) -> list[_Said]:
-    """A finding at the places where the user's own manifests have it already."""
+def _known(said: _Said, stood: _Stood | None) -> list[_Said]:
+    """A finding at the places where the user's own manifests have it already, where it is a warning."""
     if stood is None:
         return [said]
-    return stood.get(_told(said), [] if said[1].rule == OF_CLONES else [said])
+    return stood.get(said.told, [] if said.finding.rule == OF_CLONES else [said])
 
 
 def _owned(plan: Plan) -> set[sets.Identity]:
@@ -356,17 +373,17 @@ def _listed(names: Sequence[str]) -> str:
 
 def _of_phase(
     plan: Plan, generator: Generator, phase: Phase, question: Question, company: Company
-) -> Iterator[tuple[int, Finding]]:
-    """What is wrong with a phase: the number of the manifest beside it that a finding is about, or -1 for the phase."""
+) -> Iterator[_Said]:
+    """What is wrong with a phase."""
     try:
         rendered = generator.render(planned(plan.application, phase))
     except Refused as refused:
         yield from (
-            (-1, finding if finding.where.line else replace(finding, where=NOWHERE))
+            _Said(-1, finding if finding.where.line else replace(finding, where=NOWHERE))
             for finding in refused.findings
         )
         return
-    yield from ((-1, finding) for finding in _of_patches(plan, generator, phase))
+    yield from (_Said(-1, finding) for finding in _of_patches(plan, generator, phase))
     if not question.with_lint:
         return
     # rules name the later of two objects: here that is the object which is asked about
@@ -379,9 +396,11 @@ def _of_phase(
     for number, finding in _lint(objects, question.claims, [manifest.value for manifest in company.unjudged]):
         in_phase, beside = number - first, number - first - len(rendered)
         if beside >= 0:
-            yield beside, finding
+            yield _Said(beside, finding)
         elif in_phase >= 0:
-            yield -1, _of_document(generator, rendered[in_phase], finding)
+            document = rendered[in_phase]
+            said = _of_document(generator, document, finding)
+            yield _Said(-1, said, _rule_of(document.value, finding.path))
 
 
 def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
