@@ -429,8 +429,8 @@ def test_what_is_not_copied_is_looked_through_once(tmp_path: Path, monkeypatch: 
     folder, looked = Path(shutil.copytree(SHOP, tmp_path / "case")), []
     role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: role-{number}}}\n"
     (folder / "k8s/roles.yaml").write_text("---\n".join(role.format(number=number) for number in range(50)))
-    is_named = hazards._is_named
-    monkeypatch.setattr(hazards, "_is_named", lambda *given: looked.append(given) or is_named(*given))
+    naming = hazards.naming
+    monkeypatch.setattr(hazards, "naming", lambda *given: looked.append(given) or naming(*given))
     release_of(folder)
     assert 50 <= len(looked) <= 60
 

@@ -237,3 +237,162 @@ def test_a_patch_between_any_two_neighbours_leads_there(canary: Canary) -> None:
     for start, to in itertools.pairwise(names):
         result = canary("patch", "-f", CASE / "canary.yaml", "--from", start, "--to", to)
         assert result.code == 0, (start, to, result.err)
+
+
+def test_a_list_of_one_has_images_of_its_own(case: Path) -> None:
+    only = "    deployment: [{name: web, images: {web: registry.example.com/web:v9}}]\n"
+    changed(case, "canary.yaml", LIST, only)
+    there = documents_of(release := release_of(case), release.plan.full)["Deployment", "web-canary"]
+    assert there["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.com/web:v9"
+
+
+def test_images_say_more_than_the_tag_of_all(case: Path) -> None:
+    """Api has two containers, of which a tag could not say which it means."""
+    changed(
+        case,
+        "k8s/api.yaml",
+        "      containers:\n",
+        "      containers:\n        - {name: proxy, image: x:1}\n",
+    )
+    release = release_of(case, "spec.canary.tag=v9")
+    there = documents_of(release, release.plan.full)["Deployment", "api-canary"]
+    images = [one["image"] for one in there["spec"]["template"]["spec"]["containers"]]
+    assert images == ["x:1", "registry.example.com/api:v2"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ("[web, api]", "spec.adopt.deployment[0]: found `web` (a string), expected a mapping"),
+        ("[{}]", "spec.adopt.deployment[0].name: missing"),
+        ("[null]", "spec.adopt.deployment[0]: "),
+    ],
+)
+def test_other_shapes_of_the_list_are_said_at_their_place(
+    canary: Canary, case: Path, listed: str, message: str
+) -> None:
+    changed(case, "canary.yaml", LIST, f"    deployment: {listed}\n")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert message in result.err
+
+
+def test_routes_that_leave_a_deployment_out_are_said_where_they_are_named(canary: Canary, case: Path) -> None:
+    changed(
+        case,
+        "canary.yaml",
+        "    from: k8s/\n",
+        "    from: k8s/\n    routes: [{name: store, rules: [pages]}]\n",
+    )
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "spec.adopt.routes: none of these rules sends to Service api; name a rule that does" in result.err
+    assert "routes of other kinds" not in result.err
+
+
+def test_labels_of_other_pods_are_not_the_canarys(canary: Canary, case: Path) -> None:
+    labels = "{app: web-canary, app.kubernetes.io/part-of: store}"
+    changed(case, "k8s/search.yaml", "{app: search, app.kubernetes.io/part-of: store}", labels)
+    changed(case, "k8s/search.yaml", "selector: {app: search}", "selector: {app: web-canary}")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert "those of Deployment store/search have that too" in result.err
+
+
+def test_one_selector_cannot_follow_two_labels(canary: Canary, case: Path) -> None:
+    """Web differs in its label `app`, and api in `unit`: no list of expressions says either or."""
+    changed(case, "k8s/api.yaml", "labels: {app: api,", "labels: {unit: api, app: web,")
+    changed(case, "k8s/api.yaml", "matchLabels: {app: api,", "matchLabels: {unit: api,")
+    changed(case, "k8s/api.yaml", "selector: {app: api}", "selector: {unit: api}")
+    changed(case, "k8s/web.yaml", "labels: {app: web,", "labels: {unit: web, app: web,")
+    changed(case, "k8s/web.yaml", "selector: {app: web}", "selector: {app: web, unit: web}")
+    changed(
+        case,
+        "k8s/guards.yaml",
+        "    matchLabels: {app: api}",
+        "    matchLabels: {app: web}\n    matchExpressions: [{key: unit, operator: In, values: [web, api]}]",
+    )
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert (
+        "PodDisruptionBudget store/api selects the pods of web and api, and their canaries differ in"
+        in result.err
+    )
+
+
+REST = """\
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny-rest, namespace: store}
+spec:
+  podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web, api, search]}]}
+  policyTypes: [Ingress]
+"""
+
+
+def test_a_policy_for_all_pods_but_stables_is_refused(canary: Canary, case: Path) -> None:
+    guards = case / "k8s/guards.yaml"
+    guards.write_text(guards.read_text() + REST)
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert (
+        "NetworkPolicy deny-rest leaves stable's pods out, and holds for the canary's; leave out app: web-canary too"
+        in result.err
+    )
+    guards.write_text(
+        guards.read_text().replace("search]}]", "search, web-canary, api-canary, search-canary]}]")
+    )
+    assert canary("render", "-f", case / "canary.yaml").code == 0
+
+
+WORKER = """\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: worker, namespace: store}
+spec:
+  selector: {matchLabels: {app: worker}}
+  template:
+    metadata: {labels: {app: worker}}
+    spec:
+      containers: [{name: w, image: w:1, envFrom: [{configMapRef: {name: api-settings}}]}]
+"""
+
+
+def test_who_else_reads_a_changing_config_map_is_said(canary: Canary, case: Path) -> None:
+    (case / "k8s/worker.yaml").write_text(WORKER)
+    shutil.copytree(case / "k8s", case / "old")
+    changed(
+        case,
+        "canary.yaml",
+        "    from: k8s/\n",
+        "    from: k8s/\n    stable: old/\n    perTrack: [api-settings]\n",
+    )
+    changed(case, "k8s/api.yaml", "LOG_LEVEL: info", "LOG_LEVEL: debug")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert result.code == 0
+    assert (
+        "k8s/worker.yaml:9:5: warning: spec.template.spec: Deployment worker reads ConfigMap api-settings too"
+        in result.err
+    )
+
+
+def a_guard(name: str, action: str, app: str) -> str:
+    selector = f"selector: {{matchLabels: {{app: {app}, app.kubernetes.io/part-of: store}}}}"
+    head = f"---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: store}}\n"
+    return f"{head}spec: {{action: {action}, {selector}}}\n"
+
+
+def test_each_policy_on_stables_pods_needs_one_of_its_own(canary: Canary, case: Path) -> None:
+    guards = case / "k8s/guards.yaml"
+    both = a_guard("web-allow", "ALLOW", "web") + a_guard("web-deny", "DENY", "web")
+    guards.write_text(guards.read_text() + both + a_guard("web-allow-c", "ALLOW", "web-canary"))
+    result = canary("render", "-f", case / "canary.yaml")
+    assert (1, "") == (result.code, result.out)
+    assert (
+        "AuthorizationPolicy web-deny selects stable's pods by their label, and misses the canary's"
+        in result.err
+    )
+    assert "put one for app: web-canary, app.kubernetes.io/part-of: store beside it" in result.err
+    guards.write_text(guards.read_text() + a_guard("web-deny-c", "DENY", "web-canary"))
+    assert canary("render", "-f", case / "canary.yaml").code == 0

@@ -158,9 +158,8 @@ def _overlaid(
     problems.stop()
     overlaid = []
     for part in choice.parts:
-        own = canary
-        if len(choice.parts) > 1:
-            own = version.own_canary(canary, part.target, part.wanted, problems)
+        is_single = len(choice.parts) == 1 and not part.wanted.images
+        own = canary if is_single else version.own_canary(canary, part.target, part.wanted, problems)
         overlaid.append(version.overlaid(part.target, own, common.target.kubernetes, problems))
     problems.stop()
     return overlaid

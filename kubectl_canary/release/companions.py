@@ -12,7 +12,15 @@ from typing import Any
 
 from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Workload
 from kubectl_canary.release.plan import Pods
-from kubectl_canary.release.selectors import Tracks, following, naming, of_both, selects, selects_stable_alone
+from kubectl_canary.release.selectors import (
+    Tracks,
+    following,
+    naming,
+    of_both,
+    of_canaries,
+    selects,
+    selects_stable_alone,
+)
 
 ENDING = "-canary"
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
@@ -77,7 +85,7 @@ def looks_after(value: dict[str, Any], workload: Workload) -> bool:
     """Whether an object is about stable's pods, of either version, or its Service: it selects, scales, guards them."""
     if is_scaler_of(value, workload.names.stable) or _guards(value, workload):
         return True
-    selector = _selector(value)
+    selector = selector_of(value)
     versions = (workload.old, *(() if workload.new is None else (workload.new,)))
     return any(selects(selector, version.pod_labels) for version in versions)
 
@@ -104,7 +112,8 @@ def brings_requests(value: dict[str, Any]) -> bool:
     return is_route or kind in ("Ingress", "VirtualService")
 
 
-def _selector(value: dict[str, Any]) -> Any:
+def selector_of(value: dict[str, Any]) -> Any:
+    """The selector by which an object of a kind that we know says which pods it is about."""
     return _map_of(value, "spec").get(SELECTORS.get(str(value.get("kind")), ""))
 
 
@@ -243,12 +252,11 @@ def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict
 def _selecting(value: dict[str, Any], released: Released) -> dict[str, Any] | None:
     """A copy of what selects pods of stable alone."""
     caught = [(tracks(workload), pods.canary) for workload, pods in released]
-    caught = [(known, pods) for known, pods in caught if selects_stable_alone(_selector(value), known)]
+    caught = [(known, pods) for known, pods in caught if selects_stable_alone(selector_of(value), known)]
     if not caught:
         return None
     copied = copy_of(value)
-    for known, _ in caught:
-        copied["spec"]["selector"] = following(copied["spec"]["selector"], known)
+    copied["spec"]["selector"] = of_canaries(copied["spec"]["selector"], [known for known, _ in caught])
     least = copied["spec"].get("minAvailable")
     if value["kind"] == "PodDisruptionBudget" and isinstance(least, int):
         copied["spec"]["minAvailable"] = min(least, sum(pods for _, pods in caught) - 1)
@@ -288,9 +296,9 @@ def companion_policy(value: dict[str, Any], released: Sequence[Tracks]) -> dict[
     has_peers = sum(_follow_peers(peers, released) for peers in _peers(spec)) > 0
     if not caught and not has_peers:
         return None
-    for known in caught:
-        follow = of_both if has_peers else following
-        spec["podSelector"] = follow(spec["podSelector"], known)
+    if caught:
+        follow = of_both if has_peers else of_canaries
+        spec["podSelector"] = follow(spec["podSelector"], caught)
     return copied
 
 
@@ -304,7 +312,7 @@ def _peers(spec: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
 def _follow_peers(peers: list[dict[str, Any]], released: Sequence[Tracks]) -> int:
     """Put the canary's pods beside stable's; how often there were any."""
     followed = [
-        {**peer, "podSelector": following(peer["podSelector"], known)}
+        {**peer, "podSelector": of_canaries(peer["podSelector"], [known])}
         for known in released
         for peer in peers
         if selects_stable_alone(peer.get("podSelector"), known)

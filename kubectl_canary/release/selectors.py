@@ -5,7 +5,7 @@ Source: apimachinery, LabelSelector.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,24 +59,48 @@ def _following(expression: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
     return {**expression, "values": values}
 
 
-def of_both(selector: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
-    """A selector that caught stable's pods, and catches the canary's beside them."""
+def of_canaries(selector: dict[str, Any], released: Sequence[Tracks]) -> dict[str, Any]:
+    """A selector that caught stable's pods of each, and catches the canary's of each and nobody else's."""
+    followed = selector
+    for tracks in released:
+        followed = following(followed, tracks)
+    return _of_released(followed, released, lambda tracks, key: {tracks.track[key]})
+
+
+def of_both(selector: dict[str, Any], released: Sequence[Tracks]) -> dict[str, Any]:
+    """A selector that caught stable's pods of each, and catches the canary's beside them, and nobody else's."""
     labels = selector.get("matchLabels") or {}
-    kept = {key: text for key, text in labels.items() if key not in tracks.track}
-    either = [
-        {"key": key, "operator": "In", "values": sorted({labels[key], text})}
-        for key, text in tracks.track.items()
-        if key in labels
+    tracked = {key for tracks in released for key in tracks.track if key in labels}
+    kept = {key: text for key, text in labels.items() if key not in tracked}
+    either = [{"key": key, "operator": "In", "values": [labels[key]]} for key in sorted(tracked)]
+    expressions = [*(selector.get("matchExpressions") or ()), *either]
+    spread = {**({"matchLabels": kept} if kept else {}), "matchExpressions": expressions}
+    return _of_released(spread, released, lambda tracks, key: {tracks.labels[key], tracks.track[key]})
+
+
+def _of_released(
+    selector: dict[str, Any], released: Sequence[Tracks], values: Callable[[Tracks, str], set[str]]
+) -> dict[str, Any]:
+    """The selector with these values alone, of those released, in its lists of a label by which canaries differ."""
+    expressions = [
+        {**item, "values": sorted(set().union(*(values(tracks, item["key"]) for tracks in named)))}
+        if (named := _named(item, released))
+        else item
+        for item in selector.get("matchExpressions") or ()
     ]
-    others = [_of_both(item, tracks) for item in selector.get("matchExpressions") or ()]
-    return {**({"matchLabels": kept} if kept else {}), "matchExpressions": [*others, *either]}
+    return {**selector, **({"matchExpressions": expressions} if expressions else {})}
 
 
-def _of_both(expression: dict[str, Any], tracks: Tracks) -> dict[str, Any]:
-    followed = _following(expression, tracks)
-    if followed is expression:
-        return expression
-    return {**expression, "values": sorted({*expression["values"], *followed["values"]})}
+def _named(expression: dict[str, Any], released: Sequence[Tracks]) -> list[Tracks]:
+    """Whose label, of stable or canary, a list has."""
+    key = str(expression.get("key"))
+    return [
+        tracks
+        for tracks in released
+        if expression.get("operator") == "In"
+        and key in tracks.track
+        and {tracks.labels.get(key), tracks.track[key]} & set(expression["values"])
+    ]
 
 
 def naming(value: Any, wanted: Labels, path: Path = ()) -> Iterator[Path]:
@@ -90,3 +114,16 @@ def naming(value: Any, wanted: Labels, path: Path = ()) -> Iterator[Path]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from naming(item, wanted, (*path, index))
+
+
+def bare(key: str) -> str:
+    """A label's key without the prefix of its source."""
+    prefix = next((prefix for prefix in SOURCES if prefix and key.startswith(prefix)), "")
+    return key.removeprefix(prefix)
+
+
+def holds(value: Any, wanted: Labels) -> bool:
+    """Whether some map in it is just this one."""
+    if isinstance(value, dict):
+        return value == wanted or any(holds(child, wanted) for child in value.values())
+    return isinstance(value, list) and any(holds(item, wanted) for item in value)

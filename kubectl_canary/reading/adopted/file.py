@@ -72,8 +72,8 @@ def _deployment_findings(adopt: dict[str, Any]) -> Iterator[Finding]:
     if "service" in adopt:
         message = "each of several Deployments has a Service of its own; write it into their entries"
         yield Finding("adopt", "error", ("spec", "adopt", "service"), message)
-    names = [item["name"] for item in listed]
+    names = [item.get("name") if isinstance(item, dict) else None for item in listed]
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name is not None and name in names[:index]:
             path: Path = ("spec", "adopt", "deployment", index, "name")
             yield Finding("adopt", "error", path, f"`{name}` stands twice in the list")

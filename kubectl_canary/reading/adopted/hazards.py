@@ -13,7 +13,7 @@ from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
 from kubectl_canary.release.application import Application, Workload
 from kubectl_canary.release.reach import other_senders
-from kubectl_canary.release.selectors import naming
+from kubectl_canary.release.selectors import Tracks, bare, holds, naming, selects
 
 RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
 SERVED_KINDS = (
@@ -53,6 +53,8 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_missed_hosts(workload, manifests.new)
         yield from _of_policies_elsewhere(application, workload, manifests.new)
         yield from _of_services_of_both(application, workload, manifests.new)
+        yield from _of_cut_off_canary(application, workload, manifests.new)
+    yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
 
 
@@ -153,17 +155,39 @@ def _of_host_ports(deployment: Manifest) -> Iterator[Finding]:
 
 
 def _of_missed_selectors(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:
-    """Objects of kinds that are not copied, which name the labels of stable's pods and miss the canary's."""
+    """Objects of kinds that are not copied, which name the labels of stable's pods and miss the canary's.
+
+    Each needs one for the canary: of two for the same pods, one may allow what the other denies.
+    """
     caught = companions.tracks(workload)
     stables = {key: caught.labels[key] for key in caught.track if key in caught.labels}
     others = [manifest for manifest in new if _is_not_copied(manifest)]
-    with_one = {_kind(manifest) for manifest in others if _is_named(manifest, caught.track)}
-    for manifest in (other for other in others if _kind(other) not in with_one):
+    for manifest in others:
         for path in naming(manifest.value.get("spec"), stables, ("spec",)):
+            labels = _part(manifest.value, path)
+            wanted = {key: caught.track.get(bare(key), text) for key, text in labels.items()}
+            alike = [other for other in others if _kind(other) == _kind(manifest)]
+            if not _is_about(labels, caught) or _count(alike, labels) <= _count(alike, wanted):
+                continue
             message = f"{_title(manifest)} selects stable's pods by their label, and misses the canary's"
-            hint = f"put one for {_text(caught.track)} beside it in the manifests"
+            hint = f"put one for {_text(wanted)} beside it in the manifests"
             is_guard = _kind(manifest)[0].partition("/")[0] in companions.GUARDING
             yield _finding(manifest, path, message, hint, "error" if is_guard else "warning")
+
+
+def _part(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _is_about(labels: Mapping[str, Any], caught: Tracks) -> bool:
+    """Whether no label is another than that of the pods."""
+    return all(caught.labels.get(bare(key), text) == text for key, text in labels.items())
+
+
+def _count(manifests: Sequence[Manifest], labels: Mapping[str, Any]) -> int:
+    return sum(holds(manifest.value.get("spec"), labels) for manifest in manifests)
 
 
 def _is_not_copied(manifest: Manifest) -> bool:
@@ -178,10 +202,6 @@ def _kind(manifest: Manifest) -> tuple[str, str]:
 
 def _title(manifest: Manifest) -> str:
     return f"{manifest.text('kind')} {manifest.text('metadata', 'name')}"
-
-
-def _is_named(manifest: Manifest, labels: Mapping[str, str]) -> bool:
-    return any(naming(manifest.value.get("spec"), labels, ("spec",)))
 
 
 def _text(labels: Mapping[str, str]) -> str:
@@ -231,6 +251,36 @@ def _of_services_of_both(
             )
             hint = "put the label by which stable's differ into its selector, unless it is for probes and metrics"
             yield _finding(manifest, ("spec", "selector"), message, hint)
+
+
+def _of_cut_off_canary(
+    application: Application, workload: Workload, new: Sequence[Manifest]
+) -> Iterator[Finding]:
+    """Network policies for all pods but some, among which stable's are and the canary's are not."""
+    caught = companions.tracks(workload)
+    for manifest in new:
+        is_near = _namespace(manifest) in ("", application.namespace or "")
+        if manifest.text("kind") != "NetworkPolicy" or not is_near:
+            continue
+        selector = (manifest.value.get("spec") or {}).get("podSelector")
+        if selects(selector, caught.canary_labels) and not selects(selector, caught.labels):
+            message = f"{_title(manifest)} leaves stable's pods out, and holds for the canary's"
+            hint = f"leave out {_text(caught.track)} too"
+            yield _finding(manifest, ("spec", "podSelector"), message, hint, "error")
+
+
+def _of_other_readers(application: Application, new: Sequence[Manifest]) -> Iterator[Finding]:
+    """Workloads that are not released and read a ConfigMap which changes with `promote-roll`."""
+    names = {workload.names.stable for workload in application.workloads}
+    per_track = set(application.adopted.per_track if application.adopted is not None else ())
+    for manifest in new:
+        is_released = _kind(manifest) == adoption.DEPLOYMENT and manifest.text("metadata", "name") in names
+        pod = objects.at(manifest.value, "spec", "template", "spec")
+        read = per_track & companions.config_names(pod) if isinstance(pod, dict) else set()
+        if read and not is_released:
+            message = f"{_title(manifest)} reads ConfigMap {', '.join(sorted(read))} too, and is not released"
+            hint = "it reads the new content from `promote-roll` on: give it a ConfigMap of its own"
+            yield _finding(manifest, ("spec", "template", "spec"), message, hint)
 
 
 def _of_rights(application: Application, manifests: Manifests) -> Iterator[Finding]:

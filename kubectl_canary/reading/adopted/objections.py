@@ -16,6 +16,7 @@ from kubectl_canary.release.adoption import CONFIG_MAP, DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import Application, Given, Workload
 from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Pods
+from kubectl_canary.release.selectors import selects_stable_alone
 
 SECRET = ("v1", "Secret")
 LOOKED_INTO = (
@@ -70,6 +71,8 @@ def check(application: Application, new: Sequence[Manifest], problems: Problems)
     for workload in application.workloads:
         _check_service(application, workload, new, problems)
         _check_replicas(application, workload, problems)
+        _check_labels(application, workload, new, problems)
+    _check_tracks(application, new, problems)
     _check_per_track(application, problems)
     _check_immutable(application, problems)
     _check_configuration(application, problems)
@@ -113,6 +116,35 @@ def _check_service(
         message = f"Service {service.names.stable} selects by {_text(selector)} in `from`"
         hint = f"the pods there have {_text(pods)}, and {_text(track)} is the canary's"
         problems.add(FROM, message, hint)
+
+
+def _check_labels(
+    application: Application, workload: Workload, new: Sequence[Manifest], problems: Problems
+) -> None:
+    """Pods of others with the labels that the canary's pods would be told by."""
+    own = workload.selectors.canary
+    for manifest in new:
+        labels = at(manifest.value, "spec", "template", "metadata", "labels")
+        is_near = manifest.text("metadata", "namespace") in ("", application.namespace or "")
+        if is_near and isinstance(labels, dict) and own.items() <= labels.items():
+            message = f"the canary's pods would be told by {_text(own)}, and those of {manifest.title} have that too"
+            problems.add(ADOPT, message, "rename it, or name another label by trackLabel")
+
+
+def _check_tracks(application: Application, new: Sequence[Manifest], problems: Problems) -> None:
+    """Objects for pods of several Deployments whose canaries differ in different labels: no selector follows both."""
+    known = [(companions.tracks(workload), workload.names.stable) for workload in application.workloads]
+    for manifest in new:
+        caught = [
+            one for one in known if selects_stable_alone(companions.selector_of(manifest.value), one[0])
+        ]
+        if len({frozenset(tracks.track) for tracks, _ in caught}) > 1:
+            names = " and ".join(name for _, name in caught)
+            told = " and ".join(_text(dict(tracks.track)) for tracks, _ in caught)
+            message = f"{manifest.title} selects the pods of {names}, and their canaries differ in {told}"
+            problems.add(
+                FROM, message, "name a label that all of them have by trackLabel, or write one for each"
+            )
 
 
 def _text(labels: dict[str, str]) -> str:

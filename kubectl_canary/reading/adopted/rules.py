@@ -155,8 +155,7 @@ def check(
         {ref.name for rule in rules for ref in rule.backends},
     )
     for name in names if not rules else [name for name in names if name not in served]:
-        hint = f"a release splits the requests of an {ANY}; routes of other kinds are not adopted"
-        problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to Service {name}", hint)
+        _add_unserved(name, problems)
     for rule in rules:
         _check_backends(rule, " or ".join(names), problems)
         if not _is_in(rule.route, namespace):
@@ -164,6 +163,16 @@ def check(
             problems.add(ADOPT, message, "name those that are in it by `routes`; others stay at stable")
     for route in {id(rule.route): rule.route for rule in rules}.values():
         _check_testers(route, testers, problems)
+
+
+def _add_unserved(service: str, problems: Problems) -> None:
+    """A Service of the release that no governed rule sends to is a problem."""
+    if "routes" in problems.sources.value["spec"]["adopt"]:
+        hint = "name a rule that does, or release what is behind it apart"
+        problems.add(ROUTES, f"none of these rules sends to Service {service}", hint)
+        return
+    hint = f"a release splits the requests of an {ANY}; routes of other kinds are not adopted"
+    problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to Service {service}", hint)
 
 
 def _check_backends(rule: Rule, service: str, problems: Problems) -> None:

@@ -58,7 +58,9 @@ def own_canary(
             problems.add((*wanted.place, "images", name), f"no container `{name}`; {meant(name, there)}")
     shared = {name: image for name, image in canary.get("images", {}).items() if name in there}
     images = {**shared, **{name: image for name, image in wanted.images.items() if name in there}}
-    return {**canary, "images": images} if images else {key: canary[key] for key in canary if key != "images"}
+    replaced = ("images", "tag") if wanted.images else ("images",)  # images of one say more than a tag of all
+    kept = {key: value for key, value in canary.items() if key not in replaced}
+    return {**kept, **({"images": images} if images else {})}
 
 
 def overlaid(target: Manifest, canary: dict[str, Any], kubernetes: str, problems: Problems) -> dict[str, Any]:
