@@ -187,7 +187,7 @@ def change(application: Application, to: Phase, before: Document | None, after: 
         return Alteration(before, after, own=_own_of_scaler(before, after))
     names = (application.phase_annotation, application.rules_annotation)
     places = tuple(("metadata", "annotations", name) for name in names)
-    return Alteration(before, after, standing_on=_standing_on(application, before, after), own=places)
+    return Alteration(before, after, standing_on=standing_on(application, before, after), own=places)
 
 
 def _own_of_scaler(before: Document, after: Document) -> tuple[patches.Location, ...]:
@@ -206,7 +206,7 @@ def _own_of_scaler(before: Document, after: Document) -> tuple[patches.Location,
     return (path,)
 
 
-def _standing_on(application: Application, before: Document, after: Document) -> tuple[Guard, ...]:
+def standing_on(application: Application, before: Document, after: Document) -> tuple[Guard, ...]:
     """What a forward patch of a route relies on: the governed rule's name, matches, filters, backends; the hostnames.
 
     What it copies into new rules is among them; the rest of the rule is not, and the whole rule never is: a newer CRD

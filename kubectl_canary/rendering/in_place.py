@@ -61,27 +61,28 @@ def _in_phase(there: Standing, name: str, wanted: Values, namespace: str | None)
             after = manifest.document.value if after is None else after
             value = wanted.get(key_of(manifest.value, namespace))
             if value is not None:
-                after = _with(after, manifest.inside, _as_written(value, _own(manifest)))
+                after = _with(after, manifest.inside, _as_written(value, own(manifest)))
         text = splice.spliced(text, after, there.shown(name), number)
     return text
 
 
-def _own(manifest: Manifest) -> dict[str, Any]:
+def own(manifest: Manifest) -> dict[str, Any]:
     """An object as its file has it, without what a list says for it."""
     value = manifest.document.value
     for step in manifest.inside:
         value = value[step]
-    own: dict[str, Any] = value
-    return own
+    as_written: dict[str, Any] = value
+    return as_written
 
 
 def _as_written(value: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """A value without the kind and the namespace that its file leaves to others."""
     kept = {key: child for key, child in value.items() if key in own or key not in ("apiVersion", "kind")}
-    return kept if "namespace" in own["metadata"] else _without_namespace(kept)
+    return kept if "namespace" in own["metadata"] else without_namespace(kept)
 
 
-def _without_namespace(value: dict[str, Any]) -> dict[str, Any]:
+def without_namespace(value: dict[str, Any]) -> dict[str, Any]:
+    """An object as it is where its namespace is left to others."""
     metadata = {key: child for key, child in value["metadata"].items() if key != "namespace"}
     return {**value, "metadata": metadata}
 
@@ -98,12 +99,12 @@ def _with(value: Any, path: Path, new: Any) -> Any:
 
 def _of_canary(there: Standing, application: Application, phase: Phase) -> Iterator[dict[str, Any]]:
     """The objects that are in no file of the user's, without a namespace where the Deployment's file says none."""
-    own = [manifest for name in there.base for manifest in there.objects_of(name)]
-    objects = {key_of(manifest.value, application.namespace): manifest for manifest in own}
+    written = [manifest for name in there.base for manifest in there.objects_of(name)]
+    objects = {key_of(manifest.value, application.namespace): manifest for manifest in written}
     says = any("namespace" in objects[key].value["metadata"] for key in _deployments(application, objects))
     for document in documents(application, phase):
         if document.part.key not in objects:
-            yield document.value if says else _without_namespace(document.value)
+            yield document.value if says else without_namespace(document.value)
 
 
 def _deployments(application: Application, objects: Mapping[Key, Manifest]) -> list[Key]:
