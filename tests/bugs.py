@@ -697,4 +697,10 @@ BUGS = [
     Bug("simulate: who is beaten has the winner's words", "reports/simulations.py", "\"has\": loser.words(criterion)", "\"has\": decision.rank.words", "test_simulate"),
     Bug("simulate: notes are not printed with a table", "reports/simulations.py", "said = [\"\", *(f\"note: {note}\" for note in notes)] if notes else []", "said: list[str] = []", "test_simulate"),
     Bug("simulate: shares of 0 stand in the table", "reports/simulations.py", "for part in shares if part.share)", "for part in shares)", "test_simulate"),
+    # render -o kustomize
+    Bug("component: a patch does not say which object must be there", "integrations/component.py", "[{\"path\": THERE}] if patched else []", "[]", "test_component"),
+    Bug("component: routes are patched without what the release stands on", "integrations/component.py", "if document.part.is_route else ()", "if False else ()", "test_component"),
+    Bug("component: annotations are added as a map", "integrations/component.py", "value[\"metadata\"].get(\"annotations\") or {}}", "value[\"metadata\"].get(\"annotations\")}", "test_component"),
+    Bug("component: a dot in a name is any character", "integrations/component.py", ".replace(\".\", r\"\\.\")", "", "test_component"),
+    Bug("component: two sets are taken for one", "commands/run/component.py", "if \"stable\" in release.spec[\"adopt\"]:", "if False:", "test_component"),
 ]

@@ -147,11 +147,11 @@ def test_a_folder_that_cannot_be_written(canary: Canary, tmp_path: Path, place: 
     [
         (
             ["--all"],
-            "error: --all needs -o dir=OUT\nin one stream, kubectl would apply all phases up to the last one",
+            "error: --all needs -o dir=OUT or kustomize=OUT\nin one stream, kubectl would apply all phases up to the last one",
         ),
         (["-o", "dir"], "error: -o dir: into which folder?\n"),
         (["-o", "dir="], "error: -o dir=: into which folder?\n"),
-        (["-o", "yml"], "error: -o yml: unknown format\nyaml, json, dir=OUT or in-place\n"),
+        (["-o", "yml"], "error: -o yml: unknown format\nyaml, json, dir=OUT, kustomize=OUT or in-place\n"),
         (["-o", "dir=x", "--phase", "5%"], "error: -o dir=OUT writes all phases and all objects\n"),
     ],
 )

@@ -57,6 +57,9 @@ class RenderFlags:
 
   # Your own files in the phase: only the lines that it changes do
   kubectl canary render -o in-place
+
+  # The phase as a component of kustomize, for `components:` of an overlay over your own manifests
+  kubectl canary render -o kustomize=OUT
 """,
 )
 @release_flags
@@ -64,7 +67,7 @@ class RenderFlags:
     RenderFlags,
     goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them."),
     start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase."),
-    click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT."),
+    click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT or kustomize=OUT."),
     click.option(
         "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
     ),
@@ -77,7 +80,11 @@ class RenderFlags:
         help="Of adopted manifests also what the release leaves as it is.",
     ),
     click.option(
-        "-o", "--output", default="yaml", metavar="FORMAT", help="yaml (default), json, dir=OUT or in-place."
+        "-o",
+        "--output",
+        default="yaml",
+        metavar="FORMAT",
+        help="yaml (default), json, dir=OUT, kustomize=OUT or in-place.",
     ),
     skip_flag,
     click.option(

@@ -15,7 +15,7 @@ from kubectl_canary.errors import UsageError, WorldError
 LIST = ".kubectl-canary"
 SCRIPT = ".sh"
 NOTE = re.compile(r"# ([a-z]+): (.*)\Z")
-OURS = re.compile(r"[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}\Z")
+OURS = re.compile(r"(?:[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}|kustomization\.yaml)\Z")
 
 
 def write(

@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 BIN = Path(sys.executable).parent
 PAGES = ("start.md", "rollback.md", "integrations.md")
 # in real shells, tests/test_completion.py; kpt is not to be had here
-ADOPTING = re.compile(r"--from (k8s/|-|cluster)|in-place")  # examples about manifests of one's own
+ADOPTING = re.compile(r"--from (k8s/|-|cluster)|in-place|kustomize=")  # examples about manifests of one's own
 ELSEWHERE = re.compile(r"completion zsh|completion fish|completion powershell|^kpt ", re.MULTILINE)
 
 

@@ -18,7 +18,7 @@ from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering import record
-from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
@@ -39,15 +39,28 @@ def write(release: Release, generator: Generator, out: PurePath, flags: RenderFl
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
 
-    def judge_step(notes: Mapping[str, str]) -> None:
-        _judge_step(release, generator, notes, current, flags)
-
-    notes = record.of_plan(plan, current).notes()
-    changed = folder.write(out, plan.application.title, files, notes, judge_step)
+    changed = replaced(release, generator, out, files, current, flags)
     say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
     code = finish("", release)
     say_what_follows(release, current)
     return code
+
+
+def replaced(
+    release: Release,
+    generator: Generator,
+    out: PurePath,
+    files: dict[str, str],
+    current: Phase,
+    flags: RenderFlags,
+) -> int:
+    """Make the folder hold these files, those of `current`; answers how many changed. Raises as `write`."""
+
+    def judge(notes: Mapping[str, str]) -> None:
+        _judge_step(release, generator, notes, current, flags)
+
+    notes = record.of_plan(release.plan, current).notes()
+    return folder.write(out, release.plan.application.title, files, notes, judge)
 
 
 def _judge_step(
@@ -110,15 +123,20 @@ def _take_over(deployment: Part) -> list[str]:
 
 
 def _phase_files(generator: Generator, plan: Plan, phase: Phase, place: str) -> dict[str, str]:
+    documents = by_file_name(generator, plan, phase)
+    return {f"{place}/{name}": document.text for name, document in documents.items()}
+
+
+def by_file_name(generator: Generator, plan: Plan, phase: Phase) -> dict[str, Rendered]:
     """The documents of a phase by their file names; where two have one name, with their namespaces and groups."""
     rendered = generator.render(planned(plan.application, phase))
     names = [document.file_name(phase.is_way_back) for document in rendered]
-    files: dict[str, str] = {}
+    files: dict[str, Rendered] = {}
     for name, document in zip(names, rendered, strict=True):
         if names.count(name) > 1:
             group = document.part.api_version.partition("/")[0]
             name = f"{name.removesuffix('.yaml')}-{document.part.namespace or 'cluster'}-{group}.yaml"
-        files[f"{place}/{name}"] = document.text
+        files[name] = document
     return files
 
 

@@ -1,4 +1,4 @@
-"""What `kubectl canary render` does on standard output; folder.py writes a folder."""
+"""What `kubectl canary render` does on standard output; folder.py and component.py write folders."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned, removed
 from kubectl_canary.reports.plans import as_list, as_yaml
 
+FOLDERS = ("dir", "kustomize")
 RESET = (
     "warning: applied over Deployments that had `replicas`, this sets them to 1; `render --all -o dir=OUT`, over a "
     "folder that had them, prints the lines that hand them over first"
@@ -29,22 +30,38 @@ def run(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
         from kubectl_canary.commands.run import in_place
 
         return in_place.write(release_flags, flags)
-    folder = _folder(flags.output)
-    if folder is None and flags.all_phases:
-        raise UsageError(
-            "--all needs -o dir=OUT", "in one stream, kubectl would apply all phases up to the last one"
-        )
-    if folder is not None and (flags.phase_name or flags.origin or flags.only or flags.only_removed):
-        raise UsageError(
-            "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
-        )
+    kind, folder = _target(flags.output)
+    _refuse_mixed(kind, flags)
     release = load(release_flags)
     generator = generator_of(release, release_flags)
-    if folder is not None:
+    if kind == "dir":
         from kubectl_canary.commands.run.folder import write
 
         return write(release, generator, folder, flags)
+    if kind == "kustomize":
+        from kubectl_canary.commands.run import component
+
+        return component.write(release, generator, folder, flags)
     return _print(release, generator, flags)
+
+
+def _refuse_mixed(kind: str, flags: RenderFlags) -> None:
+    """Raise UsageError for flags that one kind of output cannot have together."""
+    if kind not in FOLDERS and flags.all_phases:
+        raise UsageError(
+            "--all needs -o dir=OUT or kustomize=OUT",
+            "in one stream, kubectl would apply all phases up to the last one",
+        )
+    if kind == "dir" and (flags.phase_name or flags.origin or flags.only or flags.only_removed):
+        raise UsageError(
+            "-o dir=OUT writes all phases and all objects", "leave --phase, --from, --only, --removed out"
+        )
+    if kind == "kustomize" and (flags.only or flags.only_removed or flags.everything):
+        raise UsageError(
+            "-o kustomize=OUT writes all that a phase changes", "leave --only, --removed, --everything out"
+        )
+    if kind == "kustomize" and flags.all_phases and (flags.phase_name or flags.origin):
+        raise UsageError("--all writes all phases", "leave --phase and --from out, or --all")
 
 
 def _print(release: Release, generator: Generator, flags: RenderFlags) -> int:
@@ -89,15 +106,14 @@ def _comes_by_stream(release: Release) -> bool:
     return "-" in (release.spec.get("adopt") or {}).values()
 
 
-def _folder(output: str) -> PurePath | None:
-    if output in ("yaml", "json"):
-        return None
+def _target(output: str) -> tuple[str, PurePath]:
+    """The kind of output, and the folder that it is written into, where it is."""
     kind, equals, folder = output.partition("=")
-    if kind != "dir":
-        raise UsageError(f"-o {output}: unknown format", "yaml, json, dir=OUT or in-place")
-    if not equals or not folder:
-        raise UsageError(f"-o {output}: into which folder?", "for example -o dir=rendered")
-    return PurePath(folder)
+    if output not in ("yaml", "json") and kind not in FOLDERS:
+        raise UsageError(f"-o {output}: unknown format", "yaml, json, dir=OUT, kustomize=OUT or in-place")
+    if kind in FOLDERS and not (equals and folder):
+        raise UsageError(f"-o {output}: into which folder?", f"for example -o {kind}=rendered")
+    return kind, PurePath(folder)
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:

@@ -1,0 +1,73 @@
+"""What `kubectl canary render -o kustomize=OUT` does: phases as components that an overlay of the user's lists."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.render import RenderFlags
+from kubectl_canary.commands.run.folder import by_file_name, replaced
+from kubectl_canary.commands.run.releases import finish, phase_of, say_what_follows
+from kubectl_canary.errors import UsageError
+from kubectl_canary.integrations import component
+from kubectl_canary.integrations.component import Base
+from kubectl_canary.outside import folder
+from kubectl_canary.outside.output import say
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release.plan import Phase
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned
+
+OTHERWISE = "write all phases into a folder: -o dir=OUT"
+
+
+def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
+    """Write a phase, or all of them. Raises Refused where the step from what is there is not safe."""
+    _refuse(release)
+    folder.refuse_inside(out, inputs.adopted_folders(release.sources))
+    current = phase_of(release, flags.phase_name, flags.origin)
+    places = _all_places(release, current) if flags.all_phases else {"": current}
+    there = _base(release, generator)
+    files = {
+        f"{place}{name}": text
+        for place, phase in places.items()
+        for name, text in _files(release, generator, there, phase).items()
+    }
+    changed = replaced(release, generator, out, files, current, flags)
+    listed = out / "current" if flags.all_phases else out
+    say(f"wrote {len(files)} files into {out} ({changed} changed); {listed} is `{current.name}`")
+    code = finish("", release)
+    say_what_follows(release, current)
+    return code
+
+
+def _refuse(release: Release) -> None:
+    """Raise UsageError for what is not laid over one set of the user's manifests."""
+    if release.plan.application.adopted is None:
+        message = "-o kustomize=OUT patches manifests that spec.adopt names, and it names none"
+        raise UsageError(message, OTHERWISE)
+    if "stable" in release.spec["adopt"]:
+        where = release.sources.where(("spec", "adopt", "stable"))
+        message = (
+            f"{where}: a component is laid over the one set of manifests that your kustomization reads, "
+            "and spec.adopt.stable names another"
+        )
+        raise UsageError(message, f"leave it out, or {OTHERWISE}")
+
+
+def _all_places(release: Release, current: Phase) -> dict[str, Phase]:
+    """Each phase by the start of its files' names."""
+    plan = release.plan
+    phases = {f"phases/{number:02}-{phase.slug}/": phase for number, phase in enumerate(plan.phases)}
+    back = {f"ways-back/{phase.slug}/": phase for phase in plan.ways_back()}
+    return {"current/": current, **phases, **back}
+
+
+def _base(release: Release, generator: Generator) -> Base:
+    application, before = release.plan.application, release.plan.phases[0]
+    documents = generator.render(planned(application, before))
+    return component.base(application, documents, release.sources.given.values())
+
+
+def _files(release: Release, generator: Generator, there: Base, phase: Phase) -> dict[str, str]:
+    return component.files(release.plan.application, there, by_file_name(generator, release.plan, phase))
