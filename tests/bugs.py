@@ -67,6 +67,8 @@ BUGS = [
     Bug("testers: a cookie is found in the middle of a name", "release/testers.py", "^(.*;)?[ \\t]*{_escaped(self.name)}", "^(.*)?[ \\t]*{_escaped(self.name)}", "test_testers"),
     Bug("testers: a value is an expression", "release/testers.py", "    return SPECIAL.sub(r\"\\\\\\g<0>\", text)", "    return text", "test_testers"),
     Bug("testers: an alternative is not anchored", "release/testers.py", "else f\"^({expression})$\"", "else f\"^{expression}$\"", "test_testers"),
+    Bug("testers: an alternative is anchored at one end", "release/testers.py", "ANCHORED = re.compile(r\"\\^[^|]*", "ANCHORED = re.compile(r\"\\^.*", "test_testers"),
+    Bug("testers: cookies that come apart are joined by commas", "routing/requests.py", "name.lower() == \"cookie\" else", "False else", "test_testers"),
     Bug("testers: a parameter is a header", "release/testers.py", "return \"queryParams\" if self.carrier == \"query\" else", "return \"headers\" if self.carrier == \"query\" else", "test_testers test_routing test_cases"),
     Bug("testers: calls know query parameters", "reading/adopted/rules.py", "if testers.carrier == \"query\" and", "if False and", "test_testers"),
     Bug("clones with ReplacePrefixMatch share one name", "release/routes.py", "[f\"{index}-\" for index in range(1, number + 1)]", "[\"\" for index in range(1, number + 1)]", "test_routes test_canaryfile test_plan test_cases"),

@@ -425,6 +425,22 @@ def test_hooks_of_helm_are_left_out_and_said(tmp_path: Path) -> None:
     assert "left out, as hooks of Helm: Job migrate" in done.err
 
 
+@pytest.mark.parametrize(
+    ("testers", "message"),
+    [
+        ("{query: v}", "matches the testers' query parameter `v` already"),
+        ("{cookie: canary}", "matches the testers' header `cookie` already"),
+    ],
+)
+def test_what_testers_send_must_be_theirs_alone(testers: str, message: str, tmp_path: Path) -> None:
+    case = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    own = "headers: [{name: Cookie, value: a}]\n      queryParams: [{name: v, value: a}]\n"
+    changed(case, "k8s/route.yaml", "value: /old}\n", f"value: /old}}\n      {own}")
+    done = run_here("render", "-f", case / "canary.yaml", "--set", f"spec.testers={testers}")
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+
+
 def test_what_is_not_copied_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, looked = Path(shutil.copytree(SHOP, tmp_path / "case")), []
     role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: role-{number}}}\n"
