@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import Result
 from test_adoption import CASES, changed, documents_of, every_phase, release_of
-from test_in_place import each_after_each, files_of, names_of, write
+from test_in_place import files_of, names_of, write
 
 from kubectl_canary.api.equality import identical
 from kubectl_canary.reading import yamltext
@@ -208,9 +208,9 @@ def test_a_configuration_of_one_is_judged_by_those_who_read_it(canary: Canary, c
     assert "ConfigMap api-settings differs and the pods do not" in refused.err
 
 
-def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
+def test_a_phase_in_place_is_that_phase(case: Path) -> None:
     before, release = files_of(case), release_of(case)
-    for name in each_after_each(names_of(case)):
+    for name in names_of(case):
         write(case, name)
         wanted = adoption.documents(release.plan.application, release.plan.find(name))
         found = {
