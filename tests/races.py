@@ -51,7 +51,9 @@ COPIED = ("matches", "filters")  # what the testers' rule takes from the release
 class Server:
     """One connection to the API server."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, route: str = ROUTE) -> None:
+    def __init__(
+        self, kubeconfig: Path, namespace: str, route: str = ROUTE, kinds: str = "httproutes"
+    ) -> None:
         self.route = f"/{route}"
         config = json.loads(kubeconfig.read_text())
         place = urlsplit(config["clusters"][0]["cluster"]["server"])
@@ -61,7 +63,7 @@ class Server:
             place.hostname or "", place.port, context=trusting, timeout=60
         )
         self.token = config["users"][0]["user"]["token"]
-        self.path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes"
+        self.path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/{kinds}"
 
     def call(
         self, method: str, body: Any = None, kind: str = "application/json", name: str | None = None

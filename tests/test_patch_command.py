@@ -445,7 +445,8 @@ def test_the_api_server_applies_every_patch_of_every_golden_pair(
     made = inputs.load([str(case / "canary.yaml")]).plan
     phases = [_route_in(namespace, made, phase) for phase in (*made.phases, *made.ways_back())]
     distinct = {json.dumps(route, sort_keys=True): route for route in phases}
-    server = races.Server(cluster.kubeconfig, namespace, made.application.route.name)
+    kinds = f"{phases[0]['kind'].lower()}s"
+    server = races.Server(cluster.kubeconfig, namespace, made.application.route.name, kinds)
     assert server.call("POST", next(iter(distinct.values())), name="")[0] == 201
     for before, after in itertools.permutations(distinct.values(), 2):
         assert server.put(before)[0] == 200
