@@ -366,7 +366,7 @@ def test_flags_that_make_no_file(canary: Canary, folder: Path, arguments: list[s
 # --- what runs in a cluster -----------------------------------------------------------
 
 
-def live(text: str, **more: object) -> dict[str, object]:
+def live(text: str, **more: object) -> dict[str, Any]:
     """An object as a cluster has it."""
     value = yaml.safe_load(text)
     server = {
@@ -390,13 +390,13 @@ def live(text: str, **more: object) -> dict[str, object]:
     return {**value, "metadata": metadata, "status": {"replicas": 1}, **more}
 
 
-def of_kind(api_version: str, kind: str, name: str, spec: object) -> dict[str, object]:
+def of_kind(api_version: str, kind: str, name: str, spec: object) -> dict[str, Any]:
     return live(
         json.dumps({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
     )
 
 
-def scaler(kind: str, name: str, target: str) -> dict[str, object]:
+def scaler(kind: str, name: str, target: str) -> dict[str, Any]:
     api = "keda.sh/v1alpha1" if kind == "ScaledObject" else "autoscaling/v2"
     return of_kind(
         api,
@@ -406,18 +406,18 @@ def scaler(kind: str, name: str, target: str) -> dict[str, object]:
     )
 
 
-def cluster_objects() -> list[dict[str, object]]:
+def cluster_objects() -> list[dict[str, Any]]:
     """Two applications: of `docs` nothing is to be taken."""
     pods = live(deployment("shop"))
-    spec = pods["spec"]["template"]["spec"]  # type: ignore[index]
+    spec = pods["spec"]["template"]["spec"]
     spec["imagePullSecrets"] = [{"name": "pull"}]
     spec["volumes"] = [{"name": "v", "configMap": {"name": "settings", "defaultMode": 420}}]
     spec["containers"][0]["envFrom"] = [{"secretRef": {"name": "key"}}]
     addresses = {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"]}
     served = live(service("shop"))
-    served["spec"] |= {**addresses, "sessionAffinity": "None"}  # type: ignore[operator]
+    served["spec"] |= {**addresses, "sessionAffinity": "None"}
     headless = live(service("peers"))
-    headless["spec"] |= {**addresses, "clusterIP": "None"}  # type: ignore[operator]
+    headless["spec"] |= {**addresses, "clusterIP": "None"}
     configured = {"apiVersion": "v1", "kind": "ConfigMap"}
     pods_of = {name: {"matchLabels": {"app": name}} for name in ("shop", "docs")}
     return [
@@ -549,7 +549,7 @@ def test_what_a_controller_makes_is_left_to_it(
     objects: list[Any] = cluster_objects()
     made = scaler("HorizontalPodAutoscaler", "keda-hpa-shop", "shop")
     owner = {"kind": "ScaledObject", "name": "shop", "controller": True}
-    made["metadata"]["ownerReferences"] = [owner]  # type: ignore[index]
+    made["metadata"]["ownerReferences"] = [owner]
     kubectl([*objects, made])
     quiet = canary(*FROM_CLUSTER)
     assert TAKEN == sorted(path.name for path in (tmp_path / "k8s").iterdir())
@@ -608,7 +608,7 @@ def test_a_release_under_way_is_not_taken(
     canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
 ) -> None:
     objects = cluster_objects()
-    objects[5]["metadata"]["annotations"]["kubectl-canary/phase"] = "5%"  # type: ignore[index]
+    objects[5]["metadata"]["annotations"]["kubectl-canary/phase"] = "5%"
     kubectl(objects)
     refused = canary(*FROM_CLUSTER)
     assert (2, "") == (refused.code, refused.out)

@@ -40,6 +40,11 @@ def case(tmp_path: Path) -> Path:
     return Path(shutil.copytree(CASE, tmp_path / "case", ignore=shutil.ignore_patterns("expected")))
 
 
+def beside_from(case: Path, lines: str) -> None:
+    """Say more of what is adopted."""
+    changed(case, "canary.yaml", "    from: k8s/\n", f"    from: k8s/\n{lines}\n")
+
+
 def rules_of(release: Release, phase: str) -> dict[str, dict[str, Any]]:
     route = documents_of(release, release.plan.find(phase))["HTTPRoute", "store"]
     return {rule["name"]: rule for rule in route["spec"]["rules"]}
@@ -172,7 +177,7 @@ def test_a_service_that_no_rule_sends_to_is_said(canary: Canary, case: Path) -> 
 
 def test_a_port_that_goes_is_said_whichever_it_is(canary: Canary, case: Path) -> None:
     shutil.copytree(case / "k8s", case / "old")
-    changed(case, "canary.yaml", "    from: k8s/\n", "    from: k8s/\n    stable: old/\n")
+    beside_from(case, "    stable: old/")
     changed(case, "k8s/api.yaml", "    - {name: admin, port: 9000, targetPort: 8080}\n", "")
     result = canary("render", "-f", case / "canary.yaml")
     assert "Service api has no port 9000 in `from`, and the route sends to that" in result.err
@@ -189,12 +194,7 @@ def test_after_promotion_the_images_are_to_go_into_the_manifests(canary: Canary,
 def test_a_configuration_of_one_is_judged_by_those_who_read_it(canary: Canary, case: Path) -> None:
     """api-settings differs and api rolls; that search stays as it is does not matter."""
     shutil.copytree(case / "k8s", case / "old")
-    changed(
-        case,
-        "canary.yaml",
-        "    from: k8s/\n",
-        "    from: k8s/\n    stable: old/\n    perTrack: [api-settings]\n",
-    )
+    beside_from(case, "    stable: old/\n    perTrack: [api-settings]")
     changed(case, "canary.yaml", "        images: {search: registry.example.com/search:v7}\n", "")
     changed(case, "k8s/api.yaml", "LOG_LEVEL: info", "LOG_LEVEL: debug")
     assert canary("render", "-f", case / "canary.yaml").code == 0
@@ -225,8 +225,7 @@ def test_a_phase_in_place_is_that_phase(case: Path) -> None:
 
 def test_rules_that_send_elsewhere_are_the_same_in_every_phase(case: Path) -> None:
     """Here they are governed by another team."""
-    routes = "    routes: [{name: store, rules: [pages, api, search]}]\n"
-    changed(case, "canary.yaml", "    from: k8s/\n", f"    from: k8s/\n{routes}")
+    beside_from(case, "    routes: [{name: store, rules: [pages, api, search]}]")
     release = release_of(case)
     admin = rules_of(release, "before")["admin"]
     assert all(rules_of(release, phase.name)["admin"] == admin for phase in every_phase(release))
@@ -278,12 +277,7 @@ def test_other_shapes_of_the_list_are_said_at_their_place(
 
 
 def test_routes_that_leave_a_deployment_out_are_said_where_they_are_named(canary: Canary, case: Path) -> None:
-    changed(
-        case,
-        "canary.yaml",
-        "    from: k8s/\n",
-        "    from: k8s/\n    routes: [{name: store, rules: [pages]}]\n",
-    )
+    beside_from(case, "    routes: [{name: store, rules: [pages]}]")
     result = canary("render", "-f", case / "canary.yaml")
     assert "spec.adopt.routes: none of these rules sends to Service api; name a rule that does" in result.err
     assert "routes of other kinds" not in result.err
@@ -362,12 +356,7 @@ spec:
 def test_who_else_reads_a_changing_config_map_is_said(canary: Canary, case: Path) -> None:
     (case / "k8s/worker.yaml").write_text(WORKER)
     shutil.copytree(case / "k8s", case / "old")
-    changed(
-        case,
-        "canary.yaml",
-        "    from: k8s/\n",
-        "    from: k8s/\n    stable: old/\n    perTrack: [api-settings]\n",
-    )
+    beside_from(case, "    stable: old/\n    perTrack: [api-settings]")
     changed(case, "k8s/api.yaml", "LOG_LEVEL: info", "LOG_LEVEL: debug")
     result = canary("render", "-f", case / "canary.yaml")
     assert result.code == 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from conftest import Result, run_here
-from test_adoption import CASES
+from test_adoption import CASES, changed
 
 
 def validated(folder: Path) -> Result:
@@ -22,19 +23,16 @@ def test_what_lint_said_before_the_release_is_no_reason_against_it() -> None:
     assert "no Service `legacy` here: its share gets errors (in `before`, `deploy`" in result.out
 
 
-def test_what_the_release_brings_is_an_error_as_ever(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["handbook", "legacy"], ids=["a new fault", "an old fault at another rule"])
+def test_what_the_release_brings_is_an_error(tmp_path: Path, name: str) -> None:
     case = Path(shutil.copytree(CASES / "adopt-shop", tmp_path / "case"))
     shutil.copytree(case / "k8s", case / "old")
-    text = (case / "canary.yaml").read_text()
-    (case / "canary.yaml").write_text(text.replace("from: k8s/", "from: k8s/\n    stable: old/"))
-    route = case / "k8s/route.yaml"
-    route.write_text(route.read_text().replace("name: docs", "name: handbook"))
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    stable: old/")
+    changed(case, "k8s/route.yaml", "name: docs", f"name: {name}")
     result = validated(case)
     assert result.code == 1
-    assert (
-        "error Canary shop: spec.rules[2].backendRefs[0].name: HTTPRoute storefront: no Service `handbook` here"
-        in result.out
-    )
+    place = "spec.rules[2].backendRefs[0].name"
+    assert f"error Canary shop: {place}: HTTPRoute storefront: no Service `{name}` here" in result.out
 
 
 def test_rules_that_are_not_governed_have_no_testers_and_need_none(tmp_path: Path) -> None:
@@ -45,18 +43,3 @@ def test_rules_that_are_not_governed_have_no_testers_and_need_none(tmp_path: Pat
     (case / "canary.yaml").write_text(text)
     result = validated(case)
     assert (0, False) == (result.code, "header-rule-loses" in result.out)
-
-
-def test_an_old_fault_that_comes_to_another_rule_is_a_new_one(tmp_path: Path) -> None:
-    case = Path(shutil.copytree(CASES / "adopt-shop", tmp_path / "case"))
-    shutil.copytree(case / "k8s", case / "old")
-    text = (case / "canary.yaml").read_text()
-    (case / "canary.yaml").write_text(text.replace("from: k8s/", "from: k8s/\n    stable: old/"))
-    route = case / "k8s/route.yaml"
-    route.write_text(route.read_text().replace("name: docs", "name: legacy"))
-    result = validated(case)
-    assert result.code == 1
-    assert (
-        "error Canary shop: spec.rules[2].backendRefs[0].name: HTTPRoute storefront: no Service `legacy` here"
-        in result.out
-    )

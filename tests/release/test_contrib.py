@@ -455,7 +455,7 @@ class LanguageServer:
         """The next message; questions of the server for its settings are answered."""
         assert self.process.stdout is not None
         length = 0
-        assert self.process.stdout.peek(1), "the language server has ended"  # type: ignore[attr-defined]  # buffered
+        assert self.process.stdout.peek(1), "the language server has ended"  # type: ignore[attr-defined]  # it is buffered, which its type does not say
         while line := self.process.stdout.readline().strip():
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
