@@ -482,6 +482,8 @@ BUGS = [
     Bug("validate: a clone moves a finding", "judging/validation.py", "return self.number, self.finding.rule, self.finding.message, self.rule", "return self.number, self.finding.rule, f\"{self.finding.message}{self.finding.path}\", self.rule", "test_validate_adopted"),
     Bug("validate: a fault that comes to another rule is an old one", "judging/validation.py", "    return str(rule.get(\"name\") or rule.get(\"matches\"))", "    return str(\"\" and rule.get(\"name\"))", "test_validate_adopted"),
     Bug("validate: rules that are not governed need clones", "judging/validation.py", "[] if said.finding.rule == OF_CLONES else [said])", "[said])", "test_validate_adopted"),
+    Bug("together: what stays is said to roll", "release/wording.py", "if known.new not in (None, known.old)):", "if known.new is not None):", "test_together"),
+    Bug("init: the last of several Deployments is taken", "commands/init.py", "    if len(names) > 1:\n", "    if False:\n", "test_init_from"),
     Bug("together: one port a Service is governed", "reading/adoption.py", "version.service_of(name, list(dict.fromkeys(int(ref.port or 0) for ref in backends)))", "version.service_of(name, [int(ref.port or 0) for ref in backends][:1])", "test_together"),
     Bug("together: one Service may be in front of two", "reading/adoption.py", "        if other is not part:\n", "        if False:\n", "test_together"),
     Bug("together: the entry's images are left out", "reading/adopted/version.py", "for name, image in wanted.images.items() if name in there}}", "for name, image in wanted.images.items() if False}}", "test_together"),

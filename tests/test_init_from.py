@@ -443,7 +443,13 @@ TAKEN = [
     "service-peers.yaml",
     "service-shop.yaml",
 ]
-FROM_CLUSTER = ["init", "--from", "cluster", "--deployment", "shop", "--service", "shop", "-n", "store"]
+
+
+def from_cluster(deployment: str) -> list[str]:
+    return ["init", "--from", "cluster", "--deployment", deployment, "--service", "shop", "-n", "store"]
+
+
+FROM_CLUSTER = from_cluster("shop")
 
 
 @pytest.fixture
@@ -586,19 +592,19 @@ def test_a_canary_file_stays_and_no_folder_is_written(
 
 
 @pytest.mark.parametrize(
-    ("drop", "flags", "message"),
+    ("drop", "name", "message"),
     [
-        ("", ["--deployment", "shp"], "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
-        ("HTTPRoute", [], "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop\n"),
-        ("Service", [], "no Service selects the pods of Deployment shop\n"),
-        ("Deployment", [], "no Deployment in this namespace\n-n names another, --context another cluster\n"),
+        ("", "shp", "no Deployment `shp` fits; there are `shop`, `docs`\ndid you mean --deployment shop?"),
+        ("HTTPRoute", "shop", "no rule of an HTTPRoute, GRPCRoute, TLSRoute or TCPRoute sends to Service shop\n"),
+        ("Service", "shop", "no Service selects the pods of Deployment shop\n"),
+        ("Deployment", "shop", "no Deployment in this namespace\n-n names another, --context another cluster\n"),
     ],
 )  # fmt: skip
 def test_what_a_cluster_lacks_is_said_and_nothing_written(
-    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path, drop: str, flags: list[str], message: str
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path, drop: str, name: str, message: str
 ) -> None:
     kubectl([value for value in cluster_objects() if value["kind"] != drop])
-    refused = canary(*FROM_CLUSTER, *flags)
+    refused = canary(*from_cluster(name))
     assert (2, "") == (refused.code, refused.out)
     assert refused.err.startswith(f"error: {message}")
     assert [] == list(tmp_path.iterdir())
@@ -634,3 +640,11 @@ def test_a_document_without_defaults_means_the_same(data: st.DataObject, api: tu
     short = defaults.undefaulted(value, Target())
     assert with_defaults(short, schema) == with_defaults(value, schema)
     assert defaults.undefaulted(with_defaults(value, schema), Target()) == short
+
+
+def test_several_deployments_are_not_one(canary: Canary, folder: Path) -> None:
+    """The last one would have been written, without a word about the others."""
+    result = canary("init", "--from", folder, "--deployment", "shop", "--deployment", "docs", "-f", "-")
+    assert (2, "") == (result.code, result.out)
+    assert "--deployment shop and --deployment docs: the file that is written releases one" in result.err
+    assert "spec.adopt.deployment may be a list" in result.err

@@ -208,6 +208,13 @@ def test_a_configuration_of_one_is_judged_by_those_who_read_it(canary: Canary, c
     assert "ConfigMap api-settings differs and the pods do not" in refused.err
 
 
+def test_a_deployment_that_stays_as_it_is_is_not_said_to_roll(canary: Canary, case: Path) -> None:
+    changed(case, "canary.yaml", "        images: {search: registry.example.com/search:v7}\n", "")
+    said = canary("plan", "-f", case / "canary.yaml").out
+    assert "Deployment web → v2" in said
+    assert "Deployment search →" not in said
+
+
 def test_a_phase_in_place_is_that_phase(case: Path) -> None:
     before, release = files_of(case), release_of(case)
     for name in names_of(case):

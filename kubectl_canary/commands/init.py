@@ -133,7 +133,13 @@ class ManifestFlags:
         shell_complete=candidates.files,
         help="Release manifests that are there: a folder, a file, standard input, or what runs in the cluster.",
     ),
-    click.option("--deployment", metavar="NAME", help="The Deployment to release, where there are several."),
+    click.option(
+        "--deployment",
+        multiple=True,
+        callback=lambda _context, _option, names: _only_one(names),
+        metavar="NAME",
+        help="The Deployment to release, where there are several.",
+    ),
     click.option("--service", metavar="NAME", help="The Service, where several select the pods."),
     click.option(
         "--route",
@@ -173,6 +179,15 @@ def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFl
     if manifests.source != CLUSTER:
         _refuse(OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster")
     return init_from.run(flags, manifests, cluster_flags)
+
+
+def _only_one(names: tuple[str, ...]) -> str | None:
+    """The Deployment that was typed. Raises UsageError for several."""
+    if len(names) > 1:
+        message = f"--deployment {' and --deployment '.join(names)}: the file that is written releases one"
+        hint = "name the first, and write the others beside it: spec.adopt.deployment may be a list"
+        raise UsageError(message, hint)
+    return names[0] if names else None
 
 
 def _refuse(names: tuple[str, ...], problem: str, cure: str) -> None:

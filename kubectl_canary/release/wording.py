@@ -43,7 +43,7 @@ def _object_changes(start: Phase, phase: Phase, application: Application) -> Ite
         )
     if start.stable_version != phase.stable_version:
         idle = _meanwhile(application) if start.traffic.share == 1 else ""
-        for workload in (known for known in application.workloads if known.new is not None):
+        for workload in (known for known in application.workloads if known.new not in (None, known.old)):
             version = workload.runs(phase.stable_version).called
             yield f"Deployment {workload.names.stable} → {version}{idle}"
 
