@@ -484,6 +484,7 @@ BUGS = [
     Bug("validate: rules that are not governed need clones", "judging/validation.py", "[] if said.finding.rule == OF_CLONES else [said])", "[said])", "test_validate_adopted"),
     Bug("together: what stays is said to roll", "release/wording.py", "if known.new not in (None, known.old)):", "if known.new is not None):", "test_together"),
     Bug("init: the last of several Deployments is taken", "commands/init.py", "    if len(names) > 1:\n", "    if False:\n", "test_init_from"),
+    Bug("a file has the last word below what is typed", "reading/sources.py", "for length in range(len(path), -1, -1) if path[:length] in self.settings)", "for length in [len(path)] if path[:length] in self.settings)", "test_sources"),
     Bug("together: one port a Service is governed", "reading/adoption.py", "version.service_of(name, list(dict.fromkeys(int(ref.port or 0) for ref in backends)))", "version.service_of(name, [int(ref.port or 0) for ref in backends][:1])", "test_together"),
     Bug("together: one Service may be in front of two", "reading/adoption.py", "        if other is not part:\n", "        if False:\n", "test_together"),
     Bug("together: the entry's images are left out", "reading/adopted/version.py", "for name, image in wanted.images.items() if name in there}}", "for name, image in wanted.images.items() if False}}", "test_together"),

@@ -34,6 +34,13 @@ def test_a_later_flag_takes_the_place_of_those_below_it() -> None:
     assert {"canary": {"tag": "b"}} == made.value["spec"]
 
 
+def test_what_is_typed_holds_all_below_it_whatever_a_file_says_there() -> None:
+    made = layered("spec: {testers: {query: a, value: b}}\n", settings=["spec.testers={query: c d}"])
+    for path in (("spec", "testers"), ("spec", "testers", "query"), ("spec", "testers", "value")):
+        assert "--set spec.testers={query: c d}" == str(made.where(path)) == str(made.value_where(path))
+    assert "0.yaml:1:1" == str(made.where(("spec",)))
+
+
 def test_a_list_grows_by_one_and_has_no_gaps() -> None:
     text = "spec: {phases: [5%]}\n"
     assert ["5%", "50%"] == layered(text, settings=["spec.phases[1]=50%"]).value["spec"]["phases"]

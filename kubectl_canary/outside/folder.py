@@ -51,7 +51,7 @@ def refuse_inside(place: PurePath, sources: Mapping[str, str]) -> None:
         folder = os.path.realpath(source)
         if Path(folder).is_dir() and os.path.commonpath([folder, os.path.realpath(place)]) == folder:
             message = f"{place} is in {source}, which {named} reads: what is written there would be adopted"
-            raise UsageError(message, "write beside it, for example -o dir=rendered")
+            raise UsageError(message, "write into a folder beside it, for example rendered")
 
 
 def _replace(out: Path, owner: str, files: dict[str, str], notes: Mapping[str, str]) -> int:

@@ -44,10 +44,10 @@ class Sources:
 
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing above it, in the layer that had the last word."""
+        setting = self._setting(path)
+        if setting is not None:
+            return Where(setting)
         for length in range(len(path), -1, -1):
-            for setting, text in self.settings.items():
-                if setting == path[:length]:
-                    return Where(text)
             for document in reversed(self.documents):
                 mark = document.mark(path[:length])
                 if mark is not None:
@@ -58,12 +58,18 @@ class Sources:
 
     def value_where(self, path: Path) -> Where:
         """The place of a value, behind its key."""
-        if path not in self.settings:
+        if self._setting(path) is None:
             for document in reversed(self.documents):
                 mark = document.mark(path)
                 if mark is not None:
                     return Where(document.file, *mark.value)
         return self.where(path)
+
+    def _setting(self, path: Path) -> str | None:
+        """What was typed and holds all that is at a path, whatever the files say there."""
+        lengths = (length for length in range(len(path), -1, -1) if path[:length] in self.settings)
+        length = next(lengths, None)
+        return None if length is None else self.settings[path[:length]]
 
     def file_of(self, path: Path) -> str:
         """The last file that has something at a path; the last of all where none has."""
@@ -72,7 +78,7 @@ class Sources:
 
     def spelling(self, path: Path) -> str | None:
         """How the file spells a scalar: `1234e56` where its value is a number."""
-        if any(path[: len(setting)] == setting for setting in self.settings):
+        if self._setting(path) is not None:
             return None
         for document in reversed(self.documents):
             mark = document.mark(path)
