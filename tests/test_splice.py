@@ -265,6 +265,8 @@ def test_items_are_told_by_equality_and_name_and_likeness() -> None:
         (0, 0), (1, 2), (2, 3),
     ]  # fmt: skip
     assert aligned([1, 2], [1, 3, 2]) == [(0, 0), (1, 2)]
+    for other in ({"name": "b"}, {}):
+        assert aligned([{"name": "a"}], [other]) == [(0, 0)]
     crossing = [{"m": 1, "k": 2, "x": 2}, {"name": "a", "x": 2}]
     assert aligned([{"name": "a", "x": 1}, {"m": 1, "k": 2, "x": 1}], crossing) == [(0, 1)]
 

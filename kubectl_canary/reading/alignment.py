@@ -67,5 +67,6 @@ def _likeness_of_mappings(old: dict[str, Any], new: dict[str, Any]) -> float:
     shared = sum(key in new and identical(child, new[key]) for key, child in old.items())
     alike = shared / max(len(old), len(new), 1)
     if old.get("name") != new.get("name"):  # one that was renamed
-        return alike / 4 if alike >= 1 / 2 else 0.0
+        is_hardly_more = max(len(old), len(new)) == 1
+        return alike / 4 if alike >= 1 / 2 else 0.1 * is_hardly_more
     return (4.0 if old.get("name") is not None else 1.0) + alike
