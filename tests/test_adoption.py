@@ -516,7 +516,7 @@ def test_a_route_of_another_group_is_nobodys_route(name: str, tmp_path: Path) ->
     }
     (folder / "k8s/mesh.yaml").write_text(yamltext.block(route, 0) + "\n")
     release = release_of(folder)
-    assert release.plan.application.routes == (("HTTPRoute", "storefront"),)
+    assert release.plan.application.routes == (("HTTPRoute", "store", "storefront"),)
     for phase in every_phase(release):
         documents = adoption.documents(release.plan.application, phase)
         assert route in [document.value for document in documents]

@@ -15,13 +15,14 @@ import pytest
 from conftest import Cluster
 
 from kubectl_canary.commands import inputs
+from kubectl_canary.release.application import Located
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 
 CASES = Path(__file__).parent / "cases"
 COMMAND = [sys.executable, "-m", "kubectl_canary"]
 KINDS = (
     "services,configmaps,deployments.apps,horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy,"
-    "networkpolicies.networking.k8s.io,serviceaccounts,backendtlspolicies.gateway.networking.k8s.io,"
+    "networkpolicies.networking.k8s.io,serviceaccounts,referencegrants.gateway.networking.k8s.io,backendtlspolicies.gateway.networking.k8s.io,"
     "httproutes.gateway.networking.k8s.io,grpcroutes.gateway.networking.k8s.io,"
     "tcproutes.gateway.networking.k8s.io,tlsroutes.gateway.networking.k8s.io"
 )
@@ -39,6 +40,15 @@ class Adopted:
                 text = text.replace(b'"namespace": "store"', f'"namespace": "{namespace}"'.encode())
                 file.write_bytes(text.replace(b", nodePort: 30080", b""))  # one cluster has a port once
         self.plan: Plan = inputs.load([str(self.file)]).plan
+        self.namespaces = self._namespaces()
+
+    def _namespaces(self) -> list[str]:
+        """Every namespace that a route is in, made where it is not there."""
+        named = [str(route.namespace) for route in self.plan.application.routes]
+        others = [name for name in dict.fromkeys(named) if name != self.namespace]
+        for name in others:
+            self.cluster.kubectl("create", "namespace", name)
+        return [self.namespace, *others]
 
     def canary(self, verb: str, *flags: str) -> str:
         done = subprocess.run(
@@ -66,24 +76,28 @@ class Adopted:
             if change["type"] == "create":
                 self.cluster.kubectl("create", "-f", "-", stdin=json.dumps(change["patch"]))
             elif change["type"] == "delete":
-                self.cluster.kubectl("delete", name, "-n", self.namespace)
+                self.cluster.kubectl("delete", name, "-n", change["namespace"])
             else:
                 patch = json.dumps(change["patch"])
-                self.cluster.kubectl("patch", name, "-n", self.namespace, "--type=json", "-p", patch)
+                self.cluster.kubectl("patch", name, "-n", change["namespace"], "--type=json", "-p", patch)
 
     def scale(self) -> None:
         """What autoscalers do, which this cluster has no controller for."""
-        for (kind, _), spec in self.live().items():
-            if kind == "HorizontalPodAutoscaler":
+        for located, spec in self.live().items():
+            if located.kind == "HorizontalPodAutoscaler":
                 name, least = spec["scaleTargetRef"]["name"], spec["minReplicas"]
                 self.cluster.kubectl("scale", "deployment", name, "-n", self.namespace, f"--replicas={least}")
 
-    def live(self) -> dict[tuple[str, str], Any]:
-        items = json.loads(self.cluster.kubectl("get", KINDS, "-n", self.namespace, "-o", "json").stdout)[
-            "items"
+    def live(self) -> dict[Located, Any]:
+        lists = [
+            json.loads(self.cluster.kubectl("get", KINDS, "-n", name, "-o", "json").stdout)["items"]
+            for name in self.namespaces
         ]
         return {
-            (item["kind"], item["metadata"]["name"]): item.get("spec", item.get("data"))
+            Located(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]): item.get(
+                "spec", item.get("data")
+            )
+            for items in lists
             for item in items
             if item["metadata"]["name"] not in ("kube-root-ca.crt", "default")
         }
@@ -96,11 +110,21 @@ class Adopted:
         listed = json.loads(self.canary("render", "--phase", phase.name, "--everything", "-o", "json"))[
             "items"
         ]
-        assert set(self.live()) == {(item["kind"], item["metadata"]["name"]) for item in listed}
+        there = {(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed}
+        assert set(self.live()) == there
 
 
 @pytest.fixture(
-    params=["adopt-shop", "adopt-sets", "adopt-helm", "adopt-routes", "adopt-calls", "adopt-streams"]
+    params=[
+        "adopt-shop",
+        "adopt-sets",
+        "adopt-helm",
+        "adopt-routes",
+        "adopt-calls",
+        "adopt-streams",
+        "adopt-together",
+        "adopt-namespaces",
+    ]
 )
 def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:
     folder = Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
@@ -111,8 +135,8 @@ def test_a_release_goes_through_every_phase_and_ends_as_the_user_wrote_it(adopte
     for phase in adopted.plan.phases:
         adopted.apply(phase)
         adopted.is_at(phase)
-    text = adopted.cluster.kubectl("get", KINDS, "-n", adopted.namespace, "-o", "yaml").stdout
-    assert OURS not in text
+    for name in adopted.namespaces:
+        assert OURS not in adopted.cluster.kubectl("get", KINDS, "-n", name, "-o", "yaml").stdout
 
 
 def test_every_way_back_leads_to_what_was_there(adopted: Adopted) -> None:

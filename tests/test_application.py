@@ -14,7 +14,7 @@ from test_plan import GENERATOR, parsed
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import actions, changes, observed, overlay, ways
 from kubectl_canary.release.actions import Ready, RolledOut, Unchanged
-from kubectl_canary.release.application import Application, Governed, Side, Sides, Version
+from kubectl_canary.release.application import Application, Governed, Located, Side, Sides, Version
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan, plan
 from kubectl_canary.release.wording import changes_text
@@ -137,18 +137,17 @@ def test_a_step_tests_and_waits_for_every_workload() -> None:
 def test_the_phase_of_several_workloads_is_known_by_their_objects() -> None:
     made = a_plan()
     for phase in made.phases:
-        there = {(document.part.kind, document.part.name): document.value for document in deployments(phase)}
+        there = {document.part.located: document.value for document in deployments(phase)}
         assert phase == observed.phase(there, made)
 
 
 def test_where_one_workload_has_begun_with_the_new_version_promotion_has_begun() -> None:
     made = a_plan()
     there = {
-        (document.part.kind, document.part.name): copy.deepcopy(document.value)
-        for document in deployments(made.find("100%"))
+        document.part.located: copy.deepcopy(document.value) for document in deployments(made.find("100%"))
     }
     assert Version.OLD is observed.version(there, made)
-    pod = there["Deployment", "search-stable"]["spec"]["template"]["spec"]
+    pod = there[Located("Deployment", "web", "search-stable")]["spec"]["template"]["spec"]
     pod["containers"][0]["image"] = "registry.example.com/shop:v2"
     assert Version.NEW is observed.version(there, made)
     pod["containers"][0]["image"] = "registry.example.com/shop:v3"
@@ -159,10 +158,9 @@ def test_rules_at_different_shares_are_in_no_phase() -> None:
     """Where one rule has all of it at the canary, stable may serve the other still: nothing may roll it."""
     made = a_plan()
     there = {
-        (document.part.kind, document.part.name): copy.deepcopy(document.value)
-        for document in deployments(made.find("100%"))
+        document.part.located: copy.deepcopy(document.value) for document in deployments(made.find("100%"))
     }
-    route = there["HTTPRoute", ROUTE]
+    route = there[Located("HTTPRoute", "web", ROUTE)]
     assert {Fraction(1)} == observed.shares(there, made)
     stable, canary = route["spec"]["rules"][-1]["backendRefs"]
     stable["weight"] = canary["weight"] = 50

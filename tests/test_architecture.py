@@ -33,7 +33,7 @@ FLOORS = [
 HEART = [
     {"groups", "selectors", "testers"},
     {"application"},
-    {"phases", "documents", "shares", "managed_fields", "patches"},
+    {"grants", "phases", "documents", "shares", "managed_fields", "patches"},
     {"plan", "strategic"},
     {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},

@@ -11,6 +11,7 @@ import pytest
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.release import observed
+from kubectl_canary.release.application import Located
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step
 from kubectl_canary.rendering.objects import planned
@@ -142,7 +143,7 @@ def test_live_the_phase_is_told_and_left(folder: Path) -> None:
     for phase in plan.phases[1:-1]:
         documents = Generator().render(planned(plan.application, phase))
         there = {document.part.key: document.value for document in documents}
-        by_name = {key[1::2]: value for key, value in there.items()}
+        by_name = {Located(*key[1:]): value for key, value in there.items()}
         assert observed.phase(by_name, plan).name == phase.name
         if phase.kind.value == "weight":
             back, _ = live_step(plan, Generator(), "rollback", there)

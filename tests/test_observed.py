@@ -10,18 +10,18 @@ from releases import a_release
 from test_plan import documents
 
 from kubectl_canary.release import observed, overlay
-from kubectl_canary.release.application import Version
+from kubectl_canary.release.application import Located, Version
 from kubectl_canary.release.plan import Plan
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-ROUTE = ("HTTPRoute", "shop-canary-route")
-PODS = ("Deployment", "shop-canary")
-STABLE = ("Deployment", "shop-stable")
+Objects = dict[Located, dict[str, Any]]
+ROUTE = Located("HTTPRoute", "web", "shop-canary-route")
+PODS = Located("Deployment", "web", "shop-canary")
+STABLE = Located("Deployment", "web", "shop-stable")
 
 
 def there(plan: Plan, phase: str) -> Objects:
     found = documents(plan, plan.find(phase)).values()
-    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+    return {Located(one["kind"], "web", one["metadata"]["name"]): one for one in found}
 
 
 @pytest.mark.parametrize("methods", ["all", ["GET"]])

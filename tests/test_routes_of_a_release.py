@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
 from kubectl_canary.release import actions, observed, patches
-from kubectl_canary.release.application import GATEWAY_API, REQUEST_KINDS
+from kubectl_canary.release.application import GATEWAY_API, REQUEST_KINDS, Located
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase, Plan
@@ -150,7 +150,7 @@ def test_the_plan_names_both(canary: Any, case: Path) -> None:
     assert printed.startswith("shop in store: v1 → v2, through HTTPRoute storefront, partners\n")
     assert "routes: x-canary: true → canary" in printed
     listed = json.loads(canary("plan", "-f", case / "canary.yaml", "-o", "json").out)
-    assert listed["routes"] == [{"kind": kind, "name": name} for kind, name in BOTH]
+    assert listed["routes"] == [route._asdict() for route in located(*BOTH)]
 
 
 def test_rules_of_several_routes_are_named(case: Path) -> None:
@@ -158,7 +158,7 @@ def test_rules_of_several_routes_are_named(case: Path) -> None:
     names = "from: k8s/\n    routes: [{name: partners, rules: [1]}, {name: storefront, rules: [shop]}]"
     file.write_text(file.read_text().replace("from: k8s/", names))
     plan = inputs.load([str(file)]).plan
-    assert plan.application.routes == (PARTNERS, STOREFRONT)
+    assert plan.application.routes == located(PARTNERS, STOREFRONT)
     there = at(plan, plan.find("50%"))
     assert weights(there[STOREFRONT]["spec"]["rules"][-1]) == {"shop": 50, "shop-canary": 50}
     assert weights(there[PARTNERS]["spec"]["rules"][0]) == {"shop": 3, "legacy": 1}
@@ -186,13 +186,14 @@ def test_a_route_of_another_namespace_stays_at_stable_where_ours_are_named(case:
     file = case / "canary.yaml"
     with pytest.raises(Refused) as refused:
         inputs.load([str(file)])
-    assert "HTTPRoute storefront is in another namespace than Service shop; name those" in str(
-        refused.value.findings[0]
+    assert (
+        "HTTPRoute storefront in other sends to Service shop in store, and no ReferenceGrant lets it"
+        in refused.value.findings[0].message
     )
     named = "from: k8s/\n    routes: [{name: storefront}, {name: partners}]"
     file.write_text(file.read_text().replace("from: k8s/", named))
     application = inputs.load([str(file)]).plan.application
-    assert application.routes == BOTH
+    assert application.routes == located(*BOTH)
     assert other_senders(application) == ["rule 1 of HTTPRoute storefront"]
 
 
@@ -300,15 +301,20 @@ def test_a_folder_has_a_patch_for_each(canary: Any, case: Path, plan: Plan, tmp_
         script = (out / folder / "rollback.sh").read_text()
         assert script.index("patch httproute partners") < script.index("wait_until 'httproute storefront")
     operations = json.loads((out / "rollback/rollback.httproute.partners.patch.json").read_text())
-    before, now = (by_name(cluster(plan, name))[PARTNERS] for name in ("before", "10%"))
+    before, now = (by_name(cluster(plan, name))[located(PARTNERS)[0]] for name in ("before", "10%"))
     assert patches.applied(now, operations)["spec"] == before["spec"]
+
+
+def located(*routes: tuple[str, str]) -> tuple[Located, ...]:
+    """Routes of the case, by kind and name."""
+    return tuple(Located(kind, "store", name) for kind, name in routes)
 
 
 # --- the cluster ----------------------------------------------------------------------
 
 
-def by_name(objects: dict[Key, Object]) -> dict[tuple[str, str], Object]:
-    return {(key[1], key[3]): value for key, value in objects.items()}
+def by_name(objects: dict[Key, Object]) -> dict[Located, Object]:
+    return {Located(*key[1:]): value for key, value in objects.items()}
 
 
 def test_the_phase_is_told_from_both(plan: Plan) -> None:
@@ -335,7 +341,7 @@ def test_routes_at_different_shares_are_in_no_phase(plan: Plan) -> None:
 def test_a_live_way_back_leads_out_of_any_two_shares(plan: Plan) -> None:
     there = {**cluster(plan, "10%"), **only(plan, "50%", "partners")}
     back, _ = live_step(plan, Generator(), "rollback", there)
-    before = by_name(cluster(plan, "before"))
+    before = {known[::2]: value for known, value in by_name(cluster(plan, "before")).items()}
     for key in BOTH:
         change = patch_of(back, key)
         assert change.after.value["spec"] == before[key]["spec"]
@@ -395,17 +401,17 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[O
 def test_a_check_explains_the_refusal_of_each(canary: Any, case: Path, plan: Plan, kubectl: Any) -> None:
     check = ("patch", "-f", case / "canary.yaml", "--from", "10%", "--to", "50%", "--check")
     there = by_name(cluster(plan, "10%"))
-    kubectl([there[key] for key in BOTH])
+    kubectl([there[key] for key in located(*BOTH)])
     done = canary(*check)
     assert 0 == done.code
     assert all(f"httproute/{name} passes every guard" in done.err for _, name in BOTH)
-    governed(there[PARTNERS])[-1]["backendRefs"][0]["weight"] = 70
-    kubectl([there[key] for key in BOTH])
+    governed(there[located(PARTNERS)[0]])[-1]["backendRefs"][0]["weight"] = 70
+    kubectl([there[key] for key in located(*BOTH)])
     done = canary(*check)
     assert 1 == done.code
     assert "httproute/storefront passes every guard" in done.err
     assert "refused: httproute/partners is not at 10% any more" in done.err
-    kubectl([there[STOREFRONT]])
+    kubectl([there[located(STOREFRONT)[0]]])
     done = canary(*check)
     assert "there is no HTTPRoute partners in store: nothing to check" in done.err
 
@@ -452,7 +458,7 @@ def called(calls: Path) -> Plan:
 
 
 def test_routes_of_one_name_and_two_kinds_are_told_apart(called: Plan) -> None:
-    assert called.application.routes == (HTTP, GRPC)
+    assert called.application.routes == located(HTTP, GRPC)
     for phase in every_phase(called):
         there = at(called, phase)
         for rule in (there[HTTP]["spec"]["rules"][-1], there[GRPC]["spec"]["rules"][-1]):
@@ -501,7 +507,7 @@ def test_a_kind_may_be_named_and_the_other_is_said(calls: Path) -> None:
         named = f"from: k8s/\n    routes: [{{kind: {kind}, name: shop}}]"
         file.write_text((CALLS / "canary.yaml").read_text().replace("from: k8s/", named))
         plan = inputs.load([str(file)]).plan
-        assert plan.application.routes == ((kind, "shop"),)
+        assert plan.application.routes == located((kind, "shop"))
         assert all(f" of {other} shop" in sender for sender in other_senders(plan.application))
         assert len(other_senders(plan.application)) == (1 if other == "HTTPRoute" else 2)
     file.write_text(

@@ -19,9 +19,10 @@ from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import patches
-from kubectl_canary.release.application import OWN_LABEL, OWNER
+from kubectl_canary.release.application import OWN_LABEL, OWNER, Application
 from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.documents import Document
+from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
@@ -325,11 +326,14 @@ class _Said:
 _Stood = Mapping[tuple[int, str, str, str], list[_Said]]
 
 
-def _rule_of(document: dict[str, Any], path: Path) -> str:
-    """What a rule of a route is known by, wherever it stands: its name, else its matches."""
+def _rule_of(application: Application, document: Rendered, path: Path) -> str:
+    """What a rule of a route is known by, wherever it stands: its name, else its matches; of a clone its original's."""
     if path[:2] != ("spec", "rules") or len(path) < 3:
         return ""
-    rule = document["spec"]["rules"][path[2]]
+    rule = document.value["spec"]["rules"][path[2]]
+    release = ReleaseOnRoute(application, document.value)
+    if document.part.is_route and any(rule is clone for clone in release.added()):
+        rule = release.original_of(rule)
     return str(rule.get("name") or rule.get("matches"))
 
 
@@ -400,7 +404,7 @@ def _of_phase(
         elif in_phase >= 0:
             document = rendered[in_phase]
             said = _of_document(generator, document, finding)
-            yield _Said(-1, said, _rule_of(document.value, finding.path))
+            yield _Said(-1, said, _rule_of(plan.application, document, finding.path))
 
 
 def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:

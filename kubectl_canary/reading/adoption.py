@@ -119,7 +119,8 @@ def _choice(
     services = [part.service for part in parts]
     _refuse_one_service(parts, problems)
     governed = rules.governed_rules(stable, services, namespace, adopt, problems)
-    rules.check(governed, services, namespace, rules.testers_of(governed, common.testers), problems)
+    testers = rules.testers_of(governed, common.testers)
+    rules.check(governed, stable, services, namespace, testers, problems)
     problems.stop()
     return _Choice(stable, new, parts, governed), namespace
 

@@ -523,7 +523,7 @@ def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | Non
 
 def _method_findings(file: CanaryFile) -> Iterator[Finding]:
     """Phases that mirror some HTTP methods, where a route knows none."""
-    calls = [f"{kind} {name}" for kind, name in file.application.routes if kind == GRPC_ROUTE]
+    calls = [route.title for route in file.application.routes if route.kind == GRPC_ROUTE]
     for index, phase in enumerate(file.phases):
         if calls and phase.mirror and phase.methods:
             listed = ", ".join(phase.methods)
@@ -562,7 +562,7 @@ def _lost_testers(file: CanaryFile, sources: Sources) -> Iterator[Finding]:
 
 
 def _sees_requests(file: CanaryFile) -> bool:
-    return any(kind in REQUEST_KINDS for kind, _ in file.application.routes)
+    return any(route.kind in REQUEST_KINDS for route in file.application.routes)
 
 
 def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:

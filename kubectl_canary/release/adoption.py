@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kubectl_canary.api.equality import same
-from kubectl_canary.release import companions, overlay, workloads
+from kubectl_canary.release import companions, grants, overlay, workloads
 from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Given, Side, Version
 from kubectl_canary.release.documents import Document, Key, Part, Written
 from kubectl_canary.release.groups import OTHERS
@@ -157,14 +157,15 @@ def _is_touched(document: Document) -> bool:
 def group_of(application: Application, key: Key) -> str:
     """The group that a document of the user's belongs to, by what the release does with it."""
     api, name = key[:2], key[3]
+    if key[0].partition("/")[0] == GATEWAY_GROUP and key[1:] in application.routes:
+        return "route"
     if key[2] != application.namespace:
         return OTHERS
     if api == SERVICE and name in {service.names.stable for service in application.services}:
         return "services"
     if api == DEPLOYMENT and name in {workload.names.stable for workload in application.workloads}:
         return "workloads"
-    is_route = key[0].partition("/")[0] == GATEWAY_GROUP and (key[1], name) in application.routes
-    return "route" if is_route else OTHERS
+    return OTHERS
 
 
 # --- the user's own ---------------------------------------------------------------
@@ -237,9 +238,10 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         value = companions.deployment(given.value, workload, pods, adopted)
         ready = workloads.ready(workload, pods, Side.CANARY)
         yield _copied(application, value, given, "workloads", ready=ready)
-    for key, given in (*_leaving_policies(application, adopted), *new.items()):
-        copied = companions.companion(given.value, released, clones)
-        if copied is not None and key[2] == application.namespace:
+    for key, given in _guarding(application, adopted):
+        near = released if key[2] == application.namespace else ()
+        copied = companions.companion(given.value, near, clones.get(key[2], {}))
+        if copied is not None:
             yield _copied(application, copied, given, "workloads")
 
 
@@ -248,17 +250,21 @@ def _near(application: Application, kind: tuple[str, str], name: str) -> Key:
     return (*kind, application.namespace, name)
 
 
-def _leaving_policies(application: Application, adopted: Adopted) -> Iterator[tuple[Key, Given]]:
-    """Network policies that stable has and the new set has not."""
-    new = by_key(application, adopted.new)
-    for key, given in by_key(application, adopted.stable).items():
-        if key not in new and key[1] == "NetworkPolicy":
+def _guarding(application: Application, adopted: Adopted) -> Iterator[tuple[Key, Given]]:
+    """What the canary may need a copy of: of the new set, and of stable's what keeps requests out until it goes."""
+    old, new = by_key(application, adopted.stable), by_key(application, adopted.new)
+    for key, given in old.items():
+        if key not in new and key[1] in ("NetworkPolicy", grants.KIND):
             yield key, given
+    for key, given in new.items():
+        yield key, old.get(key, given) if grants.is_grant(given.value) else given
 
 
-def _clones(application: Application, adopted: Adopted, phase: Phase) -> companions.Clones:
-    """The names of the rules that a phase adds to the user's routes, by the named rule that each is cloned from."""
-    clones: dict[tuple[str, str, str], list[str]] = {}
+def _clones(
+    application: Application, adopted: Adopted, phase: Phase
+) -> dict[str | None, dict[tuple[str, str, str], list[str]]]:
+    """The names of the rules that a phase adds, by namespace of the route and the rule that each is cloned from."""
+    clones: dict[str | None, dict[tuple[str, str, str], list[str]]] = {}
     for key, given in by_key(application, adopted.stable).items():
         if group_of(application, key) == "route" and phase.traffic != AS_BEFORE:
             laid, _ = overlay.route(given.value, application, phase)
@@ -266,7 +272,8 @@ def _clones(application: Application, adopted: Adopted, phase: Phase) -> compani
             for clone in release.added():
                 name = release.original_of(clone).get("name")
                 if name:
-                    clones.setdefault((key[1], key[3], str(name)), []).append(str(clone.get("name")))
+                    by_rule = clones.setdefault(key[2], {})
+                    by_rule.setdefault((key[1], key[3], str(name)), []).append(str(clone.get("name")))
     return clones
 
 

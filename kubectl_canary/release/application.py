@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kubectl_canary.api import formats
 from kubectl_canary.api.catalog import Target
@@ -207,12 +207,27 @@ class Route:
 class Governed:
     """A rule whose requests the release splits, by its route and its name, or its number among the user's rules.
 
-    Without either it is the only rule of that route which sends to a Service of the release.
+    Without either it is the only rule of that route which sends to a Service of the release. Without a namespace the
+    route is in the release's.
     """
 
     route: str
     rule: str | int | None = None
     kind: str = HTTP_ROUTE
+    namespace: str | None = None
+
+
+class Located(NamedTuple):
+    """What tells an object from all others of a cluster, in whichever version of its API."""
+
+    kind: str
+    namespace: str | None
+    name: str
+
+    @property
+    def title(self) -> str:
+        """`HTTPRoute shop`."""
+        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -275,14 +290,18 @@ class Application:
         return tuple(workload.service for workload in self.workloads)
 
     @property
-    def routes(self) -> tuple[tuple[str, str], ...]:
-        """The kinds and names of the routes that the release shapes, all of them in the same way."""
-        return tuple(dict.fromkeys((governed.kind, governed.route) for governed in self.governed))
+    def routes(self) -> tuple[Located, ...]:
+        """The routes that the release shapes, all of them in the same way."""
+        return tuple(dict.fromkeys(map(self.route_of, self.governed)))
+
+    def route_of(self, governed: Governed) -> Located:
+        """The route of a governed rule."""
+        return Located(governed.kind, governed.namespace or self.namespace, governed.route)
 
     @property
     def streams(self) -> tuple[str, ...]:
         """Of the routes those that split connections and see no request: `TCPRoute mail`."""
-        return tuple(f"{kind} {name}" for kind, name in self.routes if kind in STREAM_KINDS)
+        return tuple(route.title for route in self.routes if route.kind in STREAM_KINDS)
 
     @property
     def prints_replicas(self) -> bool:

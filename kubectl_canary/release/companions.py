@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kubectl_canary.release import grants
 from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Workload
 from kubectl_canary.release.plan import Pods
 from kubectl_canary.release.selectors import (
@@ -234,7 +235,7 @@ Clones = Mapping[tuple[str, str, str], Sequence[str]]
 
 
 def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict[str, Any] | None:
-    """The canary's copy of a scaler, a disruption budget, a policy or a monitor; None where it needs none.
+    """The canary's copy of a scaler, a budget, a policy, a grant or a monitor; None where it needs none.
 
     `clones` are the names of the rules that the phase adds, by the rule that each is cloned from.
     """
@@ -244,9 +245,21 @@ def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict
     workloads = [workload for workload, _ in released]
     if value.get("kind") == "NetworkPolicy":
         return companion_policy(value, [tracks(workload) for workload in workloads])
+    if grants.is_grant(value):
+        return _grant(value, workloads)
     if value.get("kind") in SELECTORS:
         return _selecting(value, released)
     return _policy(value, workloads, clones)
+
+
+def _grant(value: dict[str, Any], workloads: Sequence[Workload]) -> dict[str, Any] | None:
+    """A copy of what lets routes of other namespaces send to stable's Service, where it names that."""
+    names = {workload.service.names.stable: workload.service.names.canary for workload in workloads}
+    targets = grants.followed(value, names)
+    if not targets:
+        return None
+    copied = copy_of(value)
+    return {**copied, "spec": {**copied["spec"], "to": targets}}
 
 
 def _selecting(value: dict[str, Any], released: Released) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.release.application import Side
+from kubectl_canary.release.application import Located, Side
 from kubectl_canary.release.groups import GROUPS, OTHERS
 
 Key = tuple[str, str, str | None, str]
@@ -42,6 +42,11 @@ class Part:
     def key(self) -> Key:
         """What tells this object from all others in the cluster."""
         return self.api_version, self.kind, self.namespace, self.name
+
+    @property
+    def located(self) -> Located:
+        """What tells it from all others, in whichever version of its API."""
+        return Located(self.kind, self.namespace, self.name)
 
     @property
     def slot(self) -> str:

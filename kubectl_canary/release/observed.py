@@ -9,14 +9,14 @@ from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import overlay, routes, strategic, workloads
-from kubectl_canary.release.application import Side, Version, Workload
+from kubectl_canary.release.application import Located, Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Pods, Traffic, needs
 from kubectl_canary.routing import answers
 
 SOMEWHERE = "what is in the cluster"
 Route = dict[str, Any]
-Objects = Mapping[tuple[str, str], dict[str, Any]]  # by kind and name
+Objects = Mapping[Located, dict[str, Any]]
 
 
 def phase(objects: Objects, plan: Plan) -> Phase:
@@ -45,10 +45,15 @@ def routes_of(objects: Objects, plan: Plan) -> list[Route]:
     return [route for route in there if route is not None]
 
 
+def deployment_of(plan: Plan, name: str) -> Located:
+    """What tells a Deployment of the release from all other objects."""
+    return Located("Deployment", plan.application.namespace, name)
+
+
 def _pods(objects: Objects, plan: Plan) -> Iterator[Pods]:
     """The pods that each workload has; of a stable that is not there, those that are planned."""
     for workload, planned in zip(plan.application.workloads, plan.phases[0].pods, strict=True):
-        stable, canary = (objects.get(("Deployment", name)) for name in workload.names.both())
+        stable, canary = (objects.get(deployment_of(plan, name)) for name in workload.names.both())
         yield Pods(
             _replicas(stable) if stable is not None else planned.stable,
             _replicas(canary) if canary is not None else 0,
@@ -65,18 +70,21 @@ def version(objects: Objects, plan: Plan) -> Version | None:
 
     Where one has begun with the new version, it is the new one.
     """
-    alike = [_alike(workload, objects) for workload in plan.application.workloads]
+    deployments = (
+        (workload, objects.get(deployment_of(plan, workload.names.stable)))
+        for workload in plan.application.workloads
+    )
+    alike = [_alike(workload, deployment) for workload, deployment in deployments]
     if not all(alike):
         return None
     return next((version for version in Version if all(version in known for known in alike)), Version.NEW)
 
 
-def _alike(workload: Workload, objects: Objects) -> list[Version]:
+def _alike(workload: Workload, deployment: dict[str, Any] | None) -> list[Version]:
     """The versions that stable's Deployment of a workload may run; every one where there is no Deployment.
 
     It is the one whose image runs, and in a release of configuration alone the one that all differences speak for.
     """
-    deployment = objects.get(("Deployment", workload.names.stable))
     versions = [Version.OLD, Version.NEW] if workload.new else [Version.OLD]
     if deployment is None:
         return versions
@@ -97,7 +105,7 @@ def _alike(workload: Workload, objects: Objects) -> list[Version]:
 def other_canary(objects: Objects, plan: Plan) -> tuple[str, str, str] | None:
     """A canary's Deployment that runs another image than the planned one: its name, that image, the planned image."""
     for workload in plan.application.workloads:
-        deployment = objects.get(("Deployment", workload.names.canary))
+        deployment = objects.get(deployment_of(plan, workload.names.canary))
         if deployment is not None and workload.new is not None:
             image = _container(deployment, workload.new.container_name).get("image")
             if image is not None and image != workload.new.image:

@@ -18,7 +18,7 @@ from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import GATEWAY_GROUP, HTTP_ROUTE, Application, Service, Side
+from kubectl_canary.release.application import GATEWAY_GROUP, HTTP_ROUTE, Application, Located, Service, Side
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -57,9 +57,14 @@ class ReleaseOnRoute:
         return str(self.document.get("kind", HTTP_ROUTE))
 
     @property
+    def located(self) -> Located:
+        """What tells the route from all others."""
+        return _located(self.kind, self.document["metadata"], self.application)
+
+    @property
     def title(self) -> str:
         """`HTTPRoute shop`."""
-        return f"{self.kind} {self.document['metadata']['name']}"
+        return self.located.title
 
     @functools.cached_property
     def names_rules(self) -> bool:
@@ -83,8 +88,8 @@ class ReleaseOnRoute:
 
     def _names(self) -> list[str | int | None]:
         """What the governed rules are known by."""
-        own = (self.kind, self.document["metadata"]["name"])
-        return [known.rule for known in self.application.governed if (known.kind, known.route) == own]
+        route_of, own = self.application.route_of, self.located
+        return [known.rule for known in self.application.governed if route_of(known) == own]
 
     def _chosen(self, rule: str | int | None, others: Sequence[Rule]) -> Rule:
         if rule is None:
@@ -129,7 +134,7 @@ class ReleaseOnRoute:
 
     def side_of(self, ref: BackendRef) -> tuple[Service, Side] | None:
         """Which Service of the release a backendRef is: equal in name, kind, group, namespace and port."""
-        if ref.namespace(self.application.namespace) != self.application.namespace:
+        if ref.namespace(self.located.namespace) != self.application.namespace:
             return None
         for service in self.application.services:
             for side in Side:
@@ -184,10 +189,9 @@ class ReleaseOnRoute:
         return next(itertools.islice(free, place, None))
 
     def _is_route(self, value: dict[str, Any]) -> bool:
-        metadata, own = value["metadata"], self.application.namespace
         group = str(value.get("apiVersion")).partition("/")[0]
-        title = f"{value.get('kind')} {metadata['name']}" if group == GATEWAY_GROUP else ""
-        return (title, metadata.get("namespace") or own) == (self.title, own)
+        located = _located(str(value.get("kind")), value["metadata"], self.application)
+        return group == GATEWAY_GROUP and located == self.located
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
         return any(self.is_of(ref, side) for ref in routes.backends(rule))
@@ -208,6 +212,10 @@ class ReleaseOnRoute:
     def refusal(self, message: str, hint: str = "") -> Refused:
         """What to raise where the route is not as the release needs it."""
         return _refused(self.title, message, hint)
+
+
+def _located(kind: str, metadata: dict[str, Any], application: Application) -> Located:
+    return Located(kind, metadata.get("namespace") or application.namespace, metadata["name"])
 
 
 def laid_over(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Governed
+from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Located
 
 OUTSIDE = ("LoadBalancer", "NodePort")  # types of Services that are reached from outside by themselves
 
@@ -59,11 +59,12 @@ def _rules(application: Application, route: dict[str, Any], names: set[str]) -> 
 
 
 def _is_governed(application: Application, value: dict[str, Any], rule: dict[str, Any]) -> bool:
-    metadata, kind = value["metadata"], str(value.get("kind"))
-    is_near = (metadata.get("namespace") or application.namespace) == application.namespace
+    metadata = value["metadata"]
+    namespace = metadata.get("namespace") or application.namespace
+    own = Located(str(value.get("kind")), namespace, metadata["name"])
     numbers = (number for number, known in enumerate(routes.users_rules(value)) if known is rule)
-    named = {Governed(metadata["name"], key, kind) for key in (*numbers, rule.get("name"))}
-    return is_near and bool(named & set(application.governed))
+    named = (*numbers, rule.get("name"))
+    return any(application.route_of(known) == own and known.rule in named for known in application.governed)
 
 
 def _named(kind: str, value: dict[str, Any]) -> Iterator[str]:

@@ -53,7 +53,7 @@ def live_step(
     a phase that is not there.
     """
     before = [Document(part, objects[part.key]) for part in live_parts(plan) if part.key in objects]
-    there = {(document.part.kind, document.part.name): document.value for document in before}
+    there = {document.part.located: document.value for document in before}
     here = observed.phase(there, plan)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
@@ -214,7 +214,7 @@ def _refuse_outgrown(plan: Plan, here: Phase, to: Phase) -> None:
 def _missing_stables(plan: Plan, there: observed.Objects) -> list[str]:
     """Stable's Deployments that are not in the cluster."""
     names = (workload.names.stable for workload in plan.application.workloads)
-    return [name for name in names if ("Deployment", name) not in there]
+    return [name for name in names if observed.deployment_of(plan, name) not in there]
 
 
 def _refuse_missing_stable(plan: Plan, there: observed.Objects) -> None:
@@ -271,7 +271,7 @@ def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
     application = plan.application
     if to.is_way_back and not observed.routes_of(there, plan):
         place = f" in {application.namespace}" if application.namespace else ""
-        routes = " or ".join(f"{kind} {name}" for kind, name in application.routes)
+        routes = " or ".join(route.title for route in application.routes)
         message = f"there is no {routes}{place}: nothing to go back from"
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
 

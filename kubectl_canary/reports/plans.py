@@ -153,9 +153,11 @@ def plan_text(
 
 def _routes_text(application: Application) -> str:
     """`HTTPRoute shop, partners and GRPCRoute calls`."""
-    names = {
-        kind: [name for known, name in application.routes if known == kind] for kind, _ in application.routes
-    }
+    all_near = all(route.namespace == application.namespace for route in application.routes)
+    names: dict[str, list[str]] = {}
+    for route in application.routes:
+        place = "" if all_near else f" in {route.namespace}"
+        names.setdefault(route.kind, []).append(f"{route.name}{place}")
     return " and ".join(f"{kind} {', '.join(listed)}" for kind, listed in names.items())
 
 
@@ -229,7 +231,7 @@ def plan_json(
             "name": application.name,
             "namespace": application.namespace,
             "route": application.route.name,
-            "routes": [{"kind": kind, "name": name} for kind, name in application.routes],
+            "routes": [route._asdict() for route in application.routes],
             "stable": stable,
             "canary": canary if application.has_release else None,
             "phase": current.name if current else None,

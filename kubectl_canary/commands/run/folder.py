@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
@@ -163,8 +163,13 @@ def _patches(step: Step) -> dict[str, str]:
         if len(routes) == 1:
             return {"": as_json(patched.get(routes[0], []))}
         patched = {route: patched.get(route, []) for route in routes}
-    kinds = [part.kind for part in patched]
-    return {
-        f".{part.kind.lower()}{f'.{part.name}' if kinds.count(part.kind) > 1 else ''}": as_json(operations)
-        for part, operations in patched.items()
-    }
+    return {_told(part, patched): as_json(operations) for part, operations in patched.items()}
+
+
+def _told(part: Part, others: Collection[Part]) -> str:
+    """A part by its kind, its name where others are of the kind, and its namespace where others have the name too."""
+    alike = [known for known in others if known.kind == part.kind]
+    alike_named = [known for known in alike if known.name == part.name]
+    name = f".{part.name}" if len(alike) > 1 else ""
+    namespace = f".{part.namespace}" if len(alike_named) > 1 else ""
+    return f".{part.kind.lower()}{name}{namespace}"

@@ -215,9 +215,10 @@ def _absent(route: Part) -> Refused:
 
 def _check(call: Call, changes: Sequence[Change], value: dict[str, Any], way: tuple[Phase, Phase]) -> int:
     """Hold the guards of the object's patch against it; 1 where any fails."""
-    kind, name = value.get("kind"), value["metadata"].get("name")
+    kind, name, namespace = value.get("kind"), *(value["metadata"].get(key) for key in ("name", "namespace"))
     for change in changes:
-        if isinstance(change, Alteration) and (kind, name) == (change.part.kind, change.part.name):
+        found = (kind, namespace or change.part.namespace, name)
+        if isinstance(change, Alteration) and found == change.part.located:
             return _explain(call, change, value, *way)
     raise UsageError(
         f"--check {call.flags.checked}: {kind} {name} is not patched on this way",

@@ -247,9 +247,15 @@ def _canary_keys(application: Application, new: Iterable[Given]) -> Iterator[Key
         yield (*SERVICE, application.namespace, workload.service.names.canary)
     for name in application.adopted.per_track:
         yield (*CONFIG_MAP, application.namespace, f"{name}{companions.ENDING}")
-    clones = {(rule.kind, rule.route, str(rule.rule)): ("clone",) for rule in application.governed}
     released = [(workload, Pods(1, 1, 1)) for workload in application.workloads]
     for given in new:
-        copied = companions.companion(given.value, released, clones)
+        namespace = adoption.key_of(given.value, application.namespace)[2]
+        clones = {
+            (rule.kind, rule.route, str(rule.rule)): ("clone",)
+            for rule in application.governed
+            if application.route_of(rule).namespace == namespace
+        }
+        near = released if namespace == application.namespace else ()
+        copied = companions.companion(given.value, near, clones)
         if copied is not None:
             yield adoption.key_of(copied, application.namespace)

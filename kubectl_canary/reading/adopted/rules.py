@@ -10,8 +10,15 @@ from kubectl_canary.findings import Path, nearest
 from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, GRPC_ROUTE, ROUTE_KINDS, STREAM_KINDS, Governed
+from kubectl_canary.release import grants, routes
+from kubectl_canary.release.application import (
+    GATEWAY_GROUP,
+    GRPC_ROUTE,
+    ROUTE_KINDS,
+    STREAM_KINDS,
+    Governed,
+    Located,
+)
 from kubectl_canary.release.testers import Carrier, Testers
 from kubectl_canary.routing.backends import BackendRef
 
@@ -42,7 +49,8 @@ class Rule:
     @property
     def governed(self) -> Governed:
         """The rule as a release knows it."""
-        return Governed(name_of(self.route), self.value.get("name") or self.index, self.route.text("kind"))
+        name, namespace = self.value.get("name") or self.index, self.route.text("metadata", "namespace")
+        return Governed(name_of(self.route), name, self.route.text("kind"), namespace or None)
 
 
 def is_route(manifest: Manifest) -> bool:
@@ -87,17 +95,20 @@ def _route(
     """The route that is named, of the kind that is named or of any."""
     of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
     name, kind = wanted["name"], wanted.get("kind", ANY)
+    if "namespace" in wanted:
+        of_kind = [route for route in of_kind if _is_in(route, wanted["namespace"], namespace)]
     return chosen(_named(of_kind, name, namespace), name, ROUTES, kind, problems)
 
 
 def _named(every: Sequence[Manifest], name: str, namespace: str | None) -> Sequence[Manifest]:
     """The routes of a name, in the namespace before any other; where there is none, all, to say what there is."""
     named = [route for route in every if name_of(route) == name]
-    return [route for route in named if _is_in(route, namespace)] or named or every
+    return [route for route in named if _is_in(route, namespace, namespace)] or named or every
 
 
-def _is_in(route: Manifest, namespace: str | None) -> bool:
-    return (route.text("metadata", "namespace") or namespace) == namespace
+def _is_in(route: Manifest, namespace: str | None, own: str | None) -> bool:
+    """Whether a route is in a namespace; without one of its own it is in the release's."""
+    return (route.text("metadata", "namespace") or own) == namespace
 
 
 def rules_of(route: Manifest, services: Sequence[Manifest], namespace: str | None) -> Iterator[Rule]:
@@ -144,6 +155,7 @@ def testers_of(rules: Sequence[Rule], testers: Testers | None) -> Testers | None
 
 def check(
     rules: Sequence[Rule],
+    manifests: Sequence[Manifest],
     services: Sequence[Manifest],
     namespace: str | None,
     testers: Testers | None,
@@ -158,9 +170,7 @@ def check(
         _add_unserved(name, problems)
     for rule in rules:
         _check_backends(rule, " or ".join(names), problems)
-        if not _is_in(rule.route, namespace):
-            message = f"{title_of(rule.route)} is in another namespace than Service {' or '.join(names)}"
-            problems.add(ADOPT, message, "name those that are in it by `routes`; others stay at stable")
+        _check_grant(rule, manifests, namespace, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
         _check_testers(route, testers, problems)
 
@@ -182,6 +192,24 @@ def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
     elif not rule.backends[0].weight:
         message = f"{rule.title} sends no request to Service {service}: weight 0"
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
+
+
+def _check_grant(
+    rule: Rule, manifests: Sequence[Manifest], namespace: str | None, problems: Problems
+) -> None:
+    """A rule of a route in another namespace that nobody lets in: its requests fail before the release does."""
+    own = rule.route.text("metadata", "namespace") or namespace
+    route = Located(rule.route.text("kind"), own, name_of(rule.route))
+    granting = [
+        manifest.value
+        for manifest in manifests
+        if grants.is_grant(manifest.value) and _is_in(manifest, namespace, namespace)
+    ]
+    for service in {ref.name for ref in rule.backends} if own != namespace else ():
+        if not any(grants.lets_in(grant, route, service) for grant in granting):
+            message = f"{rule.title} in {own} sends to Service {service} in {namespace}, and no ReferenceGrant lets it"
+            hint = "put that grant beside it in the manifests, so that the canary gets one too"
+            problems.add(ADOPT, message, f"{hint}, or name the routes of {namespace} alone by `routes`")
 
 
 def _check_testers(route: Manifest, testers: Testers | None, problems: Problems) -> None:
