@@ -642,9 +642,90 @@ def test_a_document_without_defaults_means_the_same(data: st.DataObject, api: tu
     assert defaults.undefaulted(with_defaults(value, schema), Target()) == short
 
 
-def test_several_deployments_are_not_one(canary: Canary, folder: Path) -> None:
-    """The last one would have been written, without a word about the others."""
-    result = canary("init", "--from", folder, "--deployment", "shop", "--deployment", "docs", "-f", "-")
-    assert (2, "") == (result.code, result.out)
-    assert "--deployment shop and --deployment docs: the file that is written releases one" in result.err
-    assert "spec.adopt.deployment may be a list" in result.err
+# --- several Deployments together -----------------------------------------------------
+
+TOGETHER = (
+    deployment("web", "app", "proxy"), deployment("api", "app"), deployment("docs"),
+    service("web", "web"), service("api", "api"), service("api-inner", "api"), service("docs", "docs"),
+    route("store", "web"), route("calls", "api"), route("paper", "docs"),
+)  # fmt: skip
+PAIR = ("--deployment", "web", "--deployment", "api", "--service", "api")
+
+
+def test_deployments_are_released_together(canary: Canary, stream: Callable[..., Path]) -> None:
+    file = stream(*TOGETHER)
+    images = (
+        "--canary-image",
+        "web/app=a/b:v2",
+        "--canary-image",
+        "proxy=a/c:v2",
+        "--canary-image",
+        "api/app=a/d:v2",
+    )
+    done = canary("init", "--from", file, *PAIR, *images)
+    assert (0, "") == (done.code, done.out), done.err
+    assert (
+        "Service web: it selects the pods of Deployment web\nDeployment api: --deployment names it\n"
+        in done.err
+    )
+    assert "Service api: --service names it\nHTTPRoute store: rule 0 sends to Service web\n" in done.err
+    assert "HTTPRoute calls: rule 0 sends to Service api\n" in done.err
+    assert "HTTPRoute paper" not in done.err
+    value = yaml.safe_load((file.parent / "canary.yaml").read_text())
+    assert "web" == value["metadata"]["name"]
+    assert value["spec"]["adopt"]["deployment"] == [
+        {"name": "web", "service": "web", "images": {"app": "a/b:v2", "proxy": "a/c:v2"}},
+        {"name": "api", "service": "api", "images": {"app": "a/d:v2"}},
+    ]
+    rendered = canary("render").out
+    assert all(f"image: {image}" in rendered for image in ("a/b:v2", "a/c:v2", "a/d:v2"))
+
+
+def test_a_tag_is_that_of_all(canary: Canary, stream: Callable[..., Path]) -> None:
+    file = stream(*TOGETHER)
+    flags = ("--deployment", "api", "--deployment", "docs", "--service", "api", "--canary-tag", "v2")
+    refused = canary("init", "--from", file, *PAIR, "--canary-tag", "v2")
+    assert refused.err.startswith(
+        "error: --canary-tag: which container? Deployment web has `app`, `proxy`\ngive --canary-image web/app=IMAGE\n"
+    )
+    good = canary("init", "--from", file, *flags, "-f", "-")
+    spec = yaml.safe_load(good.out)["spec"]
+    assert [{"name": "api", "service": "api"}, {"name": "docs", "service": "docs"}] == spec["adopt"][
+        "deployment"
+    ]
+    assert ({"tag": "v2"}, "deploy") == (spec["canary"], spec["phase"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--deployment", "web", "--deployment", "web"), "--deployment web stands twice\nname each Deployment once\n"),
+        (PAIR[:4], "which Service? There are `api`, `api-inner`\ngive --service api\n"),
+        ((*PAIR, "--service", "api-inner"), "--service api and --service api-inner: a Deployment has one Service"),
+        ((*PAIR, "--service", "docs"), "Service `docs` selects the pods of none of the Deployments `web`, `api`\n"),
+        ((*PAIR, "--service", "ap"), "no Service `ap` fits; there are"),
+        ((*PAIR, "--canary-image", "a/b:v2"), "--canary-image a/b:v2: of which Deployment? There are `web`, `api`\n"),
+        (
+            (*PAIR, "--canary-image", "app=a/b:v2"),
+            "--canary-image: several Deployments have a container `app`: `web`, `api`\ngive --canary-image web/app=a/b:v2",
+        ),
+        ((*PAIR, "--canary-image", "api/prox=a/b:v2"), "--canary-image: no container `api/prox`; there are `web/app`,"),
+    ],
+)  # fmt: skip
+def test_what_is_ambiguous_of_several_is_said(
+    canary: Canary, stream: Callable[..., Path], flags: tuple[str, ...], message: str
+) -> None:
+    done = canary("init", "--from", stream(*TOGETHER), *flags)
+    assert (2, "") == (done.code, done.out)
+    assert done.err.startswith(f"error: {message}")
+
+
+def test_several_are_taken_from_a_cluster(
+    canary: Canary, kubectl: Callable[..., Path], tmp_path: Path
+) -> None:
+    kubectl(cluster_objects())
+    done = canary(*FROM_CLUSTER, "--deployment", "docs")
+    assert 0 == done.code, done.err
+    taken = {path.name for path in (tmp_path / "k8s").iterdir()}
+    assert {*TAKEN, "deployment-docs.yaml", "service-docs.yaml", "scaledobject-docs.yaml"} < taken
+    assert 0 == canary("plan").code

@@ -29,7 +29,7 @@ GREENFIELD = (
     "gateway_class",
     "tls",
 )
-OF_MANIFESTS = ("deployment", "service", "routes", "canary_images")
+OF_MANIFESTS = ("deployments", "services", "routes", "canary_images")
 OF_CLUSTER = ("into", "context", "kubeconfig", "as_user")
 
 
@@ -60,8 +60,8 @@ class ManifestFlags:
     """The flags of `init --from`: where the manifests are, and what of them is released."""
 
     source: str | None
-    deployment: str | None
-    service: str | None
+    deployments: tuple[str, ...]
+    services: tuple[str, ...]
     routes: tuple[str, ...]
     canary_images: tuple[str, ...]
     into: str
@@ -135,12 +135,18 @@ class ManifestFlags:
     ),
     click.option(
         "--deployment",
+        "deployments",
         multiple=True,
-        callback=lambda _context, _option, names: _only_one(names),
         metavar="NAME",
-        help="The Deployment to release, where there are several.",
+        help="The Deployment to release, where there are several. Several that are given are released together.",
     ),
-    click.option("--service", metavar="NAME", help="The Service, where several select the pods."),
+    click.option(
+        "--service",
+        "services",
+        multiple=True,
+        metavar="NAME",
+        help="The Service, where several select the pods; of several Deployments, that of the one it selects.",
+    ),
     click.option(
         "--route",
         "routes",
@@ -152,7 +158,7 @@ class ManifestFlags:
         "--canary-image",
         "canary_images",
         multiple=True,
-        metavar="[CONTAINER=]IMAGE",
+        metavar="[[DEPLOYMENT/]CONTAINER=]IMAGE",
         help="The image to release. May be given several times, for several containers.",
     ),
     click.option(
@@ -179,15 +185,6 @@ def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFl
     if manifests.source != CLUSTER:
         _refuse(OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster")
     return init_from.run(flags, manifests, cluster_flags)
-
-
-def _only_one(names: tuple[str, ...]) -> str | None:
-    """The Deployment that was typed. Raises UsageError for several."""
-    if len(names) > 1:
-        message = f"--deployment {' and --deployment '.join(names)}: the file that is written releases one"
-        hint = "name the first, and write the others beside it: spec.adopt.deployment may be a list"
-        raise UsageError(message, hint)
-    return names[0] if names else None
 
 
 def _refuse(names: tuple[str, ...], problem: str, cure: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ from kubectl_canary.release.application import STREAM_KINDS
 class Wanted:
     """What the user names; None and nothing where the manifests decide."""
 
-    deployment: str | None = None
-    service: str | None = None
+    deployments: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     namespace: str | None = None
 
@@ -44,12 +44,24 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The Deployment that is released, the Service in front of it, and the routes to that."""
+class Served:
+    """A Deployment that is released, and the Service in front of it."""
 
     deployment: Chosen
     service: Chosen
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The Deployments that are released together, each with its Service, and the routes to those."""
+
+    parts: tuple[Served, ...]
     routes: tuple[Chosen, ...]
+
+    @property
+    def deployments(self) -> list[Manifest]:
+        """The Deployments, in the order in which they are named."""
+        return [part.deployment.manifest for part in self.parts]
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -59,23 +71,31 @@ class Choice:
 
     def lines(self) -> list[str]:
         """A line an object, for people."""
-        return [str(chosen) for chosen in (self.deployment, self.service, *self.routes)]
+        parts = (chosen for part in self.parts for chosen in (part.deployment, part.service))
+        return [str(chosen) for chosen in (*parts, *self.routes)]
 
 
 def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
     """What a release of the manifests is about. Raises UsageError where nothing fits, or several do."""
     live = without_hooks(manifests)
-    workload = deployment(live, wanted.deployment)
-    service = _service(live, workload.manifest, wanted.service)
-    return Choice(workload, service, tuple(_routes(live, workload.manifest, service.manifest, wanted)))
+    workloads = deployments(live, wanted.deployments)
+    named = _named_services(live, [workload.manifest for workload in workloads], wanted.services)
+    parts = tuple(
+        Served(workload, _service(live, workload.manifest, service))
+        for workload, service in zip(workloads, named, strict=True)
+    )
+    return Choice(parts, tuple(_routes(live, parts, wanted)))
 
 
-def deployment(manifests: Sequence[Manifest], wanted: str | None) -> Chosen:
-    """The Deployment of a name, or the only one. Raises UsageError where there is none, or there are several."""
+def deployments(manifests: Sequence[Manifest], wanted: Sequence[str]) -> list[Chosen]:
+    """The Deployments of these names, or the only one there is. Raises UsageError where that is not clear."""
     candidates = of_kind(manifests, *DEPLOYMENT)
     if not candidates:
         raise _no_deployment(manifests)
-    return _one(candidates, wanted, "deployment", "the only Deployment")
+    for name in wanted:
+        if wanted.count(name) > 1:
+            raise UsageError(f"--deployment {name} stands twice", "name each Deployment once")
+    return [_one(candidates, name, "deployment", "the only Deployment") for name in wanted or (None,)]
 
 
 def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
@@ -92,6 +112,44 @@ def _no_deployment(manifests: Sequence[Manifest]) -> UsageError:
     )
 
 
+def _named_services(
+    manifests: Sequence[Manifest], workloads: Sequence[Manifest], wanted: Sequence[str]
+) -> list[str | None]:
+    """The Service that the user names for each Deployment: of one the only name, of several the one that selects it.
+
+    Raises UsageError for a Service of none, and for two of one Deployment.
+    """
+    if len(workloads) == 1 and len(wanted) < 2:
+        return [*wanted] or [None]
+    selected = [_selecting(manifests, workload) for workload in workloads]
+    every = [name for names in selected for name in names]
+    for name in wanted:
+        if name not in every:
+            raise _of_none(name, [*map(name_of, of_kind(manifests, *SERVICE))], workloads, every)
+    fitting = [[name for name in wanted if name in names] for names in selected]
+    for workload, names in zip(workloads, fitting, strict=True):
+        if len(names) > 1:
+            both = " and ".join(f"--service {name}" for name in names)
+            raise UsageError(f"{both}: a Deployment has one Service, and {workload.title} two", "keep one")
+    return [names[0] if names else None for names in fitting]
+
+
+def _of_none(
+    wanted: str, there: Sequence[str], workloads: Sequence[Manifest], selecting: Sequence[str]
+) -> UsageError:
+    """A Service that selects the pods of no Deployment that is released."""
+    if wanted not in there or not selecting:
+        return _unknown(wanted, there, "service", "Service")
+    names = listed([name_of(workload) for workload in workloads])
+    message = f"Service `{wanted}` selects the pods of none of the Deployments {names}"
+    return UsageError(message, f"of those that do: --service {selecting[0]}")
+
+
+def _selecting(manifests: Sequence[Manifest], workload: Manifest) -> list[str]:
+    """The names of the Services that select a Deployment's pods."""
+    return [name_of(known) for known in of_kind(manifests, *SERVICE) if selected_by(known, workload)]
+
+
 def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | None) -> Chosen:
     pods, name = pod_labels(workload.value), name_of(workload)
     every = of_kind(manifests, *SERVICE)
@@ -106,17 +164,18 @@ def _service(manifests: Sequence[Manifest], workload: Manifest, wanted: str | No
             f"Service `{wanted}` does not select the pods of Deployment {name}",
             f"of those that do: --service {name_of(selecting[0])}",
         )
-    return _one(selecting, wanted, "service", f"it selects the pods of Deployment {name}")
+    return _one(selecting, wanted, "service", f"it selects the pods of Deployment {name}", name)
 
 
-def _one(candidates: Sequence[Manifest], wanted: str | None, flag: str, why: str) -> Chosen:
-    """The one of a name, or the only one; `why` is what fits it."""
+def _one(candidates: Sequence[Manifest], wanted: str | None, flag: str, why: str, likely: str = "") -> Chosen:
+    """The one of a name, or the only one; `why` is what fits it, `likely` the name to suggest where it is there."""
     kind, names = candidates[0].text("kind"), [name_of(manifest) for manifest in candidates]
     fitting = [manifest for manifest in candidates if wanted in (None, name_of(manifest))]
     if not fitting:
         raise _unknown(str(wanted), names, flag, kind)
     if len({*map(name_of, fitting)}) > 1:
-        raise UsageError(f"which {kind}? There are {listed(names)}", f"give --{flag} {names[0]}")
+        best = likely if likely in names else names[0]
+        raise UsageError(f"which {kind}? There are {listed(names)}", f"give --{flag} {best}")
     if len(fitting) > 1:
         places = " and ".join(str(manifest.where(("metadata", "name"))) for manifest in fitting)
         raise UsageError(
@@ -132,18 +191,24 @@ def _unknown(wanted: str, names: Sequence[str], flag: str, kind: str) -> UsageEr
     return UsageError(f"no {kind} `{wanted}` fits; there are {listed(names)}", hint)
 
 
-def _routes(
-    manifests: Sequence[Manifest], workload: Manifest, service: Manifest, wanted: Wanted
-) -> list[Chosen]:
-    namespace = _namespace(workload, wanted)
+def _routes(manifests: Sequence[Manifest], parts: Sequence[Served], wanted: Wanted) -> list[Chosen]:
+    services = [part.service.manifest for part in parts]
+    namespace = _namespace(parts[0].deployment.manifest, wanted)
     every = [manifest for manifest in manifests if is_route(manifest)]
-    sending = {id(known): sending_rules(known, service, namespace) for known in every}
+    sending = {id(known): _sent(known, services, namespace) for known in every}
     fitting = [manifest for manifest in every if sending[id(manifest)]]
     if not fitting:
-        raise UsageError(f"no rule of an {ANY} sends to Service {name_of(service)}", _lacking(manifests))
+        titles = " or ".join(f"Service {name_of(service)}" for service in services)
+        raise UsageError(f"no rule of an {ANY} sends to {titles}", _lacking(manifests))
     names = wanted.routes or tuple(dict.fromkeys(map(name_of, fitting)))
     named = [route for name in names for route in _named(fitting, name)]
-    return [Chosen(route, _why(route, sending[id(route)], service)) for route in named]
+    return [Chosen(route, _why(route, sending[id(route)])) for route in named]
+
+
+def _sent(route: Manifest, services: Sequence[Manifest], namespace: str | None) -> dict[str, list[int]]:
+    """The places of the rules of a route that send to each Service, by its title; those of none are left out."""
+    sent = {service.title: sending_rules(route, service, namespace) for service in services}
+    return {title: places for title, places in sent.items() if places}
 
 
 def _named(fitting: Sequence[Manifest], name: str) -> list[Manifest]:
@@ -172,11 +237,13 @@ def _lacking(manifests: Sequence[Manifest]) -> str:
     return f"a release splits the requests of an {ANY}; {there}"
 
 
-def _why(route: Manifest, places: Sequence[int], service: Manifest) -> str:
+def _why(route: Manifest, sent: Mapping[str, Sequence[int]]) -> str:
     rules = route.value["spec"]["rules"]
+    places = sorted({place for listed_places in sent.values() for place in listed_places})
     names = [f"`{rules[place]['name']}`" if rules[place].get("name") else str(place) for place in places]
     few = len(names) == 1
-    return f"{'rule' if few else 'rules'} {', '.join(names)} {'sends' if few else 'send'} to {service.title}"
+    whither = " and ".join(sent)
+    return f"{'rule' if few else 'rules'} {', '.join(names)} {'sends' if few else 'send'} to {whither}"
 
 
 def _namespace(workload: Manifest, wanted: Wanted) -> str | None:

@@ -1,4 +1,4 @@
-"""The objects of a cluster → the manifests of one Deployment, as somebody could have written them."""
+"""The objects of a cluster → the manifests of what is released, as somebody could have written them."""
 
 from __future__ import annotations
 
@@ -41,30 +41,31 @@ FIRST = ("apiVersion", "kind", "metadata", "name", "image")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Manifests by the names of their files, the Secrets that the pods use, and who makes the Deployment."""
+    """Manifests by the names of their files, the Secrets that the pods use, and who makes each Deployment."""
 
     texts: dict[str, str]
     secrets: tuple[str, ...]
-    owner: str = ""
+    owners: dict[str, str]
 
 
-def snapshot(objects: Sequence[Object], deployment: str | None) -> Snapshot:
-    """What belongs to a Deployment of a cluster.
+def snapshot(objects: Sequence[Object], deployments: Sequence[str]) -> Snapshot:
+    """What belongs to Deployments of a cluster.
 
     Raises UsageError where there is no such Deployment, or several and none is named, or a release is under way.
     """
     listed = [_manifest(value) for value in objects]
     if not any(known.text("kind") == "Deployment" for known in listed):
         raise UsageError("no Deployment in this namespace", "-n names another, --context another cluster")
-    workload = choices.deployment(listed, deployment).manifest
-    chosen = [known for known in listed if known is workload or _belongs(known, workload)]
+    workloads = [chosen.manifest for chosen in choices.deployments(listed, deployments)]
+    chosen = [known for known in listed if _is_taken(known, workloads)]
     chosen += [known for known in listed if known.text("kind") in ROUTE_KINDS and _leads(known, chosen)]
     for known in chosen:
         _refuse_released(known.value)
-    is_scaled = any(known.text("kind") in SCALERS for known in chosen)
-    clean = [cleaned(known.value, is_scaled) for known in chosen]
+    clean = [cleaned(known.value, _is_scaled(known, chosen)) for known in chosen]
     texts = {_file(value): f"{yamltext.block(value, 0)}\n" for value in clean}
-    return Snapshot(texts, tuple(sorted(secret_names(_pod(workload.value)))), _owner(workload.value))
+    secrets = {name for workload in workloads for name in secret_names(_pod(workload.value))}
+    owners = {_name(workload.value): _owner(workload.value) for workload in workloads}
+    return Snapshot(texts, tuple(sorted(secrets)), owners)
 
 
 def _manifest(value: Object) -> Manifest:
@@ -89,6 +90,19 @@ def _pod(workload: Object) -> Object:
 
 
 # --- what belongs to a Deployment -----------------------------------------------------
+
+
+def _is_taken(known: Manifest, workloads: Sequence[Manifest]) -> bool:
+    """Whether an object is one of the Deployments, or belongs to one."""
+    return any(known is workload or _belongs(known, workload) for workload in workloads)
+
+
+def _is_scaled(known: Manifest, chosen: Sequence[Manifest]) -> bool:
+    """Whether a scaler decides how many pods a Deployment has."""
+    scalers = [other.value for other in chosen if other.text("kind") in SCALERS]
+    return known.text("kind") == "Deployment" and any(
+        is_scaler_of(scaler, _name(known.value)) for scaler in scalers
+    )
 
 
 def _belongs(known: Manifest, workload: Manifest) -> bool:

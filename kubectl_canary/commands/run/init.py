@@ -126,10 +126,10 @@ def _phase_lines(phases: Sequence[PhaseSpec]) -> Iterator[str]:
         yield f"    - {{name: {yamltext.scalar(phase.name)}, pause: {phase.pause // 60}m}}"
 
 
-def release_lines(canary: str) -> list[str]:
-    """The lines that start a release of what `spec.canary` says."""
+def release_lines(canary: str | None) -> list[str]:
+    """The lines that start a release of what `spec.canary` says; None where entries of Deployments say all."""
     return [
-        f"  canary: {canary}",
+        *([f"  canary: {canary}"] if canary else []),
         "  phase: deploy                       # where the release stands: what `render` prints",
     ]
 
