@@ -15,7 +15,7 @@ from test_adoption import CASES, changed, every_phase, release_of
 from kubectl_canary.api.defaults import defaulted
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import grants, observed
-from kubectl_canary.release.application import Located
+from kubectl_canary.release.application import SERVICE_API, Located
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.release.reach import other_senders
 from kubectl_canary.rendering.generator import Generator
@@ -61,7 +61,7 @@ def test_the_canary_is_granted_as_long_as_a_route_elsewhere_may_send_to_it() -> 
         assert (GRANT in there) == bool(phase.canary_replicas)
         if phase.canary_replicas:
             assert there[GRANT]["spec"]["to"] == [{"group": "", "kind": "Service", "name": "shop-canary"}]
-            assert grants.lets_in(there[GRANT], EDGE, "shop-canary")
+            assert grants.lets_in(there[GRANT], EDGE, SERVICE_API, "shop-canary")
 
 
 def test_a_grant_for_every_service_needs_no_copy(case: Path) -> None:

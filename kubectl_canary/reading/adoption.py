@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.reading.adopted import hazards, objections, objects, rules, version
+from kubectl_canary.reading.adopted import hazards, objections, objects, pools, rules, version
 from kubectl_canary.reading.adopted.file import Common, Sets
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems
 from kubectl_canary.reading.manifests import Manifest, in_namespace
@@ -31,8 +31,10 @@ NAMESPACED_GROUPS = (
     "batch",
     "coordination.k8s.io",
     "gateway.networking.k8s.io",
+    "inference.networking.k8s.io",
     "keda.sh",
     "monitoring.coreos.com",
+    "multicluster.x-k8s.io",
     "networking.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
@@ -93,7 +95,7 @@ def application(sources: Sources, common: Common, sets: Sets) -> Application:
         for part, new in zip(choice.parts, overlaid, strict=True)
     ]
     adopting = _application(replace(common, namespace=namespace), choice, workloads, adopted)
-    objections.check(adopting, choice.new, problems)
+    objections.check(adopting, {"stable": choice.stable, "from": choice.new}, problems)
     problems.stop()
     manifests = hazards.Manifests(choice.new, choice.stable, choice.targets)
     sources.notes = [*_of_hooks(sets.new, sources), *hazards.findings(adopting, manifests)]
@@ -135,7 +137,11 @@ def _part(
     """A Deployment with what belongs to it. Raises Refused where that is not there."""
     deployment = objects.deployment_of(stable, namespace, wanted, problems)
     target = objects.counterpart_of(new, deployment, problems)
-    service = objects.service_of(stable, deployment, wanted, problems)
+    service = (
+        objects.service_of(stable, deployment, wanted, problems)
+        if wanted.pools is None
+        else pools.pool_of(stable, deployment, wanted.pools, problems)
+    )
     track = objects.track_of(deployment, service, wanted.track_label, problems)
     return _Part(wanted, deployment, target, service, track)
 
@@ -181,8 +187,9 @@ def _workload(
     choice: _Choice, part: _Part, new: dict[str, Any] | None, replicas: int | None, adopted: Adopted
 ) -> Workload:
     name = objects.name_of(part.service)
-    backends = (ref for rule in choice.rules for ref in rule.backends if ref.name == name)
-    service = version.service_of(name, list(dict.fromkeys(int(ref.port or 0) for ref in backends)))
+    backends = [ref for rule in choice.rules for ref in rule.backends if ref.name == name]
+    names = part.wanted.pools
+    service = version.service_of(name, backends) if names is None else pools.service_of(names)
     workload = version.workload_of(part.deployment, new, service, part.track, adopted)
     return replace(workload, replicas=Sides(workload.replicas.stable, replicas))
 

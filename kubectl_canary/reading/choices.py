@@ -9,6 +9,7 @@ from typing import Any
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
+from kubectl_canary.reading.adopted.pools import pools_in
 from kubectl_canary.reading.adopted.problems import listed
 from kubectl_canary.reading.adopted.rules import ANY, is_route, rules_of
 from kubectl_canary.reading.adoption import without_hooks
@@ -79,12 +80,27 @@ def choice(manifests: Sequence[Manifest], wanted: Wanted) -> Choice:
     """What a release of the manifests is about. Raises UsageError where nothing fits, or several do."""
     live = without_hooks(manifests)
     workloads = deployments(live, wanted.deployments)
+    for workload in workloads:
+        _refuse_pools(live, workload.manifest, wanted)
     named = _named_services(live, [workload.manifest for workload in workloads], wanted.services)
     parts = tuple(
         Served(workload, _service(live, workload.manifest, service))
         for workload, service in zip(workloads, named, strict=True)
     )
     return Choice(parts, tuple(_routes(live, parts, wanted)))
+
+
+def _refuse_pools(manifests: Sequence[Manifest], workload: Manifest, wanted: Wanted) -> None:
+    """Raises UsageError where routes send to an InferencePool of the Deployment: which is the canary's, nobody says."""
+    every = [manifest for manifest in manifests if is_route(manifest)]
+    for pool in () if wanted.services else pools_in(manifests):
+        if selected_by(pool, workload) and any(
+            sending_rules(route, pool, _namespace(workload, wanted)) for route in every
+        ):
+            message = (
+                f"routes send to InferencePool {name_of(pool)}, and `init` writes no canary file for that"
+            )
+            raise UsageError(message, "write spec.adopt.inferencePool by hand: docs/adopt.md says how")
 
 
 def deployments(manifests: Sequence[Manifest], wanted: Sequence[str]) -> list[Chosen]:

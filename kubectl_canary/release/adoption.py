@@ -12,7 +12,16 @@ from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.release import companions, grants, overlay, workloads
-from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Given, Side, Version
+from kubectl_canary.release.application import (
+    GATEWAY_GROUP,
+    IMPORT_API,
+    Adopted,
+    Application,
+    Given,
+    Side,
+    Version,
+    Workload,
+)
 from kubectl_canary.release.documents import Document, Key, Part, Written
 from kubectl_canary.release.groups import OTHERS
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan
@@ -20,6 +29,7 @@ from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, 
 DEPLOYMENT = ("apps/v1", "Deployment")
 SERVICE = ("v1", "Service")
 CONFIG_MAP = ("v1", "ConfigMap")
+EXPORTING = ("ServiceExport", "ServiceImport")  # what makes a Service one of several clusters
 
 
 def key_of(value: dict[str, Any], namespace: str | None) -> Key:
@@ -161,7 +171,8 @@ def group_of(application: Application, key: Key) -> str:
         return "route"
     if key[2] != application.namespace:
         return OTHERS
-    if api == SERVICE and name in {service.names.stable for service in application.services}:
+    own = key[1], key[0].rpartition("/")[0]
+    if (own, name) in {(service.apis[0], service.names.stable) for service in application.services}:
         return "services"
     if api == DEPLOYMENT and name in {workload.names.stable for workload in application.workloads}:
         return "workloads"
@@ -228,8 +239,7 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         if workload.new is not None and pods.canary
     ]
     for workload, _ in released:
-        given = new[_near(application, SERVICE, workload.service.names.stable)]
-        yield _copied(application, companions.service(given.value, workload.track), given, "services")
+        yield from _services_of_canary(application, workload, new)
     for name in adopted.per_track if released else ():
         given = new[_near(application, CONFIG_MAP, name)]
         yield _copied(application, companions.copy_of(given.value), given, "workloads")
@@ -243,6 +253,30 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         copied = companions.companion(given.value, near, clones.get(key[2], {}))
         if copied is not None:
             yield _copied(application, copied, given, "workloads")
+
+
+def _services_of_canary(
+    application: Application, workload: Workload, new: dict[Key, Given]
+) -> Iterator[Document]:
+    """The canary's Service, and what makes it one of several clusters; a pool is the user's."""
+    if workload.service.is_pool:
+        return
+    given = new[_near(application, SERVICE, workload.service.names.stable)]
+    yield _copied(application, companions.service(given.value, workload.track), given, "services")
+    for given in exporting(application, workload, new):
+        yield _copied(application, companions.exporting(given.value), given, "services")
+
+
+def exporting(application: Application, workload: Workload, given: dict[Key, Given]) -> list[Given]:
+    """The ServiceExport and the ServiceImport of a Service that routes send to as one of several clusters."""
+    if IMPORT_API not in workload.service.apis:
+        return []
+    own = (application.namespace, workload.service.names.stable)
+    return [
+        document
+        for key, document in given.items()
+        if key[0].partition("/")[0] == IMPORT_API[1] and key[1] in EXPORTING and key[2:] == own
+    ]
 
 
 def _near(application: Application, kind: tuple[str, str], name: str) -> Key:

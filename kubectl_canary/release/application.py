@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from kubectl_canary.api import formats
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.release.testers import Testers
+from kubectl_canary.routing.backends import BackendRef
 
 Value = TypeVar("Value")
 
@@ -23,6 +24,10 @@ GATEWAY_API = f"{GATEWAY_GROUP}/v1"
 HTTP_ROUTE, GRPC_ROUTE = REQUEST_KINDS = ("HTTPRoute", "GRPCRoute")
 STREAM_KINDS = ("TLSRoute", "TCPRoute")  # they split connections, and see no request in them
 ROUTE_KINDS = (*REQUEST_KINDS, *STREAM_KINDS)  # those whose rules a release may govern
+Api = tuple[str, str]  # a kind and its group, as a backendRef names them
+SERVICE_API: Api = ("Service", "")
+IMPORT_API: Api = ("ServiceImport", "multicluster.x-k8s.io")  # a Service of several clusters, under its name
+POOL_API: Api = ("InferencePool", "inference.networking.k8s.io")
 HTTP, HTTPS = "http", "https"  # the listeners of a Gateway that we render
 
 
@@ -106,7 +111,8 @@ class Configuration:
 class Service:
     """Both Services: their main port, which routes send to; `more` are further ones, as in a ServiceSpec.
 
-    Without a target port it is the one that the version's container listens on.
+    Without a target port it is the one that the version's container listens on. `apis` are the kinds under whose name
+    routes send to it, that of its own document first. InferencePools in the place of Services are both the user's.
     """
 
     names: Sides[str]
@@ -117,6 +123,21 @@ class Service:
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     more: tuple[dict[str, Any], ...] = ()
+    apis: tuple[Api, ...] = (SERVICE_API,)
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether it is two InferencePools, whose ports no route names."""
+        return self.apis == (POOL_API,)
+
+    def is_named(self, api: Api, name: str, side: Side) -> bool:
+        """Whether a kind and a name mean the Service of a side."""
+        return api in self.apis and name == self.names.of(side)
+
+    def is_sent(self, ref: BackendRef, side: Side) -> bool:
+        """Whether a backendRef sends to a side. Source: HTTPBackendRef, port is required for a Service alone."""
+        is_served = self.is_pool or ref.port in self.ports
+        return is_served and self.is_named((ref.kind, ref.group), ref.name, side)
 
     @property
     def ports(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubectl_canary.release import grants
-from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Workload
+from kubectl_canary.release.application import GATEWAY_GROUP, SERVICE_API, Adopted, Side, Workload
 from kubectl_canary.release.plan import Pods
 from kubectl_canary.release.selectors import (
     Tracks,
@@ -96,7 +96,7 @@ def _guards(value: dict[str, Any], workload: Workload) -> bool:
     spec = value.get("spec")
     if not isinstance(spec, dict):
         return False
-    is_host = str(spec.get("host")).partition(".")[0] == workload.service.names.stable
+    is_host = workload.service.is_named(SERVICE_API, str(spec.get("host")).partition(".")[0], Side.STABLE)
     if is_host or any(_targets(ref, workload) for ref in target_refs(spec)):
         return True
     group = str(value.get("apiVersion")).partition("/")[0]
@@ -173,6 +173,16 @@ def service(value: dict[str, Any], track: dict[str, str]) -> dict[str, Any]:
     ]
     spec["selector"] = _replaced(spec["selector"], track)
     return {**copied, "spec": spec}
+
+
+def exporting(value: dict[str, Any]) -> dict[str, Any]:
+    """The canary's ServiceExport or ServiceImport, without the addresses that a controller gives.
+
+    Source: KEP-1645, ServiceImport: `ips`.
+    """
+    copied = copy_of(value)
+    _map_of(copied, "spec").pop("ips", None)
+    return copied
 
 
 def _replaced(labels: dict[str, str], track: dict[str, str]) -> dict[str, str]:
@@ -254,8 +264,7 @@ def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict
 
 def _grant(value: dict[str, Any], workloads: Sequence[Workload]) -> dict[str, Any] | None:
     """A copy of what lets routes of other namespaces send to stable's Service, where it names that."""
-    names = {workload.service.names.stable: workload.service.names.canary for workload in workloads}
-    targets = grants.followed(value, names)
+    targets = grants.followed(value, [workload.service for workload in workloads])
     if not targets:
         return None
     copied = copy_of(value)
@@ -369,8 +378,6 @@ def target_refs(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _targets(ref: dict[str, Any], workload: Workload) -> bool:
-    return (ref.get("group", ""), ref.get("kind"), ref.get("name")) == (
-        "",
-        "Service",
-        workload.service.names.stable,
-    )
+    api = (str(ref.get("kind")), str(ref.get("group", "")))
+    is_ours = not workload.service.is_pool  # what is attached to the user's pools is the user's
+    return is_ours and workload.service.is_named(api, str(ref.get("name")), Side.STABLE)

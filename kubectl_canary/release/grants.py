@@ -5,9 +5,10 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from kubectl_canary.release.application import GATEWAY_GROUP, Located
+from kubectl_canary.release.application import GATEWAY_GROUP, Api, Located, Service, Side
 
 KIND = "ReferenceGrant"
 
@@ -17,24 +18,25 @@ def is_grant(value: dict[str, Any]) -> bool:
     return value.get("kind") == KIND and str(value.get("apiVersion")).partition("/")[0] == GATEWAY_GROUP
 
 
-def lets_in(grant: dict[str, Any], route: Located, service: str) -> bool:
-    """Whether a grant lets a route send to a Service of the grant's namespace."""
+def lets_in(grant: dict[str, Any], route: Located, api: Api, name: str) -> bool:
+    """Whether a grant lets a route send to something of the grant's namespace."""
     spec = grant.get("spec") or {}
     return any(_is_from(peer, route) for peer in spec.get("from") or ()) and any(
-        _is_to_services(target) and target.get("name") in (None, service) for target in spec.get("to") or ()
+        _api(target) == api and target.get("name") in (None, name) for target in spec.get("to") or ()
     )
 
 
-def followed(grant: dict[str, Any], names: dict[str, str]) -> list[dict[str, Any]]:
-    """What a copy of a grant allows: for each Service that it names and that has a canary, the canary's.
+def followed(grant: dict[str, Any], services: Iterable[Service]) -> list[dict[str, Any]]:
+    """What a copy of a grant allows: for each of stable's Services that it names, the canary's.
 
-    `names` are the canary's Services by stable's. A grant for all Services lets the canary's in by itself.
+    A grant for all Services lets the canary's in by itself.
     """
     targets = (grant.get("spec") or {}).get("to") or ()
     return [
-        {**target, "name": names[target["name"]]}
+        {**target, "name": service.names.canary}
         for target in targets
-        if _is_to_services(target) and target.get("name") in names
+        for service in services
+        if service.is_named(_api(target), str(target.get("name")), Side.STABLE)
     ]
 
 
@@ -43,5 +45,5 @@ def _is_from(peer: dict[str, Any], route: Located) -> bool:
     return said == (GATEWAY_GROUP, route.kind, route.namespace)
 
 
-def _is_to_services(target: dict[str, Any]) -> bool:
-    return (target.get("group") or "", target.get("kind")) == ("", "Service")
+def _api(target: dict[str, Any]) -> Api:
+    return str(target.get("kind")), str(target.get("group") or "")

@@ -138,7 +138,7 @@ class ReleaseOnRoute:
             return None
         for service in self.application.services:
             for side in Side:
-                if ref.identity[:3] == ("Service", "", service.names.of(side)) and ref.port in service.ports:
+                if service.is_sent(ref, side):
                     return service, side
         return None
 

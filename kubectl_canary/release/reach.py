@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.release import routes
-from kubectl_canary.release.application import GATEWAY_GROUP, Adopted, Application, Located
+from kubectl_canary.release.application import (
+    GATEWAY_GROUP,
+    IMPORT_API,
+    SERVICE_API,
+    Adopted,
+    Application,
+    Located,
+    Side,
+)
+from kubectl_canary.routing.backends import BackendRef
 
 OUTSIDE = ("LoadBalancer", "NodePort")  # types of Services that are reached from outside by themselves
 
@@ -53,9 +62,17 @@ def _rules(application: Application, route: dict[str, Any], names: set[str]) -> 
     namespace = route["metadata"].get("namespace") or application.namespace
     for index, rule in enumerate(route["spec"].get("rules") or ()):
         refs = [ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace]
-        is_sent = any(ref.is_service and ref.name in names for ref in refs)
-        if is_sent and not _is_governed(application, route, rule):
+        if any(_is_sent(application, ref, names) for ref in refs) and not _is_governed(
+            application, route, rule
+        ):
             yield index
+
+
+def _is_sent(application: Application, ref: BackendRef, names: set[str]) -> bool:
+    """Whether a backendRef is one of the Services, under the name of several clusters too, or the release's pool."""
+    api = (ref.kind, ref.group)
+    is_pool = any(service.is_named(api, ref.name, Side.STABLE) for service in application.services)
+    return is_pool or (api in (SERVICE_API, IMPORT_API) and ref.name in names)
 
 
 def _is_governed(application: Application, value: dict[str, Any], rule: dict[str, Any]) -> bool:

@@ -37,7 +37,7 @@ def _object_changes(start: Phase, phase: Phase, application: Application) -> Ite
     if bool(start.canary_replicas) != bool(phase.canary_replicas):
         sign = "+" if phase.canary_replicas else "-"
         yield from (
-            f"{sign} Deployment, Service {workload.names.canary}"
+            f"{sign} Deployment{'' if workload.service.is_pool else ', Service'} {workload.names.canary}"
             for workload in application.workloads
             if workload.new is not None
         )

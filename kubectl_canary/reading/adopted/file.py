@@ -62,6 +62,24 @@ def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("adopt", "error", ("spec", "canary", "image"), message)
     yield from versions.own_findings(canary)
     yield from _deployment_findings(spec["adopt"])
+    yield from _pool_findings(spec["adopt"])
+
+
+def _pool_findings(adopt: dict[str, Any]) -> Iterator[Finding]:
+    """What stands in the way of InferencePools."""
+    path: Path = ("spec", "adopt", "inferencePool")
+    pools = adopt.get("inferencePool")
+    if not isinstance(pools, dict):
+        return
+    if "service" in adopt:
+        message = "`service` and `inferencePool` both; requests are split between one of them and its canary"
+        yield Finding("adopt", "error", path, message)
+    if isinstance(adopt.get("deployment"), list):
+        message = "InferencePools of several Deployments are not released together; name one Deployment"
+        yield Finding("adopt", "error", path, message)
+    if pools.get("stable") == pools.get("canary"):
+        message = "stable's pool and the canary's are the same; each selects the pods of its side"
+        yield Finding("adopt", "error", (*path, "canary"), message)
 
 
 def _deployment_findings(adopt: dict[str, Any]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted import objects
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
-from kubectl_canary.release.application import Application, Workload
+from kubectl_canary.release.application import IMPORT_API, SERVICE_API, Application, Side, Workload
 from kubectl_canary.release.reach import other_senders
 from kubectl_canary.release.selectors import Tracks, bare, holds, naming, selects
 
@@ -54,6 +54,7 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_policies_elsewhere(application, workload, manifests.new)
         yield from _of_services_of_both(application, workload, manifests.new)
         yield from _of_cut_off_canary(application, workload, manifests.new)
+        yield from _of_other_clusters(workload, manifests.new)
     yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
 
@@ -79,7 +80,7 @@ def _of_recreation(application: Application, deployment: Manifest) -> Iterator[F
 def _of_changed_service(application: Application, manifests: Manifests) -> Iterator[Finding]:
     """Ports and selectors that change before all pods are new, where others send to them meanwhile."""
     senders = other_senders(application)
-    names = {service.names.stable for service in application.services}
+    names = {service.names.stable for service in application.services if not service.is_pool}
     old = {_title(manifest): manifest.value for manifest in manifests.stable if _is_service(manifest)}
     for manifest in filter(_is_service, manifests.new):
         is_released = manifest.text("metadata", "name") in names
@@ -233,9 +234,20 @@ def _of_missed_hosts(workload: Workload, new: Sequence[Manifest]) -> Iterator[Fi
     hosts = [manifest.text("spec", "host").partition(".")[0] for manifest in rules]
     names = workload.service.names
     for manifest, host in zip(rules, hosts, strict=True):
-        if host == names.stable and names.canary not in hosts:
+        if workload.service.is_named(SERVICE_API, host, Side.STABLE) and names.canary not in hosts:
             message = f"{_title(manifest)} is about Service {host}, and not about {names.canary}"
             yield _finding(manifest, ("spec", "host"), message, "put one for that beside it in the manifests")
+
+
+def _of_other_clusters(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:
+    """A Service that other clusters may export too: they have no canary. Source: KEP-1645, namespace sameness."""
+    names = workload.service.names
+    for manifest in new if IMPORT_API in workload.service.apis else ():
+        if manifest.text("kind") == "ServiceExport" and objects.name_of(manifest) == names.stable:
+            message = f"the canary runs in this cluster alone; others that export {names.stable} share stable's part"
+            yield _finding(
+                manifest, (), message, f"`{names.canary}` is exported from here, and from nowhere else"
+            )
 
 
 def _of_services_of_both(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
 from kubectl_canary.api.shape import misshapen
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.reading.adopted import pools
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, selects
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
 from kubectl_canary.release.adoption import CONFIG_MAP, DEPLOYMENT, SERVICE
-from kubectl_canary.release.application import Application, Given, Workload
+from kubectl_canary.release.application import IMPORT_API, Application, Given, Workload
 from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Pods
 from kubectl_canary.release.selectors import selects_stable_alone
@@ -66,10 +67,15 @@ def refuse_misshapen(manifests: Sequence[Manifest], target: Target, problems: Pr
             problems.findings.append(Finding("adopt", "error", path, message, manifest.where(path)))
 
 
-def check(application: Application, new: Sequence[Manifest], problems: Problems) -> None:
-    """Everything that cannot be is a problem."""
+def check(application: Application, sets: Mapping[str, Sequence[Manifest]], problems: Problems) -> None:
+    """Everything that cannot be is a problem; the sets by their names in the canary file."""
+    new = sets["from"]
     for workload in application.workloads:
-        _check_service(application, workload, new, problems)
+        if workload.service.is_pool:
+            pools.check(workload, sets, application.namespace, problems)
+        else:
+            _check_service(application, workload, new, problems)
+            _check_imported(application, workload, problems)
         _check_replicas(application, workload, problems)
         _check_labels(application, workload, new, problems)
     _check_tracks(application, new, problems)
@@ -115,6 +121,17 @@ def _check_service(
     if not track.keys() & selector.keys() or not selects(named[0], pods):
         message = f"Service {service.names.stable} selects by {_text(selector)} in `from`"
         hint = f"the pods there have {_text(pods)}, and {_text(track)} is the canary's"
+        problems.add(FROM, message, hint)
+
+
+def _check_imported(application: Application, workload: Workload, problems: Problems) -> None:
+    """Routes that send to a ServiceImport: without an export, or an import, of its own nobody finds the canary."""
+    names, (_, new) = workload.service.names, _sets(application)
+    if IMPORT_API in workload.service.apis and not adoption.exporting(application, workload, new):
+        message = (
+            f"a route sends to ServiceImport {names.stable}, and `from` has no ServiceExport of that name"
+        )
+        hint = f"put it into the manifests: without a copy of it nobody would import {names.canary}"
         problems.add(FROM, message, hint)
 
 
@@ -238,13 +255,16 @@ def _check_names(application: Application, problems: Problems) -> None:
             problems.add(FROM, message, "take it out, or rename it")
 
 
-def _canary_keys(application: Application, new: Iterable[Given]) -> Iterator[Key]:
+def _canary_keys(application: Application, new: Collection[Given]) -> Iterator[Key]:
     """What tells the canary's objects from all others."""
     if application.adopted is None:
         return
     for workload in application.workloads:
         yield (*DEPLOYMENT, application.namespace, workload.names.canary)
-        yield (*SERVICE, application.namespace, workload.service.names.canary)
+        if not workload.service.is_pool:
+            yield (*SERVICE, application.namespace, workload.service.names.canary)
+        for given in adoption.exporting(application, workload, adoption.by_key(application, new)):
+            yield adoption.key_of(companions.exporting(given.value), application.namespace)
     for name in application.adopted.per_track:
         yield (*CONFIG_MAP, application.namespace, f"{name}{companions.ENDING}")
     released = [(workload, Pods(1, 1, 1)) for workload in application.workloads]

@@ -11,6 +11,7 @@ from kubectl_canary.findings import Path
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+from kubectl_canary.release.application import POOL_API, Sides
 from kubectl_canary.release.companions import ENDING
 
 # which of the labels that both selectors have is taken first
@@ -29,7 +30,7 @@ DEPLOYMENTS: Path = (*ADOPT, "deployment")
 class Wanted:
     """A Deployment that the canary file names, with its Service; None is the only one there is.
 
-    `images` are new ones by container, said at `place`.
+    `images` are new ones by container, said at `place`. `pools` are InferencePools in a Service's place.
     """
 
     deployment: str | None
@@ -38,6 +39,7 @@ class Wanted:
     place: Path
     name_key: str
     track_label: str | None
+    pools: Sides[str] | None = None
 
     @property
     def name_place(self) -> Path:
@@ -49,7 +51,8 @@ def wanted_of(adopt: dict[str, Any]) -> list[Wanted]:
     """The Deployments that are released together."""
     named, track = adopt.get("deployment"), adopt.get("trackLabel")
     if not isinstance(named, list):
-        return [Wanted(named, adopt.get("service"), {}, ADOPT, "deployment", track)]
+        pools = Sides(**adopt["inferencePool"]) if "inferencePool" in adopt else None
+        return [Wanted(named, adopt.get("service"), {}, ADOPT, "deployment", track, pools)]
     return [
         Wanted(
             item["name"], item.get("service"), item.get("images", {}), (*DEPLOYMENTS, index), "name", track
@@ -180,9 +183,15 @@ def service_of(
     return service
 
 
+def selector_of(service: dict[str, Any]) -> dict[str, str]:
+    """The labels by which a Service or an InferencePool selects. Source: InferencePool v1, `selector.matchLabels`."""
+    selector = at(service, "spec", "selector")
+    return (at(selector, "matchLabels") if service.get("kind") == POOL_API[0] else selector) or {}
+
+
 def selects(service: dict[str, Any], pods: dict[str, str]) -> bool:
-    """Whether a Service catches pods with these labels."""
-    selector = at(service, "spec", "selector") or {}
+    """Whether a Service or an InferencePool catches pods with these labels."""
+    selector = selector_of(service)
     return bool(selector) and all(pods.get(key) == text for key, text in selector.items())
 
 
@@ -191,8 +200,8 @@ def track_of(
 ) -> dict[str, str]:
     """The labels by which the canary's pods differ, with the canary's values."""
     selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
-    selected = at(service.value, "spec", "selector") or {}
-    keys = _track_keys(selector, selected, wanted, problems)
+    selected = selector_of(service.value)
+    keys = _track_keys(selector, selected, wanted, service.text("kind"), problems)
     if not keys and not problems.findings:
         message = f"Deployment {name_of(deployment)} selects its pods by no matchLabels"
         problems.add((*ADOPT, "deployment"), message, "the canary's pods could not be told from stable's")
@@ -206,13 +215,13 @@ def track_of(
 
 
 def _track_keys(
-    selector: dict[str, str], selected: dict[str, str], wanted: str | None, problems: Problems
+    selector: dict[str, str], selected: dict[str, str], wanted: str | None, kind: str, problems: Problems
 ) -> list[str]:
     """The label that both selectors share, one of each where they share none."""
     shared = [key for key in selector if selected.get(key) == selector[key]]
     if wanted is not None and wanted not in shared:
         message = (
-            f"the selectors of Deployment and Service do not share `{wanted}`; they share {listed(shared)}"
+            f"the selectors of Deployment and {kind} do not share `{wanted}`; they share {listed(shared)}"
         )
         problems.add((*ADOPT, "trackLabel"), message)
         return []

@@ -14,7 +14,10 @@ from kubectl_canary.release import grants, routes
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,
     GRPC_ROUTE,
+    IMPORT_API,
+    POOL_API,
     ROUTE_KINDS,
+    SERVICE_API,
     STREAM_KINDS,
     Governed,
     Located,
@@ -59,9 +62,9 @@ def is_route(manifest: Manifest) -> bool:
     return group == GATEWAY_GROUP and manifest.text("kind") in ROUTE_KINDS
 
 
-def title_of(route: Manifest) -> str:
-    """`HTTPRoute shop`."""
-    return f"{route.text('kind')} {name_of(route)}"
+def title_of(manifest: Manifest) -> str:
+    """`HTTPRoute shop`, `Service shop`."""
+    return f"{manifest.text('kind')} {name_of(manifest)}"
 
 
 def governed_rules(
@@ -114,13 +117,19 @@ def _is_in(route: Manifest, namespace: str | None, own: str | None) -> bool:
 def rules_of(route: Manifest, services: Sequence[Manifest], namespace: str | None) -> Iterator[Rule]:
     """The rules of a route, each with what it sends to Services of the namespace; those of a release are left out."""
     own = route.text("metadata", "namespace") or namespace
-    targets = [("Service", "", name_of(service)) for service in services]
+    targets = [target for service in services for target in _targets(service)]
     for index, value in enumerate(
         routes.users_rules(route.value) if at(route.value, "spec", "rules") else ()
     ):
         refs = routes.backends(value if isinstance(value, dict) else {})
         backends = (ref for ref in refs if ref.identity[:3] in targets and ref.namespace(own) == namespace)
         yield Rule(route, index, value, tuple(backends))
+
+
+def _targets(service: Manifest) -> list[tuple[str, str, str]]:
+    """What a backendRef to it names: kind, group and name; a Service is known in several clusters too."""
+    is_pool = service.text("kind") == POOL_API[0]
+    return [(*api, name_of(service)) for api in ((POOL_API,) if is_pool else (SERVICE_API, IMPORT_API))]
 
 
 def _find(route: Manifest, rules: Sequence[Rule], wanted: Any, path: Path, problems: Problems) -> list[Rule]:
@@ -162,12 +171,11 @@ def check(
     problems: Problems,
 ) -> None:
     """What cannot be released together is a problem."""
-    names, served = (
-        [name_of(service) for service in services],
-        {ref.name for rule in rules for ref in rule.backends},
-    )
-    for name in names if not rules else [name for name in names if name not in served]:
-        _add_unserved(name, problems)
+    names = [title_of(service) for service in services]
+    served = {ref.name for rule in rules for ref in rule.backends}
+    for service in services:
+        if name_of(service) not in served:
+            _add_unserved(title_of(service), problems)
     for rule in rules:
         _check_backends(rule, " or ".join(names), problems)
         _check_grant(rule, manifests, namespace, problems)
@@ -179,18 +187,18 @@ def _add_unserved(service: str, problems: Problems) -> None:
     """A Service of the release that no governed rule sends to is a problem."""
     if "routes" in problems.sources.value["spec"]["adopt"]:
         hint = "name a rule that does, or release what is behind it apart"
-        problems.add(ROUTES, f"none of these rules sends to Service {service}", hint)
+        problems.add(ROUTES, f"none of these rules sends to {service}", hint)
         return
     hint = f"a release splits the requests of an {ANY}; routes of other kinds are not adopted"
-    problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to Service {service}", hint)
+    problems.add((*ADOPT, "from"), f"no rule of an {ANY} sends to {service}", hint)
 
 
 def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
     if len(rule.backends) != 1:
         often = "sends several times" if rule.backends else "does not send"
-        problems.add(ADOPT, f"{rule.title} {often} to Service {service}")
+        problems.add(ADOPT, f"{rule.title} {often} to {service}")
     elif not rule.backends[0].weight:
-        message = f"{rule.title} sends no request to Service {service}: weight 0"
+        message = f"{rule.title} sends no request to {service}: weight 0"
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
 
 
@@ -205,9 +213,10 @@ def _check_grant(
         for manifest in manifests
         if grants.is_grant(manifest.value) and _is_in(manifest, namespace, namespace)
     ]
-    for service in {ref.name for ref in rule.backends} if own != namespace else ():
-        if not any(grants.lets_in(grant, route, service) for grant in granting):
-            message = f"{rule.title} in {own} sends to Service {service} in {namespace}, and no ReferenceGrant lets it"
+    for ref in rule.backends if own != namespace else ():
+        if not any(grants.lets_in(grant, route, (ref.kind, ref.group), ref.name) for grant in granting):
+            sent = f"sends to {ref.kind} {ref.name} in {namespace}"
+            message = f"{rule.title} in {own} {sent}, and no ReferenceGrant lets it"
             hint = "put that grant beside it in the manifests, so that the canary gets one too"
             problems.add(ADOPT, message, f"{hint}, or name the routes of {namespace} alone by `routes`")
 

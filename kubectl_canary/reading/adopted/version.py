@@ -12,8 +12,17 @@ from kubectl_canary.reading.adopted.objects import Wanted, at, name_of
 from kubectl_canary.reading.adopted.problems import Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import strategic
-from kubectl_canary.release.application import Adopted, Configuration, Service, Sides, Workload
+from kubectl_canary.release.application import (
+    IMPORT_API,
+    SERVICE_API,
+    Adopted,
+    Configuration,
+    Service,
+    Sides,
+    Workload,
+)
 from kubectl_canary.release.companions import ENDING, is_scaler_of
+from kubectl_canary.routing.backends import BackendRef
 
 SINGLE = ("image", "tag", "container")  # what is said of the application's container alone
 OF_ONE = ("image", "container", "pod", "podMetadata")  # what is said of one Deployment alone
@@ -174,10 +183,12 @@ def workload_of(
     )
 
 
-def service_of(name: str, ports: Sequence[int]) -> Service:
-    """The Service of a workload, with the ports that rules send to."""
-    first, *more = ports or (0,)
-    return Service(Sides(name, f"{name}{ENDING}"), first, None, more=tuple({"port": port} for port in more))
+def service_of(name: str, refs: Sequence[BackendRef]) -> Service:
+    """The Service of a workload, with the ports and under the kinds that rules send to."""
+    first, *more = dict.fromkeys(int(ref.port or 0) for ref in refs) or (0,)
+    imported = (IMPORT_API,) if any((ref.kind, ref.group) == IMPORT_API for ref in refs) else ()
+    further = tuple({"port": port} for port in more)
+    return Service(Sides(name, f"{name}{ENDING}"), first, None, more=further, apis=(SERVICE_API, *imported))
 
 
 def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:
