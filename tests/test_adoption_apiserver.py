@@ -124,6 +124,7 @@ class Adopted:
         "adopt-streams",
         "adopt-together",
         "adopt-namespaces",
+        "adopt-apart",
     ]
 )
 def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:

@@ -37,6 +37,7 @@ HEART = [
     {"plan", "strategic"},
     {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
+    {"apart"},
     {"observed", "changes", "adoption"},
     {"actions", "precedence", "wording"},
 ]

@@ -76,7 +76,7 @@ def _patched(
     for name, document in phase.items():
         before = there.documents.get(document.part.key)
         if before is not None and not same(before.value, document.value):
-            guards = standing_on(application, before, document) if document.part.is_route else ()
+            guards = standing_on(application, before, document) if document.part.is_governed else ()
             was, becomes = there.seen(before), there.seen(document)
             yield name, Alteration(was, becomes, standing_on=(*_named(was), *guards))
 

@@ -18,7 +18,7 @@ from kubectl_canary.reading import release, sources
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import patches
+from kubectl_canary.release import apart, patches
 from kubectl_canary.release.application import OWN_LABEL, OWNER, Application
 from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.documents import Document
@@ -311,30 +311,40 @@ OF_CLONES = "header-rule-loses"  # of a release it says that rules which are not
 
 @dataclass(frozen=True)
 class _Said:
-    """A finding, the number of the manifest beside the file that it is about, or -1, and the rule of a route."""
+    """A finding, and the number of the manifest beside the file that it is about, or -1.
+
+    `rule` is the rule of a route, and `title` the route that has it, both of the user's where it is about a clone.
+    """
 
     number: int
     finding: Finding
     rule: str = ""
+    title: str = ""
 
     @property
     def told(self) -> tuple[int, str, str, str]:
         """What tells findings apart wherever the release moves what they are about on a route."""
-        return self.number, self.finding.rule, self.finding.message, self.rule
+        message = self.finding.message
+        said = f"{self.title}: {message.partition(': ')[2]}" if self.title else message
+        return self.number, self.finding.rule, said, self.rule
 
 
 _Stood = Mapping[tuple[int, str, str, str], list[_Said]]
 
 
-def _rule_of(application: Application, document: Rendered, path: Path) -> str:
-    """What a rule of a route is known by, wherever it stands: its name, else its matches; of a clone its original's."""
-    if path[:2] != ("spec", "rules") or len(path) < 3:
-        return ""
-    rule = document.value["spec"]["rules"][path[2]]
+def _said_of(application: Application, phase: Phase, document: Rendered, path: Path, said: Finding) -> _Said:
+    """A finding with what its rule is known by: the name, else the matches; of a clone those of its original."""
+    place = path[2] if path[:2] == ("spec", "rules") and len(path) > 2 else None
+    if not isinstance(place, int):
+        return _Said(-1, said)
+    rule, title = document.value["spec"]["rules"][place], ""
     release = ReleaseOnRoute(application, document.value)
-    if document.part.is_route and any(rule is clone for clone in release.added()):
+    cloned_from = apart.originals(document.value, application, phase)
+    if document.part.is_route and cloned_from is not None:
+        title, rule = cloned_from[0].title, cloned_from[1][place]
+    elif document.part.is_governed and any(rule is clone for clone in release.added()):
         rule = release.original_of(rule)
-    return str(rule.get("name") or rule.get("matches"))
+    return _Said(-1, said, str(rule.get("name") or rule.get("matches")), title)
 
 
 def _as_it_stood(plan: Plan, said: Mapping[str, Sequence[_Said]]) -> _Stood | None:
@@ -404,7 +414,7 @@ def _of_phase(
         elif in_phase >= 0:
             document = rendered[in_phase]
             said = _of_document(generator, document, finding)
-            yield _Said(-1, said, _rule_of(plan.application, document, finding.path))
+            yield _said_of(plan.application, phase, document, finding.path, said)
 
 
 def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:

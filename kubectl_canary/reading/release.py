@@ -71,7 +71,7 @@ def read(
     Raises Refused with every finding.
     """
     file = canaryfile.parse(source, namespace, read_sets)
-    plan_of_file = plan(file.application, file.phases)
+    plan_of_file = _planned(file, source)
     errors = [_located(finding, source) for finding in _of_precedence(plan_of_file)]
     if errors:
         raise Refused(f"{errors[0].where.file} is not valid", errors)
@@ -84,6 +84,14 @@ def read(
     )
     warnings = (*source.notes, *(_located(finding, source) for finding in findings))
     return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
+
+
+def _planned(file: canaryfile.CanaryFile, source: sources.Sources) -> Plan:
+    if file.application.adopted is None:
+        return plan(file.application, file.phases)
+    from kubectl_canary.reading.adopted import apart
+
+    return apart.planned(file, source)
 
 
 def _of_precedence(plan_of_file: Plan) -> Iterator[Finding]:

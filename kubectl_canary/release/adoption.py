@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kubectl_canary.api.equality import same
-from kubectl_canary.release import companions, grants, overlay, workloads
+from kubectl_canary.release import apart, companions, grants, overlay, workloads
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,
     IMPORT_API,
@@ -248,6 +248,10 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         value = companions.deployment(given.value, workload, pods, adopted)
         ready = workloads.ready(workload, pods, Side.CANARY)
         yield _copied(application, value, given, "workloads", ready=ready)
+    for key, given in by_key(application, adopted.stable).items():
+        beside = apart.route(given.value, application, phase) if _is_governed(application, key) else None
+        if beside is not None:
+            yield _copied(application, beside, given, "route")
     for key, given in _guarding(application, adopted):
         near = released if key[2] == application.namespace else ()
         copied = companions.companion(given.value, near, clones.get(key[2], {}))
@@ -296,19 +300,25 @@ def _guarding(application: Application, adopted: Adopted) -> Iterator[tuple[Key,
 
 def _clones(
     application: Application, adopted: Adopted, phase: Phase
-) -> dict[str | None, dict[tuple[str, str, str], list[str]]]:
-    """The names of the rules that a phase adds, by namespace of the route and the rule that each is cloned from."""
-    clones: dict[str | None, dict[tuple[str, str, str], list[str]]] = {}
+) -> dict[str | None, dict[tuple[str, str, str], list[dict[str, str]]]]:
+    """The rules that a phase adds, by namespace of the route and the rule that each is cloned from.
+
+    A policy on a whole route holds for what stands on it; a route of their own needs one too.
+    """
+    clones: dict[str | None, dict[tuple[str, str, str], list[dict[str, str]]]] = {}
     for key, given in by_key(application, adopted.stable).items():
-        if group_of(application, key) == "route" and phase.traffic != AS_BEFORE:
-            laid, _ = overlay.route(given.value, application, phase)
-            release = overlay.ReleaseOnRoute(application, laid)
-            for clone in release.added():
-                name = release.original_of(clone).get("name")
-                if name:
-                    by_rule = clones.setdefault(key[2], {})
-                    by_rule.setdefault((key[1], key[3], str(name)), []).append(str(clone.get("name")))
+        by_rule = clones.setdefault(key[2], {})
+        for clone in apart.added(given.value, application, phase) if _is_governed(application, key) else ():
+            if clone.original.get("name"):
+                place = {"name": clone.route, "sectionName": str(clone.rule.get("name"))}
+                by_rule.setdefault((key[1], key[3], str(clone.original["name"])), []).append(place)
+            if clone.route != key[3]:
+                by_rule[key[1], key[3], ""] = [{"name": clone.route}]
     return clones
+
+
+def _is_governed(application: Application, key: Key) -> bool:
+    return group_of(application, key) == "route"
 
 
 def _copied(

@@ -272,12 +272,14 @@ class Given:
 class Adopted:
     """The user's own manifests: what runs before the release, and what should run after it.
 
-    `per_track` names the ConfigMaps of which the canary has a copy.
+    `per_track` names the ConfigMaps of which the canary has a copy. What is added to the `separated` routes has routes
+    of its own.
     """
 
     stable: tuple[Given, ...]
     new: tuple[Given, ...]
     per_track: tuple[str, ...] = ()
+    separated: frozenset[Located] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -318,6 +320,11 @@ class Application:
     def route_of(self, governed: Governed) -> Located:
         """The route of a governed rule."""
         return Located(governed.kind, governed.namespace or self.namespace, governed.route)
+
+    @property
+    def separated(self) -> frozenset[Located]:
+        """The routes beside which what the release adds has a route of its own."""
+        return self.adopted.separated if self.adopted is not None else frozenset()
 
     @property
     def streams(self) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def change(application: Application, to: Phase, before: Document | None, after: 
         return Creation(after)
     if to.is_way_back:
         return Alteration(before, after, is_back=True)
-    if not after.part.is_route:
+    if not after.part.is_governed:
         return Alteration(before, after, own=_own_of_scaler(before, after))
     names = (application.phase_annotation, application.rules_annotation)
     places = tuple(("metadata", "annotations", name) for name in names)
@@ -230,11 +230,19 @@ def _of_governed(release: overlay.ReleaseOnRoute, keys: Sequence[str]) -> list[G
 def _route_tests(
     application: Application, after: Sequence[Document]
 ) -> Iterator[tuple[Part, tuple[Op, ...]]]:
-    """That the governed rules of each route split their requests as they are to."""
+    """That the governed rules of each route, and clones in routes of their own, split their requests as they are to."""
     for document in after:
-        if document.part.is_route:
+        if document.part.is_governed:
             release = overlay.ReleaseOnRoute(application, document.value)
             yield document.part, tuple(patches.tests(_of_governed(release, ("backendRefs",))))
+        elif document.part.is_route:
+            yield document.part, tuple(patches.tests(_of_clones(document.value)))
+
+
+def _of_clones(route: dict[str, Any]) -> Iterator[Guard]:
+    """Of each rule the backends, as they are."""
+    for place, rule in enumerate(route["spec"]["rules"]):
+        yield ("spec", "rules", place, "backendRefs"), rule.get("backendRefs")
 
 
 def _canary_tests(

@@ -240,14 +240,14 @@ def config_names(pod: dict[str, Any]) -> set[str]:
 
 
 Released = Sequence[tuple[Workload, Pods]]  # the workloads that have a canary, with their pods
-# by the kind and name of a route, and the name of a rule
-Clones = Mapping[tuple[str, str, str], Sequence[str]]
+# by the kind and name of a route, and the name of a rule or nothing: what a copy of a policy on that is attached to
+Clones = Mapping[tuple[str, str, str], Sequence[dict[str, str]]]
 
 
 def companion(value: dict[str, Any], released: Released, clones: Clones) -> dict[str, Any] | None:
     """The canary's copy of a scaler, a budget, a policy, a grant or a monitor; None where it needs none.
 
-    `clones` are the names of the rules that the phase adds, by the rule that each is cloned from.
+    `clones` are the rules that the phase adds, by the rule that each is cloned from.
     """
     for workload, pods in released:
         if _scales_canary(value, workload):
@@ -367,7 +367,7 @@ def _followed(ref: dict[str, Any], workloads: Sequence[Workload], clones: Clones
     )
     if ref.get("group") == GATEWAY_GROUP:
         kind, route, rule = (str(ref.get(key) or "") for key in ("kind", "name", "sectionName"))
-        yield from ({**ref, "sectionName": name} for name in clones.get((kind, route, rule), ()))
+        yield from ({**ref, **clone} for clone in clones.get((kind, route, rule), ()))
 
 
 def target_refs(spec: dict[str, Any]) -> list[dict[str, Any]]:

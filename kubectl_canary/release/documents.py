@@ -62,8 +62,13 @@ class Part:
 
     @property
     def is_route(self) -> bool:
-        """Whether it is a route that the release shapes."""
+        """Whether it is a route that the release shapes, or makes."""
         return self.group == "route"
+
+    @property
+    def is_governed(self) -> bool:
+        """Whether it is a route some of whose rules the release governs, and not one that has clones alone."""
+        return self.is_route and self.side is not Side.CANARY
 
 
 @dataclass(frozen=True)

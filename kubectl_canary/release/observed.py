@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import same
-from kubectl_canary.release import overlay, routes, strategic, workloads
+from kubectl_canary.release import apart, overlay, routes, strategic, workloads
 from kubectl_canary.release.application import Located, Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, PROMOTION, Phase, PhaseKind, Plan, Pods, Traffic, needs
@@ -34,7 +34,7 @@ def phase(objects: Objects, plan: Plan) -> Phase:
     fitting = _fitting(state, there, plan)
     if fitting is not None:
         return replace(fitting, pods=_needed(state.pods, fitting.traffic))
-    traffic = _traffic(there, plan)
+    traffic = _traffic([*there, *_apart(objects, plan)], plan)
     state = replace(state, traffic=traffic, pods=_needed(state.pods, traffic))
     return replace(state, origin=_nearest(state, plan).name)
 
@@ -43,6 +43,12 @@ def routes_of(objects: Objects, plan: Plan) -> list[Route]:
     """The routes that the release shapes, as far as they are there."""
     there = (objects.get(route) for route in plan.application.routes)
     return [route for route in there if route is not None]
+
+
+def _apart(objects: Objects, plan: Plan) -> list[Route]:
+    """The routes of the release's own, as far as they are there."""
+    separated = map(apart.beside, sorted(plan.application.separated))
+    return [objects[route] for route in separated if route in objects]
 
 
 def deployment_of(plan: Plan, name: str) -> Located:
@@ -183,7 +189,8 @@ def _traffic(there: Sequence[Route], plan: Plan) -> Traffic:
 def _traffic_of(route: Route, plan: Plan) -> Traffic:
     """What a route sends to the canary."""
     release = ReleaseOnRoute(plan.application, route)
-    governed, added = release.governed(), release.added()
+    governed = release.governed() if release.located in plan.application.routes else []
+    added = release.added()
     mirroring = [rule for rule in added if release.mirrors(rule)]
     mirrors = [filter_ for rule in (*mirroring, *governed) for filter_ in release.mirrors(rule)]
     return Traffic(

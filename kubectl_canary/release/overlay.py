@@ -59,7 +59,8 @@ class ReleaseOnRoute:
     @property
     def located(self) -> Located:
         """What tells the route from all others."""
-        return _located(self.kind, self.document["metadata"], self.application)
+        metadata = self.document["metadata"]
+        return Located(self.kind, metadata.get("namespace") or self.application.namespace, metadata["name"])
 
     @property
     def title(self) -> str:
@@ -189,9 +190,7 @@ class ReleaseOnRoute:
         return next(itertools.islice(free, place, None))
 
     def _is_route(self, value: dict[str, Any]) -> bool:
-        group = str(value.get("apiVersion")).partition("/")[0]
-        located = _located(str(value.get("kind")), value["metadata"], self.application)
-        return group == GATEWAY_GROUP and located == self.located
+        return located(value, self.application) == self.located
 
     def _sends_to(self, rule: Rule, side: Side) -> bool:
         return any(self.is_of(ref, side) for ref in routes.backends(rule))
@@ -214,8 +213,14 @@ class ReleaseOnRoute:
         return _refused(self.title, message, hint)
 
 
-def _located(kind: str, metadata: dict[str, Any], application: Application) -> Located:
-    return Located(kind, metadata.get("namespace") or application.namespace, metadata["name"])
+def located(value: dict[str, Any], application: Application) -> Located | None:
+    """What tells an object of the Gateway API from all others; None for one of another group."""
+    metadata = value["metadata"]
+    if str(value.get("apiVersion")).partition("/")[0] != GATEWAY_GROUP:
+        return None
+    return Located(
+        str(value.get("kind")), metadata.get("namespace") or application.namespace, metadata["name"]
+    )
 
 
 def laid_over(
@@ -230,7 +235,7 @@ def laid_over(
     `before` is the object as it was planned for what it is now, None where nothing of it is taken as given;
     `planned` is the object as it is planned in the phase. What both agree on stays as it is.
     """
-    if planned.part.is_route:
+    if planned.part.is_governed:
         return route(now, application, phase)
     if application.adopted is not None:
         now = _with_metadata(now, before or {}, planned.value)
@@ -282,6 +287,7 @@ def route(
     """
     laid = copy.deepcopy(document)
     release = ReleaseOnRoute(application, laid)
+    is_apart = release.located in application.separated
     governed, added = release.governed(), release.added()
     findings = list(release.foreign_references(governed))
     kept = [rule for rule in release.rules if not _is_one_of(rule, added)]
@@ -289,8 +295,9 @@ def route(
     clones: list[Rule] = []
     for rule in kept:
         if _is_one_of(rule, governed):
-            before, rule, more = _shaped(release, rule, phase.traffic)
+            before, rule, more = shaped(release, rule, phase.traffic)
             findings += more
+            before = [] if is_apart else before
             clones += before
             rules += before
         rules.append(rule)
@@ -302,7 +309,7 @@ def route(
     return laid, findings
 
 
-def _shaped(
+def shaped(
     release: ReleaseOnRoute, governed: Rule, traffic: Traffic
 ) -> tuple[list[Rule], Rule, list[Finding]]:
     """The clones of a governed rule, the rule itself as the traffic needs it, and what is to be known of it."""

@@ -56,6 +56,11 @@ class Traffic:
         """Whether any request is sent to the canary."""
         return bool(self.share or self.mirror or self.testers)
 
+    @property
+    def adds_rules(self) -> bool:
+        """Whether rules are cloned for it: for testers, or for the methods that are mirrored."""
+        return bool(self.testers or (self.mirror and self.methods))
+
 
 AS_BEFORE = Traffic()
 
@@ -78,7 +83,7 @@ class Phase:
 
     `pods` has the numbers of each workload, in the application's order. The pause is in seconds. `origin` is the phase
     that a way back leaves. `holds_stable` says that an autoscaler must not take stable pods away: the way back needs
-    them all.
+    them all. `clones` is the traffic for which rules were cloned last, here or in a phase before.
     """
 
     name: str
@@ -90,6 +95,7 @@ class Phase:
     gates: tuple[Gate, ...] = ()
     origin: str | None = None
     holds_stable: bool = False
+    clones: Traffic | None = None
 
     @property
     def stable_replicas(self) -> int:
@@ -285,7 +291,9 @@ def _middle(application: Application, specs: Sequence[PhaseSpec], before: Phase)
     """Deploy and the user's phases."""
     has_testers = application.testers is not None
     traffics = [AS_BEFORE, *(_traffic(spec, has_testers) for spec in specs)]
+    clones: Traffic | None = None
     for index, spec in enumerate((PhaseSpec("deploy"), *specs)):
+        clones = traffics[index] if traffics[index].adds_rules else clones
         pods = (
             _pods(workload, numbers.stable, traffics, index, spec)
             for workload, numbers in zip(application.workloads, before.pods, strict=True)
@@ -299,6 +307,7 @@ def _middle(application: Application, specs: Sequence[PhaseSpec], before: Phase)
             pause=spec.pause,
             gates=spec.gates,
             holds_stable=bool(spec.weight),
+            clones=clones,
         )
 
 

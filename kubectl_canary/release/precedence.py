@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.release import adoption, overlay, routes
+from kubectl_canary.release import adoption, apart, overlay, routes
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.routes import Rule
@@ -57,25 +57,56 @@ def findings(plan: Plan) -> Iterator[Finding]:
 def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[tuple[_Place, Finding]]:
     laid, _ = overlay.route(document, plan.application, phase)
     release = ReleaseOnRoute(plan.application, laid)
-    clones, governed = release.added(), release.governed()
-    users = [rule for rule in release.rules if not any(rule is clone for clone in clones)]
-    for clone in clones:
-        original = release.original_of(clone)
+    added, governed = release.added(), release.governed()
+    users = [rule for rule in release.rules if not any(rule is known for known in added)]
+    for clone, original in _clones(plan, phase, document, release):
         for number, other in enumerate(users):
             if any(other is rule for rule in governed):
                 continue
-            rivals = list(_rivals(*(_placed(release, rule) for rule in (other, clone, original))))
+            rivals = list(_rivals(_placed(release, other), clone, _placed(release, original)))
             if rivals:
                 place = _Place(release.title, number, users.index(original))
                 yield place, _finding(phase, place, all(map(_differ_by_order, rivals)))
+        if _never_wins(clone, _placed(release, original)):
+            number = users.index(original)
+            yield _Place(release.title, number, number), _no_room(phase, release.title, number)
 
 
-def _placed(release: ReleaseOnRoute, rule: Rule) -> list[_Placed]:
-    place = release.place(rule)
+def _clones(
+    plan: Plan, phase: Phase, document: dict[str, Any], release: ReleaseOnRoute
+) -> Iterator[tuple[list[_Placed], Rule]]:
+    """The matches of each clone, where they stand, and the rule on the route of the phase that it is cloned from.
+
+    A clone on a route of its own stands behind every rule of the user's.
+    """
+    for rule in release.added():
+        yield _placed(release, rule), release.original_of(rule)
+    originals = dict(
+        zip(
+            map(id, ReleaseOnRoute(plan.application, document).governed()),
+            release.governed(),
+            strict=True,
+        )
+    )
+    for number, clone in enumerate(apart.clones(document, plan.application, phase), len(release.rules)):
+        yield _placed(release, clone.rule, number), originals[id(clone.original)]
+
+
+def _placed(release: ReleaseOnRoute, rule: Rule, number: int | None = None) -> list[_Placed]:
+    place = release.place(rule) if number is None else number
     return [
         _Placed(match, (*(rank.key for rank in ranks(release.kind, match)), (place,)))
         for match in routes.matches_of(rule, release.kind)
     ]
+
+
+def _never_wins(clones: list[_Placed], originals: list[_Placed]) -> bool:
+    """Whether a match of a clone is one of its original's, and stands behind it: on a route of its own."""
+    return any(
+        clone.standing[:-1] == original.standing[:-1] and clone.standing > original.standing
+        for clone, original in itertools.product(clones, originals)
+        if clone.match == original.match
+    )
 
 
 def _rivals(
@@ -155,3 +186,12 @@ def _finding(phase: Phase, place: _Place, is_order: bool) -> Finding:
         without = "mirror them all: methods: all" if is_mirror else "leave testers out: testers: false"
         hint = f"name rule {place.number} in `routes` too where it sends to the Service, or {without}"
     return Finding("precedence", "error", ("spec", "phases" if is_mirror else "testers"), message, hint=hint)
+
+
+def _no_room(phase: Phase, route: str, number: int) -> Finding:
+    message = (
+        f"{route} has no room for the rules of `{phase.name}`, and beside it a clone of rule {number} would never win: "
+        "it has the method already"
+    )
+    hint = "mirror them all, which needs no clones: methods: all"
+    return Finding("precedence", "error", ("spec", "phases"), message, hint=hint)

@@ -97,7 +97,7 @@ def _reached(
         else:
             planned_now = as_planned.get(document.part.key)
             value, more = overlay.laid_over(now, planned_now, document, plan.application, to)
-            if to.kind is PhaseKind.PROMOTED and document.part.is_route and planned_now is not None:
+            if to.kind is PhaseKind.PROMOTED and document.part.is_governed and planned_now is not None:
                 value = _with_new_route(value, Document(document.part, planned_now), document, plan)
             after.append(Document(document.part, value))
             findings += [*more, *_drift(now, planned_now, document.part, to)]

@@ -190,7 +190,8 @@ def _say_what_merging_replaces(changes: Sequence[Change]) -> None:
 def _checked_objects(call: Call, changes: Sequence[Change], checked: str) -> list[dict[str, Any]]:
     """The objects to check: the routes in the cluster, or what a file holds."""
     if checked == LIVE:
-        routes = list(dict.fromkeys(change.part for change in changes if change.part.is_route))
+        patched = (change.part for change in changes if isinstance(change, Alteration))
+        routes = list(dict.fromkeys(part for part in patched if part.is_route))
         live = _read(call.kubectl(), routes)
         if not routes:
             raise UsageError("--check: no route is patched on this way", _what_is_patched(changes))

@@ -271,7 +271,7 @@ def _canary_keys(application: Application, new: Collection[Given]) -> Iterator[K
     for given in new:
         namespace = adoption.key_of(given.value, application.namespace)[2]
         clones = {
-            (rule.kind, rule.route, str(rule.rule)): ("clone",)
+            (rule.kind, rule.route, str(rule.rule)): ({"sectionName": "clone"},)
             for rule in application.governed
             if application.route_of(rule).namespace == namespace
         }

@@ -1,0 +1,337 @@
+"""A route of its own for the rules that a release adds: because the file wants it, or for want of room."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result
+from test_adoption import CASES, changed, every_phase, release_of
+
+from kubectl_canary.api.defaults import defaulted
+from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release import observed
+from kubectl_canary.release.application import Located
+from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.live import live_step
+from kubectl_canary.rendering.objects import planned
+from kubectl_canary.routing.requests import request_of
+from kubectl_canary.routing.simulation import simulate
+
+Canary = Callable[..., Result]
+Object = dict[str, Any]
+CASE = CASES / "adopt-apart"
+STORE, BESIDE = Located("HTTPRoute", "store", "store"), Located("HTTPRoute", "store", "store-canary")
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CASE, tmp_path / "case", ignore=shutil.ignore_patterns("expected")))
+
+
+def at(release: Release, phase: Phase) -> dict[Located, Object]:
+    documents = Generator().render(planned(release.plan.application, phase))
+    return {document.part.located: document.value for document in documents}
+
+
+def backends(rule: Object) -> dict[str, int]:
+    return {ref["name"]: ref.get("weight", 1) for ref in rule["backendRefs"]}
+
+
+def crowded(case: Path, number: int) -> None:
+    """So many more rules on the user's route, none of which sends to the release's Service."""
+    rules = "".join(
+        f"    - matches: [{{path: {{type: Exact, value: /page-{place}}}}}]\n"
+        "      backendRefs: [{name: pages, port: 80}]\n"
+        for place in range(number)
+    )
+    changed(case, "k8s/route.yaml", "  rules:\n", f"  rules:\n{rules}")
+
+
+def without(case: Path, text: str) -> None:
+    changed(case, "canary.yaml", text, "")
+
+
+# --- what stands where ----------------------------------------------------------------
+
+
+def test_the_users_route_has_no_rule_more_in_any_phase() -> None:
+    release = release_of(CASE)
+    before = at(release, release.plan.phases[0])[STORE]["spec"]
+    for phase in every_phase(release):
+        now = at(release, phase)[STORE]["spec"]
+        assert [rule.get("matches") for rule in now["rules"]] == [
+            rule.get("matches") for rule in before["rules"]
+        ]
+        assert {key: now[key] for key in now if key != "rules"} == {
+            key: before[key] for key in before if key != "rules"
+        }
+
+
+def test_the_route_of_their_own_is_there_from_the_first_testers_to_the_last_pod_of_the_canary() -> None:
+    release = release_of(CASE)
+    there = {phase.name: BESIDE in at(release, phase) for phase in every_phase(release)}
+    for phase in release.plan.phases:
+        assert there[phase.name] == (phase.name not in ("before", "deploy", "promoted")), phase.name
+    assert not there["rollback from deploy"]
+    assert not there["rolled-back"]
+    assert there["rollback from header-only"]
+    assert there["rollback-promotion from promote-return"]
+
+
+def test_it_has_the_parents_and_the_hostnames_and_what_the_governed_rules_do() -> None:
+    release = release_of(CASE)
+    there = at(release, release.plan.find("10%"))
+    own, users = there[BESIDE]["spec"], there[STORE]["spec"]
+    assert (own["parentRefs"], own["hostnames"]) == (users["parentRefs"], users["hostnames"])
+    by_name = {rule["name"]: rule for rule in own["rules"]}
+    assert list(by_name) == ["checkout-canary-testers-store", "rule-canary-testers-store"]
+    assert by_name["checkout-canary-testers-store"]["timeouts"] == {"request": "10s"}
+    assert all(backends(rule) == {"store-canary": 100} for rule in own["rules"])
+
+
+@pytest.mark.parametrize("kind", [PhaseKind.ROLLBACK, PhaseKind.PROMOTE_RETURN])
+def test_back_it_sends_where_its_originals_send(kind: PhaseKind) -> None:
+    release = release_of(CASE)
+    before = {rule.get("name"): rule for rule in at(release, release.plan.phases[0])[STORE]["spec"]["rules"]}
+    for phase in every_phase(release):
+        rules = at(release, phase).get(BESIDE, {"spec": {"rules": []}})["spec"]["rules"]
+        if phase.kind is kind:
+            originals = [before["checkout"], before[None]][: len(rules)]
+            assert [rule["backendRefs"] for rule in rules] == [rule["backendRefs"] for rule in originals]
+
+
+def test_testers_and_others_are_answered_as_on_one_route(case: Path) -> None:
+    separated = release_of(CASE)
+    without(case, "    separateRoute: true\n")
+    together = release_of(case)
+    assert not together.plan.application.separated
+    paths = ("/checkout/1", "/", "/admin", "/checkout-not")
+    for phase, path, tests in itertools.product(every_phase(separated), paths, (True, False)):
+        answers = [answer(release, phase, path, tests) for release in (separated, together)]
+        assert answers[0] == answers[1], (phase.name, path, tests)
+
+
+def answer(release: Release, phase: Phase, path: str, is_tester: bool) -> Any:
+    headers = (("x-canary", "true"),) if is_tester else ()
+    asked = request_of(path, "GET", headers, "https://store.example.com")
+    routes = [value for key, value in at(release, phase).items() if key.kind == "HTTPRoute"]
+    outcome = simulate(routes, asked)
+    shares = {share.backend.name: share.share for share in outcome.shares if share.share}
+    return outcome.status, shares, {copy.backend.name: copy.share for copy in outcome.mirrors}
+
+
+def test_a_policy_on_the_route_or_a_rule_has_a_copy_beside(case: Path) -> None:
+    policy = """\
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: %s, namespace: store}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: store%s}]
+"""
+    texts = (
+        policy % ("all", ""),
+        policy % ("paying", ", sectionName: checkout"),
+        policy % ("admins", ", sectionName: admin"),
+    )
+    (case / "k8s/policies.yaml").write_text("".join(texts))
+    there = at(release_of(case), release_of(case).plan.find("10%"))
+    copies = {
+        key.name: value["spec"]["targetRefs"][0]
+        for key, value in there.items()
+        if key.kind == "SecurityPolicy"
+    }
+    assert copies["all-canary"]["name"] == "store-canary"
+    assert "sectionName" not in copies["all-canary"]
+    assert copies["paying-canary"]["name"] == "store-canary"
+    assert copies["paying-canary"]["sectionName"] == "checkout-canary-testers-store"
+    assert "admins-canary" not in copies
+    assert "all-canary" not in [
+        key.name for key in at(release_of(case), release_of(case).plan.find("deploy"))
+    ]
+
+
+# --- for want of room -----------------------------------------------------------------
+
+
+def test_a_route_without_room_gets_one_beside_it_unasked(case: Path, canary: Canary) -> None:
+    without(case, "    separateRoute: true\n")
+    crowded(case, 11)
+    assert not release_of(case).plan.application.separated  # 14 rules and 2 clones
+    crowded(case, 1)
+    release = release_of(case)
+    assert release.plan.application.separated == {STORE}
+    assert "+ HTTPRoute store-canary" in canary("plan", "-f", case / "canary.yaml").out
+    for phase in every_phase(release):
+        assert len(at(release, phase)[STORE]["spec"]["rules"]) <= 16
+
+
+def test_matches_take_room_too(case: Path) -> None:
+    without(case, "    separateRoute: true\n")
+    changed(case, "canary.yaml", "mirror 20%, ", "")
+    paths = ", ".join(f"{{path: {{type: Exact, value: /checkout/{number}}}}}" for number in range(62))
+    changed(case, "k8s/route.yaml", "[{path: {type: PathPrefix, value: /checkout}}]", f"[{paths}]")
+    assert not release_of(case).plan.application.separated  # twice 62 matches, and three more
+    changed(
+        case,
+        "k8s/route.yaml",
+        "value: /checkout/0}}",
+        "value: /checkout/0}}, {path: {type: Exact, value: /x}}",
+    )
+    assert release_of(case).plan.application.separated == {STORE}
+
+
+def test_more_clones_than_a_route_takes_are_refused_with_their_number(case: Path, canary: Canary) -> None:
+    """Where a filter takes one match a rule, each method is a rule more."""
+    rules = "".join(
+        f"    - matches: [{{path: {{type: PathPrefix, value: /page-{place}}}}}]\n"
+        "      filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]\n"
+        "      backendRefs: [{name: store, port: 80}]\n"
+        for place in range(6)
+    )
+    changed(case, "k8s/route.yaml", "  rules:\n", f"  rules:\n{rules}")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert (
+        "`mirror 20%` takes HTTPRoute store-canary, a route of the release's own, to 20 rules, and 16 are allowed"
+        in done.err
+    )
+
+
+def test_mirrors_of_methods_go_where_they_win_or_are_refused(case: Path, canary: Canary) -> None:
+    """Where all room is taken by others, and a rule has a method already, its clone would never win beside it."""
+    without(case, "    separateRoute: true\n")
+    crowded(case, 13)
+    release = release_of(case)
+    copied = at(release, release.plan.find("mirror 20%"))[BESIDE]["spec"]["rules"]
+    assert [rule["name"] for rule in copied] == ["checkout-canary-mirror-store", "rule-canary-mirror-store"]
+    changed(case, "k8s/route.yaml", "value: /checkout}}]", "value: /checkout}, method: GET}]")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "HTTPRoute store has no room for the rules of `mirror 20%`" in done.err
+    assert "rule 14 would never win: it has the method already" in done.err
+    changed(case, "canary.yaml", "mirror 20%", "{mirror: 20%, methods: all}")
+    assert canary("plan", "-f", case / "canary.yaml").code == 0
+
+
+def test_mirrors_that_nobody_wants_any_more_do_nothing(case: Path) -> None:
+    """Whoever applies the next phase and deletes nothing must not go on copying requests."""
+    without(case, "    separateRoute: true\n")
+    changed(case, "canary.yaml", "  canary:", "  testers: false\n  canary:")
+    changed(case, "canary.yaml", "header-only, ", "")
+    crowded(case, 13)
+    release = release_of(case)
+    rules = at(release, release.plan.find("50%"))[BESIDE]["spec"]["rules"]
+    assert backends(rules[0]) == {"store": 50, "store-canary": 50}
+    assert not any("filters" in rule for rule in rules)
+    assert rules[0]["matches"][0]["method"] == "GET"
+    assert answer(release, release.plan.find("50%"), "/checkout", False)[2] == {}
+
+
+# --- what cannot be -------------------------------------------------------------------
+
+
+def test_without_testers_nothing_is_to_be_separated(case: Path, canary: Canary) -> None:
+    changed(case, "canary.yaml", "  canary:", "  testers: false\n  canary:")
+    changed(case, "canary.yaml", "header-only, ", "")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "canary.yaml:8:5: spec.adopt.separateRoute: there are no testers" in done.err
+
+
+def test_a_name_that_is_taken_is_refused(case: Path, canary: Canary) -> None:
+    other = (CASE / "k8s/route.yaml").read_text().replace("  name: store\n", "  name: store-canary\n", 1)
+    (case / "k8s/other.yaml").write_text(other.split("    - name: checkout")[0])
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "HTTPRoute store-canary is in the manifests already" in done.err
+
+
+def test_between_releases_nothing_is_beside(case: Path, canary: Canary) -> None:
+    without(case, "  canary: {tag: v2}\n")
+    without(case, "  phase: 10%\n")
+    release = release_of(case)
+    assert BESIDE not in at(release, release.plan.phases[0])
+    assert canary("plan", "-f", case / "canary.yaml").code == 0
+
+
+# --- the cluster ----------------------------------------------------------------------
+
+
+def objects_at(release: Release, phase: Phase) -> dict[Any, Object]:
+    documents = Generator().render(planned(release.plan.application, phase))
+    return {
+        document.part.key: defaulted(document.value, release.plan.application.target)
+        for document in documents
+    }
+
+
+def test_live_the_phase_is_told_and_left_from_both_routes() -> None:
+    release = release_of(CASE)
+    plan = release.plan
+    for phase in plan.phases[1:-1]:
+        assert observed.phase(at(release, phase), plan).name == phase.name
+    back, _ = live_step(plan, Generator(), "rollback", objects_at(release, plan.find("50%")))
+    assert [change.part.located for change in back.changes] == [STORE, BESIDE]
+    gone, _ = live_step(plan, Generator(), "rolled-back", objects_at(release, plan.find("rollback", "50%")))
+    assert next(change.part.name for change in gone.changes if change.action == "delete") == "store-canary"
+    assert {change.part.kind for change in gone.changes} == {"HTTPRoute", "Deployment", "Service"}
+
+
+def test_live_testers_beside_an_edited_route_are_seen() -> None:
+    release = release_of(CASE)
+    there = at(release, release.plan.find("10%"))
+    there[STORE]["spec"]["rules"][1]["backendRefs"][0]["weight"] = 70
+    found = observed.phase(there, release.plan)
+    assert (found.name, found.traffic.testers) == (observed.SOMEWHERE, True)
+    del there[BESIDE]
+    assert not observed.phase(there, release.plan).traffic.testers
+
+
+def test_live_a_route_beside_that_somebody_deleted_is_not_made_on_the_way_back() -> None:
+    release = release_of(CASE)
+    objects = objects_at(release, release.plan.find("50%"))
+    objects = {
+        key: value for key, value in objects.items() if key[3] != "store-canary" or key[1] != "HTTPRoute"
+    }
+    back, _ = live_step(release.plan, Generator(), "rollback", objects)
+    assert [change.part.located for change in back.changes] == [STORE]
+
+
+def test_a_way_back_prints_both_routes(canary: Canary) -> None:
+    done = canary("rollback", "--print", "-f", CASE / "canary.yaml")
+    printed = [document.value["metadata"]["name"] for document in yamltext.read(done.out, "out")]
+    assert printed == ["store", "store-canary"]
+    listed = json.loads(canary("patch", "-f", CASE / "canary.yaml", "--to", "rollback").out)
+    assert [one["name"] for one in listed] == ["store", "store-canary"]
+
+
+def test_what_the_user_has_wrong_is_no_error_of_the_route_beside(case: Path, canary: Canary) -> None:
+    app = (case / "k8s/app.yaml").read_text()
+    (case / "k8s/app.yaml").write_text(app.replace("  name: archive\n", "  name: another\n"))
+    done = canary("validate", case / "canary.yaml")
+    assert done.code == 0, done.out
+    assert "warning Canary store: spec.rules[2].backendRefs[1].name" in done.out
+
+
+def test_a_check_asks_for_no_route_that_comes_with_the_phase(
+    case: Path, canary: Canary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, release = tmp_path / "kubectl", release_of(CASE)
+    route = objects_at(release, release.plan.find("deploy"))[("gateway.networking.k8s.io/v1", *STORE)]
+    route["metadata"]["annotations"] = {}
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(route)}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(program))
+    done = canary(
+        "patch", "-f", CASE / "canary.yaml", "--from", "deploy", "--to", "header-only", "--skip", "--check"
+    )
+    assert (done.code, done.err) == (0, "httproute/store passes every guard: the patch fits\n")
