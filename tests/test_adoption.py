@@ -570,3 +570,19 @@ def test_a_service_that_would_send_to_the_canary_from_the_start_is_said(
     )
     messages = [finding.message for finding in release_of(folder).warnings]
     assert any("Service all selects the canary's pods too" in message for message in messages) is is_said
+
+
+def test_a_folder_says_that_the_new_set_has_moved_on(tmp_path: Path) -> None:
+    """A release is the way to one set: what comes into that set later comes in the middle of it."""
+    folder = Path(shutil.copytree(CASES / "adopt-sets", tmp_path / "case"))
+    into = ("render", "-f", str(folder / "canary.yaml"), "--all", "-o", f"dir={tmp_path}/out")
+    assert "moved on" not in run_here(*into).err
+    assert "moved on" not in run_here(*into).err
+    late = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: late, namespace: store}\ndata: {a: b}\n"
+    (folder / "new/late.yaml").write_text(late)
+    done = run_here(*into)
+    assert done.code == 0
+    said = "what the release brings beside its pods is another than rendered: `from` has moved on"
+    assert f"canary.yaml:7:11: warning: spec.adopt.from: {said}" in done.err
+    (folder / "new/late.yaml").unlink()
+    assert "moved on" not in run_here(*into, "--set", "spec.phase=rollback from 12.5%").err

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kubectl_canary.api import formats
-from kubectl_canary.api.equality import digest
+from kubectl_canary.api.equality import digest, same
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release.application import Application, Version
-from kubectl_canary.release.documents import Document
+from kubectl_canary.release.application import Application, Side, Version
+from kubectl_canary.release.documents import Document, Key
 from kubectl_canary.release.phases import FULL
 from kubectl_canary.release.plan import PROMOTION, RETURNS, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import before_its_time, objection
 from kubectl_canary.rendering.objects import planned
 
 PHASE, STABLE, CANARY, RUNS, REPLICAS = "phase", "stable", "canary", "runs", "replicas"
-SHARED = "shared"
+SHARED, COMING = "shared", "coming"
 RESET = "the folder's Deployments have `replicas`, and leaving it out makes the API server set it to 1"
 HAND_OVER = "take it from what applies the folder first, then say --replicas-handed-over"
 PRINTED, LEFT_OUT = "printed", "left out"
@@ -49,7 +50,7 @@ class RecordedVersion:
 class Record:
     """The phase that was rendered last, the versions of its release, and which of them stable runs in it.
 
-    `shared` is a digest of everything that is there without a release.
+    `shared` is a digest of everything that is there without a release, and `coming` of what comes with it beside pods.
     """
 
     phase: str
@@ -58,6 +59,7 @@ class Record:
     runs: Version
     prints_replicas: bool
     shared: str
+    coming: str
 
     @property
     def running(self) -> RecordedVersion:
@@ -75,6 +77,7 @@ class Record:
             RUNS: self.runs.value,
             **replicas,
             SHARED: self.shared,
+            COMING: self.coming,
         }
 
 
@@ -88,6 +91,7 @@ def of_plan(plan: Plan, phase: Phase) -> Record:
         runs=phase.stable_version,
         prints_replicas=application.adopted is not None or application.prints_replicas,
         shared=_shared(plan),
+        coming=_coming(plan),
     )
 
 
@@ -97,9 +101,9 @@ def read(notes: Mapping[str, str]) -> Record | None:
     known = [version for version in Version if version.value == notes.get(RUNS)]
     if stable is None or not known or PHASE not in notes:
         return None
-    return Record(
-        notes[PHASE], stable, canary, known[0], notes.get(REPLICAS, PRINTED) == PRINTED, notes.get(SHARED, "")
-    )
+    printed = notes.get(REPLICAS, PRINTED) == PRINTED
+    digests = (notes.get(SHARED, ""), notes.get(COMING, ""))
+    return Record(notes[PHASE], stable, canary, known[0], printed, *digests)
 
 
 def findings(
@@ -117,6 +121,7 @@ def findings(
         yield _finding("replicas", "warning", message, ("spec", "stable"), "give as many as run now")
     if (recorded.stable, recorded.canary) == (current.stable, current.canary):
         yield from _of_shared(recorded, current, to)
+        yield from _of_coming(recorded, current, to)
     elif to.kind not in RETURNS:
         yield from _of_other_release(recorded, current, plan)
     if plan.application.has_release:
@@ -131,6 +136,14 @@ def _of_shared(recorded: Record, current: Record, to: Phase) -> Iterator[Finding
         )
         hint = "it reaches everybody at once: change it between releases"
         yield _finding("shared", "warning", message, ("spec",), hint)
+
+
+def _of_coming(recorded: Record, current: Record, to: Phase) -> Iterator[Finding]:
+    """What the new set brings beside pods has moved on while a release is under way."""
+    if recorded.canary and recorded.coming not in ("", current.coming) and not to.is_way_back:
+        message = "what the release brings beside its pods is another than rendered: `from` has moved on"
+        hint = "it comes in the middle of this release: put it back, and release it after this one"
+        yield _finding("coming", "warning", message, ("spec", "adopt", "from"), hint)
 
 
 def _of_step(recorded: Record, current: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
@@ -271,6 +284,28 @@ def _shared(plan: Plan) -> str:
             for item in planned(plan.application, plan.phases[0])
         ]
     )
+
+
+def _coming(plan: Plan) -> str:
+    """A digest of what an adopted release changes beside its Deployments; empty where nothing is adopted."""
+    if plan.application.adopted is None or not plan.application.has_release:
+        return ""
+    before, after = (_beside_deployments(plan, phase) for phase in (plan.phases[0], plan.phases[-1]))
+    changed = {
+        key: value for key, value in after.items() if key not in before or not same(before[key], value)
+    }
+    return digest(
+        [[str(key), after.get(key)] for key in sorted({*changed, *(before.keys() - after.keys())}, key=str)]
+    )
+
+
+def _beside_deployments(plan: Plan, phase: Phase) -> dict[Key, dict[str, Any]]:
+    documents = (item for item in planned(plan.application, phase) if isinstance(item, Document))
+    return {
+        document.part.key: document.value
+        for document in documents
+        if not (document.part.kind == "Deployment" and document.part.side is Side.STABLE)
+    }
 
 
 def _rendered(application: Application, version: Version) -> RecordedVersion:
