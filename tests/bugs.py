@@ -596,7 +596,8 @@ BUGS = [
     Bug("namespaces: patches of one name overwrite one another", "commands/run/folder.py", "if len(alike_named) > 1 else", "if False else", "test_namespaces"),
     Bug("namespaces: an object is checked against another's patch", "commands/run/patch.py", "if isinstance(change, Alteration) and found == change.part.located:", "if isinstance(change, Alteration) and found[::2] == change.part.located[::2]:", "test_namespaces"),
     Bug("a folder: the new set may move on", "rendering/record.py", "if recorded.canary and recorded.coming not in (\"\", current.coming) and not to.is_way_back:", "if False:", "test_adoption"),
-    Bug("a folder: what is to come is what is there", "rendering/record.py", "if key not in before or not same(before[key], value)}", "if key in before and not same(before[key], value)}", "test_adoption"),
+    Bug("a folder: what is to come is what is there", "rendering/record.py", "if key not in before or not same(before[key], value)", "if key in before and not same(before[key], value)", "test_adoption"),
+    Bug("adopted: a policy comes after the pods that it guards", "release/adoption.py", "    yield from (copied for copied in copies if not companions.counts_pods(copied.value))\n    for workload, pods in released:", "    for workload, pods in released:", "test_adoption"),
     # a route of the release's own
     Bug("apart: clones stand on both routes", "release/overlay.py", "before = [] if is_apart else before", "pass", "test_apart"),
     Bug("apart: back, testers are still sent to the canary", "release/apart.py", "Clone(clone if phase.clones == phase.traffic else _idle(clone, shaped), governed, name)", "Clone(clone, governed, name)", "test_apart"),

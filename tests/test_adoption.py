@@ -21,7 +21,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.adopted import hazards
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import adoption
+from kubectl_canary.release import adoption, changes
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.generator import Generator
@@ -586,3 +586,27 @@ def test_a_folder_says_that_the_new_set_has_moved_on(tmp_path: Path) -> None:
     assert f"canary.yaml:7:11: warning: spec.adopt.from: {said}" in done.err
     (folder / "new/late.yaml").unlink()
     assert "moved on" not in run_here(*into, "--set", "spec.phase=rollback from 12.5%").err
+
+
+def test_policies_are_there_before_the_pods_and_budgets_after_them(tmp_path: Path) -> None:
+    """Pods that nothing guards yet would be open to everybody for as long as a script takes."""
+    folder = Path(shutil.copytree(SHOP, tmp_path / "case"))
+    policy = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: shop, namespace: store}\n"
+    )
+    (folder / "k8s/policy.yaml").write_text(
+        f"{policy}spec: {{podSelector: {{matchLabels: {{app: shop}}}}}}\n"
+    )
+    plan = release_of(folder).plan
+    before, deploy = (adoption.documents(plan.application, phase) for phase in plan.phases[:2])
+    order = ["Service", "NetworkPolicy", "Deployment", "PodDisruptionBudget"]
+    for start, to, made in (
+        (plan.phases[0], plan.phases[1], changes.changes(plan.application, *plan.phases[:2], before, deploy)),
+        (
+            plan.phases[1],
+            plan.phases[0],
+            changes.changes(plan.application, *plan.phases[1::-1], deploy, before),
+        ),
+    ):
+        kinds = [change.part.kind for change in made]
+        assert kinds == (order if start.kind is PhaseKind.BEFORE else order[::-1]), to.name

@@ -232,7 +232,7 @@ def _part(
 
 def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iterator[Document]:
     """The canary's objects: Services, configuration, Deployments, and copies of what looks after stable's pods."""
-    new, clones = by_key(application, adopted.new), _clones(application, adopted, phase)
+    new = by_key(application, adopted.new)
     released = [
         (workload, pods)
         for workload, pods in zip(application.workloads, phase.pods, strict=True)
@@ -243,6 +243,8 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
     for name in adopted.per_track if released else ():
         given = new[_near(application, CONFIG_MAP, name)]
         yield _copied(application, companions.copy_of(given.value), given, "workloads")
+    copies = list(_copies(application, adopted, phase, released))
+    yield from (copied for copied in copies if not companions.counts_pods(copied.value))
     for workload, pods in released:
         given = new[_near(application, DEPLOYMENT, workload.names.stable)]
         value = companions.deployment(given.value, workload, pods, adopted)
@@ -252,6 +254,14 @@ def _of_canary(application: Application, adopted: Adopted, phase: Phase) -> Iter
         beside = apart.route(given.value, application, phase) if _is_governed(application, key) else None
         if beside is not None:
             yield _copied(application, beside, given, "route")
+    yield from (copied for copied in copies if companions.counts_pods(copied.value))
+
+
+def _copies(
+    application: Application, adopted: Adopted, phase: Phase, released: companions.Released
+) -> Iterator[Document]:
+    """The canary's copies of what looks after stable's pods, keeps requests out of them, or lets them in."""
+    clones = _clones(application, adopted, phase)
     for key, given in _guarding(application, adopted):
         near = released if key[2] == application.namespace else ()
         copied = companions.companion(given.value, near, clones.get(key[2], {}))

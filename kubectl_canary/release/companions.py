@@ -82,6 +82,11 @@ def is_scaler_of(value: dict[str, Any], name: str) -> bool:
     return (target.get("kind") or "Deployment") == "Deployment" and target.get("name") == name
 
 
+def counts_pods(value: dict[str, Any]) -> bool:
+    """Whether an object says how many pods there are: it comes after them and goes before; policies are there first."""
+    return value.get("kind") in (*SCALERS, "PodDisruptionBudget")
+
+
 def looks_after(value: dict[str, Any], workload: Workload) -> bool:
     """Whether an object is about stable's pods, of either version, or its Service: it selects, scales, guards them."""
     if is_scaler_of(value, workload.names.stable) or _guards(value, workload):
