@@ -8,10 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apiserver import build
 from conftest import Cluster
 
 from kubectl_canary.commands import inputs
@@ -24,8 +26,31 @@ KINDS = (
     "services,configmaps,deployments.apps,horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy,"
     "networkpolicies.networking.k8s.io,serviceaccounts,referencegrants.gateway.networking.k8s.io,backendtlspolicies.gateway.networking.k8s.io,"
     "httproutes.gateway.networking.k8s.io,grpcroutes.gateway.networking.k8s.io,"
-    "tcproutes.gateway.networking.k8s.io,tlsroutes.gateway.networking.k8s.io"
+    "tcproutes.gateway.networking.k8s.io,tlsroutes.gateway.networking.k8s.io,"
+    "inferencepools.inference.networking.k8s.io,"
+    "serviceexports.multicluster.x-k8s.io,serviceimports.multicluster.x-k8s.io"
 )
+# the least that the API server takes: the module with the real one is not to be had, and a release changes no pool
+POOLS = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: inferencepools.inference.networking.k8s.io
+  annotations: {api-approved.kubernetes.io: "unapproved, for tests"}
+spec:
+  group: inference.networking.k8s.io
+  names: {kind: InferencePool, plural: inferencepools, singular: inferencepool}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
+"""
 OURS = "kubectl-canary"
 
 
@@ -114,6 +139,16 @@ class Adopted:
         assert set(self.live()) == there
 
 
+@pytest.fixture(scope="module")
+def backends(cluster: Cluster, program: Callable[[str], Path]) -> Cluster:
+    """The cluster, with what routes send to beside Services."""
+    crds = program(build.CRDS_OF_SEVERAL_CLUSTERS)
+    cluster.kubectl("apply", "--server-side", "-f", str(crds))
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=POOLS)
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    return cluster
+
+
 @pytest.fixture(
     params=[
         "adopt-shop",
@@ -125,11 +160,13 @@ class Adopted:
         "adopt-together",
         "adopt-namespaces",
         "adopt-apart",
+        "adopt-pools",
+        "adopt-imports",
     ]
 )
-def adopted(request: pytest.FixtureRequest, cluster: Cluster, namespace: str, tmp_path: Path) -> Adopted:
+def adopted(request: pytest.FixtureRequest, backends: Cluster, namespace: str, tmp_path: Path) -> Adopted:
     folder = Path(shutil.copytree(CASES / request.param, tmp_path / "case"))
-    return Adopted(cluster, namespace, folder)
+    return Adopted(backends, namespace, folder)
 
 
 def test_a_release_goes_through_every_phase_and_ends_as_the_user_wrote_it(adopted: Adopted) -> None:
