@@ -34,6 +34,7 @@ settings.register_profile(
     derandomize=True,
 )
 
+KINDS_OF_OTHERS = ("InferencePool", "ServiceExport", "ServiceImport")  # the user names their schemas
 SEED = ROOT / "examples/my-app/canary.yaml"
 
 

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import ROOT
-from ruamel.yaml import YAML
+import yaml
+from conftest import KINDS_OF_OTHERS, ROOT
 
 LOCATIONS = [
     str(ROOT / "schemas" / folder / "{{ .ResourceKind }}{{ .KindSuffix }}.json")
@@ -19,7 +19,7 @@ LOCATIONS = [
 def kubeconform(
     program: Path, *files: Path | str, stdin: str | None = None
 ) -> tuple[int, dict[str, int], str]:
-    command = [program, "-strict", "-summary", "-output", "json"]
+    command = [program, "-strict", "-summary", "-output", "json", "-skip", ",".join(KINDS_OF_OTHERS)]
     for location in LOCATIONS:
         command += ["-schema-location", location]
     done = subprocess.run([*command, *files], input=stdin, capture_output=True, text=True, check=False)
@@ -28,10 +28,11 @@ def kubeconform(
 
 def test_every_golden_document_is_valid(program: Callable[[str], Path]) -> None:
     files = sorted((ROOT / "tests/cases").glob("*/expected/*.yaml"))
-    documents = sum(len(list(YAML().load_all(file.read_text(encoding="utf-8")))) for file in files)
+    kinds = [one["kind"] for file in files for one in yaml.load_all(file.read_bytes(), yaml.CSafeLoader)]
+    skipped = sum(kind in KINDS_OF_OTHERS for kind in kinds)
     code, summary, output = kubeconform(program("kubeconform"), *files)
     assert code == 0, output
-    assert summary == {"valid": documents, "invalid": 0, "errors": 0, "skipped": 0}
+    assert summary == {"valid": len(kinds) - skipped, "invalid": 0, "errors": 0, "skipped": skipped}
 
 
 def test_a_field_that_nobody_knows_is_refused(program: Callable[[str], Path]) -> None:
