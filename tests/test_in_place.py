@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from conftest import ROOT, run_here
 
 from kubectl_canary.api.equality import identical
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run import in_place
@@ -20,7 +22,9 @@ from kubectl_canary.errors import CanaryError, Refused, UsageError
 from kubectl_canary.outside import exchange
 from kubectl_canary.reading import in_place as notes
 from kubectl_canary.reading import yamltext
+from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.release import Release
+from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import adoption
 from kubectl_canary.release.plan import PhaseKind
 
@@ -51,8 +55,6 @@ def write(case: Path, phase: str | None = None, **more: Any) -> None:
 
 
 def release_of(case: Path) -> Release:
-    from kubectl_canary.commands import inputs
-
     return inputs.load([str(case / "canary.yaml")])
 
 
@@ -503,6 +505,26 @@ def test_a_way_has_every_name_after_every_other() -> None:
     assert set(itertools.pairwise(way)) == set(itertools.product("abc", repeat=2))
 
 
+@pytest.fixture
+def planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A canary file over the same manifests is planned once, however often all are read."""
+    read: Callable[..., Release] = inputs.release.read
+    known: dict[str, Release] = {}
+
+    def once(source: Sources, namespace: str | None, read_sets: SetReader) -> Release:
+        sets = read_sets(source)
+        manifests = [
+            (one.document.file, one.index, one.source, one.value) for one in (*sets.stable, *sets.new)
+        ]
+        key = json.dumps([source.value, namespace, manifests])
+        if key not in known:
+            known[key] = read(source, namespace, lambda _: sets)
+        return known[key]
+
+    monkeypatch.setattr(inputs.release, "read", once)
+
+
+@pytest.mark.usefixtures("planned_once")
 def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
     before, release = files_of(case), release_of(case)
     reached: dict[str, Files] = {}
