@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
@@ -30,6 +31,8 @@ GATES = st.lists(
     max_size=2,
 )
 REPLICAS = st.integers(1, 20)
+OF_A_PHASE = st.fixed_dictionaries({}, optional={"pause": PAUSES, "gates": GATES, "replicas": REPLICAS})
+METHODS = st.just("all") | st.lists(st.sampled_from(["GET", "HEAD", "POST"]), min_size=1, unique=True)
 STANDARD = ("v1.0", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7")
 WITH_PARENTS_PORTS, WITH_MANY_MATCHES = STANDARD.index("v1.1"), STANDARD.index("v1.2")
 WITH_TIMEOUTS, WITH_MIRROR_SHARES, WITH_RETRIES = (STANDARD.index(one) for one in ("v1.2", "v1.3", "v1.7"))
@@ -43,22 +46,18 @@ def phases(draw: st.DrawFn, testers: bool, release: int) -> list[Any]:
     weights = sorted(draw(st.sets(SHARES, min_size=1, max_size=6)))
     found: list[Any] = [f"mirror {percent(share)}" for share in mirrors]
     if mirrors and draw(st.booleans()):
-        methods = draw(
-            st.just("all") | st.lists(st.sampled_from(["GET", "HEAD", "POST"]), min_size=1, unique=True)
-        )
-        found[0] = {"mirror": percent(mirrors[0]), "methods": methods}
+        found[0] = {"mirror": percent(mirrors[0]), "methods": draw(METHODS)}
     if testers and draw(st.booleans()):
         found.append("header-only")
     names = iter(draw(st.permutations(NAMES)))
     for share in weights:
-        more = draw(
-            st.fixed_dictionaries({}, optional={"pause": PAUSES, "gates": GATES, "replicas": REPLICAS})
-        )
+        more = draw(OF_A_PHASE)
         named = {"name": next(names)} if len(found) < len(NAMES) and draw(st.integers(0, 3)) == 0 else {}
         found.append({"weight": percent(share), **named, **more} if named or more else percent(share))
     return found
 
 
+@functools.cache  # a strategy that is made anew is validated anew: a third of all the time
 def containers() -> st.SearchStrategy[dict[str, Any]]:
     probe = st.fixed_dictionaries({"httpGet": st.fixed_dictionaries({"port": PORT | st.just("http")})})
     return st.fixed_dictionaries(
@@ -160,20 +159,24 @@ TESTERS = st.sampled_from(
 )
 
 
-@st.composite
-def canary_files(draw: st.DrawFn) -> dict[str, Any]:
-    """A release in the middle of anything."""
-    testers = draw(st.booleans())
-    release = draw(st.just(len(STANDARD) - 1) | st.integers(0, len(STANDARD) - 1))
-    tls = LABEL | st.fixed_dictionaries({"secret": LABEL}, optional={"only": st.booleans()})
-    create = st.fixed_dictionaries({"className": LABEL}, optional={"tls": tls}) | st.fixed_dictionaries(
-        {"className": LABEL, "tls": tls, "redirect": st.booleans()}
-    )
-    gateway = st.fixed_dictionaries(
-        {"name": LABEL}, optional={"create": create, "namespace": LABEL}
-    ) | st.fixed_dictionaries({"name": LABEL, "sectionName": LABEL})
+TLS = LABEL | st.fixed_dictionaries({"secret": LABEL}, optional={"only": st.booleans()})
+CREATE = st.fixed_dictionaries({"className": LABEL}, optional={"tls": TLS}) | st.fixed_dictionaries(
+    {"className": LABEL, "tls": TLS, "redirect": st.booleans()}
+)
+GATEWAY = st.fixed_dictionaries(
+    {"name": LABEL}, optional={"create": CREATE, "namespace": LABEL}
+) | st.fixed_dictionaries({"name": LABEL, "sectionName": LABEL})
+SERVICE = st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})
+DEPLOYMENT = st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})
+DRAIN = st.fixed_dictionaries({}, optional={"drain": PAUSES})
+RELEASES = st.just(len(STANDARD) - 1) | st.integers(0, len(STANDARD) - 1)
+
+
+@functools.cache
+def routes(release: int) -> st.SearchStrategy[dict[str, Any]]:
+    """What a canary file says of its route; `release` is a number in STANDARD."""
     route = st.fixed_dictionaries(
-        {"gateway": gateway},
+        {"gateway": GATEWAY},
         optional={
             "hostnames": st.lists(LABEL.map("{}.example.com".format), min_size=1, max_size=3),
             # up to v1.1 a rule has at most 8, and a mirror copies each once a method
@@ -196,19 +199,27 @@ def canary_files(draw: st.DrawFn) -> dict[str, Any]:
     # a prefix is replaced in a rule with one match
     prefix = {"path": {"type": "PathPrefix", "value": "/shop"}}
     rewritten = st.fixed_dictionaries(
-        {"gateway": gateway, "matches": st.just([prefix]), "filters": st.just([REWRITE])}
+        {"gateway": GATEWAY, "matches": st.just([prefix]), "filters": st.just([REWRITE])}
     )
+    return route | rewritten
+
+
+@st.composite
+def canary_files(draw: st.DrawFn) -> dict[str, Any]:
+    """A release in the middle of anything."""
+    testers = draw(st.booleans())
+    release = draw(RELEASES)
     spec: dict[str, Any] = {
         "image": "registry.example.com/app",
         "stable": {"tag": draw(TAG), "replicas": draw(st.integers(1, 1000))},
         "canary": {"tag": draw(TAG), **draw(OWN)},
         "container": draw(containers()),
-        "service": draw(st.fixed_dictionaries({}, optional={"port": st.just(8443), "ports": PORTS})),
-        "deployment": draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 9)})),
-        "route": draw(route | rewritten),
+        "service": draw(SERVICE),
+        "deployment": draw(DEPLOYMENT),
+        "route": draw(routes(release)),
         "testers": draw(TESTERS) if testers else False,
         "phases": draw(phases(testers, release)),
-        **draw(st.fixed_dictionaries({}, optional={"drain": PAUSES})),
+        **draw(DRAIN),
         **({"gatewayAPI": {"version": STANDARD[release]}} if release < len(STANDARD) - 1 else {}),
     }
     return {
