@@ -325,6 +325,44 @@ def test_what_the_manifests_say_no_flag_says(canary: Canary, folder: Path, flags
     )
 
 
+SENT = [
+    ([], "{header: x-canary,"),
+    (["--header", "x-mine"], "{header: x-mine,"),
+    (["--query", "canary"], "{query: canary,"),
+    (["--cookie", "yes"], '{cookie: "yes",'),
+]
+NEW = ["--image", "example.com/shop:v1", "--gateway", "edge"]
+
+
+@pytest.mark.parametrize("source", [NEW, ["--from", "k8s"]])
+@pytest.mark.parametrize(("flags", "testers"), SENT)
+def test_testers_send_what_is_named(
+    canary: Canary, folder: Path, source: list[str], flags: list[str], testers: str
+) -> None:
+    assert 0 == canary("init", *source, *flags).code
+    assert f'  testers: {testers} value: "true"}}   # who sends it' in (folder / "canary.yaml").read_text()
+    assert 0 == canary("plan").code
+
+
+@pytest.mark.parametrize("source", [NEW, ["--from", "k8s"]])
+def test_testers_send_one_thing(canary: Canary, folder: Path, source: list[str]) -> None:
+    done = canary("init", *source, "--header", "x-canary", "--cookie", "canary")
+    assert (2, "") == (done.code, done.out)
+    assert (
+        "error: --header and --cookie\nkeep one: testers are known by one thing that they send\n" in done.err
+    )
+    assert not (folder / "canary.yaml").exists()
+
+
+def test_calls_have_no_query(canary: Canary, stream: Callable[..., Path]) -> None:
+    calls = route("calls").replace("HTTPRoute", "GRPCRoute")
+    file = stream(deployment("shop"), service("shop"), route("shop"), calls)
+    done = canary("init", "--from", file, "-f", "-", "--query", "canary")
+    assert (2, "") == (done.code, done.out)
+    assert "error: --query canary: GRPCRoute calls knows no query parameters\n" in done.err
+    assert 0 == canary("init", "--from", file, "-f", "-", "--query", "canary", "--route", "shop").code
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

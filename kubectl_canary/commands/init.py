@@ -13,8 +13,8 @@ from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import cluster_flags as with_cluster_flags
 from kubectl_canary.commands.flags import flags_of
 from kubectl_canary.errors import UsageError
+from kubectl_canary.release.testers import Carrier
 
-HEADER = "x-canary"  # of testers, where nobody names another
 CLUSTER = "cluster"  # what --from calls the cluster; a folder of that name is ./cluster
 # what only an application without manifests has to say, what goes with manifests, and with those of a cluster
 GREENFIELD = (
@@ -50,9 +50,17 @@ class InitFlags:
     gateway_namespace: str | None
     gateway_class: str | None
     tls: str | None
-    header: str
+    header: str | None
+    query: str | None
+    cookie: str | None
     file: str
     force: bool
+
+    @property
+    def sent(self) -> list[tuple[Carrier, str]]:
+        """What testers send, by the flags that say it."""
+        names: dict[Carrier, str | None] = {"header": self.header, "query": self.query, "cookie": self.cookie}
+        return [(carrier, name) for carrier, name in names.items() if name is not None]
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,9 @@ class ManifestFlags:
     click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
     click.option("--gateway-class", help="Render the Gateway too, of this class."),
     click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener."),
-    click.option("--header", default=HEADER, show_default=True, help="The testers' header."),
+    click.option("--header", metavar="NAME", help="The testers' header (default: x-canary)."),
+    click.option("--query", metavar="NAME", help="The testers' query parameter, instead of a header."),
+    click.option("--cookie", metavar="NAME", help="The testers' cookie, instead of a header."),
     click.option(
         "-f",
         "--filename",
@@ -174,6 +184,7 @@ class ManifestFlags:
 @with_cluster_flags
 def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFlags) -> int:
     """Write the file."""
+    _refuse_two(flags)
     if manifests.source is None:
         from kubectl_canary.commands.run import init
 
@@ -185,6 +196,13 @@ def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFl
     if manifests.source != CLUSTER:
         _refuse(OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster")
     return init_from.run(flags, manifests, cluster_flags)
+
+
+def _refuse_two(flags: InitFlags) -> None:
+    """Raises UsageError where testers send two things."""
+    if len(flags.sent) > 1:
+        both = " and ".join(f"--{carrier}" for carrier, _ in flags.sent)
+        raise UsageError(both, "keep one: testers are known by one thing that they send")
 
 
 def _refuse(names: tuple[str, ...], problem: str, cure: str) -> None:

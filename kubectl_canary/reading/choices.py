@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from kubectl_canary.reading.adopted.rules import ANY, is_route, rules_of
 from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
-from kubectl_canary.release.application import STREAM_KINDS
+from kubectl_canary.release.application import GRPC_ROUTE, STREAM_KINDS
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,16 @@ class Choice:
     @property
     def streams(self) -> tuple[str, ...]:
         """The titles of the routes that split connections and see no request in them."""
+        return self._titles(STREAM_KINDS)
+
+    @property
+    def without_query(self) -> tuple[str, ...]:
+        """The titles of the routes that cannot tell requests by a query parameter."""
+        return self._titles((GRPC_ROUTE,))
+
+    def _titles(self, kinds: Collection[str]) -> tuple[str, ...]:
         routes = [route.manifest for route in self.routes]
-        return tuple(route.title for route in routes if route.text("kind") in STREAM_KINDS)
+        return tuple(route.title for route in routes if route.text("kind") in kinds)
 
     def lines(self) -> list[str]:
         """A line an object, for people."""

@@ -13,12 +13,13 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.reading import release, sources, yamltext
+from kubectl_canary.reading import release, sources, testing, yamltext
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.release.phases import SEED_PHASES, PhaseSpec, default
 from kubectl_canary.release.plan import Plan
 
 SCHEMA = "https://raw.githubusercontent.com/kubectl-canary/kubectl-canary/v{}/schemas/canary.schema.json"
+BY_DEFAULT = next(iter(testing.DEFAULT.items()))  # what testers send where no flag says it
 SHOWN = "  # canary:"  # how the line begins that shows what starts a release
 
 
@@ -84,7 +85,7 @@ def _text(image: str, tag: str, flags: InitFlags) -> str:
         f"      name: {quoted(flags.gateway)}",
         *([f"      namespace: {quoted(flags.gateway_namespace)}"] if flags.gateway_namespace else []),
         *_create_lines(flags.gateway_class, flags.tls),
-        *tail(flags.header),
+        *tail(flags),
     ]
     return "\n".join(lines) + "\n"
 
@@ -102,11 +103,11 @@ def head(name: str, namespace: str | None) -> list[str]:
     ]
 
 
-def tail(header: str) -> list[str]:
+def tail(flags: InitFlags) -> list[str]:
     """The lines of the testers and the phases."""
-    quoted = yamltext.scalar
+    carrier, name = next(iter(flags.sent), BY_DEFAULT)
     return [
-        f'  testers: {{header: {quoted(header)}, value: "true"}}   # who sends it reaches the canary first',
+        f'  testers: {{{carrier}: {yamltext.scalar(name)}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
         *_phase_lines(SEED_PHASES),
     ]

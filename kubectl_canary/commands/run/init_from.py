@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.commands.init import CLUSTER, HEADER, InitFlags, ManifestFlags
+from kubectl_canary.commands.init import CLUSTER, InitFlags, ManifestFlags
 from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import (
     SHOWN,
@@ -117,7 +117,7 @@ def _wanted(flags: InitFlags, manifests: ManifestFlags) -> Wanted:
 
 
 def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlags) -> str:
-    _refuse_header(chosen, flags)
+    _refuse_testers(chosen, flags)
     first = chosen.deployments[0]
     written = first.text("metadata", "namespace")
     namespace = flags.namespace if flags.namespace != written else None
@@ -126,16 +126,23 @@ def _text(source: str, chosen: Choice, flags: InitFlags, manifests: ManifestFlag
         "  adopt:                              # these manifests are released, and stay as they are",
         *_adopt_lines(source, chosen, manifests),
         *next_version.lines(chosen.deployments, flags.canary_tag, manifests.canary_images),
-        *(tail_of_streams() if chosen.streams else tail(flags.header)),
+        *(tail_of_streams() if chosen.streams else tail(flags)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _refuse_header(chosen: Choice, flags: InitFlags) -> None:
-    """Raises UsageError for a header where a route has none."""
-    if chosen.streams and flags.header != HEADER:
-        message = f"--header {flags.header}: {chosen.streams[0]} splits connections without looking into them"
-        raise UsageError(message, "leave it out, or name the other routes alone by --route")
+def _refuse_testers(chosen: Choice, flags: InitFlags) -> None:
+    """Raises UsageError for something that testers send and a route does not see."""
+    for carrier, name in flags.sent:
+        flag = f"--{carrier} {name}"
+        if chosen.streams:
+            message = f"{flag}: {chosen.streams[0]} splits connections without looking into them"
+            raise UsageError(message, "leave it out, or name the other routes alone by --route")
+        if carrier == "query" and chosen.without_query:
+            message = f"{flag}: {chosen.without_query[0]} knows no query parameters"
+            raise UsageError(
+                message, "let testers send a header: --header NAME, or name the other routes alone by --route"
+            )
 
 
 def _adopt_lines(source: str, chosen: Choice, manifests: ManifestFlags) -> list[str]:
