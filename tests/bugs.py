@@ -32,6 +32,8 @@ BUGS = [
     Bug("init: testers send a header whatever is named", "commands/run/init.py", "next(iter(flags.sent), BY_DEFAULT)", "BY_DEFAULT", "test_init_from"),
     Bug("init: the first of two things that testers send is kept", "commands/init.py", "    if len(flags.sent) > 1:\n", "    if False:\n", "test_init_from"),
     Bug("init: calls have query parameters", "commands/run/init_from.py", 'carrier == "query" and chosen.without_query', "False", "test_init_from"),
+    # what is said of testers
+    Bug("a query parameter is called a header", "api/formats.py", '"query-name": ((str,), query_name)', '"query-name": ((str,), header_name)', "test_testers"),
     # what is no Service
     Bug("a pool has a Service too", "release/adoption.py", "    if workload.service.is_pool:\n        return\n", "", "test_backends"),
     Bug("a pool's port has to be known", "release/application.py", "is_served = self.is_pool or ref.port in self.ports", "is_served = ref.port in self.ports", "test_backends"),

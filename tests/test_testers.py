@@ -122,6 +122,24 @@ def test_what_cannot_be_is_refused(testers: dict[str, str], key: tuple[str, ...]
     assert message in finding.message
 
 
+def complaints(testers: str) -> list[str]:
+    """What is said of testers in a whole canary file."""
+    refused = run_here(
+        "render", "-f", ROOT / "examples/my-app/canary.yaml", "--set", f"spec.testers={testers}"
+    )
+    assert (1, "") == (refused.code, refused.out)
+    return [line.partition(": ")[2] for line in refused.err.splitlines() if "spec.testers" in line]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "noun"),
+    [("header", "a header name"), ("query", "a query parameter's name"), ("cookie", "a cookie's name")],
+)
+def test_a_bad_name_is_called_by_what_it_is(carrier: str, noun: str) -> None:
+    (complaint,) = complaints(f"{{{carrier}: a b}}")
+    assert f"spec.testers.{carrier}: `a b` is not {noun}: letters, digits and !#$%&'*+-.^_`|~" in complaint
+
+
 @pytest.mark.parametrize(
     "testers",
     [{"header": "x"}, {"query": "x", "value": "a" * 1024}, {"cookie": "x", "value": "a-b.~"}],

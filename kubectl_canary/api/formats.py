@@ -122,8 +122,22 @@ def _repository(name: str, text: str) -> None:
 
 def header_name(text: str) -> None:
     """An HTTP header's name (RFC 9110 token)."""
+    _token(text, "a header name")
+
+
+def query_name(text: str) -> None:
+    """A query parameter's name, which a route has as it has a header's. Source: Gateway API, HTTPQueryParamMatch."""
+    _token(text, "a query parameter's name")
+
+
+def cookie_name(text: str) -> None:
+    """A cookie's name. Source: RFC 6265, 4.1.1."""
+    _token(text, "a cookie's name")
+
+
+def _token(text: str, noun: str) -> None:
     if not HEADER.match(text):
-        raise ValueError(f"`{text}` is not a header name: letters, digits and !#$%&'*+-.^_`|~")
+        raise ValueError(f"`{text}` is not {noun}: letters, digits and !#$%&'*+-.^_`|~")
 
 
 def port_or_name(port: int | str) -> None:
@@ -232,6 +246,7 @@ def kubernetes_quantity(value: str | float) -> None:
 CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "base64": ((str,), base64_bytes),
     "byte": ((str,), byte),
+    "cookie-name": ((str,), cookie_name),
     "date-time": ((str,), date_time),
     "dns-label": ((str,), dns_label),
     "dns-name": ((str,), dns_name),
@@ -245,6 +260,7 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "percentage": ((str,), percentage),
     "port-or-name": ((str, int), port_or_name),
     "quantity": ((str, int, float), kubernetes_quantity),
+    "query-name": ((str,), query_name),
     "route-hostname": ((str,), route_hostname),
 }
 
