@@ -141,6 +141,20 @@ def test_a_bad_name_is_called_by_what_it_is(carrier: str, noun: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("testers", "message"),
+    [
+        ("{header: x, value: a, match: exact}", "did you mean `Exact`?"),
+        ("{query: x, match: prefix}", "did you mean `Prefix`?"),
+        ('{cookie: x, value: ""}', "0 characters, allowed are at least 1"),
+        ('{cookie: ""}', "`` is not a cookie's name"),
+    ],
+)
+def test_a_mistake_is_said_once(testers: str, message: str) -> None:
+    (complaint,) = complaints(testers)
+    assert message in complaint
+
+
+@pytest.mark.parametrize(
     "testers",
     [{"header": "x"}, {"query": "x", "value": "a" * 1024}, {"cookie": "x", "value": "a-b.~"}],
 )

@@ -78,8 +78,11 @@ def _findings(error: Any, above: Path) -> Iterator[Finding]:
         for key in error.validator_value:
             if key not in error.instance:
                 yield _finding((*path, key), "missing", "missing")
-    elif error.validator != "pattern" or "format" not in error.schema:
+    elif error.validator not in SAID_BY_FORMATS or "format" not in error.schema:
         yield _finding(path, _message(error), _code(error))
+
+
+SAID_BY_FORMATS = ("pattern", "minLength")  # a format says the same, and why
 
 
 def _finding(path: Path, message: str, code: Code = "") -> Finding:

@@ -13,6 +13,7 @@ TESTERS: Path = ("spec", "testers")
 DEFAULT = {"header": "x-canary"}
 # what each carrier is compared by; a cookie is found by an expression of ours
 MATCHES = {"header": (EXACT, EXPRESSION, BEGINNING), "query": (EXACT, EXPRESSION), "cookie": (EXACT,)}
+KNOWN = MATCHES["header"]
 
 
 def testers_of(spec: dict[str, Any]) -> Testers | None:
@@ -34,6 +35,8 @@ def findings(spec: Any) -> Iterator[Finding]:
         yield _of_carriers(carriers)
         return
     match = fields.get("match", EXACT)
+    if match not in KNOWN:
+        return
     if match not in MATCHES[carriers[0]]:
         yield _of_match(carriers[0], match)
     elif match != EXACT and "value" not in fields:
@@ -66,7 +69,7 @@ def _of_value(testers: Testers | None, path: Path) -> Iterator[Finding]:
     """What no request could send, no data plane take, or no route hold."""
     if testers is None:
         return
-    if testers.carrier == "cookie" and not SENT.fullmatch(testers.value):
+    if testers.carrier == "cookie" and testers.value and not SENT.fullmatch(testers.value):
         message = "no cookie has this value"
         yield _error(path, message, "spaces, quotes, commas, semicolons and backslashes cannot stand in it")
     problem = re2.problem(testers.value) if testers.match == EXPRESSION else None
