@@ -32,6 +32,10 @@ BUGS = [
     Bug("init: testers send a header whatever is named", "commands/run/init.py", "next(iter(flags.sent), BY_DEFAULT)", "BY_DEFAULT", "test_init_from"),
     Bug("init: the first of two things that testers send is kept", "commands/init.py", "    if len(flags.sent) > 1:\n", "    if False:\n", "test_init_from"),
     Bug("init: calls have query parameters", "commands/run/init_from.py", 'carrier == "query" and chosen.without_query', "False", "test_init_from"),
+    # what is said of regular expressions
+    Bug("escapes of Python's are RE2's", "api/re2.py", "    for escape in filter(UNKNOWN.fullmatch, parts):\n", "    for escape in ():\n", "test_testers"),
+    Bug("RE2 does not know classes of Unicode", "api/re2.py", "    if any(map(FOREIGN.search, parts)):\n        return None\n", "", "test_testers"),
+    Bug("expressions are judged in Python's words", "api/re2.py", "{_words(error.msg)}", "{error}", "test_testers"),
     # what is said of testers
     Bug("a comparison that nobody knows is said twice", "reading/testing.py", "    if match not in KNOWN:\n        return\n", "", "test_testers"),
     Bug("an empty cookie is said twice", "reading/testing.py", 'testers.carrier == "cookie" and testers.value and', 'testers.carrier == "cookie" and', "test_testers"),

@@ -141,6 +141,35 @@ def test_a_bad_name_is_called_by_what_it_is(carrier: str, noun: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("(a", "missing closing )"),
+        ("a)", "unexpected )"),
+        ("[a", "missing closing ]"),
+        ("*a", "missing argument to repetition operator"),
+        ("a**", "invalid nested repetition operator"),
+        ("a{2,1}", "invalid repeat count"),
+        ("[b-a]", "invalid character class range"),
+        ("a\\", "trailing backslash at end of expression"),
+        (r"[\q]", "invalid escape sequence"),
+        (r"a\Z", r"invalid escape sequence `\Z`"),
+        (r"(a)\1", r"invalid escape sequence `\1`"),
+        ("(?P<1>a)", "invalid named capture"),
+        ("(?P<a>a)(?P<a>a)", "duplicate capture group name"),
+        ("(?#a)(?&a)", "invalid or unsupported Perl syntax"),
+        (r"\\Z\.\z\\pZ$", None),
+        (r"\pL+", None),
+        (r"\123", None),
+        (r"[\12](", "missing closing )"),
+        (r"\\pL(", "missing closing )"),
+        (r"^\d+\s[[:alpha:]]\x41$", None),
+    ],
+)
+def test_what_is_wrong_with_an_expression_is_said_as_re2_says_it(pattern: str, problem: str | None) -> None:
+    assert problem == re2.problem(pattern)
+
+
+@pytest.mark.parametrize(
     ("testers", "message"),
     [
         ("{header: x, value: a, match: exact}", "did you mean `Exact`?"),

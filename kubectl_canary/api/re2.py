@@ -11,7 +11,7 @@ from kubectl_canary.api.unsupported import Unsupported
 # Exponential where the engine backtracks; the right-hand side matches the same texts in linear time.
 LINEAR = {r"^[!-~]+([\t ]?[!-~]+)*$": r"^[!-~]+(?:[\t ][!-~]+)*$"}
 TOKEN = re.compile(
-    r"\\(?:x\{[0-9A-Fa-f]+\}|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
+    r"\\(?:x\{[0-9A-Fa-f]+\}|[1-7][0-7]|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
     re.DOTALL,
 )
 NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
@@ -24,7 +24,25 @@ CLASSES = {
     "space": r"\t\n\v\f\r ", "upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
 # Python reads these otherwise, or not at all
-FOREIGN = re.compile(r"\\[pPCQE]|\\x\{")
+FOREIGN = re.compile(r"\\(?:[pPCQE]|x\{)|\A\\[1-7][0-7]")
+# escapes that RE2 does not know, such as `\Z` and a group's number
+UNKNOWN = re.compile(r"\\(?![aftnrvxdDsSwWAbBz])[A-Za-z1-9]")
+# how Python's complaints begin, and what RE2 says. Source: Go, regexp/syntax, ErrorCode
+WORDS = {
+    "missing )": "missing closing )",
+    "unbalanced parenthesis": "unexpected )",
+    "unterminated character set": "missing closing ]",
+    "nothing to repeat": "missing argument to repetition operator",
+    "multiple repeat": "invalid nested repetition operator",
+    "min repeat": "invalid repeat count",
+    "bad character range": "invalid character class range",
+    "bad escape (end": "trailing backslash at end of expression",
+    "bad escape": "invalid escape sequence",
+    "incomplete escape": "invalid escape sequence",
+    "missing group name": "invalid named capture",
+    "bad character in group name": "invalid named capture",
+    "redefinition of group name": "duplicate capture group name",
+}
 
 
 @functools.cache
@@ -36,19 +54,30 @@ def compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile("".join(_translated(LINEAR.get(pattern, pattern))), re.ASCII)
     except re.error as error:
-        raise Unsupported(f"the pattern `{pattern}`: {error}") from None
+        raise Unsupported(f"the pattern `{pattern}`: {_words(error.msg)}") from None
 
 
 def problem(pattern: str) -> str | None:
-    """Why RE2 refuses a pattern; None where it does not."""
+    """Why RE2 refuses a pattern, in its words; None where it does not, or where Python cannot tell."""
     for sign in NOT_IN_RE2:
         if sign in pattern:
             return f"`{sign}` is not known there"
+    parts = TOKEN.findall(pattern)
+    if any(map(FOREIGN.search, parts)):
+        return None
+    for escape in filter(UNKNOWN.fullmatch, parts):
+        return f"invalid escape sequence `{escape}`"
     try:
         compiled(pattern)
     except Unsupported as error:
         return str(error).rpartition(": ")[2]
     return None
+
+
+def _words(complaint: str) -> str:
+    """What RE2 says where Python complains of this."""
+    fitting = (words for begin, words in WORDS.items() if complaint.startswith(begin))
+    return next(fitting, "invalid or unsupported Perl syntax")
 
 
 def _translated(pattern: str) -> Iterator[str]:
