@@ -36,6 +36,10 @@ BUGS = [
     Bug("escapes of Python's are RE2's", "api/re2.py", "    for escape in filter(UNKNOWN.fullmatch, parts):\n", "    for escape in ():\n", "test_testers"),
     Bug("RE2 does not know classes of Unicode", "api/re2.py", "    if any(map(FOREIGN.search, parts)):\n        return None\n", "", "test_testers"),
     Bug("expressions are judged in Python's words", "api/re2.py", "{_words(error.msg)}", "{error}", "test_testers"),
+    # what is said of several Deployments
+    Bug("a warning is of any Deployment", "reading/adopted/hazards.py", 'message=f"{whose}{finding.message}"', "message=finding.message", "test_together"),
+    Bug("a lack of pods is of any canary", "release/plan.py", 'f"`{workload.names.canary}`" if len(workloads) > 1 else "the canary"', '"the canary"', "test_together"),
+    Bug("the first of several Services is meant", "reading/adopted/objects.py", "deployment if deployment in names else names[0]", "names[0]", "test_together"),
     # what is said of testers
     Bug("a comparison that nobody knows is said twice", "reading/testing.py", "    if match not in KNOWN:\n        return\n", "", "test_testers"),
     Bug("an empty cookie is said twice", "reading/testing.py", 'testers.carrier == "cookie" and testers.value and', 'testers.carrier == "cookie" and', "test_testers"),

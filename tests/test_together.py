@@ -150,6 +150,37 @@ def test_what_cannot_be_is_said_at_its_place(
     assert message in result.err
 
 
+def test_of_several_services_the_one_of_the_name_is_meant(canary: Canary, case: Path) -> None:
+    inner = "apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: store}\nspec: {selector: {app: api}, ports: [{port: 80}]}\n"
+    (case / "k8s/a.yaml").write_text(inner % "api-inner")
+    changed(case, "canary.yaml", "        service: api\n", "")
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "which Service of Deployment api? There are `api-inner`, `api`; write service: api\n" in result.err
+    changed(
+        case,
+        "k8s/api.yaml",
+        "metadata: {name: api, namespace: store}\nspec:\n  selector",
+        "metadata: {name: other, namespace: store}\nspec:\n  selector",
+    )
+    result = canary("render", "-f", case / "canary.yaml")
+    assert "There are `api-inner`, `other`; write service: api-inner\n" in result.err
+
+
+def test_a_warning_names_its_deployment(canary: Canary, case: Path) -> None:
+    changed(case, "k8s/api.yaml", "  replicas: 10\n", "")
+    changed(case, "k8s/web.yaml", "containerPort: 8080", "containerPort: 8080, hostPort: 8080")
+    warned = canary("render", "-f", case / "canary.yaml").err
+    assert "warning: spec: Deployment api: no `replicas`, and nothing in the manifests scales it" in warned
+    assert "Deployment web: hostPort 8080: a node has it once" in warned
+
+
+def test_a_lack_of_pods_names_whose_it_is(canary: Canary, case: Path) -> None:
+    changed(case, "canary.yaml", "  phase: 10%\n", "  phase: 10%\n  canary: {replicas: 4}\n")
+    warned = canary("render", "-f", case / "canary.yaml").err
+    assert "`100%` runs 4 pods of `api-canary`; the share needs 10" in warned
+    assert "of `web-canary`" not in warned
+
+
 def test_a_service_in_front_of_two_is_refused(canary: Canary, case: Path) -> None:
     changed(case, "k8s/web.yaml", "selector: {app: web}", "selector: {app.kubernetes.io/part-of: store}")
     changed(case, "canary.yaml", "service: api", "service: web")

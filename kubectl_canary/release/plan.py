@@ -208,12 +208,13 @@ class Plan:
     def capacity_findings(self) -> Iterator[Finding]:
         """Where replicas that the user gave are fewer than a share needs, now or in the next phase."""
         for phase, following in zip(self.phases, (*self.phases[1:], None), strict=True):
-            for now, later in zip(phase.pods, following.pods if following else phase.pods, strict=True):
+            then, workloads = following or phase, self.application.workloads
+            for workload, now, later in zip(workloads, phase.pods, then.pods, strict=True):
                 needs = max(now.needs, later.needs)
                 if 0 < now.canary < needs:
-                    is_later = following is not None and needs != now.needs
-                    which = f", which `{following.name}` starts with" if following and is_later else ""
-                    runs = f"`{phase.name}` runs {pods_text(now.canary)} of the canary{which}"
+                    whose = f"`{workload.names.canary}`" if len(workloads) > 1 else "the canary"
+                    which = f", which `{then.name}` starts with" if needs != now.needs else ""
+                    runs = f"`{phase.name}` runs {pods_text(now.canary)} of {whose}{which}"
                     hint = "leave `replicas` out, and they follow the shares"
                     message = f"{runs}; the share needs {needs}"
                     yield Finding("capacity", "warning", ("spec",), message, hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kubectl_canary.api.equality import same
@@ -44,11 +44,9 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         return
     yield from _of_changed_service(application, manifests)
     for workload, deployment in zip(application.workloads, manifests.deployments, strict=True):
-        yield from _of_recreation(application, deployment)
-        yield from _of_lost_account(workload, deployment)
-        yield from _of_unknown_number(workload, deployment)
-        yield from _of_volumes(deployment, manifests.new)
-        yield from _of_host_ports(deployment)
+        whose = f"Deployment {objects.name_of(deployment)}: " if len(application.workloads) > 1 else ""
+        for finding in _of_deployment(application, workload, deployment, manifests.new):
+            yield replace(finding, message=f"{whose}{finding.message}")
         yield from _of_missed_selectors(workload, manifests.new)
         yield from _of_missed_hosts(workload, manifests.new)
         yield from _of_policies_elsewhere(application, workload, manifests.new)
@@ -57,6 +55,17 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_other_clusters(workload, manifests.new)
     yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
+
+
+def _of_deployment(
+    application: Application, workload: Workload, deployment: Manifest, new: Sequence[Manifest]
+) -> Iterator[Finding]:
+    """What is said of a Deployment, which the messages do not name."""
+    yield from _of_recreation(application, deployment)
+    yield from _of_lost_account(workload, deployment)
+    yield from _of_unknown_number(workload, deployment)
+    yield from _of_volumes(deployment, new)
+    yield from _of_host_ports(deployment)
 
 
 Severity = Literal["error", "warning"]

@@ -83,9 +83,17 @@ def name_of(manifest: Manifest) -> str:
 
 
 def chosen(
-    candidates: Sequence[Manifest], wanted: str | None, path: Path, kind: str, problems: Problems
+    candidates: Sequence[Manifest],
+    wanted: str | None,
+    path: Path,
+    kind: str,
+    problems: Problems,
+    deployment: str = "",
 ) -> Manifest | None:
-    """The one of a name, or the only one; `path` is where the canary file names it."""
+    """The one of a name, or the only one; `path` is where the canary file names it.
+
+    `deployment` is the name of the Deployment that it goes with.
+    """
     names = [name_of(manifest) for manifest in candidates]
     fitting = [manifest for manifest in candidates if wanted in (None, name_of(manifest))]
     if len(fitting) == 1:
@@ -96,7 +104,10 @@ def chosen(
     elif wanted is not None:
         problems.add(path, f"no {kind} `{wanted}` in the manifests; {meant(wanted, names)}")
     elif names:
-        problems.add(path[:-1], f"which {kind}? There are {listed(names)}", f"write {path[-1]}: {names[0]}")
+        likely = deployment if deployment in names else names[0]
+        whose = f" of Deployment {deployment}" if deployment else ""
+        message = f"which {kind}{whose}? There are {listed(names)}"
+        problems.add(path[:-1], message, f"write {path[-1]}: {likely}")
     elif not problems.findings:
         problems.add((*ADOPT, "from"), f"no {kind} in the manifests")
     return None
@@ -168,7 +179,8 @@ def service_of(
     selecting = [manifest for manifest in candidates if selects(manifest.value, pods)]
     if wanted is None and not selecting:
         problems.add((*ADOPT, "from"), f"no Service selects the pods of Deployment {name_of(deployment)}")
-    service = chosen(candidates if wanted else selecting, wanted, path, "Service", problems)
+    among = candidates if wanted else selecting
+    service = chosen(among, wanted, path, "Service", problems, name_of(deployment))
     if service is None:
         raise problems.refusal()
     if service not in selecting:
