@@ -41,6 +41,8 @@ BUGS = [
     Bug("a lack of pods is of any canary", "release/plan.py", 'f"`{workload.names.canary}`" if len(workloads) > 1 else "the canary"', '"the canary"', "test_together"),
     Bug("the first of several Services is meant", "reading/adopted/objects.py", "deployment if deployment in names else names[0]", "names[0]", "test_together"),
     # what is said of testers
+    Bug("an expression for testers stands in the route", "judging/validation.py", "if generator.sources and provenance.is_testers(document.value, path, testers):", "if False:", "test_validate_adopted"),
+    Bug("every condition is of testers", "rendering/provenance.py", "bool(condition == testers.condition)", "True", "test_validate_adopted"),
     Bug("a comparison that nobody knows is said twice", "reading/testing.py", "    if match not in KNOWN:\n        return\n", "", "test_testers"),
     Bug("an empty cookie is said twice", "reading/testing.py", 'testers.carrier == "cookie" and testers.value and', 'testers.carrier == "cookie" and', "test_testers"),
     Bug("an empty name is said twice", "api/schema.py", '("pattern", "minLength")', '("pattern",)', "test_testers"),

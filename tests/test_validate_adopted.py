@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Result, run_here
+from conftest import ROOT, Result, run_here
 from test_adoption import CASES, changed
 
 
@@ -43,3 +43,27 @@ def test_rules_that_are_not_governed_have_no_testers_and_need_none(tmp_path: Pat
     (case / "canary.yaml").write_text(text)
     result = validated(case)
     assert (0, False) == (result.code, "header-rule-loses" in result.out)
+
+
+@pytest.mark.parametrize("testers", ["{cookie: lab}", "{header: x, value: 'v.*', match: RegularExpression}"])
+@pytest.mark.parametrize("case", ["adopt-shop", "my-app"])
+def test_an_expression_for_testers_stands_in_the_canary_file(tmp_path: Path, case: str, testers: str) -> None:
+    folder = Path(
+        shutil.copytree(CASES / case if case != "my-app" else ROOT / "examples/my-app", tmp_path / "x")
+    )
+    file = folder / "canary.yaml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("  testers:")]
+    place = lines.index("spec:") + 1
+    file.write_text("\n".join([*lines[:place], f"  testers: {testers}", *lines[place:], ""]))
+    (said,) = [line for line in validated(folder).out.splitlines() if "depends on the implementation" in line]
+    assert f"canary.yaml:{place + 1}:3: warning Canary" in said
+    assert ": spec.testers: HTTPRoute " in said
+
+
+def test_an_expression_of_the_users_stands_in_the_route(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-shop", tmp_path / "case"))
+    text = (case / "k8s/route.yaml").read_text()
+    (case / "k8s/route.yaml").write_text(text.replace("type: PathPrefix", "type: RegularExpression", 1))
+    (said,) = [line for line in validated(case).out.splitlines() if "depends on the implementation" in line]
+    assert "k8s/route.yaml:" in said
+    assert ": spec.rules[" in said

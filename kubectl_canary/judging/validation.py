@@ -18,12 +18,15 @@ from kubectl_canary.reading import release, sources
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
+from kubectl_canary.reading.testing import TESTERS
 from kubectl_canary.release import apart, patches
 from kubectl_canary.release.application import OWN_LABEL, OWNER, Application
 from kubectl_canary.release.changes import Alteration
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.release.testers import Testers
+from kubectl_canary.rendering import provenance
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
 from kubectl_canary.rendering.overrides import Templates
@@ -413,18 +416,23 @@ def _of_phase(
             yield _Said(beside, finding)
         elif in_phase >= 0:
             document = rendered[in_phase]
-            said = _of_document(generator, document, finding)
+            said = _of_document(generator, document, finding, plan.application.testers)
             yield _said_of(plan.application, phase, document, finding.path, said)
 
 
-def _of_document(generator: Generator, document: Rendered, finding: Finding) -> Finding:
+def _of_document(
+    generator: Generator, document: Rendered, finding: Finding, testers: Testers | None
+) -> Finding:
     """What lint says of a document of ours, at the place of the canary file, or of the user's, that it comes from."""
-    if isinstance(document.planned, Document):
+    path = finding.path
+    if generator.sources and provenance.is_testers(document.value, path, testers):
+        path, where = TESTERS, generator.sources.where(TESTERS)
+    elif isinstance(document.planned, Document):
         where = generator.origin(document.planned, finding.path)
     else:
         place = generator.place(document.planned, finding.path)
         where = place[1] if place else NOWHERE
-    return replace(finding, message=f"{document.part.title}: {finding.message}", where=where)
+    return replace(finding, path=path, message=f"{document.part.title}: {finding.message}", where=where)
 
 
 def _of_patches(plan: Plan, generator: Generator, phase: Phase) -> Iterator[Finding]:

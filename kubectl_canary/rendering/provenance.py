@@ -7,11 +7,13 @@ from typing import Any
 from kubectl_canary.findings import Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.canaryfile import RULE_KEYS
+from kubectl_canary.release.testers import Testers
 from kubectl_canary.release.workloads import port_is_added
 from kubectl_canary.rendering.objects import Planned
 
 POD: Path = ("spec", "template", "spec")
 POD_METADATA: Path = ("spec", "template", "metadata")
+CONDITION = len(("spec", "rules", 0, "matches", 0, "headers", 0))
 
 
 def source(item: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
@@ -31,6 +33,16 @@ def source(item: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
     }
     kind = item.part.kind
     return ways[kind](item, path, spec) if path[:1] == ("spec",) and kind in ways else None
+
+
+def is_testers(route: dict[str, Any], path: Path, testers: Testers | None) -> bool:
+    """Whether a path of a route is in the condition that a release has put there for testers."""
+    if testers is None or path[:2] != ("spec", "rules") or path[3:4] != ("matches",):
+        return False
+    condition: Any = route
+    for key in path[:CONDITION]:
+        condition = condition[key]
+    return bool(condition == testers.condition)
 
 
 def _of_deployment(item: Planned, path: Path, spec: dict[str, Any]) -> Path | None:
