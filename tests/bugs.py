@@ -40,6 +40,8 @@ BUGS = [
     Bug("a warning is of any Deployment", "reading/adopted/hazards.py", 'message=f"{whose}{finding.message}"', "message=finding.message", "test_together"),
     Bug("a lack of pods is of any canary", "release/plan.py", 'f"`{workload.names.canary}`" if len(workloads) > 1 else "the canary"', '"the canary"', "test_together"),
     Bug("the first of several Services is meant", "reading/adopted/objects.py", "deployment if deployment in names else names[0]", "names[0]", "test_together"),
+    # one phase in two ways
+    Bug("a component is laid over a phase in place", "commands/run/component.py", "    if there is not None and there.left is not None:\n", "    if False:\n", "test_in_place"),
     # what is said of testers
     Bug("an expression for testers stands in the route", "judging/validation.py", "if generator.sources and provenance.is_testers(document.value, path, testers):", "if False:", "test_validate_adopted"),
     Bug("every condition is of testers", "rendering/provenance.py", "bool(condition == testers.condition)", "True", "test_validate_adopted"),
@@ -699,7 +701,7 @@ BUGS = [
     Bug("in place: a kustomization may move objects", "commands/run/standing.py", "        in_place.refuse_moved(there)\n", "", "test_in_place"),
     Bug("in place: a namespace is written into every document", "rendering/in_place.py", "return kept if \"namespace\" in own[\"metadata\"] else without_namespace(kept)", "return kept", "test_in_place"),
     Bug("in place: the canary says a namespace that stable does not", "rendering/in_place.py", "yield document.value if says else without_namespace(document.value)", "yield document.value", "test_in_place"),
-    Bug("in place: the other verbs read the phase", "commands/inputs.py", "            if there is not None:\n                return there.objects()\n", "", "test_in_place"),
+    Bug("in place: the other verbs read the phase", "commands/inputs.py", 'there = left_in_place(source) if key == "from" else None', "there = None", "test_in_place"),
     Bug("in place: two sets are edited as one", "commands/run/in_place.py", "        if \"stable\" in source.value[\"spec\"][\"adopt\"]:\n", "        if False:\n", "test_in_place"),
     Bug("in place: a jump is not said", "commands/run/in_place.py", "    if not flags.skip:\n", "    if flags.skip:\n", "test_in_place"),
     Bug("in place: promotion says nothing", "commands/run/in_place.py", "    if phase.kind is PhaseKind.PROMOTED:\n", "    if False:\n", "test_in_place"),

@@ -558,3 +558,15 @@ def test_other_verbs_read_what_was_there_before(case: Path) -> None:
     before = [printed(*verb) for verb in verbs]
     write(case, "10%")
     assert [printed(*verb) for verb in verbs] == before
+
+
+def test_a_component_is_not_laid_over_a_phase_in_place(shop: Path, tmp_path: Path) -> None:
+    component = ("render", "-f", shop / "canary.yaml", "-o", f"kustomize={tmp_path / 'out'}")
+    write(shop, "10%")
+    refused = run_here(*component)
+    assert (2, "", False) == (refused.code, refused.out, (tmp_path / "out").exists())
+    assert "is `10%` in place, and a component would be laid over that\n" in refused.err
+    cure = refused.err.splitlines()[1].partition("take it out first: kubectl canary ")[2]
+    assert cure == f"render -f {shop / 'canary.yaml'} -o in-place --phase rolled-back"
+    assert 0 == run_here(*cure.split()).code
+    assert 0 == run_here(*component).code

@@ -66,16 +66,26 @@ def _set(source: sources.Sources, key: str) -> list[Manifest]:
     adopt = source.value["spec"]["adopt"]
     name, same_as = adopt[key], adopt["from"] if key == "stable" else None
     try:
-        if key == "from" and name != "-" and not _is_of_git(name):
-            from kubectl_canary.commands.run import standing  # the other verbs need none of it
-
-            there = standing.left_in(source, name, _base(source, key))
-            if there is not None:
-                return there.objects()
+        there = left_in_place(source) if key == "from" else None
+        if there is not None:
+            return there.objects()
         return manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
     except (UsageError, WorldError) as error:
         where = source.value_where(("spec", "adopt", key))
         raise type(error)(f"{where}: {error.message}", error.hint) from None
+
+
+def left_in_place(source: sources.Sources) -> Standing | None:
+    """What stands in the files that are adopted where a phase was written into them; None where none was.
+
+    Raises as `standing.left_in`.
+    """
+    name = source.value["spec"]["adopt"]["from"]
+    if name == "-" or _is_of_git(name):
+        return None
+    from kubectl_canary.commands.run import standing  # the other verbs need none of it
+
+    return standing.left_in(source, name, _base(source, "from"))
 
 
 def at_its_place(source: sources.Sources, reader: Reader) -> Standing:

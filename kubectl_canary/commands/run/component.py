@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
+from kubectl_canary.commands.flags import program
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.folder import by_file_name, replaced
 from kubectl_canary.commands.run.releases import finish, phase_of, say_what_follows
@@ -14,10 +16,11 @@ from kubectl_canary.integrations.component import Base
 from kubectl_canary.outside import folder
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.plan import Phase
+from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
+ENDS = PhaseKind.ROLLED_BACK.value
 OTHERWISE = "write all phases into a folder: -o dir=OUT"
 
 
@@ -53,6 +56,11 @@ def _refuse(release: Release) -> None:
             "and spec.adopt.stable names another"
         )
         raise UsageError(message, f"leave it out, or {OTHERWISE}")
+    there = inputs.left_in_place(release.sources)
+    if there is not None and there.left is not None:
+        message = f"{there.folder} is `{there.left.phase}` in place, and a component would be laid over that"
+        end = f"render -f {shlex.quote(release.file)} -o in-place --phase {ENDS}"
+        raise UsageError(message, f"take it out first: {program()} {end}")
 
 
 def _all_places(release: Release, current: Phase) -> dict[str, Phase]:
