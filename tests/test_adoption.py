@@ -323,9 +323,13 @@ def shares_of(rule: dict[str, Any]) -> dict[str, Fraction]:
 
 
 def adopted(
-    *drawn: list[dict[str, Any]], phases: str = "[header-only, 10%, 50%, 100%]", kind: str = "HTTPRoute"
+    *drawn: list[dict[str, Any]],
+    phases: str = "[header-only, 10%, 50%, 100%]",
+    kind: str = "HTTPRoute",
+    said: str = "",
+    adopt: str = "",
 ) -> Release:
-    """A release of a shop whose routes have these rules."""
+    """A release of a shop whose routes have these rules; `said` stands in its spec, `adopt` in what it adopts."""
     from kubectl_canary.reading import manifests, release, sources
     from kubectl_canary.reading.adopted.file import Sets
 
@@ -339,6 +343,7 @@ def adopted(
         }
         text += "---\n" + yamltext.block(route, 0) + "\n"
     file = (SHOP / "canary.yaml").read_text().replace("[header-only, 10%, 50%, 100%]", phases)
+    file = file.replace("  adopt:\n", f"{said}  adopt:\n{adopt}")
     read = manifests.read("set", text)
     source = sources.layered([sources.document("canary.yaml", file)])
     return release.read(source, None, lambda _: Sets(read, read))

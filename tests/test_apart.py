@@ -216,8 +216,8 @@ def test_mirrors_of_methods_go_where_they_win_or_are_refused(case: Path, canary:
     changed(case, "k8s/route.yaml", "value: /checkout}}]", "value: /checkout}, method: GET}]")
     done = canary("plan", "-f", case / "canary.yaml")
     assert (done.code, done.out) == (1, "")
-    assert "HTTPRoute store has no room for the rules of `mirror 20%`" in done.err
-    assert "rule 14 would never win: it has the method already" in done.err
+    assert "the rules of `mirror 20%` stand beside HTTPRoute store" in done.err
+    assert "the clone of rule 14 would never win there" in done.err
     changed(case, "canary.yaml", "mirror 20%", "{mirror: 20%, methods: all}")
     assert canary("plan", "-f", case / "canary.yaml").code == 0
 

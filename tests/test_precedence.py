@@ -67,31 +67,56 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 def backends(release: Release, name: str, asked: dict[str, Any]) -> dict[str, Any] | None:
     """Who answers in a phase, by the share of each; None where no rule takes the request."""
     documents = adoption.documents(release.plan.application, release.plan.find(name))
-    route = next(document.value for document in documents if document.part.is_route)
-    winner = gateway_spec.winner([route], asked)
-    return None if winner is None else gateway_spec.split(route["spec"]["rules"][winner[1]])
+    routes = [document.value for document in documents if document.part.is_route]
+    winner = gateway_spec.winner(routes, asked)
+    return None if winner is None else gateway_spec.split(routes[winner[0]]["spec"]["rules"][winner[1]])
 
 
-@given(rules(), requests())
+# what a file says of its testers, what one of them sends, and what somebody sends who is none
+TESTERS = [
+    ("", {"headers": {"x-canary": "true"}}, {"headers": {"x-canary": "false"}}),
+    ("{query: canary}", {"query": {"canary": "true"}}, {"query": {"canary": "no"}}),
+    (
+        '{cookie: canary, value: "on"}',
+        {"headers": {"cookie": "a=b; canary=on; c=d"}},
+        {"headers": {"cookie": "a=b; xcanary=on; canary=only"}},
+    ),
+    (
+        "{header: x-who, value: qa-, match: Prefix}",
+        {"headers": {"X-Who": "qa-7"}},
+        {"headers": {"x-who": "7-qa-"}},
+    ),
+]
+
+
+def sending(asked: dict[str, Any], more: dict[str, dict[str, str]]) -> dict[str, Any]:
+    return {**asked, **{key: {**asked[key], **values} for key, values in more.items()}}
+
+
+@given(rules(), requests(), st.sampled_from(TESTERS), st.booleans())
 def test_nobody_reaches_the_canary_who_would_not_have_reached_a_governed_rule(
-    drawn: list[Rule], asked: dict[str, Any]
+    drawn: list[Rule], asked: dict[str, Any], testing: Any, is_apart: bool
 ) -> None:
+    testers, sent, other = testing
+    said = f"  testers: {testers}\n" if testers else ""
     try:
-        release = adopted(drawn, phases=PHASES)
+        release = adopted(drawn, phases=PHASES, said=said, adopt="    separateRoute: true\n" * is_apart)
     except Refused as refused:
         assert {finding.rule for finding in refused.findings} == {"precedence"}
         return
     before = backends(release, "before", asked)
     is_governed = before is not None and "shop" in before
-    testers = {**asked, "headers": {**asked["headers"], "x-canary": "true"}}
     assert _some(backends(release, "mirror 20%", asked)) == _some(before)
     for phase in ("header-only", "10%", "100%"):
         share = release.plan.find(phase).traffic.share
         expected = {"shop": 1 - share, "shop-canary": share} if is_governed else before
-        assert _some(backends(release, phase, asked)) == _some(expected), phase
-        assert _some(backends(release, phase, testers)) == (
+        for somebody in (asked, sending(asked, other)):
+            assert _some(backends(release, phase, somebody)) == _some(expected), phase
+        assert _some(backends(release, phase, sending(asked, sent))) == (
             {"shop-canary": 1} if is_governed else _some(before)
         )
+    for phase in ("rollback from 10%", "promote-return", "rolled-back"):
+        assert _some(backends(release, phase, sending(asked, sent))) == _some(before), phase
 
 
 def _some(shares: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -171,3 +196,12 @@ def test_a_rule_without_matches_takes_every_call_too() -> None:
     with pytest.raises(Refused) as refused:
         adopted([shop, docs], phases="[header-only, 10%, 100%]", kind="GRPCRoute")
     assert refused.value.findings[0].hint == "put rule 1 before rule 0"
+
+
+def test_beside_the_users_route_a_clone_loses_between_equals_and_wins_otherwise() -> None:
+    apart = {"phases": "[header-only, 10%, 100%]", "adopt": "    separateRoute: true\n"}
+    assert adopted([rule("shop"), rule("docs", "y=1")], **apart)
+    with pytest.raises(Refused) as refused:
+        adopted([rule("docs", queryParams=QUERY), rule("shop")], **apart)
+    (finding,) = refused.value.findings
+    assert "those of testers would come to the clone of rule 1 in `header-only`" in finding.message

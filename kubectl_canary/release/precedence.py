@@ -190,8 +190,8 @@ def _finding(phase: Phase, place: _Place, is_order: bool) -> Finding:
 
 def _no_room(phase: Phase, route: str, number: int) -> Finding:
     message = (
-        f"{route} has no room for the rules of `{phase.name}`, and beside it a clone of rule {number} would never win: "
-        "it has the method already"
+        f"the rules of `{phase.name}` stand beside {route}, and the clone of rule {number} would never win there: "
+        "rule and clone have the same method"
     )
     hint = "mirror them all, which needs no clones: methods: all"
     return Finding("precedence", "error", ("spec", "phases"), message, hint=hint)
