@@ -619,6 +619,7 @@ BUGS = [
     Bug("a folder: the new set may move on", "rendering/record.py", "if recorded.canary and recorded.coming not in (\"\", current.coming) and not to.is_way_back:", "if False:", "test_adoption"),
     Bug("a folder: what is to come is what is there", "rendering/record.py", "if key not in before or not same(before[key], value)", "if key in before and not same(before[key], value)", "test_adoption"),
     Bug("adopted: a policy comes after the pods that it guards", "release/adoption.py", "    yield from (copied for copied in copies if not companions.counts_pods(copied.value))\n    for workload, pods in released:", "    for workload, pods in released:", "test_adoption"),
+    Bug("in place: two releases share a document", "reading/in_place.py", "        if (known.file, known.number) in theirs\n", "        if False\n", "test_in_place"),
     # a route of the release's own
     Bug("apart: clones stand on both routes", "release/overlay.py", "before = [] if is_apart else before", "pass", "test_apart"),
     Bug("apart: back, testers are still sent to the canary", "release/apart.py", "Clone(clone if phase.clones == phase.traffic else _idle(clone, shaped), governed, name)", "Clone(clone, governed, name)", "test_apart"),

@@ -570,3 +570,23 @@ def test_a_component_is_not_laid_over_a_phase_in_place(shop: Path, tmp_path: Pat
     assert cure == f"render -f {shop / 'canary.yaml'} -o in-place --phase rolled-back"
     assert 0 == run_here(*cure.split()).code
     assert 0 == run_here(*component).code
+
+
+def test_two_releases_in_one_document_are_refused_and_in_two_are_not(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(ROOT / "tests/cases/adopt-apart", tmp_path / "case"))
+    text = (case / "canary.yaml").read_text().replace("    separateRoute: true\n", "    service: store\n")
+    other = text.replace("name: store\n", "name: admin\n").replace(": store\n", ": admin\n")
+    (case / "canary.yaml").write_text(text)
+    (case / "admin.yaml").write_text(other)
+    files = [("-f", str(case / name)) for name in ("canary.yaml", "admin.yaml")]
+    for file in files:
+        assert run_here("render", *file, "-o", "in-place", "--phase", "deploy").code == 0
+    assert run_here("render", *files[0], "-o", "in-place", "--phase", "10%").code == 0
+    before = {file: file.read_text() for file in (case / "k8s").iterdir()}
+    done = run_here("render", *files[1], "-o", "in-place", "--phase", "10%")
+    assert (done.code, done.out) == (1, "")
+    assert "k8s/route.yaml:1:1: is in `10%` of another release" in done.err
+    assert before == {file: file.read_text() for file in (case / "k8s").iterdir()}
+    assert run_here("render", *files[0], "-o", "in-place", "--phase", "50%").code == 0
+    assert run_here("render", *files[0], "-o", "in-place", "--phase", "rolled-back").code == 0
+    assert run_here("render", *files[1], "-o", "in-place", "--phase", "10%").code == 0

@@ -181,6 +181,29 @@ def kept(base: Mapping[str, str], texts: Mapping[str, str]) -> list[Kept]:
     return found
 
 
+def refuse_shared(there: Standing, changed: Sequence[Kept]) -> None:
+    """Raise Refused where another release, which is written in place too, has changed one of these documents.
+
+    Each would take the other's lines for the user's: the first one could not be taken off before the second.
+    """
+    others = [read(text) for text in there.texts.values() if is_ours(text)]
+    theirs = {(known.file, known.number): other.phase for other in others for known in other.kept}
+    findings = [
+        _shared(there, known, theirs[known.file, known.number])
+        for known in changed
+        if (known.file, known.number) in theirs
+    ]
+    if findings:
+        hint = "End the other one first, by its `promoted` or `rolled-back`, or write folders, which can be chained."
+        raise Refused("another release is written into the same documents", findings, hint)
+
+
+def _shared(there: Standing, known: Kept, phase: str) -> Finding:
+    line = "".join(parts(there.texts[known.file])[: known.number]).count("\n") + 1
+    message = f"is in `{phase}` of another release"
+    return Finding("in-place", "error", (), message, Where(there.shown(known.file), line, 1))
+
+
 def _differs(file: str) -> Finding:
     return Finding("in-place", "error", (), "its documents would be others", Where(file))
 

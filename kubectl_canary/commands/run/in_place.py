@@ -80,6 +80,7 @@ def _changes(release: Release, place: _Place, phase: Phase) -> list[Change]:
     application, there = release.plan.application, place.there
     changed = in_place.texts(there, application, phase)
     left = in_place.left(there, application, phase, changed)
+    notes.refuse_shared(there, left.kept if left else ())
     own = posixpath.join(there.folder, notes.file_name(application.name))
     first = notes.written(in_place.between(there.left, left)) if left else None
     changes = [*_of_files(place, changed)]
