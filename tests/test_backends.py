@@ -179,3 +179,10 @@ def test_without_an_export_nobody_would_import_the_canary(canary: Canary, cluste
 def test_an_export_of_the_canarys_name_is_in_the_way(canary: Canary, clusters: Path) -> None:
     (clusters / "k8s/pools.yaml").write_text(EXPORTED + EXPORT + EXPORT.replace("llm", "llm-canary"))
     assert "ServiceExport llm-canary is in the manifests already" in refused(canary, clusters)
+
+
+def test_clusters_that_import_the_service_are_served_while_stable_rolls(
+    clusters: Path, canary: Canary
+) -> None:
+    done = canary("plan", "-f", clusters / "canary.yaml")
+    assert "(still serves ServiceExport llm)" in done.out

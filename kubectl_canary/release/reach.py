@@ -17,6 +17,7 @@ from kubectl_canary.release.application import (
 )
 from kubectl_canary.routing.backends import BackendRef
 
+EXPORT = "ServiceExport"
 OUTSIDE = ("LoadBalancer", "NodePort")  # types of Services that are reached from outside by themselves
 
 
@@ -49,11 +50,14 @@ def _senders(application: Application, value: dict[str, Any], names: set[str]) -
     group, kind = str(value.get("apiVersion")).partition("/")[0], str(value.get("kind"))
     namespace = value["metadata"].get("namespace") or application.namespace
     title, spec = f"{kind} {value['metadata']['name']}", value.get("spec")
-    if not isinstance(spec, dict):
+    is_near = namespace == application.namespace
+    if kind == EXPORT and is_near and value["metadata"]["name"] in names:
+        yield title  # other clusters import the Service of its name
+    if not isinstance(spec, dict) or kind == EXPORT:
         return
     if group == GATEWAY_GROUP and kind.endswith("Route"):
         yield from (f"rule {index} of {title}" for index in _rules(application, value, names))
-    elif namespace == application.namespace and names & set(_named(kind, value)):
+    elif is_near and names & set(_named(kind, value)):
         yield title if kind != "Service" else f"{title} ({spec['type']})"
 
 
