@@ -32,6 +32,7 @@ GATES = st.lists(
 )
 REPLICAS = st.integers(1, 20)
 OF_A_PHASE = st.fixed_dictionaries({}, optional={"pause": PAUSES, "gates": GATES, "replicas": REPLICAS})
+RECEIVERS = st.sampled_from(["recorder", "recorder:8080"])
 METHODS = st.just("all") | st.lists(st.sampled_from(["GET", "HEAD", "POST"]), min_size=1, unique=True)
 STANDARD = ("v1.0", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7")
 WITH_PARENTS_PORTS, WITH_MANY_MATCHES = STANDARD.index("v1.1"), STANDARD.index("v1.2")
@@ -46,7 +47,9 @@ def phases(draw: st.DrawFn, testers: bool, release: int) -> list[Any]:
     weights = sorted(draw(st.sets(SHARES, min_size=1, max_size=6)))
     found: list[Any] = [f"mirror {percent(share)}" for share in mirrors]
     if mirrors and draw(st.booleans()):
-        found[0] = {"mirror": percent(mirrors[0]), "methods": draw(METHODS)}
+        to = {"share": percent(mirrors[0]), "to": draw(RECEIVERS)}
+        mirror = to if draw(st.booleans()) else percent(mirrors[0])
+        found[0] = {"mirror": mirror, "methods": draw(METHODS)}
     if testers and draw(st.booleans()):
         found.append("header-only")
     names = iter(draw(st.permutations(NAMES)))

@@ -272,11 +272,12 @@ def check_documents(made: Plan, phase: Phase, found: dict[str, dict[str, Any]]) 
     for rule in route["spec"]["rules"]:
         weights = {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
         assert sum(weights.values()) > 0  # V1
-        backends = [
-            *rule["backendRefs"],
-            *(f["requestMirror"]["backendRef"] for f in rule.get("filters", []) if "requestMirror" in f),
-        ]
-        for ref in backends:
+        mirrors = [f["requestMirror"]["backendRef"] for f in rule.get("filters", []) if "requestMirror" in f]
+        receiver = phase.traffic.to
+        if receiver is not None:
+            assert {receiver.name} >= {ref["name"] for ref in mirrors}
+            mirrors = []
+        for ref in (*rule["backendRefs"], *mirrors):
             assert ref["port"] in [port["port"] for port in services[ref["name"]]["spec"]["ports"]]  # V6
         if stable in weights:
             splits.append(Fraction(weights.get(canary, 0), sum(weights.values())))
@@ -302,7 +303,7 @@ def check_capacity(made: Plan, phase: Phase, follows: bool) -> None:
         assert phase.canary_replicas >= math.ceil(phase.traffic.share * phase.stable_replicas)
         assert phase.canary_replicas <= phase.stable_replicas
         shares_needed = [
-            math.ceil(max(one.traffic.share, one.traffic.mirror) * one.stable_replicas) for one in made.phases
+            math.ceil(max(one.traffic.share, one.traffic.copied) * one.stable_replicas) for one in made.phases
         ]
         assert phase.canary_replicas in (0, 1, *shares_needed)
     else:

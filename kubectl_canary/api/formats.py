@@ -157,6 +157,15 @@ def percentage(text: str) -> None:
         raise ValueError(f"`{text}` is out of range; a share is more than 0% and at most 100%")
 
 
+def service_and_port(text: str) -> None:
+    """A Service's name, and a port of its where one follows: `recorder:8080`."""
+    name, colon, port = text.partition(":")
+    dns_label(name)
+    is_port = port.isascii() and port.isdigit() and 1 <= int(port) <= 65535
+    if colon and not is_port:
+        raise ValueError(f"`{port}` is not a port; allowed are 1 to 65535")
+
+
 def share(text: str) -> Fraction:
     """A percentage as a Fraction of 1. Raises ValueError where it is none."""
     match = PERCENTAGE.match(text)
@@ -262,6 +271,7 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "quantity": ((str, int, float), kubernetes_quantity),
     "query-name": ((str,), query_name),
     "route-hostname": ((str,), route_hostname),
+    "service-and-port": ((str,), service_and_port),
 }
 
 

@@ -65,10 +65,10 @@ def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 
 def _said(phase: Phase) -> str:
-    from kubectl_canary.release.phases import percent
+    from kubectl_canary.release.phases import copies_text, percent
     from kubectl_canary.release.plan import pods_text
 
-    mirror = f", mirror {percent(phase.traffic.mirror)}" if phase.traffic.mirror else ""
+    mirror = f", {copies_text(phase.traffic.mirror, phase.traffic.to)}" if phase.traffic.mirror else ""
     return f"Canary {percent(phase.traffic.share)}, {pods_text(phase.canary_replicas)}{mirror}"
 
 

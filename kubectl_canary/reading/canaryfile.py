@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,7 +89,9 @@ def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader |
         raise Refused(f"{names} is not valid", in_order(located))
     if adopts:
         return _adopted(sources, namespace, read_sets)
-    return _build(sources.value, namespace)
+    made = _build(sources.value, namespace)
+    _refuse(_receiver_findings(made, "error"), sources)
+    return made
 
 
 def _schema_findings(sources: Sources) -> Iterator[Finding]:
@@ -127,13 +129,13 @@ def _wanted(finding: Finding, spelling: str) -> str | None:
 
 def _with_unit(path: Path, spelling: str) -> str | None:
     """What to write for a number where a time or a share is expected; None for every other place."""
-    if path[:2] != ("spec", "phases") or len(path) not in (3, 4):
+    if path[:2] != ("spec", "phases") or len(path) not in (3, 4, 5):
         return None
     if path[3:] == ("pause",):
         is_whole = spelling.isascii() and spelling.isdigit()
         cure = f"`{spelling}s` or `{spelling}m`" if is_whole else "`90s` or `10m`"
         return f"a time is expected; write {cure}"
-    if path[3:] in ((), ("weight",), ("mirror",)):
+    if path[3:] in ((), ("weight",), ("mirror",), ("mirror", "share")):
         return f"a share is expected; write `{_as_share(spelling)}`"
     return None
 
@@ -514,11 +516,29 @@ def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | Non
     common = _common(sources.value, namespace)
     made = _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
     findings = [*_method_findings(made), *_stream_findings(made, sources.value["spec"])]
-    if findings:
-        placed = [replace(finding, where=sources.where(finding.path)) for finding in findings]
-        raise Refused(f"{placed[0].where.file} cannot be released", placed)
+    _refuse([*findings, *_receiver_findings(made, "error")], sources)
     sources.notes += _lost_testers(made, sources)
+    sources.notes += _placed(_receiver_findings(made, "warning"), sources)
     return made
+
+
+def _refuse(findings: Sequence[Finding], sources: Sources) -> None:
+    if findings:
+        placed = _placed(findings, sources)
+        raise Refused(f"{placed[0].where.file} cannot be released", placed)
+
+
+def _placed(findings: Iterable[Finding], sources: Sources) -> list[Finding]:
+    return [replace(finding, where=sources.where(finding.path)) for finding in findings]
+
+
+def _receiver_findings(file: CanaryFile, severity: str) -> list[Finding]:
+    if not file.application.receivers:
+        return []
+    from kubectl_canary.reading import receivers
+
+    found = receivers.findings(file.application, file.phases)
+    return [finding for finding in found if finding.severity == severity]
 
 
 def _method_findings(file: CanaryFile) -> Iterator[Finding]:
@@ -529,7 +549,8 @@ def _method_findings(file: CanaryFile) -> Iterator[Finding]:
             listed = ", ".join(phase.methods)
             message = f"`{phase.name}` mirrors {listed}, and {calls[0]} has calls without HTTP methods"
             share = percent(phase.mirror)
-            hint = f"write {{mirror: {share}, methods: all}}, or leave the phase out, since calls may change things"
+            copies = share if phase.to is None else f"{{share: {share}, to: {phase.to.title}}}"
+            hint = f"write {{mirror: {copies}, methods: all}}, or leave the phase out, since calls may change things"
             yield replace(_error(("spec", "phases", index), message), hint=hint)
 
 
@@ -568,7 +589,8 @@ def _sees_requests(file: CanaryFile) -> bool:
 def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:
     items, has_testers = spec.get("phases"), application.testers is not None
     specs = phases.parse(items, has_testers)[0] if items else phases.default(has_testers)
-    return CanaryFile(application, tuple(specs), spec.get("phase"))
+    receivers = dict.fromkeys(phase.to for phase in specs if phase.to is not None)
+    return CanaryFile(replace(application, receivers=tuple(receivers)), tuple(specs), spec.get("phase"))
 
 
 def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:

@@ -283,11 +283,28 @@ class Adopted:
 
 
 @dataclass(frozen=True)
+class Receiver:
+    """A Service of the release's namespace that gets copies in the canary's place.
+
+    Without a port it is the one that the rule sends to.
+    """
+
+    name: str
+    port: int | None = None
+
+    @property
+    def title(self) -> str:
+        """`recorder`, `recorder:8080`."""
+        return self.name if self.port is None else f"{self.name}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Application:
     """What a release moves.
 
     `labels` and `annotations` are those of all its objects; `drain` is how many seconds requests get to end between
-    a falling share and the pods that go; `target` names the releases that the cluster has.
+    a falling share and the pods that go; `target` names the releases that the cluster has; `receivers` get copies in
+    some phase.
     """
 
     name: str
@@ -301,6 +318,7 @@ class Application:
     target: Target
     drain: int
     adopted: Adopted | None = None
+    receivers: tuple[Receiver, ...] = ()
 
     @property
     def has_release(self) -> bool:

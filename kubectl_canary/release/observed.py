@@ -162,8 +162,9 @@ def _nearest(state: Phase, plan: Plan) -> Phase:
     return [phase for phase in there if _amount(phase.traffic) <= _amount(state.traffic)][-1]
 
 
-def _amount(traffic: Traffic) -> tuple[Fraction, bool, Fraction]:
-    return traffic.share, traffic.testers, traffic.mirror
+def _amount(traffic: Traffic) -> tuple[Fraction, bool, Fraction, Fraction]:
+    """What the canary has, then what anybody gets copies of."""
+    return traffic.share, traffic.testers, traffic.copied, traffic.mirror
 
 
 def _replicas(deployment: dict[str, Any]) -> int:
@@ -178,10 +179,12 @@ def _container(deployment: dict[str, Any], name: str) -> dict[str, Any]:
 def _traffic(there: Sequence[Route], plan: Plan) -> Traffic:
     """What the routes send to the canary: of each kind of traffic the most that one of them does."""
     sent = [_traffic_of(route, plan) for route in there] or [AS_BEFORE]
+    copying = max(sent, key=lambda traffic: (traffic.copied, traffic.mirror))
     return Traffic(
         phase=sent[0].phase,
         share=max(traffic.share for traffic in sent),
-        mirror=max(traffic.mirror for traffic in sent),
+        mirror=copying.mirror,
+        to=copying.to,
         testers=any(traffic.testers for traffic in sent),
     )
 
@@ -192,13 +195,23 @@ def _traffic_of(route: Route, plan: Plan) -> Traffic:
     governed = release.governed() if release.located in plan.application.routes else []
     added = release.added()
     mirroring = [rule for rule in added if release.mirrors(rule)]
-    mirrors = [filter_ for rule in (*mirroring, *governed) for filter_ in release.mirrors(rule)]
+    copies = [
+        _copies(release, filter_) for rule in (*mirroring, *governed) for filter_ in release.mirrors(rule)
+    ]
+    copying = max(copies, key=lambda traffic: (traffic.copied, traffic.mirror), default=AS_BEFORE)
     return Traffic(
         phase=_noted(route, plan),
         share=max((_share(release, rule) for rule in governed), default=Fraction(0)),
-        mirror=max((answers.copied(mirror["requestMirror"]) for mirror in mirrors), default=Fraction(0)),
+        mirror=copying.mirror,
+        to=copying.to,
         testers=len(added) > len(mirroring),
     )
+
+
+def _copies(release: ReleaseOnRoute, filter_: dict[str, Any]) -> Traffic:
+    """What a mirror of the release's copies, and to whom."""
+    to = release.receiver_of(routes.mirrored_to(filter_))
+    return Traffic(mirror=answers.copied(filter_["requestMirror"]), to=to)
 
 
 def shares(objects: Objects, plan: Plan) -> set[Fraction]:

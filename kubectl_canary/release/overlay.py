@@ -18,7 +18,16 @@ from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import routes, shares, strategic
-from kubectl_canary.release.application import GATEWAY_GROUP, HTTP_ROUTE, Application, Located, Service, Side
+from kubectl_canary.release.application import (
+    GATEWAY_GROUP,
+    HTTP_ROUTE,
+    SERVICE_API,
+    Application,
+    Located,
+    Receiver,
+    Service,
+    Side,
+)
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Traffic
 from kubectl_canary.release.routes import Rule
@@ -42,7 +51,7 @@ class ReleaseOnRoute:
         return rules
 
     def added(self) -> list[Rule]:
-        """The rules of the release: listed in its annotation, and nobody but its canary is behind them."""
+        """The release's rules: listed in its annotation, with its canary alone or a mirror of its own behind them."""
         annotations = self.document["metadata"].get("annotations") or {}
         listed = set(filter(None, str(annotations.get(self.application.rules_annotation, "")).split(",")))
         return [
@@ -149,12 +158,20 @@ class ReleaseOnRoute:
         return service is not None and service[1] is side
 
     def mirrors(self, rule: Rule) -> list[dict[str, Any]]:
-        """The filters of a rule that mirror to the canary."""
-        return [
-            filter_
-            for filter_ in rule.get("filters") or []
-            if self.is_of(routes.mirrored_to(filter_), Side.CANARY)
-        ]
+        """The filters of a rule that mirror to the canary, or to a receiver of the release's."""
+        return [filter_ for filter_ in rule.get("filters") or [] if self._is_mirror(filter_)]
+
+    def _is_mirror(self, filter_: dict[str, Any]) -> bool:
+        ref = routes.mirrored_to(filter_)
+        return self.is_of(ref, Side.CANARY) or self.receiver_of(ref) is not None
+
+    def receiver_of(self, ref: BackendRef) -> Receiver | None:
+        """The receiver whose Service a backendRef names, whatever the port."""
+        is_near = ref.namespace(self.located.namespace) == self.application.namespace
+        named = [known for known in self.application.receivers if known.name == ref.name]
+        if not (named and is_near and ref.is_service):
+            return None
+        return next((known for known in named if known.port == ref.port), named[0])
 
     def foreign_references(self, governed: Sequence[Rule]) -> Iterator[Finding]:
         """Rules of others that send to the canary, which no phase and no way back takes away from it."""
@@ -321,7 +338,7 @@ def shaped(
         rule, error = _with_shares(release, rule, traffic)
     clones = _clones(release, rule, release.name_of(governed), traffic)
     if traffic.mirror and not traffic.methods:
-        rule = routes.mirrored(rule, _canary_ref(release, rule), traffic)
+        rule = routes.mirrored(rule, copied_to(release, rule, traffic.to), traffic)
     return clones, rule, [_inexact(rule, error)] if error else []
 
 
@@ -330,7 +347,8 @@ def _clones(release: ReleaseOnRoute, governed: Rule, name: str, traffic: Traffic
     canary, testers = _canary_ref(release, governed), release.application.testers
     purpose: routes.Purpose = "mirror" if traffic.mirror else "testers"
     if traffic.mirror:
-        clones = routes.mirror_clones(governed, canary, traffic) if traffic.methods else []
+        target = copied_to(release, governed, traffic.to)
+        clones = routes.mirror_clones(governed, target, traffic) if traffic.methods else []
     elif traffic.testers and testers is not None:
         clones = routes.testers_clones(governed, canary, testers, release.kind)
     else:
@@ -368,6 +386,17 @@ def _restored(release: ReleaseOnRoute, governed: Rule) -> list[dict[str, Any]] |
 def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
     """The canary's backendRef: stable's with the canary's name, so that its port and filters come along."""
     return _ref_of(release, rule, Side.CANARY)
+
+
+def copied_to(release: ReleaseOnRoute, rule: Rule, receiver: Receiver | None) -> dict[str, Any]:
+    """The backendRef that gets the copies of a rule's requests: the canary's, where no receiver has its place."""
+    canary = _canary_ref(release, rule)
+    if receiver is None:
+        return canary
+    kind, group = SERVICE_API
+    port = receiver.port or canary.get("port")
+    named = {"group": group, "kind": kind, "name": receiver.name}
+    return {**named, "namespace": canary.get("namespace"), "port": port}
 
 
 def _ref_of(release: ReleaseOnRoute, rule: Rule, side: Side) -> dict[str, Any]:
@@ -412,7 +441,7 @@ def _inexact(rule: Rule, error: float) -> Finding:
 
 
 def _without_mirror(release: ReleaseOnRoute, rule: Rule) -> Rule:
-    """The rule without the mirror to the canary that a phase may have put on it."""
+    """The rule without the mirror that a phase may have put on it."""
     mirrors = release.mirrors(rule)
     if not mirrors:
         return rule

@@ -10,6 +10,7 @@ from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Path, nearest
+from kubectl_canary.release.application import Receiver
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # TRACE is safe too, and no application wants it copied
 MIRROR = re.compile(r"mirror\s+(.+)\Z")
@@ -31,11 +32,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class PhaseSpec:
-    """One of the user's phases. Shares are Fractions of 1, the pause is in seconds; no methods means all."""
+    """One of the user's phases. Shares are Fractions of 1, the pause is in seconds; no methods means all.
+
+    `to` gets the copies; None where that is the canary.
+    """
 
     name: str
     weight: Fraction = Fraction(0)
     mirror: Fraction = Fraction(0)
+    to: Receiver | None = None
     methods: tuple[str, ...] = SAFE_METHODS
     replicas: int | None = None
     pause: int = 0
@@ -64,7 +69,7 @@ def percent(share: Fraction) -> str:
 
 def slug(name: str) -> str:
     """A phase's name as a folder: safe in shells and URLs."""
-    return name.lower().replace("%", "-percent").replace(" ", "-")
+    return name.lower().replace("%", "-percent").replace(" ", "-").replace(":", "-")
 
 
 def canonical(name: str) -> str:
@@ -110,7 +115,7 @@ def _phase(item: Any) -> PhaseSpec:
     if isinstance(item, str):
         return _named(item.strip())
     if not isinstance(item, dict) or not all(
-        isinstance(item.get(key, ""), str) for key in ("name", "weight", "mirror")
+        isinstance(item.get(key, ""), str) for key in ("name", "weight")
     ):
         raise TypeError
     if "weight" in item and "mirror" in item:
@@ -122,6 +127,7 @@ def _phase(item: Any) -> PhaseSpec:
         name=_own_name(item["name"], phase) if "name" in item else phase.name,
         weight=phase.weight,
         mirror=phase.mirror,
+        to=phase.to,
         methods=_methods(item),
         replicas=item.get("replicas"),
         pause=_seconds(item),
@@ -133,7 +139,7 @@ def _acting(item: dict[str, Any]) -> PhaseSpec:
     if "weight" in item:
         return _weighted(item["weight"])
     if "mirror" in item:
-        return _mirroring(item["mirror"])
+        return _mirroring(*_copied(item["mirror"]))
     if "name" not in item:
         raise ValueError("neither `name`, `weight` nor `mirror`: what should this phase do?")
     return _named(item["name"].strip())
@@ -143,7 +149,8 @@ def _named(text: str) -> PhaseSpec:
     if text == "header-only":
         return PhaseSpec(text)
     if match := MIRROR.match(text):
-        return _mirroring(match.group(1))
+        share, _, to = match.group(1).partition(" to ")
+        return _mirroring(share.strip(), to.strip())
     if RESERVED.match(text):
         raise ValueError(f"`{text}` is always there; leave it out")
     if not text[:1].isdigit():
@@ -160,10 +167,30 @@ def _weighted(text: str) -> PhaseSpec:
     return PhaseSpec(percent(share), weight=share)
 
 
-def _mirroring(text: str) -> PhaseSpec:
+def _copied(mirror: Any) -> tuple[str, str]:
+    """The share that a phase mirrors, and to whom; empty for the canary. Raises TypeError for other types."""
+    is_map = isinstance(mirror, dict)
+    share, to = (mirror.get("share", "100%"), mirror.get("to")) if is_map else (mirror, "")
+    if not (isinstance(share, str) and isinstance(to, str)):
+        raise TypeError
+    return share, to
+
+
+def _mirroring(text: str, to: str = "") -> PhaseSpec:
     formats.percentage(text)
-    share = formats.share(text)
-    return PhaseSpec(f"mirror {percent(share)}", mirror=share)
+    share, receiver = formats.share(text), _receiver(to) if to else None
+    return PhaseSpec(copies_text(share, receiver), mirror=share, to=receiver)
+
+
+def _receiver(text: str) -> Receiver:
+    formats.service_and_port(text)
+    name, _, port = text.partition(":")
+    return Receiver(name, int(port) if port else None)
+
+
+def copies_text(share: Fraction, to: Receiver | None) -> str:
+    """What a phase is called that mirrors a share: `mirror 20%`, `mirror 20% to recorder`."""
+    return f"mirror {percent(share)}" + (f" to {to.title}" if to is not None else "")
 
 
 def _own_name(name: str, phase: PhaseSpec) -> str:
@@ -178,7 +205,7 @@ def _own_name(name: str, phase: PhaseSpec) -> str:
                 f"`{name}` is no name for a phase: letters, digits, spaces and . % _ -"
             ) from None
         return name
-    if (named.weight, named.mirror) != (phase.weight, phase.mirror):
+    if (named.weight, named.mirror, named.to) != (phase.weight, phase.mirror, phase.to):
         raise ValueError(f"the phase is called `{name}` and does `{phase.name}`")
     return named.name
 
@@ -236,6 +263,8 @@ def _misplaced_mirror(phase: PhaseSpec, before: list[PhaseSpec]) -> Iterator[str
     last = before[-1] if before else None
     if last is not None and not last.mirror:
         yield f"`{phase.name}` after `{last.name}`: mirrors come first, since stable answers everything in them"
-    elif last is not None and phase.mirror <= last.mirror:
-        shares = f"mirror {percent(phase.mirror)} after mirror {percent(last.mirror)}"
+        return
+    alike = [other.mirror for other in before if other.to == phase.to]
+    if alike and phase.mirror <= alike[-1]:
+        shares = f"{copies_text(phase.mirror, phase.to)} after {copies_text(alike[-1], phase.to)}"
         yield f"{shares}: shares must rise; write them in order"

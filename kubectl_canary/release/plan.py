@@ -12,7 +12,7 @@ from typing import Any
 from kubectl_canary.api import formats
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
-from kubectl_canary.release.application import Application, Version, Workload
+from kubectl_canary.release.application import Application, Receiver, Version, Workload
 from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, slug
 
 
@@ -42,19 +42,26 @@ SAY_FROM = "say --from PHASE, or set spec.phase in the file"
 class Traffic:
     """What the route does. Shares are Fractions of 1; no methods means that all are mirrored.
 
-    `phase` is the phase that shaped the route, None where the route is as before the release.
+    `phase` is the phase that shaped the route, None where the route is as before the release. `to` gets the copies;
+    None where that is the canary.
     """
 
     phase: str | None = None
     share: Fraction = Fraction(0)
     mirror: Fraction = Fraction(0)
+    to: Receiver | None = None
     methods: tuple[str, ...] = ()
     testers: bool = False
 
     @property
+    def copied(self) -> Fraction:
+        """How many requests are copied to the canary."""
+        return self.mirror if self.to is None else Fraction(0)
+
+    @property
     def reaches_canary(self) -> bool:
         """Whether any request is sent to the canary."""
-        return bool(self.share or self.mirror or self.testers)
+        return bool(self.share or self.copied or self.testers)
 
     @property
     def adds_rules(self) -> bool:
@@ -335,12 +342,12 @@ def surge(deployment: dict[str, Any], replicas: int) -> int:
 
 def _traffic(spec: PhaseSpec, has_testers: bool) -> Traffic:
     methods = spec.methods if spec.mirror else ()
-    return Traffic(spec.name, spec.weight, spec.mirror, methods, has_testers and not spec.mirror)
+    return Traffic(spec.name, spec.weight, spec.mirror, spec.to, methods, has_testers and not spec.mirror)
 
 
 def needs(traffic: Traffic, stable_replicas: int) -> int:
     """The canary pods that traffic needs: its share of what stable has, and one as soon as any request comes."""
-    share = math.ceil((traffic.share or traffic.mirror) * stable_replicas)
+    share = math.ceil((traffic.share or traffic.copied) * stable_replicas)
     return max(int(traffic.reaches_canary), share)
 
 

@@ -54,20 +54,20 @@ def testers_clones(
     return _clones({**governed, "backendRefs": [{**canary, "weight": ALONE}]}, matches)
 
 
-def mirror_clones(governed: Rule, canary: dict[str, Any], traffic: Traffic) -> list[Rule]:
-    """The rules that mirror some methods only: each match of the rule, AND the method."""
+def mirror_clones(governed: Rule, backend: dict[str, Any], traffic: Traffic) -> list[Rule]:
+    """The rules that mirror some methods only, to a backendRef: each match of the rule, AND the method."""
     matches = [
         {**match, "method": method}
         for match in matches_of(governed)
         for method in traffic.methods
         if (match.get("method") or method) == method
     ]
-    return _clones(mirrored(governed, canary, traffic), matches)
+    return _clones(mirrored(governed, backend, traffic), matches)
 
 
-def mirrored(rule: Rule, canary: dict[str, Any], traffic: Traffic) -> Rule:
-    """The rule with a mirror to the canary as its last filter."""
-    target = {key: value for key, value in canary.items() if key != "weight" and value is not None}
+def mirrored(rule: Rule, backend: dict[str, Any], traffic: Traffic) -> Rule:
+    """The rule with a mirror to a backendRef as its last filter."""
+    target = {key: value for key, value in backend.items() if key != "weight" and value is not None}
     mirror = {"backendRef": target, **shares.mirror_amount(traffic.mirror)}
     filters = [*(rule.get("filters") or []), {"type": "RequestMirror", "requestMirror": mirror}]
     rest = {key: value for key, value in rule.items() if key not in ("filters", "backendRefs")}

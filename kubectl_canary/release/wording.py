@@ -54,7 +54,8 @@ def _route_changes(start: Phase, phase: Phase, application: Application) -> Iter
     noun = "routes" if len(application.routes) > 1 else "route"
     if phase.kind is PhaseKind.MIRROR:
         what = "all requests" if not phase.traffic.methods else ", ".join(phase.traffic.methods)
-        yield f"{noun}: copies of {percent(phase.traffic.mirror)} of {what} → canary"
+        to = phase.traffic.to.title if phase.traffic.to is not None else "canary"
+        yield f"{noun}: copies of {percent(phase.traffic.mirror)} of {what} → {to}"
     elif phase.traffic.testers and not start.traffic.testers and application.testers:
         yield f"{noun}: {application.testers.title} → canary"
     else:

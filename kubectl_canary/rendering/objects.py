@@ -40,7 +40,7 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 class Planned:
     """An object to be rendered: what it is to the release, its template and the template's names, and its facts.
 
-    A route names the release's Services, which only its planned rules may send to.
+    A route names the release's Services and receivers, which only its planned rules may send to.
     """
 
     part: Part
@@ -240,8 +240,9 @@ def _redirect(application: Application) -> Iterator[Planned]:
 def _http_route(group: str, application: Application, names: dict[str, Any], spec: dict[str, Any]) -> Planned:
     names |= {"hostnames": spec.get("hostnames"), "parents": spec["parentRefs"], "rules": spec["rules"]}
     item = _planned(group, (GATEWAY_API, "HTTPRoute"), names, spec)
-    services = tuple(name for service in application.services for name in service.names.both())
-    return Planned(item.part, item.template, names, item.facts, services)
+    services = [name for service in application.services for name in service.names.both()]
+    services += [receiver.name for receiver in application.receivers]
+    return Planned(item.part, item.template, names, item.facts, tuple(services))
 
 
 def _route(application: Application, phase: Phase) -> Planned:

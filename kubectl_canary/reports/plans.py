@@ -42,6 +42,7 @@ class Row:
     canary: Portion
     stable_image: str
     mirror: Fraction
+    mirrored_to: str | None
     testers: bool
     pause: int
     gates: tuple[Gate, ...]
@@ -76,6 +77,7 @@ def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
         canary=Portion(share, phase.canary_replicas),
         stable_image=", ".join(plan.application.images(phase.stable_version)),
         mirror=phase.traffic.mirror,
+        mirrored_to=phase.traffic.to.title if phase.traffic.to is not None else None,
         testers=phase.traffic.testers,
         pause=phase.pause,
         gates=phase.gates,
@@ -262,6 +264,7 @@ def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
             "replicas": row.canary.replicas,
         },
         "mirror": percent(row.mirror),
+        **({"mirrorTo": row.mirrored_to} if row.mirrored_to is not None else {}),
         "testers": row.testers,
         "pauseSeconds": row.pause,
         "gates": [vars(gate) for gate in row.gates],
