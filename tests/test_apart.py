@@ -14,11 +14,13 @@ from conftest import Result
 from test_adoption import CASES, changed, every_phase, release_of
 
 from kubectl_canary.api.defaults import defaulted
+from kubectl_canary.commands import inputs
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import observed
+from kubectl_canary.release import actions, apart, changes, observed
 from kubectl_canary.release.application import Located
 from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.rendering import steps
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step
 from kubectl_canary.rendering.objects import planned
@@ -335,3 +337,136 @@ def test_a_check_asks_for_no_route_that_comes_with_the_phase(
         "patch", "-f", CASE / "canary.yaml", "--from", "deploy", "--to", "header-only", "--skip", "--check"
     )
     assert (done.code, done.err) == (0, "httproute/store passes every guard: the patch fits\n")
+
+
+# --- two releases, and what others did --------------------------------------------------
+
+
+def test_another_release_has_another_route_beside(case: Path) -> None:
+    other = (CASE / "canary.yaml").read_text().replace("name: store\n", "name: admin\n")
+    (case / "admin.yaml").write_text(other.replace("deployment: store\n", "deployment: admin\n"))
+    admin = inputs.load([str(case / "admin.yaml")])
+    assert admin.plan.application.separated == {STORE}
+    beside = apart.beside(STORE, admin.plan.application)
+    assert beside.name == "store-canary-admin"
+    objects = objects_at(release_of(CASE), release_of(CASE).plan.find("10%"))
+    step, _ = live_step(admin.plan, Generator(), "deploy", objects)
+    assert {change.part.name for change in step.changes} == {"admin-canary"}
+
+
+def test_the_annotations_of_another_release_stay_where_they_are(case: Path) -> None:
+    changed(
+        case,
+        "k8s/route.yaml",
+        "  labels: {team",
+        '  annotations: {kubectl-canary/phase.x: "5%", a: b}\n  labels: {team',
+    )
+    own = at(release_of(case), release_of(case).plan.find("10%"))[BESIDE]["metadata"]["annotations"]
+    assert list(own) == ["a", "kubectl-canary/rules.store"]
+
+
+def test_a_long_name_is_shortened(case: Path) -> None:
+    for file in ("k8s/route.yaml",):
+        changed(case, file, "  name: store\n", f"  name: {'r' * 250}\n")
+    release = release_of(case)
+    (route,) = release.plan.application.routes
+    name = apart.beside(route, release.plan.application).name
+    assert len(name) <= 253
+    assert name.endswith("-canary-store")
+
+
+def test_a_copy_of_a_policy_whose_name_is_taken_is_refused(case: Path, canary: Canary) -> None:
+    policy = """\
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: %s, namespace: store}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: %s, name: store}]
+"""
+    (case / "k8s/policies.yaml").write_text(
+        policy % ("limits", "HTTPRoute") + policy % ("limits-canary", "Gateway")
+    )
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "BackendTrafficPolicy limits-canary is in the manifests already" in done.err
+
+
+def test_live_testers_leave_before_the_pods_drain() -> None:
+    release = release_of(CASE)
+    objects = objects_at(release, release.plan.find("10%"))
+    step, _ = live_step(release.plan, Generator(), "rolled-back", objects)
+    said = [
+        action.change.part.located if isinstance(action, actions.Make) else type(action)
+        for action in actions.of_step(step, 30)
+    ]
+    assert (
+        said.index(BESIDE)
+        < said.index(actions.Pause)
+        < said.index(Located("Deployment", "store", "store-canary"))
+    )
+
+
+def test_live_a_way_back_from_between_two_phases_points_it_back() -> None:
+    release = release_of(CASE)
+    objects = objects_at(release, release.plan.find("10%"))
+    route = objects[("gateway.networking.k8s.io/v1", *STORE)]
+    route["spec"]["rules"][1]["backendRefs"][0]["weight"] = 70
+    step, _ = live_step(release.plan, Generator(), "rollback", objects)
+    assert [(change.part.located, change.action) for change in step.changes] == [
+        (STORE, "patch"),
+        (BESIDE, "patch"),
+    ]
+
+
+def test_live_testers_beside_a_route_that_was_applied_again_are_seen() -> None:
+    release = release_of(CASE)
+    there = at(release, release.plan.find("10%"))
+    there[STORE] = at(release, release.plan.phases[0])[STORE]
+    found = observed.phase(there, release.plan)
+    assert (found.name, found.traffic.testers) == (observed.SOMEWHERE, True)
+
+
+def test_live_a_service_of_the_same_name_elsewhere_may_stay(tmp_path: Path) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-namespaces", tmp_path / "case"))
+    ours = "{name: shop, namespace: store, port: 80}"
+    changed(case, "k8s/edge.yaml", f"[{ours}]", f"[{ours}, {{name: shop-canary, port: 80}}]")
+    release = release_of(case)
+    objects = objects_at(release, release.plan.find("rollback", "10%"))
+    step, _ = live_step(release.plan, Generator(), "rolled-back", objects)
+    assert "Service" in [change.part.kind for change in step.changes]
+
+
+def test_the_route_of_a_step_is_known_by_its_rules_too() -> None:
+    release = release_of(CASE)
+    to = step_of(release, "header-only", "10%")
+    tests = dict(to.route_tests)
+    (beside,) = [part for part in tests if part.name == "store-canary"]
+    assert [test["path"] for test in tests[beside]] == [
+        f"/spec/rules/{number}/backendRefs" for number in range(2)
+    ]
+
+
+def step_of(release: Release, start: str, to: str) -> changes.Step:
+    return steps.step(release.plan, Generator(), release.plan.find(start), release.plan.find(to))
+
+
+def test_a_second_rule_without_matches_is_judged(case: Path, canary: Canary) -> None:
+    route = case / "k8s/route.yaml"
+    route.write_text(f"{route.read_text()}    - backendRefs: [{{name: admin, port: 80}}]\n")
+    done = canary("validate", case / "canary.yaml")
+    assert (done.code, "[duplicate-match]" in done.out) == (0, True)
+
+
+def test_in_place_the_route_beside_keeps_its_namespace(tmp_path: Path, canary: Canary) -> None:
+    case = Path(shutil.copytree(CASES / "adopt-namespaces", tmp_path / "case"))
+    for file in ("k8s/app.yaml",):
+        text = (case / file).read_text()
+        (case / file).write_text(text.replace("  namespace: store\n", ""))
+    changed(case, "canary.yaml", "  name: shop\n", "  name: shop\n  namespace: store\n")
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    separateRoute: true")
+    assert canary("render", "-f", case / "canary.yaml", "--phase", "header-only", "-o", "in-place").code == 0
+    made = [document.value for document in yamltext.read((case / "k8s/shop-canary.yaml").read_text(), "made")]
+    places = {(value["kind"], value["metadata"].get("namespace")) for value in made}
+    assert ("HTTPRoute", "store-edge") in places
+    assert ("Deployment", None) in places

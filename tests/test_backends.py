@@ -166,7 +166,10 @@ def test_a_route_to_the_service_beside_it_is_the_releases_too(clusters: Path) ->
 def test_other_clusters_are_said(canary: Canary, clusters: Path) -> None:
     done = canary("plan", "-f", clusters / "canary.yaml")
     assert done.code == 0
-    assert "the canary runs in this cluster alone; others that export llm share stable's part" in done.err
+    assert (
+        "the canary runs in this cluster alone, and its share is of what every cluster sends to llm"
+        in done.err
+    )
 
 
 def test_without_an_export_nobody_would_import_the_canary(canary: Canary, clusters: Path) -> None:
@@ -186,3 +189,19 @@ def test_clusters_that_import_the_service_are_served_while_stable_rolls(
 ) -> None:
     done = canary("plan", "-f", clusters / "canary.yaml")
     assert "(still serves ServiceExport llm)" in done.out
+
+
+def test_an_import_needs_no_port(clusters: Path) -> None:
+    changed(clusters, "k8s/route.yaml", "name: llm, port: 80}", "name: llm}")
+    release = release_of(clusters)
+    rule = documents_of(release, release.plan.find("50%"))["HTTPRoute", "llm"]["spec"]["rules"][-1]
+    assert split(rule) == {"llm": 50, "llm-canary": 50}
+
+
+def test_one_picker_for_both_pools_is_a_warning(case: Path, canary: Canary) -> None:
+    assert "picker" not in canary("plan", "-f", case / "canary.yaml").err
+    pools = (case / "k8s/pools.yaml").read_text()
+    (case / "k8s/pools.yaml").write_text(
+        pools.replace("llm-canary-picker", "llm-picker").replace("llm-canary-epp", "llm-epp")
+    )
+    assert "InferencePool llm-canary has stable's picker" in canary("plan", "-f", case / "canary.yaml").err

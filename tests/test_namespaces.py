@@ -84,8 +84,7 @@ def test_the_grant_that_stands_is_followed_and_not_the_one_to_come(case: Path) -
         '    - {group: "", kind: Service}\n',
     )
     assert GRANT in at(release_of(case), release_of(case).plan.full)
-    app = case / "k8s/app.yaml"
-    app.write_text(app.read_text().split("---\n# who may")[0])
+    changed(case, "k8s/app.yaml", "  name: from-the-edge\n", "  name: for-everyone\n")
     assert GRANT in at(release_of(case), release_of(case).plan.full)
 
 
@@ -195,3 +194,60 @@ def test_a_third_backend_of_the_same_name_beside_the_route_keeps_its_share(case:
     refs = route["spec"]["rules"][-1]["backendRefs"]
     split = [(ref["name"], ref.get("namespace"), ref["weight"]) for ref in refs]
     assert split == [("shop", "store", 9), ("shop-canary", "store", 1), ("shop", None, 10)]
+
+
+def test_a_grant_that_goes_while_its_route_stays_is_refused(case: Path, canary: Canary) -> None:
+    shutil.copytree(case / "k8s", case / "old")
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    stable: old/")
+    app = case / "k8s/app.yaml"
+    app.write_text(app.read_text().split("---\n# who may")[0])
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert (
+        "rule 1 of HTTPRoute shop in store-edge sends to Service shop in store, and no ReferenceGrant"
+        in done.err
+    )
+    edge = case / "k8s/edge.yaml"
+    edge.write_text("---\n".join(edge.read_text().split("---\n")[1:]))
+    changed(case, "canary.yaml", "stable: old/", "stable: old/\n    routes: [{name: shop, namespace: store}]")
+    assert canary("plan", "-f", case / "canary.yaml").code == 0
+
+
+@pytest.mark.parametrize("group", ["gateway.networking.k8s.io", "example.com"])
+def test_a_grant_is_for_routes_of_one_group(group: str) -> None:
+    grant = {
+        "spec": {
+            "from": [{"group": group, "kind": "HTTPRoute", "namespace": "store-edge"}],
+            "to": [{"group": "", "kind": "Service"}],
+        }
+    }
+    assert grants.lets_in(grant, EDGE, SERVICE_API, "shop") == (group == "gateway.networking.k8s.io")
+
+
+def test_an_object_in_two_versions_is_refused(case: Path, canary: Canary) -> None:
+    """As one of another version it would be made, and deleted as what runs."""
+    shutil.copytree(case / "k8s", case / "old")
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    stable: old/")
+    changed(case, "k8s/app.yaml", "gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    v1 = "gateway.networking.k8s.io/v1"
+    assert f"ReferenceGrant from-the-edge is {v1}beta1 in what runs, and {v1} in `from`" in done.err
+
+
+def test_a_policy_that_alone_says_the_namespace_is_refused(case: Path, canary: Canary) -> None:
+    for file in ("app", "edge"):
+        text = (case / f"k8s/{file}.yaml").read_text()
+        (case / f"k8s/{file}.yaml").write_text(
+            text.replace("  namespace: store\n", "").replace("namespace: store, ", "")
+        )
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: shop, rules: [0]}]")
+    (case / "k8s/edge.yaml").write_text((case / "k8s/edge.yaml").read_text().split("---\n")[1])
+    policy = "apiVersion: a.io/v1\nkind: JWT\nmetadata: {name: jwt%s}\nspec: {targetRef: {kind: HTTPRoute, name: shop}}\n"
+    (case / "k8s/policy.yaml").write_text(policy % "")
+    assert canary("plan", "-f", case / "canary.yaml").code == 0
+    (case / "k8s/policy.yaml").write_text(policy % ", namespace: store")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "JWT store/jwt says its namespace, and the Deployment says none" in done.err
+    assert canary("plan", "-f", case / "canary.yaml", "-n", "store").code == 0

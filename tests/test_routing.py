@@ -534,4 +534,5 @@ def test_in_every_phase_testers_reach_the_canary_alone_and_all_others_its_share(
 def expected_copies(plan: Plan, phase: Phase, request: Request, is_served: bool) -> dict[str, Fraction]:
     (service,), traffic = plan.application.services, phase.traffic
     is_copied = is_served and traffic.mirror and request.method in (traffic.methods or (request.method,))
-    return {service.names.canary: traffic.mirror} if is_copied else {}
+    target = traffic.to.name if traffic.to else service.names.canary
+    return {target: traffic.mirror} if is_copied else {}

@@ -61,7 +61,14 @@ def files(application: Application, there: Base, phase: Mapping[str, Document]) 
     says = _says_namespace(application, there)
     return {
         KUSTOMIZATION: _yaml(_kustomization(made, patched)),
-        **{f"resources/{name}": _resource(document, says) for name, document in made.items()},
+        **{
+            f"resources/{name}": _yaml(
+                document.value
+                if says or document.part.namespace != application.namespace
+                else without_namespace(document.value)
+            )
+            for name, document in made.items()
+        },
         **(
             {THERE: "---\n".join(_yaml(_identity(one.before)) for one in patched.values())} if patched else {}
         ),
@@ -124,10 +131,6 @@ def _says_namespace(application: Application, there: Base) -> bool:
     """Whether the released Deployments say a namespace, and so do the canary's objects."""
     names = [workload.names.stable for workload in application.workloads]
     return not any((*DEPLOYMENT, application.namespace, name) in there.bare for name in names)
-
-
-def _resource(document: Document, says: bool) -> str:
-    return _yaml(document.value if says else without_namespace(document.value))
 
 
 def _yaml(value: dict[str, Any]) -> str:

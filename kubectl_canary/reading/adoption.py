@@ -122,6 +122,8 @@ def _choice(
     _refuse_one_service(parts, problems)
     governed = rules.governed_rules(stable, services, namespace, adopt, problems)
     testers = rules.testers_of(governed, common.testers)
+    if "stable" in adopt:
+        rules.check_grants(governed, new, services, namespace, problems)
     rules.check(governed, stable, services, namespace, testers, problems)
     problems.stop()
     return _Choice(stable, new, parts, governed), namespace

@@ -111,8 +111,10 @@ def _moves(step: Step, drain: int) -> list[Action]:
     if step.traffic_moves_first:
         drained = waiting if changed or gone else []
         taken_over = _ready(step, ()) if _returns(step) or _rises(step) else ()
-        moved = [*taken_over, *_traffic(step, routes), *others, *drained]
-        return [*moved, *_pods(changed), *there, *map(Make, gone)]
+        closed = [change for change in gone if change.part.is_route]
+        kept = [change for change in gone if not change.part.is_route]
+        moved = [*taken_over, *_traffic(step, routes), *map(Make, closed), *others, *drained]
+        return [*moved, *_pods(changed), *there, *map(Make, kept)]
     ready = [*_pods(changed), *_ready(step, changed)]
     return [*ready, *_traffic(step, routes), *others, *(waiting if gone else []), *map(Make, gone)]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.release import companions, overlay, routes
-from kubectl_canary.release.application import REQUEST_KINDS, Application, Located
+from kubectl_canary.release.application import OWN_PREFIX, REQUEST_KINDS, Application, Located
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, Phase, Plan
 from kubectl_canary.release.routes import Rule
@@ -30,9 +30,10 @@ class Clone:
     route: str
 
 
-def beside(route: Located) -> Located:
-    """The route that has the clones of a user's route."""
-    return route._replace(name=f"{route.name}{companions.ENDING}")
+def beside(route: Located, application: Application) -> Located:
+    """The route that has the clones of a user's route: `shop-canary`, with the release's name where it is another."""
+    release = "" if application.name == route.name else f"-{application.name}"
+    return route._replace(name=routes.short_enough(route.name, f"{companions.ENDING}{release}"))
 
 
 def added(document: dict[str, Any], application: Application, phase: Phase) -> list[Clone]:
@@ -53,7 +54,7 @@ def clones(document: dict[str, Any], application: Application, phase: Phase) -> 
     release = ReleaseOnRoute(application, document)
     if phase.clones is None or release.located not in application.separated:
         return []
-    name = beside(release.located).name
+    name = beside(release.located, application).name
     return [
         Clone(clone if phase.clones == phase.traffic else _idle(clone, shaped), governed, name)
         for governed in release.governed()
@@ -74,10 +75,16 @@ def route(document: dict[str, Any], application: Application, phase: Phase) -> d
         return None
     copied = companions.copy_of(document)
     listed = ",".join(routes.listing(rule, application.names_rules) for rule in rules)
-    annotations = {**copied["metadata"].get("annotations", {}), application.rules_annotation: listed}
+    annotations = {
+        key: text
+        for key, text in copied["metadata"].get("annotations", {}).items()
+        if not key.startswith(OWN_PREFIX)  # another release's are about the user's route
+    }
+    annotations[application.rules_annotation] = listed
+    name = beside(Located("", None, document["metadata"]["name"]), application).name
     return {
         **copied,
-        "metadata": {**copied["metadata"], "annotations": annotations},
+        "metadata": {**copied["metadata"], "name": name, "annotations": annotations},
         "spec": {**copied["spec"], "rules": rules},
     }
 
@@ -88,7 +95,7 @@ def originals(
     """The user's route that one stands beside, and its rules that those of the other are cloned from, one each."""
     own = overlay.located(value, application)
     for located, document in _users_routes(application):
-        if beside(located) == own:
+        if beside(located, application) == own:
             return located, [clone.original for clone in clones(document, application, phase)]
     return None
 
@@ -132,4 +139,4 @@ def crowded(plan: Plan) -> Iterator[tuple[Phase, Located, str]]:
         for located, document in _users_routes(plan.application):
             said = excess([clone.rule for clone in clones(document, plan.application, phase)])
             if said:
-                yield phase, beside(located), said
+                yield phase, beside(located, plan.application), said

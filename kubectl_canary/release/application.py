@@ -112,7 +112,8 @@ class Service:
     """Both Services: their main port, which routes send to; `more` are further ones, as in a ServiceSpec.
 
     Without a target port it is the one that the version's container listens on. `apis` are the kinds under whose name
-    routes send to it, that of its own document first. InferencePools in the place of Services are both the user's.
+    routes send to it, that of its own document first. InferencePools in the place of Services are both the user's. The
+    port is 0 where routes name none.
     """
 
     names: Sides[str]
@@ -136,7 +137,7 @@ class Service:
 
     def is_sent(self, ref: BackendRef, side: Side) -> bool:
         """Whether a backendRef sends to a side. Source: HTTPBackendRef, port is required for a Service alone."""
-        is_served = self.is_pool or ref.port in self.ports
+        is_served = ref.kind != SERVICE_API[0] or ref.port in self.ports
         return is_served and self.is_named((ref.kind, ref.group), ref.name, side)
 
     @property

@@ -31,7 +31,7 @@ def phase(objects: Objects, plan: Plan) -> Phase:
         stable_version=version(objects, plan) or Version.OLD,
         pods=tuple(_pods(objects, plan)),
     )
-    fitting = _fitting(state, there, plan)
+    fitting = _fitting(state, objects, there, plan)
     if fitting is not None:
         return replace(fitting, pods=_needed(state.pods, fitting.traffic))
     traffic = _traffic([*there, *_apart(objects, plan)], plan)
@@ -47,8 +47,8 @@ def routes_of(objects: Objects, plan: Plan) -> list[Route]:
 
 def _apart(objects: Objects, plan: Plan) -> list[Route]:
     """The routes of the release's own, as far as they are there."""
-    separated = map(apart.beside, sorted(plan.application.separated))
-    return [objects[route] for route in separated if route in objects]
+    beside = (apart.beside(route, plan.application) for route in sorted(plan.application.separated))
+    return [objects[route] for route in beside if route in objects]
 
 
 def deployment_of(plan: Plan, name: str) -> Located:
@@ -119,7 +119,7 @@ def other_canary(objects: Objects, plan: Plan) -> tuple[str, str, str] | None:
     return None
 
 
-def _fitting(state: Phase, there: Sequence[Route], plan: Plan) -> Phase | None:
+def _fitting(state: Phase, objects: Objects, there: Sequence[Route], plan: Plan) -> Phase | None:
     """The phase with this stable version, with or without a canary, which changes nothing when laid over the routes."""
     alike = [
         phase
@@ -127,6 +127,7 @@ def _fitting(state: Phase, there: Sequence[Route], plan: Plan) -> Phase | None:
         if bool(phase.canary_replicas) == bool(state.canary_replicas)
         and phase.stable_version is state.stable_version
         and (_change_nothing(there, phase, plan) if there else phase.traffic == AS_BEFORE)
+        and _is_beside(objects, there, phase, plan)
     ]
     noted = [_noted(route, plan) for route in there]
     return min(
@@ -146,6 +147,18 @@ def _change_nothing(there: Sequence[Route], phase: Phase, plan: Plan) -> bool:
     return all(
         same(overlay.route(route, plan.application, phase)[0]["spec"], route["spec"]) for route in there
     )
+
+
+def _is_beside(objects: Objects, there: Sequence[Route], phase: Phase, plan: Plan) -> bool:
+    """Whether the routes of the release's own are as the phase has them, or deleted: none sends more to the canary."""
+    for route in there:
+        located = ReleaseOnRoute(plan.application, route).located
+        found = objects.get(apart.beside(located, plan.application))
+        planned = apart.route(route, plan.application, phase)
+        is_other = planned is None or not same(planned["spec"], found["spec"] if found else None)
+        if found is not None and located in plan.application.separated and is_other:
+            return False
+    return True
 
 
 def _nearest(state: Phase, plan: Plan) -> Phase:

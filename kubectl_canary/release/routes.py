@@ -84,10 +84,11 @@ def clone_names(name: str, purpose: Purpose, number: int, release: str) -> list[
     The release's name begins with a letter, so that a number cannot be taken for a part of it.
     """
     numbers = [""] if number == 1 else [f"{index}-" for index in range(1, number + 1)]
-    return [_short_enough(name, f"-canary-{purpose}-{index}{release}") for index in numbers]
+    return [short_enough(name, f"-canary-{purpose}-{index}{release}") for index in numbers]
 
 
-def _short_enough(name: str, ending: str) -> str:
+def short_enough(name: str, ending: str) -> str:
+    """A name with an ending, with a digest in its middle where it would be too long."""
     if len(name) + len(ending) <= LONGEST_NAME:
         return name + ending
     import hashlib  # with it comes all of OpenSSL

@@ -98,13 +98,14 @@ def _with(value: Any, path: Path, new: Any) -> Any:
 
 
 def _of_canary(there: Standing, application: Application, phase: Phase) -> Iterator[dict[str, Any]]:
-    """The objects that are in no file of the user's, without a namespace where the Deployment's file says none."""
+    """The objects that are in no file of the user's, without a namespace beside a Deployment whose file says none."""
     written = [manifest for name in there.base for manifest in there.objects_of(name)]
     objects = {key_of(manifest.value, application.namespace): manifest for manifest in written}
     says = any("namespace" in objects[key].value["metadata"] for key in _deployments(application, objects))
     for document in documents(application, phase):
         if document.part.key not in objects:
-            yield document.value if says else without_namespace(document.value)
+            is_near = document.part.namespace == application.namespace
+            yield without_namespace(document.value) if is_near and not says else document.value
 
 
 def _deployments(application: Application, objects: Mapping[Key, Manifest]) -> list[Key]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import changes, observed, overlay, patches, routes, strategic
 from kubectl_canary.release.adoption import touched
-from kubectl_canary.release.application import Side, Version
+from kubectl_canary.release.application import Located, Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.phases import percent
@@ -69,9 +69,9 @@ def live_step(
 
 
 def _goal(plan: Plan, goal: str, here: Phase) -> Phase:
-    """The phase of a name; every `rollback` is the same to a route, and so is every `rollback-promotion`."""
+    """The phase of a name; every `rollback` is the same to the user's route, and so is every `rollback-promotion`."""
     backs = [back for back in plan.ways_back() if back.kind.value == goal.strip()]
-    fitting = [back for back in backs if back.origin == here.name]
+    fitting = [back for back in backs if back.origin in (here.name, here.origin)]
     return (fitting or backs)[0] if backs else plan.find(goal)
 
 
@@ -276,23 +276,22 @@ def _refuse_absent(plan: Plan, to: Phase, there: observed.Objects) -> None:
         raise _refused("the release is not there", "live", message, "is it the right context and namespace?")
 
 
-def _refuse_referenced(plan: Plan, reached: Sequence[Document], changed: Iterable[Change]) -> None:
+def _refuse_referenced(plan: Plan, reached: Sequence[Document], changed: Sequence[Change]) -> None:
     """The canary's Service must not go while a rule of a route of ours, whosever it is, sends to it."""
-    if not any(isinstance(change, Removal) for change in changed):
-        return
-    names = {service.names.canary for service in plan.application.services}
+    gone = {change.part.located for change in changed if isinstance(change, Removal)}
     findings = [
         Finding(
             "foreign-rule",
             "error",
             ("spec", "rules", index),
-            f"sends to {name} still",
+            f"sends to {ref.name} still",
             Where(route.part.title),
         )
         for route in reached
         if route.part.is_route
         for index, rule in enumerate(route.value["spec"].get("rules") or [])
-        for name in sorted(names & {ref.name for ref in routes.all_backends(rule)})
+        for ref in routes.all_backends(rule)
+        if Located(ref.kind, ref.namespace(route.part.namespace), ref.name) in gone
     ]
     if findings:
         hint = "take it out first; --to rollback --live leads back without deleting anything"

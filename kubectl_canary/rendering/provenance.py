@@ -7,6 +7,7 @@ from typing import Any
 from kubectl_canary.findings import Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.canaryfile import RULE_KEYS
+from kubectl_canary.release import patches
 from kubectl_canary.release.testers import Testers
 from kubectl_canary.release.workloads import port_is_added
 from kubectl_canary.rendering.objects import Planned
@@ -39,9 +40,7 @@ def is_testers(route: dict[str, Any], path: Path, testers: Testers | None) -> bo
     """Whether a path of a route is in the condition that a release has put there for testers."""
     if testers is None or path[:2] != ("spec", "rules") or path[3:4] != ("matches",):
         return False
-    condition: Any = route
-    for key in path[:CONDITION]:
-        condition = condition[key]
+    condition = patches.look_up(route, patches.pointer(path[:CONDITION]))
     return bool(condition == testers.condition)
 
 

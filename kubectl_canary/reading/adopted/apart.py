@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted.problems import ADOPT
 from kubectl_canary.reading.canaryfile import CanaryFile
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.release import apart, overlay
+from kubectl_canary.release import adoption, apart
 from kubectl_canary.release.application import Application
 from kubectl_canary.release.plan import Plan, plan
 
@@ -27,7 +28,7 @@ def planned(file: CanaryFile, sources: Sources) -> Plan:
         adopted = replace(adopted, separated=frozenset(separated))
         made = plan(replace(made.application, adopted=adopted), file.phases)
     findings = [
-        *_taken_names(made.application),
+        *_taken_names(made),
         *(_no_testers(made.application) if is_wanted else ()),
         *_crowded(made),
     ]
@@ -59,14 +60,18 @@ def _crowded(made: Plan) -> Iterator[Finding]:
     yield from first.values()
 
 
-def _taken_names(application: Application) -> Iterator[Finding]:
-    """Routes of the user's that have the names of the release's own."""
-    adopted = application.adopted
-    given = (*adopted.stable, *adopted.new) if adopted is not None else ()
-    there = {overlay.located(document.value, application) for document in given}
-    for route in sorted(map(apart.beside, application.separated)):
-        if route in there:
+def _taken_names(made: Plan) -> Iterator[Finding]:
+    """Objects that would stand twice in a phase: the user's own, and one that the release makes."""
+    first: dict[str, Finding] = {}
+    for phase in made.phases if made.application.separated else ():
+        parts = [document.part for document in adoption.documents(made.application, phase)]
+        for part, times in Counter(part.key for part in parts).items():
+            title = f"{part[1]} {part[3]}"
             message = (
-                f"{route.title} is in the manifests already; that is what the testers' route would be called"
+                f"{title} is in the manifests already; that is what one beside your route would be called"
             )
-            yield Finding("adopt", "error", (*ADOPT, "from"), message, hint="take it out, or rename it")
+            if times > 1:
+                first.setdefault(
+                    title, Finding("adopt", "error", (*ADOPT, "from"), message, hint="rename it")
+                )
+    yield from first.values()

@@ -11,7 +11,14 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted import objects
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import adoption, companions
-from kubectl_canary.release.application import IMPORT_API, SERVICE_API, Application, Side, Workload
+from kubectl_canary.release.application import (
+    IMPORT_API,
+    POOL_API,
+    SERVICE_API,
+    Application,
+    Side,
+    Workload,
+)
 from kubectl_canary.release.reach import other_senders
 from kubectl_canary.release.selectors import Tracks, bare, holds, naming, selects
 
@@ -52,6 +59,7 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_policies_elsewhere(application, workload, manifests.new)
         yield from _of_services_of_both(application, workload, manifests.new)
         yield from _of_cut_off_canary(application, workload, manifests.new)
+        yield from _of_shared_picker(workload, manifests.new)
         yield from _of_other_clusters(workload, manifests.new)
     yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
@@ -253,10 +261,25 @@ def _of_other_clusters(workload: Workload, new: Sequence[Manifest]) -> Iterator[
     names = workload.service.names
     for manifest in new if IMPORT_API in workload.service.apis else ():
         if manifest.text("kind") == "ServiceExport" and objects.name_of(manifest) == names.stable:
-            message = f"the canary runs in this cluster alone; others that export {names.stable} share stable's part"
-            yield _finding(
-                manifest, (), message, f"`{names.canary}` is exported from here, and from nowhere else"
-            )
+            share = f"its share is of what every cluster sends to {names.stable}"
+            message = f"the canary runs in this cluster alone, and {share}"
+            hint = "give it pods for all of that, by spec.canary.replicas, where others import it too"
+            yield _finding(manifest, (), message, hint)
+
+
+def _of_shared_picker(workload: Workload, new: Sequence[Manifest]) -> Iterator[Finding]:
+    """Pools of both sides with one endpoint picker, which knows the pods of one pool. Source: InferencePool v1."""
+    pools = {
+        objects.name_of(manifest): manifest
+        for manifest in new
+        if workload.service.is_pool and manifest.text("kind") == POOL_API[0]
+    }
+    both = [pools.get(name) for name in workload.service.names.both()]
+    pickers = [objects.at(pool.value, "spec", "endpointPickerRef") if pool else None for pool in both]
+    if both[1] is not None and pickers[0] and same(*pickers):
+        path: Path = ("spec", "endpointPickerRef")
+        message = f"{_title(both[1])} has stable's picker, which knows the pods of one pool"
+        yield _finding(both[1], path, message, "give it a picker of its own")
 
 
 def _of_services_of_both(

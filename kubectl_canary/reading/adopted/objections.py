@@ -79,7 +79,9 @@ def check(application: Application, sets: Mapping[str, Sequence[Manifest]], prob
         _check_replicas(application, workload, problems)
         _check_labels(application, workload, new, problems)
     _check_tracks(application, new, problems)
+    _check_placed(application, new, problems)
     _check_per_track(application, problems)
+    _check_versions(application, problems)
     _check_immutable(application, problems)
     _check_configuration(application, problems)
     problems.stop()  # what is copied has to be there
@@ -110,7 +112,7 @@ def _check_service(
         return
     there = [port.get("port") for port in at(named[0], "spec", "ports") or ()]
     for port in service.ports:
-        if port not in there:
+        if port and port not in there:
             message = (
                 f"Service {service.names.stable} has no port {port} in `from`, and the route sends to that"
             )
@@ -164,6 +166,20 @@ def _check_tracks(application: Application, new: Sequence[Manifest], problems: P
             )
 
 
+def _check_placed(application: Application, new: Sequence[Manifest], problems: Problems) -> None:
+    """Policies that say a namespace, where what they are about says none: nobody could say that both are one."""
+    names = {route.name for route in application.routes} | {
+        service.names.stable for service in application.services
+    }
+    for manifest in new if application.namespace is None else ():
+        namespace, spec = manifest.text("metadata", "namespace"), manifest.value.get("spec")
+        refs = companions.target_refs(spec) if isinstance(spec, dict) else []
+        if namespace and any(ref.get("name") in names for ref in refs):
+            message = f"{manifest.title} says its namespace, and the Deployment says none"
+            cure = f"write metadata.namespace: {namespace} into the canary file, or say -n {namespace}"
+            problems.add(FROM, message, cure)
+
+
 def _text(labels: dict[str, str]) -> str:
     return ", ".join(f"{key}: {text}" for key, text in labels.items()) or "nothing"
 
@@ -180,6 +196,17 @@ def _check_replicas(application: Application, workload: Workload, problems: Prob
     elif 0 in (old, new):
         message = f"Deployment `{workload.names.stable}` has 0 `replicas`: nobody would answer what is not the canary's"
         problems.add(FROM, message, "write how many pods serve")
+
+
+def _check_versions(application: Application, problems: Problems) -> None:
+    """One object in two versions of its API: it would be made as the new one, and deleted as the old one."""
+    old, new = _sets(application)
+    versions = {(key[0].rpartition("/")[0], *key[1:]): key[0] for key in old}
+    for key in new:
+        was = versions.get((key[0].rpartition("/")[0], *key[1:]), key[0])
+        if key not in old and was != key[0]:
+            message = f"{key[1]} {key[3]} is {was} in what runs, and {key[0]} in `from`"
+            problems.add(FROM, message, f"write {was} for this release, and the other one between releases")
 
 
 def _check_immutable(application: Application, problems: Problems) -> None:

@@ -202,12 +202,30 @@ def _check_backends(rule: Rule, service: str, problems: Problems) -> None:
         problems.add(ADOPT, message, "there is no share that the canary could have a part of")
 
 
+def check_grants(
+    governed: Sequence[Rule],
+    new: Sequence[Manifest],
+    services: Sequence[Manifest],
+    namespace: str | None,
+    problems: Problems,
+) -> None:
+    """Governed routes that nobody lets in any more once the new set stands."""
+    names = {_located(rule.route, namespace) for rule in governed}
+    for route in filter(is_route, new):
+        for rule in rules_of(route, services, namespace) if _located(route, namespace) in names else ():
+            _check_grant(rule, new, namespace, problems)
+
+
+def _located(route: Manifest, namespace: str | None) -> Located:
+    return Located(route.text("kind"), route.text("metadata", "namespace") or namespace, name_of(route))
+
+
 def _check_grant(
     rule: Rule, manifests: Sequence[Manifest], namespace: str | None, problems: Problems
 ) -> None:
     """A rule of a route in another namespace that nobody lets in: its requests fail before the release does."""
-    own = rule.route.text("metadata", "namespace") or namespace
-    route = Located(rule.route.text("kind"), own, name_of(rule.route))
+    route = _located(rule.route, namespace)
+    own = route.namespace
     granting = [
         manifest.value
         for manifest in manifests

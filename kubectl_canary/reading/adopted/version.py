@@ -185,7 +185,7 @@ def workload_of(
 
 def service_of(name: str, refs: Sequence[BackendRef]) -> Service:
     """The Service of a workload, with the ports and under the kinds that rules send to."""
-    first, *more = dict.fromkeys(int(ref.port or 0) for ref in refs) or (0,)
+    first, *more = dict.fromkeys(ref.port for ref in refs if ref.port is not None) or (0,)
     imported = (IMPORT_API,) if any((ref.kind, ref.group) == IMPORT_API for ref in refs) else ()
     further = tuple({"port": port} for port in more)
     return Service(Sides(name, f"{name}{ENDING}"), first, None, more=further, apis=(SERVICE_API, *imported))
