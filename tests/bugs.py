@@ -678,6 +678,7 @@ BUGS = [
     Bug("init --from: the path starts in the working directory", "commands/run/init_from.py", "source if is_named else files.relative(source, file)", "source", "test_init_from"),
     Bug("init --from: a canary file is one of the manifests", "commands/inputs.py", "        if not objects.is_canary(manifest.value)\n    ]\n\n\ndef _folder", "    ]\n\n\ndef _folder", "test_init_from"),
     Bug("init --from: the namespace of the manifests is written again", "commands/run/init_from.py", "flags.namespace if flags.namespace != written else None", "flags.namespace", "test_init_from"),
+    Bug("init --from: routes of one name are one", "reading/choices.py", "return route.text(\"kind\"), route.text(\"metadata\", \"namespace\")", "return route.text(\"kind\"), \"\"", "test_init_from"),
     Bug("init --from: another namespace is passed over", "commands/run/init_from.py", "flags.namespace if flags.namespace != written else None", "flags.namespace if not written else None", "test_init_from"),
     Bug("init --from: an image goes to the first of several containers", "commands/run/next_version.py", "    if len(containers(deployments[0])) != 1:\n        raise", "    if False:\n        raise", "test_init_from"),
     Bug("init --from: an image goes to the first of several Deployments", "commands/run/next_version.py", "    if len(having) > 1:\n", "    if False:\n", "test_init_from"),

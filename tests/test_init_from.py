@@ -767,3 +767,14 @@ def test_several_are_taken_from_a_cluster(
     taken = {path.name for path in (tmp_path / "k8s").iterdir()}
     assert {*TAKEN, "deployment-docs.yaml", "service-docs.yaml", "scaledobject-docs.yaml"} < taken
     assert 0 == canary("plan").code
+
+
+def test_routes_of_one_name_in_two_namespaces_are_both_taken(tmp_path: Path, canary: Canary) -> None:
+    case = Path(shutil.copytree(ROOT / "tests/cases/adopt-namespaces", tmp_path / "case"))
+    flags = ("--from", case / "k8s", "-f", case / "new.yaml")
+    assert canary("init", *flags).code == 0
+    assert "routes:" not in (case / "new.yaml").read_text()
+    done = canary("init", *flags, "--route", "shop", "--force")
+    assert done.code == 0, done.err
+    said = "routes: [{namespace: store-edge, name: shop}, {namespace: store, name: shop}]"
+    assert said in (case / "new.yaml").read_text()

@@ -236,12 +236,16 @@ def _sent(route: Manifest, services: Sequence[Manifest], namespace: str | None) 
 
 
 def _named(fitting: Sequence[Manifest], name: str) -> list[Manifest]:
-    """The routes of a name, one of a kind. Raises UsageError where there is none."""
-    kinds = dict.fromkeys(route.text("kind") for route in fitting if name_of(route) == name)
-    if not kinds:
+    """The routes of a name, one of a kind and a namespace. Raises UsageError where there is none."""
+    places = dict.fromkeys(_place(route) for route in fitting if name_of(route) == name)
+    if not places:
         _one(fitting, name, "route", "")
-    by_kind = ([route for route in fitting if route.text("kind") == kind] for kind in kinds)
-    return [_one(alike, name, "route", "").manifest for alike in by_kind]
+    by_place = ([route for route in fitting if _place(route) == place] for place in places)
+    return [_one(alike, name, "route", "").manifest for alike in by_place]
+
+
+def _place(route: Manifest) -> tuple[str, str]:
+    return route.text("kind"), route.text("metadata", "namespace")
 
 
 def sending_rules(route: Manifest, service: Manifest, namespace: str | None) -> list[int]:

@@ -171,11 +171,14 @@ def _deployment_lines(chosen: Choice, images: Sequence[str]) -> Iterator[str]:
 
 
 def _routes(chosen: Choice) -> Iterator[str]:
-    """The routes as `adopt.routes` names them: with the kind where another kind has the name too."""
-    names = [route.name for route in chosen.routes]
+    """The routes as `adopt.routes` names them: with kind and namespace where others of the name differ in them."""
     for route in chosen.routes:
-        kind = f"kind: {route.manifest.text('kind')}, " if names.count(route.name) > 1 else ""
-        yield f"{{{kind}name: {yamltext.scalar(route.name)}}}"
+        alike = [known.manifest for known in chosen.routes if known.name == route.name]
+        said = {"name": route.name}
+        for key, path in (("namespace", ("metadata", "namespace")), ("kind", ("kind",))):
+            if len({known.text(*path) for known in alike}) > 1:
+                said = {key: route.manifest.text(*path), **said}
+        yield f"{{{', '.join(f'{key}: {yamltext.scalar(text)}' for key, text in said.items() if text)}}}"
 
 
 # --- the proof ------------------------------------------------------------------------
