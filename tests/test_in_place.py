@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from kubectl_canary.api.equality import identical
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
-from kubectl_canary.commands.run import in_place
+from kubectl_canary.commands.run import in_place, in_place_step
 from kubectl_canary.errors import CanaryError, Refused, UsageError
 from kubectl_canary.outside import exchange
 from kubectl_canary.reading import in_place as notes
@@ -52,6 +53,13 @@ def flags_of(**more: Any) -> RenderFlags:
 def write(case: Path, phase: str | None = None, **more: Any) -> None:
     release_flags = ReleaseFlags(files=(str(case / "canary.yaml"),))
     in_place.write(release_flags, flags_of(phase_name=phase, **more))
+
+
+def jump(case: Path, phase: str) -> None:
+    """Write a phase from whatever phase, safe or not: what the texts become is looked at, and not the step."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(in_place_step, "judge", lambda *_, **__: None)
+        write(case, phase)
 
 
 def release_of(case: Path) -> Release:
@@ -118,7 +126,7 @@ def test_a_kustomization_lists_the_canary(shop: Path, suffix: str) -> None:
     write(shop, "50%")
     assert (shop / "k8s/kustomization.yaml").read_text() == text
     assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
-    write(shop, "rolled-back")
+    jump(shop, "rolled-back")
     assert files_of(shop) == before
 
 
@@ -164,6 +172,7 @@ def test_promoted_has_the_image_changed_and_nothing_else(
     before = files_of(case)
     write(case, "100%")
     write(case, "promote-roll")
+    write(case, "promote-return")
     write(case, "promoted")
     after = files_of(case)
     assert after.keys() == before.keys()
@@ -179,10 +188,10 @@ def test_what_the_canary_file_says_may_change_meanwhile(shop: Path) -> None:
     file = shop / "canary.yaml"
     text = file.read_text()
     file.write_text(text.replace("10%, ", "20%, ").replace("tag: v2", "tag: v3"))
-    write(shop, "20%")
+    jump(shop, "20%")
     assert b"shop:v3" in files_of(shop)["k8s/shop-canary.yaml"]
     file.write_text(text)
-    write(shop, "before")
+    jump(shop, "before")
     assert files_of(shop) == before
 
 
@@ -191,7 +200,7 @@ def test_a_canary_file_may_lie_among_the_manifests(shop: Path) -> None:
     (shop / "canary.yaml").rename(file)
     file.write_text(file.read_text().replace("from: k8s/", "from: ."))
     before = files_of(shop)
-    for phase in ("10%", "50%", "rolled-back"):
+    for phase in ("10%", "50%", "rollback", "rolled-back"):
         done = run_here("render", "-f", str(file), "-o", "in-place", "--phase", phase, "--skip")
         assert done.code == 0, done.err
     assert files_of(shop) == before
@@ -210,9 +219,9 @@ def test_the_declared_phase_is_written_and_jumps_are_said(
 ) -> None:
     write(shop, skip=False)
     assert "is `deploy` (1 files changed)" in capsys.readouterr().err
-    write(shop, "50%", skip=False)
-    assert "straight from `deploy`" in capsys.readouterr().err
-    write(shop, "50%", skip=False)
+    write(shop, "1%", skip=False)
+    assert "straight from `deploy`: this leaves out `header-only`" in capsys.readouterr().err
+    write(shop, "1%", skip=False)
     assert "(0 files changed)" in (said := capsys.readouterr().err)
     assert "warning: do not" not in said
 
@@ -239,7 +248,7 @@ def test_a_list_and_json_are_edited_too(shop: Path) -> None:
     assert [item for item in everything if item["kind"] != "HTTPRoute"] == [
         item for item in items if item["kind"] != "HTTPRoute"
     ]
-    write(shop, "rolled-back")
+    jump(shop, "rolled-back")
     assert files_of(shop) == before
 
 
@@ -275,7 +284,7 @@ def test_what_was_put_back_is_no_change(shop: Path) -> None:
     write(shop, "10%")
     (shop / "k8s/route.yaml").write_bytes(before["k8s/route.yaml"])
     assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
-    write(shop, "rolled-back")
+    jump(shop, "rolled-back")
     assert files_of(shop) == before
 
 
@@ -284,6 +293,7 @@ def test_a_change_in_another_document_stays(shop: Path) -> None:
     write(shop, "10%")
     neighbours = shop / "k8s/neighbours.yaml"
     neighbours.write_bytes(neighbours.read_bytes() + b"# mine\n")
+    write(shop, "rollback")
     write(shop, "rolled-back")
     assert files_of(shop) == before | {"k8s/neighbours.yaml": before["k8s/neighbours.yaml"] + b"# mine\n"}
 
@@ -357,6 +367,182 @@ def test_flags_that_do_not_fit_and_files_that_adopt_nothing(shop: Path, tmp_path
     assert "it names none" in done.err
 
 
+# --- from where to where -----------------------------------------------------------
+
+
+def step(case: Path, phase: str | None, *more: str) -> str:
+    """What is said of a phase that is written in place; without one it is that of the file."""
+    named = ("--phase", phase) if phase is not None else ()
+    done = run_here("render", "-f", str(case / "canary.yaml"), "-o", "in-place", *named, *more)
+    assert (done.code, done.out) == (0, ""), done.err
+    return done.err
+
+
+def unsafe(case: Path, phase: str, *more: str) -> str:
+    """Why a phase is not written in place, and no file is another."""
+    before = files_of(case)
+    done = run_here("render", "-f", str(case / "canary.yaml"), "-o", "in-place", "--phase", phase, *more)
+    assert (done.code in (1, 2), done.out, files_of(case)) == (True, "", before), done.err
+    return done.err
+
+
+def declare(case: Path, before: str, after: str) -> None:
+    text = (case / "canary.yaml").read_text()
+    assert before in text
+    (case / "canary.yaml").write_text(text.replace(before, after))
+
+
+FROM_50 = ("rollback", "rollback from 50%")
+FORWARD = ["deploy", "header-only", "1%", "10%", "50%", "100%", "promote-roll", "promote-return", "promoted"]
+
+
+def back_from(phase: str) -> list[str]:
+    back = ["rollback", "rolled-back"]
+    return ["rollback-promotion", *back] if phase.startswith("promote-") else back
+
+
+@pytest.mark.parametrize("phase", FORWARD[:-1])
+@pytest.mark.parametrize("is_declared", [False, True], ids=["by --phase", "by spec.phase"])
+def test_a_release_goes_through_all_its_phases_and_back_from_each(
+    shop: Path, phase: str, is_declared: bool
+) -> None:
+    before = files_of(shop)
+    back, *rest = back_from(phase)
+    for name in FORWARD[: FORWARD.index(phase) + 1]:
+        assert "warning" not in step(shop, name)
+    if is_declared:
+        full = [f"{back} from {phase}", *(f"{name} from 100%" for name in rest[:-1]), "rolled-back"]
+        for now, then in itertools.pairwise(["deploy", *full]):
+            declare(shop, f"phase: {now}", f"phase: {then}")
+            assert "warning" not in step(shop, None)
+        declare(shop, "phase: rolled-back", "phase: deploy")
+    else:
+        for name in (back, *rest):
+            assert "warning" not in step(shop, name)
+    assert files_of(shop) == before
+
+
+@pytest.mark.parametrize("is_declared", [False, True], ids=["by --phase", "by spec.phase"])
+def test_a_release_is_promoted_phase_by_phase(shop: Path, is_declared: bool) -> None:
+    for now, then in itertools.pairwise(["deploy", *FORWARD]):
+        if is_declared:
+            declare(shop, f"phase: {now}", f"phase: {then}")
+        assert "warning" not in step(shop, None if is_declared else then)
+    assert not (shop / "k8s/shop-canary.yaml").exists()
+
+
+def test_a_way_back_starts_where_the_folder_is(shop: Path) -> None:
+    step(shop, "100%", "--skip")
+    step(shop, "promote-roll")
+    harmful = unsafe(shop, "rollback")
+    assert "no rollback from `promote-roll`\nuse `rollback-promotion from promote-roll`\n" in harmful
+    assert "--from deploy" not in harmful
+    wrong = unsafe(shop, "rollback-promotion", "--from", "promote-return")
+    assert "k8s is `promote-roll`, and not `promote-return`\n" in wrong
+    assert "leave --from out, or say --from promote-roll\n" in wrong
+    assert "still serve in `promote-roll`; from `promote-roll`: " in unsafe(shop, "rollback from deploy")
+    assert "is `rollback-promotion from promote-roll`" in step(shop, "rollback-promotion")
+    assert "is `rollback from 100%`" in step(shop, "rollback")
+    assert "no rollback-promotion from `rollback from 100%`" in unsafe(shop, "rollback-promotion")
+    assert "is `rollback from 100%` (0 files changed)" in step(shop, "rollback")
+    step(shop, "rolled-back")
+    assert "no rollback from `before`" in unsafe(shop, "rollback")
+
+
+def test_a_way_back_starts_in_no_phase_that_the_file_has_no_more(shop: Path) -> None:
+    step(shop, "10%")
+    declare(shop, "10%, ", "20%, ")
+    assert "is `10%`, which the canary file has no more\nput the phase back" in unsafe(shop, "rollback")
+    assert "is at `10%`, which the file has no more" in unsafe(shop, "rollback from 20%")
+    declare(shop, "20%, ", "10%, ")
+    step(shop, "rollback", "--from", "10%")
+
+
+def test_printed_a_way_back_starts_where_the_file_says(shop: Path) -> None:
+    step(shop, "10%")
+    declare(shop, "phase: deploy", "phase: 50%")
+    file = str(shop / "canary.yaml")
+    printed = [run_here("render", "-f", file, "--phase", name).out for name in FROM_50]
+    assert printed[0] == printed[1] != ""
+    assert "is `rollback from 10%`" in step(shop, "rollback")
+
+
+def test_a_canary_that_serves_is_not_made_another(shop: Path) -> None:
+    for phase in ("deploy", "1%"):
+        step(shop, phase, "--skip")
+    step(shop, "10%")
+    declare(shop, "tag: v2", "tag: v9")
+    for phase in ("50%", "10%", "100%", "promote-roll"):
+        assert "`10%` is under way with registry.example.com/shop:v2: this changes pods that serve" in (
+            unsafe(shop, phase, "--skip")
+        )
+    assert f"{shop / 'canary.yaml'}:8:" in unsafe(shop, "50%")
+    step(shop, "rollback")
+    assert b"shop:v9" in files_of(shop)["k8s/shop-canary.yaml"]
+    step(shop, "rolled-back")
+    step(shop, "deploy")
+
+
+def test_a_canary_that_gets_no_request_is_made_another_and_begins_again(shop: Path) -> None:
+    step(shop, "deploy")
+    declare(shop, "tag: v2", "tag: v9")
+    assert "from `before`: forward `phase: deploy`" in unsafe(shop, "header-only")
+    step(shop, "deploy")
+    step(shop, "header-only")
+
+
+def test_a_serving_canary_is_not_taken_out_of_the_file(shop: Path) -> None:
+    step(shop, "10%")
+    declare(shop, "  canary: {tag: v2}\n", "")
+    declare(shop, "  phase: deploy\n", "")
+    assert "takes canary pods away that still serve" in unsafe(shop, "before")
+
+
+def test_a_change_for_everybody_is_said_during_a_release(shop: Path) -> None:
+    step(shop, "10%")
+    app = shop / "k8s/app.yaml"
+    app.write_text(app.read_text().replace("replicas: 8", "replicas: 9"))
+    assert "warning: spec: what is there without the release" in step(shop, "10%")
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "wrong"),
+    [
+        ("50%", "promoted", "takes canary pods away that still serve in `50%`"),
+        ("deploy", "50%", "`deploy` runs 1 pod of the canary, `50%` needs 4"),
+        ("10%", "rolled-back", "takes canary pods away that still serve in `10%`"),
+        ("promote-roll", "before", "takes canary pods away that still serve in `promote-roll`"),
+    ],
+)
+def test_an_unsafe_step_is_refused_with_the_way_to_go(shop: Path, start: str, to: str, wrong: str) -> None:
+    jump(shop, start)
+    for more in ((), ("--skip",)):
+        said = unsafe(shop, to, *more)
+        assert wrong in said
+        assert f"from `{start}`: forward `phase: {FORWARD[FORWARD.index(start) + 1]}`, back `phase: " in said
+
+
+def test_phases_that_are_left_out_are_said_and_skipped(shop: Path) -> None:
+    step(shop, "deploy")
+    assert "straight from `deploy`: this leaves out `header-only`" in step(shop, "1%")
+    step(shop, "deploy")
+    assert "warning" not in step(shop, "1%", "--skip")
+
+
+def test_a_file_without_a_record_is_gone_on_from(shop: Path) -> None:
+    step(shop, "10%")
+    own = shop / "k8s/shop-canary.yaml"
+    left = notes.read(own.read_text())
+    assert left.record["phase"] == "10%"
+    head = json.dumps(
+        {"phase": "10%", "objects": json.loads(own.read_text().split("\n")[0].partition(": ")[2])["objects"]}
+    )
+    own.write_text("\n".join([f"{notes.HEAD}{head}", *own.read_text().split("\n")[1:]]))
+    assert notes.read(own.read_text()).record == {}
+    declare(shop, "tag: v2", "tag: v9")
+    assert "straight from `10%`" in step(shop, "rolled-back")
+
+
 # --- writing ----------------------------------------------------------------------
 
 
@@ -380,9 +566,9 @@ def test_an_interrupted_write_leaves_old_or_new_files_and_can_be_run_again(
 ) -> None:
     kustomized(shop)
     untouched = files_of(shop)
-    write(shop, start)
+    jump(shop, start)
     old = files_of(shop)
-    write(shop, to)
+    jump(shop, to)
     new = files_of(shop)
     real = {"replace": Path.replace, "unlink": Path.unlink}
     for moves in range(5):
@@ -406,13 +592,13 @@ def test_an_interrupted_write_leaves_old_or_new_files_and_can_be_run_again(
             for name in real:
                 patched.setattr(Path, name, counted(name))
             try:
-                write(shop, to)
+                jump(shop, to)
             except Stopped:
                 now = files_of(shop)
                 own = "k8s/shop-canary.yaml"
                 assert now.keys() - {own} == untouched.keys()
                 assert all(now[path] in (old[path], new[path]) for path in untouched)
-        write(shop, to)
+        jump(shop, to)
         assert files_of(shop) == new
 
 
@@ -460,7 +646,7 @@ def test_what_was_left_is_read_as_it_was_written() -> None:
         "#| a\n#= b\n# original: c\n",
     ]
     kept = tuple(notes.Kept("a \u2028.yaml", number, text, "sha256:0") for number, text in enumerate(texts))
-    left = notes.Left("10%", kept, "---\na: 1\n")
+    left = notes.Left("10%", kept, "---\na: 1\n", {"phase": "10%", "stable": "shop:v1 sha256:0"})
     assert notes.read(notes.written(left)) == left
     assert [document.value for document in yamltext.read(notes.written(left), "own")] == [{"a": 1}]
 
@@ -483,7 +669,7 @@ def test_bytes_come_back(case: Path, change: Callable[[bytes], bytes]) -> None:
     edit(case, change)
     before = files_of(case)
     for name in ("deploy", "header-only", "50%", "promote-roll", "promote-return", "before"):
-        write(case, name)
+        jump(case, name)
         for path, data in files_of(case).items():
             if path in before and name == "50%":
                 assert data.startswith(b"\xef\xbb\xbf") == before[path].startswith(b"\xef\xbb\xbf")
@@ -529,7 +715,7 @@ def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
     before, release = files_of(case), release_of(case)
     reached: dict[str, Files] = {}
     for name in each_after_each(names_of(case)):
-        write(case, name)
+        jump(case, name)
         now = files_of(case)
         assert reached.setdefault(name, now) == now, name
     for name, files in reached.items():
@@ -543,7 +729,7 @@ def test_a_phase_in_place_is_that_phase_after_any_other(case: Path) -> None:
             for document in adoption.documents(release.plan.application, release.plan.find(name))
         }
         assert identical(objects(case), wanted), name
-    write(case, "rolled-back")
+    jump(case, "rolled-back")
     assert files_of(case) == before
     assert reached["before"] == before
 
@@ -566,9 +752,9 @@ def test_a_component_is_not_laid_over_a_phase_in_place(shop: Path, tmp_path: Pat
     refused = run_here(*component)
     assert (2, "", False) == (refused.code, refused.out, (tmp_path / "out").exists())
     assert "is `10%` in place, and a component would be laid over that\n" in refused.err
-    cure = refused.err.splitlines()[1].partition("take it out first: kubectl canary ")[2]
-    assert cure == f"render -f {shop / 'canary.yaml'} -o in-place --phase rolled-back"
-    assert 0 == run_here(*cure.split()).code
+    cure = [line.strip() for line in refused.err.splitlines() if "-o in-place" in line]
+    assert [shlex.split(line)[-1] for line in cure] == ["rollback from 10%", "rolled-back"]
+    assert [0, 0] == [run_here(*shlex.split(line)[2:]).code for line in cure]
     assert 0 == run_here(*component).code
 
 
@@ -588,5 +774,6 @@ def test_two_releases_in_one_document_are_refused_and_in_two_are_not(tmp_path: P
     assert "k8s/route.yaml:1:1: is in `10%` of another release" in done.err
     assert before == {file: file.read_text() for file in (case / "k8s").iterdir()}
     assert run_here("render", *files[0], "-o", "in-place", "--phase", "50%").code == 0
+    assert run_here("render", *files[0], "-o", "in-place", "--phase", "rollback").code == 0
     assert run_here("render", *files[0], "-o", "in-place", "--phase", "rolled-back").code == 0
     assert run_here("render", *files[1], "-o", "in-place", "--phase", "10%").code == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import Result
 from test_adoption import CASES, changed, documents_of, every_phase, release_of
-from test_in_place import files_of, names_of, write
+from test_in_place import files_of, jump, names_of
 
 from kubectl_canary.api.equality import identical
 from kubectl_canary.reading import yamltext
@@ -249,7 +249,7 @@ def test_a_deployment_that_stays_as_it_is_is_not_said_to_roll(canary: Canary, ca
 def test_a_phase_in_place_is_that_phase(case: Path) -> None:
     before, release = files_of(case), release_of(case)
     for name in names_of(case):
-        write(case, name)
+        jump(case, name)
         wanted = adoption.documents(release.plan.application, release.plan.find(name))
         found = {
             adoption.key_of(document.value, "store"): document.value
@@ -257,7 +257,7 @@ def test_a_phase_in_place_is_that_phase(case: Path) -> None:
             for document in yamltext.read(path.read_text(), path.name)
         }
         assert identical(found, {document.part.key: document.value for document in wanted}), name
-    write(case, "rolled-back")
+    jump(case, "rolled-back")
     assert files_of(case) == before
 
 

@@ -66,7 +66,11 @@ class RenderFlags:
 @flags_of(
     RenderFlags,
     goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them."),
-    start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase."),
+    start_flag(
+        "--from",
+        "origin",
+        help="Where a way back starts, instead of the file's phase; in place it is the folder's.",
+    ),
     click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT or kustomize=OUT."),
     click.option(
         "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."

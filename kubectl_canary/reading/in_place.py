@@ -52,11 +52,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Left:
-    """What a phase has left: its name, the documents that it has changed, and the canary's objects as text."""
+    """What a phase has left: its name, the documents that it has changed, and the canary's objects as text.
+
+    `record` has the release's record, as lines by their names; nothing where none was written.
+    """
 
     phase: str
     kept: tuple[Kept, ...]
     objects: str
+    record: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def refuse(findings: Sequence[Finding]) -> None:
     """Raise Refused with what the user has changed; nothing where there is none."""
     if findings:
         hint = (
-            "Nothing is written. Take the change out again, render the phase `rolled-back` in place, "
+            "Nothing is written. Take the change out again, go back to `rolled-back` in place, "
             "and make the change then."
         )
         raise Refused("what the release has written was changed", list(findings), hint)
@@ -229,7 +233,7 @@ def refuse_lost(there: Standing, release: str) -> None:
 
 def written(left: Left) -> str:
     """The text of the canary's file: what was, as comments, and the objects."""
-    about = {"phase": left.phase, "objects": _digest(left.objects)}
+    about = {"phase": left.phase, "objects": _digest(left.objects), "record": left.record}
     lines = [f"{HEAD}{json.dumps(about)}\n", TITLE]
     for known in left.kept:
         named = {"file": known.file, "document": known.number, "made": known.made}
@@ -254,7 +258,8 @@ def read(text: str) -> Left:
     objects = "".join(lines[size:])
     try:
         head = json.loads(lines[0].removeprefix(HEAD))
-        left = Left(head["phase"], tuple(_originals(lines[:size])), objects)
+        recorded = {str(name): str(line) for name, line in dict(head.get("record", {})).items()}
+        left = Left(head["phase"], tuple(_originals(lines[:size])), objects, recorded)
         is_whole = _digest(objects) == head["objects"]
     except (ValueError, KeyError, TypeError):
         is_whole = False

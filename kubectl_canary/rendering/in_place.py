@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +15,7 @@ from kubectl_canary.release.adoption import DEPLOYMENT, documents, key_of
 from kubectl_canary.release.application import Application
 from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering import record
 
 Values = Mapping[Key, dict[str, Any]]
 
@@ -31,20 +33,21 @@ def texts(there: Standing, application: Application, phase: Phase) -> dict[str, 
     return changed
 
 
-def left(there: Standing, application: Application, phase: Phase, changed: Mapping[str, str]) -> Left | None:
+def left(there: Standing, plan: Plan, phase: Phase, changed: Mapping[str, str]) -> Left | None:
     """What the canary's file has to say in a phase in which the files are `changed`; None where there is no canary."""
-    objects = [yamltext.block(value, 0) for value in _of_canary(there, application, phase)]
+    objects = [yamltext.block(value, 0) for value in _of_canary(there, plan.application, phase)]
     if not objects:
         return None
     text = "".join(f"---\n{block}\n" for block in objects)
-    return Left(phase.name, tuple(in_place.kept(there.base, changed)), text)
+    kept = tuple(in_place.kept(there.base, changed))
+    return Left(phase.name, kept, text, record.of_plan(plan, phase).notes())
 
 
 def between(before: Left | None, after: Left) -> Left:
     """What the canary's file says while files are written: also what the phase before has changed."""
     known = {(kept.file, kept.number) for kept in after.kept}
     others = [kept for kept in (before.kept if before else ()) if (kept.file, kept.number) not in known]
-    return Left(after.phase, (*after.kept, *others), after.objects)
+    return replace(after, kept=(*after.kept, *others))
 
 
 def every_phase(there: Standing, plan: Plan) -> Iterator[dict[str, str]]:

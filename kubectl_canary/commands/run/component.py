@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
@@ -17,6 +18,7 @@ from kubectl_canary.outside import folder
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.release.ways import way
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
@@ -59,8 +61,18 @@ def _refuse(release: Release) -> None:
     there = inputs.left_in_place(release.sources)
     if there is not None and there.left is not None:
         message = f"{there.folder} is `{there.left.phase}` in place, and a component would be laid over that"
-        end = f"render -f {shlex.quote(release.file)} -o in-place --phase {ENDS}"
-        raise UsageError(message, f"take it out first: {program()} {end}")
+        raise UsageError(message, "\n".join(_ending(release, there.left.phase)))
+
+
+def _ending(release: Release, here: str) -> Iterator[str]:
+    """What takes a release out of the user's files; from a phase that the file has no more, its end alone."""
+    plan = release.plan
+    known = [phase for phase in (*plan.phases, *plan.ways_back()) if phase.name == here]
+    names = [phase.name for start in known for phase in way(plan, start, plan.find(ENDS))] or [ENDS]
+    yield "take it out first, and apply each phase before the next:"
+    for name in names:
+        file, phase = shlex.quote(release.file), shlex.quote(name)
+        yield f"  {program()} render -f {file} -o in-place --phase {phase}"
 
 
 def _all_places(release: Release, current: Phase) -> dict[str, Phase]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
-from kubectl_canary.commands.run.releases import finish, generator_of, phase_of
+from kubectl_canary.commands.run import in_place_step as step
+from kubectl_canary.commands.run.releases import finish, generator_of
 from kubectl_canary.commands.run.standing import Reader
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import exchange
@@ -21,7 +22,6 @@ from kubectl_canary.reading.in_place import Standing
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.plan import Phase, PhaseKind
-from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering import in_place
 from kubectl_canary.rendering.objects import planned
 
@@ -30,18 +30,20 @@ BOM = b"\xef\xbb\xbf"
 
 
 def write(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
-    """Make the user's files those of a phase. Raises Refused where they were changed since the last one."""
+    """Make the user's files those of a phase.
+
+    Raises Refused where they were changed since the last one, or the step from there is not safe.
+    """
     if flags.all_phases or flags.only or flags.only_removed or flags.everything:
         raise UsageError(
             "-o in-place writes one phase and all of it", "leave --all, --only, --removed, --everything out"
         )
     place = _Place()
     release = _read(release_flags, place)
-    phase = phase_of(release, flags.phase_name, flags.origin)
+    phase = step.goal(release, place.there, flags)
     generator_of(release, release_flags).render(planned(release.plan.application, phase))
     notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
-    if not flags.skip:
-        _warn_of_jump(release, place.there, phase)
+    step.judge(release, place.there, phase, skip=flags.skip)
     changes = _changes(release, place, phase)
     exchange.write(changes)
     count = len({change.name for change in changes})
@@ -77,11 +79,11 @@ class _Place:
 
 def _changes(release: Release, place: _Place, phase: Phase) -> list[Change]:
     """What is written, in an order in which nothing that was is lost wherever it stops."""
-    application, there = release.plan.application, place.there
-    changed = in_place.texts(there, application, phase)
-    left = in_place.left(there, application, phase, changed)
+    plan, there = release.plan, place.there
+    changed = in_place.texts(there, plan.application, phase)
+    left = in_place.left(there, plan, phase, changed)
     notes.refuse_shared(there, left.kept if left else ())
-    own = posixpath.join(there.folder, notes.file_name(application.name))
+    own = posixpath.join(there.folder, notes.file_name(plan.application.name))
     first = notes.written(in_place.between(there.left, left)) if left else None
     changes = [*_of_files(place, changed)]
     if left is not None and first is not None:
@@ -102,16 +104,6 @@ def _of_files(place: _Place, changed: Mapping[str, str]) -> Iterator[Change]:
         file = posixpath.join(place.there.folder, name)
         before = place.reader.bytes[file] or b""
         yield Change(file, before, BOM * before.startswith(BOM) + text.encode())
-
-
-def _warn_of_jump(release: Release, there: Standing, phase: Phase) -> None:
-    """Say so where going straight from the phase in the files to this one is not safe, or leaves phases out."""
-    plan = release.plan
-    name = there.left.phase if there.left else plan.phases[0].name
-    known = {known.name: known for known in (*plan.phases, *plan.ways_back())}
-    wrong = objection(plan, known[name], phase) if name in known and name != phase.name else None
-    if wrong is not None:
-        say(f"warning: do not apply this straight from `{name}`: {wrong.message}")
 
 
 def _ended(release: Release, there: Standing, phase: Phase) -> int:
