@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -328,18 +329,22 @@ def adopted(
     kind: str = "HTTPRoute",
     said: str = "",
     adopt: str = "",
+    specs: Sequence[dict[str, Any]] = (),
 ) -> Release:
-    """A release of a shop whose routes have these rules; `said` stands in its spec, `adopt` in what it adopts."""
+    """A release of a shop whose routes have these rules; `said` stands in its spec, `adopt` in what it adopts.
+
+    `specs` has what else each route's spec says.
+    """
     from kubectl_canary.reading import manifests, release, sources
     from kubectl_canary.reading.adopted.file import Sets
 
     text = (SHOP / "k8s/app.yaml").read_text()
-    for number, rules_of_route in enumerate(drawn):
+    for number, (rules_of_route, more) in enumerate(itertools.zip_longest(drawn, specs, fillvalue={})):
         route = {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": kind,
             "metadata": {"name": f"storefront-{number}", "namespace": "store"},
-            "spec": {"parentRefs": [{"name": "edge"}], "rules": rules_of_route},
+            "spec": {"parentRefs": [{"name": "edge"}], "rules": rules_of_route, **more},
         }
         text += "---\n" + yamltext.block(route, 0) + "\n"
     file = (SHOP / "canary.yaml").read_text().replace("[header-only, 10%, 50%, 100%]", phases)

@@ -37,7 +37,7 @@ HEART = [
     {"plan", "strategic"},
     {"quota", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
-    {"apart"},
+    {"apart", "neighbours"},
     {"observed", "changes", "adoption"},
     {"actions", "precedence", "wording"},
 ]

@@ -5,6 +5,8 @@ Which rule wins is read by tests/gateway_spec.py, a second reading of the specif
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import gateway_spec
@@ -15,7 +17,8 @@ from test_adoption import adopted
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release import adoption
+from kubectl_canary.release import adoption, precedence
+from kubectl_canary.release.application import OWN_PREFIX, Given
 
 Rule = dict[str, Any]
 PATHS = [None, {"type": "PathPrefix", "value": "/"}, {"type": "PathPrefix", "value": "/a"}, {"type": "Exact", "value": "/a"}]  # fmt: skip
@@ -52,6 +55,31 @@ def rules(draw: st.DrawFn) -> list[Rule]:
     return drawn
 
 
+HOSTNAMES: list[dict[str, Any]] = [
+    {},
+    {},
+    {"hostnames": ["store.example.com"]},
+    {"hostnames": ["*.example.com"]},
+]
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> tuple[list[list[Rule]], list[dict[str, Any]]]:
+    """The rules of the shop's route, sometimes with a route of others before or behind it, and the hostnames of each."""
+    drawn = [draw(rules())]
+    if draw(st.booleans()):
+        listed = st.lists(matches(), min_size=1, max_size=2)
+        others = [
+            {
+                "matches": draw(listed),
+                "backendRefs": [{"name": draw(st.sampled_from(["docs", "legacy"])), "port": 80}],
+            }
+            for _ in range(draw(st.integers(1, 3)))
+        ]
+        drawn.insert(draw(st.integers(0, 1)), others)
+    return drawn, [draw(st.sampled_from(HOSTNAMES)) for _ in drawn]
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> dict[str, Any]:
     sent = {name: draw(st.sampled_from([None, "1", "2"])) for name in NAMES}
@@ -66,10 +94,23 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 def backends(release: Release, name: str, asked: dict[str, Any]) -> dict[str, Any] | None:
     """Who answers in a phase, by the share of each; None where no rule takes the request."""
+    documents = in_phase(release, name)
+    winner = gateway_spec.winner(documents, asked)
+    return None if winner is None else gateway_spec.split(documents[winner[0]]["spec"]["rules"][winner[1]])
+
+
+def in_phase(release: Release, name: str) -> list[dict[str, Any]]:
+    """The routes of a phase."""
     documents = adoption.documents(release.plan.application, release.plan.find(name))
-    routes = [document.value for document in documents if document.part.is_route]
-    winner = gateway_spec.winner(routes, asked)
-    return None if winner is None else gateway_spec.split(routes[winner[0]]["spec"]["rules"][winner[1]])
+    return [document.value for document in documents if document.value["kind"].endswith("Route")]
+
+
+def is_tied(release: Release, name: str, asked: dict[str, Any]) -> bool:
+    """Whether two routes of the user's are equals for a request in a phase: the older wins, and files do not say it."""
+    documents = in_phase(release, name)
+    ranked = gateway_spec.ranked(documents, asked)
+    first = [place[0] for key, *_, place in ranked if key[:-3] == ranked[0][0][:-3]]
+    return len({documents[number]["metadata"]["name"].removesuffix("-canary") for number in first}) > 1
 
 
 # what a file says of its testers, what one of them sends, and what somebody sends who is none
@@ -93,30 +134,36 @@ def sending(asked: dict[str, Any], more: dict[str, dict[str, str]]) -> dict[str,
     return {**asked, **{key: {**asked[key], **values} for key, values in more.items()}}
 
 
-@given(rules(), requests(), st.sampled_from(TESTERS), st.booleans())
+@given(routes(), requests(), st.sampled_from(TESTERS), st.booleans())
 def test_nobody_reaches_the_canary_who_would_not_have_reached_a_governed_rule(
-    drawn: list[Rule], asked: dict[str, Any], testing: Any, is_apart: bool
+    drawn: Any, asked: dict[str, Any], testing: Any, is_apart: bool
 ) -> None:
-    testers, sent, other = testing
+    (listed, specs), (testers, sent, other) = drawn, testing
     said = f"  testers: {testers}\n" if testers else ""
     try:
-        release = adopted(drawn, phases=PHASES, said=said, adopt="    separateRoute: true\n" * is_apart)
+        release = adopted(
+            *listed, phases=PHASES, said=said, adopt="    separateRoute: true\n" * is_apart, specs=specs
+        )
     except Refused as refused:
         assert {finding.rule for finding in refused.findings} == {"precedence"}
         return
+    assume(not is_tied(release, "before", asked))
     before = backends(release, "before", asked)
     is_governed = before is not None and "shop" in before
-    assert _some(backends(release, "mirror 20%", asked)) == _some(before)
+    _check(release, "mirror 20%", asked, before)
     for phase in ("header-only", "10%", "100%"):
         share = release.plan.find(phase).traffic.share
         expected = {"shop": 1 - share, "shop-canary": share} if is_governed else before
         for somebody in (asked, sending(asked, other)):
-            assert _some(backends(release, phase, somebody)) == _some(expected), phase
-        assert _some(backends(release, phase, sending(asked, sent))) == (
-            {"shop-canary": 1} if is_governed else _some(before)
-        )
+            _check(release, phase, somebody, expected)
+        _check(release, phase, sending(asked, sent), {"shop-canary": 1} if is_governed else before)
     for phase in ("rollback from 10%", "promote-return", "rolled-back"):
-        assert _some(backends(release, phase, sending(asked, sent))) == _some(before), phase
+        _check(release, phase, sending(asked, sent), before)
+
+
+def _check(release: Release, phase: str, asked: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    if not is_tied(release, phase, asked):
+        assert _some(backends(release, phase, asked)) == _some(expected), phase
 
 
 def _some(shares: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -205,3 +252,154 @@ def test_beside_the_users_route_a_clone_loses_between_equals_and_wins_otherwise(
         adopted([rule("docs", queryParams=QUERY), rule("shop")], **apart)
     (finding,) = refused.value.findings
     assert "those of testers would come to the clone of rule 1 in `header-only`" in finding.message
+
+
+# --- of several routes ------------------------------------------------------------------
+
+ABTEST = [rule("docs", "x-team=a"), rule("docs", queryParams=QUERY)]
+
+
+def complaints(*drawn: list[Rule], **more: Any) -> list[tuple[str, str]]:
+    """What is said of each route of others: message and cure."""
+    with pytest.raises(Refused) as refused:
+        adopted(*drawn, **more)
+    return [(finding.message, finding.hint) for finding in refused.value.findings]
+
+
+def test_a_mirror_of_some_methods_takes_no_requests_of_another_routes_rules() -> None:
+    alone = "  testers: false\n"
+    said = complaints([rule("shop")], ABTEST, phases="[mirror 20%, 10%, 100%]", said=alone)
+    assert said == [
+        (
+            f"rule {number} of HTTPRoute storefront-1 takes requests that rule 0 of HTTPRoute storefront-0 would take too; "
+            "those whose method is mirrored would come to the clone of rule 0 in `mirror 20%`",
+            f"name rule {number} of HTTPRoute storefront-1 in `routes` too where it sends to the Service, "
+            "or mirror them all: methods: all",
+        )
+        for number in (0, 1)
+    ]
+    every = "[{mirror: 20%, methods: all}, 10%, 100%]"
+    assert adopted([rule("shop")], ABTEST, phases=every, said=alone)
+
+
+@pytest.mark.parametrize("adopt", ["", "    separateRoute: true\n"])
+def test_testers_take_no_requests_of_another_routes_rules(adopt: str) -> None:
+    ((message, hint),) = complaints([rule("shop")], ABTEST, adopt=adopt)
+    assert message.startswith(
+        "rule 1 of HTTPRoute storefront-1 takes requests that rule 0 of HTTPRoute storefront-0 "
+    )
+    assert message.endswith("those of testers would come to the clone of rule 0 in `header-only`")
+    assert hint == (
+        "name rule 1 of HTTPRoute storefront-1 in `routes` too where it sends to the Service, "
+        "or leave testers out: testers: false"
+    )
+    assert adopted([rule("shop")], ABTEST, phases="[10%, 100%]", said="  testers: false\n")
+
+
+ON = "store.example.com"
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        [{"hostnames": [ON]}, {"hostnames": ["docs.example.com", ON]}],
+        [{"parentRefs": [{"name": "edge", "sectionName": "https"}]}, {}],
+        [
+            {"parentRefs": [{"name": "edge", "port": 80}]},
+            {"parentRefs": [{"name": "edge", "namespace": "store"}]},
+        ],
+        [{}, {"parentRefs": [{"name": "inner"}, {"name": "edge", "kind": "Gateway"}]}],
+    ],
+)
+def test_routes_with_a_parent_and_a_hostname_in_common_meet(specs: list[dict[str, Any]]) -> None:
+    assert len(complaints([rule("shop")], ABTEST, specs=specs)) == 1
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        [{"hostnames": [ON]}, {"hostnames": ["docs.example.com"]}],
+        [{"hostnames": [ON]}, {}],  # the hostname decides before any rule
+        [{}, {"hostnames": [ON]}],
+        [{"hostnames": [ON]}, {"hostnames": ["*.example.com"]}],
+        [{}, {"parentRefs": [{"name": "inner"}]}],
+        [{}, {"parentRefs": [{"name": "edge", "namespace": "edge"}]}],
+        [{}, {"parentRefs": [{"name": "edge", "kind": "Service", "group": ""}]}],
+        [
+            {"parentRefs": [{"name": "edge", "sectionName": "http"}]},
+            {"parentRefs": [{"name": "edge", "sectionName": "https"}]},
+        ],
+        [{"parentRefs": [{"name": "edge", "port": 80}]}, {"parentRefs": [{"name": "edge", "port": 443}]}],
+    ],
+)
+def test_routes_that_meet_no_request_in_common_are_left_in_peace(specs: list[dict[str, Any]]) -> None:
+    assert adopted([rule("shop")], ABTEST, specs=specs)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [rule("docs", "x-team=a")],  # as many conditions as the clone has: the older route wins
+        [rule("docs")],  # as many as the governed rule has
+        [rule("docs", "x-team=a", "y=1")],
+        [rule("docs", queryParams=QUERY, path="/docs")],
+        [rule("shop", queryParams=QUERY)],
+    ],
+)
+def test_rules_of_another_route_that_lose_nothing_are_left_in_peace(others: list[Rule]) -> None:
+    assert adopted([rule("shop")], others)
+
+
+def test_the_best_match_of_the_governed_rule_counts_and_not_another_that_fits_too() -> None:
+    shop = rule("shop", "y=1")
+    shop["matches"] += rule("shop")["matches"]
+    assert adopted([shop], [rule("docs", "z=1")], phases="[header-only, 10%, 100%]")
+
+
+def test_no_rule_for_calls_stands_between_a_clone_and_its_original() -> None:
+    calls = [{"matches": [{"headers": [{"name": "y", "value": "1"}]}]}, {}]
+    docs, shop = (
+        {**rule, "backendRefs": [{"name": name, "port": 80}]}
+        for rule, name in zip(calls, ("docs", "shop"), strict=True)
+    )
+    assert adopted([shop], [docs], phases="[header-only, 10%, 100%]", kind="GRPCRoute")
+
+
+def among(*others: dict[str, Any], phases: str = "[header-only, 10%, 100%]") -> list[str]:
+    """What is said of a release of the shop, with these routes of others beside its own."""
+    plan = adopted([rule("shop")], phases=phases).plan
+    known = plan.application.adopted
+    assert known is not None
+    more = replace(known, stable=(*known.stable, *map(Given, others)))
+    found = precedence.findings(replace(plan, application=replace(plan.application, adopted=more)))
+    return [finding.message.partition(" takes")[0] for finding in found]
+
+
+def route_of(*listed: Rule, name: str = "abtest", **metadata: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": "store", **metadata},
+        "spec": {"parentRefs": [{"name": "edge", "namespace": "store"}], "rules": [*listed]},
+    }
+
+
+def test_a_route_of_another_namespace_is_said_with_it() -> None:
+    assert among(route_of(*ABTEST, namespace="docs")) == ["rule 1 of HTTPRoute abtest in docs"]
+    calls = {**route_of(*ABTEST), "kind": "GRPCRoute"}
+    others = {**route_of(*ABTEST), "apiVersion": "example.com/v1"}
+    assert among(route_of(*ABTEST), calls, others) == ["rule 1 of HTTPRoute abtest"]
+
+
+def test_rules_that_a_release_added_to_another_route_lose_nothing() -> None:
+    clone = {**rule("cart-canary", queryParams=QUERY), "name": "default-canary-testers-cart"}
+    noted = {f"{OWN_PREFIX}rules.cart": clone["name"]}
+    assert among(route_of(clone, rule("cart"), annotations=noted)) == []
+    assert among(route_of(clone, *ABTEST, annotations=noted)) == ["rule 1 of HTTPRoute abtest"]
+
+
+def test_thousands_of_routes_of_others_are_looked_at_in_a_moment() -> None:
+    many = [route_of(*ABTEST, name=f"abtest-{number}") for number in range(5000)]
+    started = time.process_time()
+    assert len(among(*many)) == 5000
+    assert time.process_time() - started < 10

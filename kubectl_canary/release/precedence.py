@@ -1,7 +1,9 @@
 """Rules of others that would lose a request to a clone of the release's, although they win it from the governed rule.
 
 A clone has one condition more than the rule that it is cloned from: what testers send, or a method for mirrors. By that
-it can rise over a rule of others. Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
+it can rise over a rule of others, of the same route or of another that meets the same requests. Between equals of two
+routes the older route wins, and no file says which that is: they are left in peace.
+Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.release import adoption, apart, overlay, routes
+from kubectl_canary.release import adoption, apart, neighbours, overlay, routes
+from kubectl_canary.release.application import Located
+from kubectl_canary.release.neighbours import Neighbour
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.routes import Rule
@@ -22,15 +26,30 @@ CONDITIONS = ("headers", "queryParams")  # the lists of a match that a clone has
 ROUTE = "route"  # the group of routes that the release shapes
 Match = dict[str, Any]
 Standing = tuple[tuple[Any, ...], ...]
+Beside = list[tuple[Neighbour, "list[_Placed]"]]  # the rules of other routes, each with its matches
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A rule of others and a governed one, by their numbers among the user's rules of a route."""
+    """A rule of others and a governed one, by their numbers among the user's rules of a route.
+
+    `other` is the route of the first where it is not that of the second.
+    """
 
     route: str
     number: int
     original: int
+    other: str = ""
+
+    @property
+    def taking(self) -> str:
+        """The rule of others as it is called beside the governed one: `rule 1`, `rule 1 of HTTPRoute docs`."""
+        return f"rule {self.number} of {self.other}" if self.other else f"rule {self.number}"
+
+    @property
+    def governed(self) -> str:
+        """The governed rule as it is called beside the other."""
+        return f"rule {self.original} of {self.route}" if self.other else f"rule {self.original}"
 
 
 @dataclass(frozen=True)
@@ -45,31 +64,53 @@ def findings(plan: Plan) -> Iterator[Finding]:
     """An error for each rule of others that a phase would take requests from, with the first phase that would."""
     application = plan.application
     given = application.adopted.stable if application.adopted is not None else ()
+    near = neighbours.by_route(application)
     first: dict[tuple[_Place, Path], Finding] = {}
     for key, document in adoption.by_key(application, given).items():
         if adoption.group_of(application, key) == ROUTE:
+            beside = [(known, _ranked(known)) for known in near.get(Located(*key[1:]), ())]
             for phase in plan.phases:
-                for place, finding in _of_phase(plan, phase, document.value):
+                for place, finding in _of_phase(plan, phase, document.value, beside):
                     first.setdefault((place, finding.path), finding)
     yield from first.values()
 
 
-def _of_phase(plan: Plan, phase: Phase, document: dict[str, Any]) -> Iterator[tuple[_Place, Finding]]:
+def _of_phase(
+    plan: Plan, phase: Phase, document: dict[str, Any], beside: Beside
+) -> Iterator[tuple[_Place, Finding]]:
     laid, _ = overlay.route(document, plan.application, phase)
     release = ReleaseOnRoute(plan.application, laid)
     added, governed = release.added(), release.governed()
     users = [rule for rule in release.rules if not any(rule is known for known in added)]
     for clone, original in _clones(plan, phase, document, release):
+        own, original_number = _placed(release, original), users.index(original)
         for number, other in enumerate(users):
             if any(other is rule for rule in governed):
                 continue
-            rivals = list(_rivals(_placed(release, other), clone, _placed(release, original)))
+            rivals = list(_rivals(_placed(release, other), clone, own))
             if rivals:
-                place = _Place(release.title, number, users.index(original))
+                place = _Place(release.title, number, original_number)
                 yield place, _finding(phase, place, all(map(_differ_by_order, rivals)))
-        if _never_wins(clone, _placed(release, original)):
-            number = users.index(original)
-            yield _Place(release.title, number, number), _no_room(phase, release.title, number)
+        for known in _losing_beside(beside, clone, own):
+            title = _title(known.route, release.located)
+            place = _Place(release.title, known.number, original_number, title)
+            yield place, _finding(phase, place, is_order=False)
+        if _never_wins(clone, own):
+            place = _Place(release.title, original_number, original_number)
+            yield place, _no_room(phase, place)
+
+
+def _losing_beside(beside: Beside, clones: list[_Placed], originals: list[_Placed]) -> Iterator[Neighbour]:
+    """The rules of other routes that win from the original, and would lose to its clone, whichever route is older."""
+    clones, originals = (
+        [_Placed(one.match, one.standing[:-1]) for one in placed] for placed in (clones, originals)
+    )
+    yield from (known for known, ranked in beside if any(_rivals(ranked, clones, originals)))
+
+
+def _title(route: Located, own: Located) -> str:
+    """`HTTPRoute shop`, with its namespace where that is not the one of the user's route."""
+    return route.title if route.namespace == own.namespace else f"{route.title} in {route.namespace}"
 
 
 def _clones(
@@ -100,6 +141,15 @@ def _placed(release: ReleaseOnRoute, rule: Rule, number: int | None = None) -> l
     ]
 
 
+def _ranked(known: Neighbour) -> list[_Placed]:
+    """The matches of a rule of another route, and where they stand before routes are compared by age."""
+    kind = known.route.kind
+    return [
+        _Placed(match, tuple(rank.key for rank in ranks(kind, match)))
+        for match in routes.matches_of(known.rule, kind)
+    ]
+
+
 def _never_wins(clones: list[_Placed], originals: list[_Placed]) -> bool:
     """Whether a match of a clone is one of its original's, and stands behind it: on a route of its own."""
     return any(
@@ -113,14 +163,11 @@ def _rivals(
     others: list[_Placed], clones: list[_Placed], originals: list[_Placed]
 ) -> Iterator[tuple[_Placed, _Placed]]:
     """The matches of another rule and of a clone between which a request moves: the original would not take it."""
-    for other, clone, original in itertools.product(others, clones, originals):
-        is_between = clone.standing < other.standing < original.standing
-        if (
-            is_between
-            and _is_clone_of(clone.match, original.match)
-            and _have_a_request(other.match, clone.match)
-        ):
-            yield other, clone
+    for clone in clones:
+        best = min(one.standing for one in originals if _is_clone_of(clone.match, one.match))
+        for other in others:
+            if clone.standing < other.standing < best and _have_a_request(other.match, clone.match):
+                yield other, clone
 
 
 def _differ_by_order(rivals: tuple[_Placed, _Placed]) -> bool:
@@ -178,20 +225,20 @@ def _finding(phase: Phase, place: _Place, is_order: bool) -> Finding:
     is_mirror = bool(phase.traffic.mirror)
     whose = "whose method is mirrored" if is_mirror else "of testers"
     message = (
-        f"rule {place.number} of {place.route} takes requests that rule {place.original} would take too; "
+        f"rule {place.number} of {place.other or place.route} takes requests that {place.governed} would take too; "
         f"those {whose} would come to the clone of rule {place.original} in `{phase.name}`"
     )
     hint = f"put rule {place.number} before rule {place.original}"
     if not is_order:
         without = "mirror them all: methods: all" if is_mirror else "leave testers out: testers: false"
-        hint = f"name rule {place.number} in `routes` too where it sends to the Service, or {without}"
+        hint = f"name {place.taking} in `routes` too where it sends to the Service, or {without}"
     return Finding("precedence", "error", ("spec", "phases" if is_mirror else "testers"), message, hint=hint)
 
 
-def _no_room(phase: Phase, route: str, number: int) -> Finding:
+def _no_room(phase: Phase, place: _Place) -> Finding:
     message = (
-        f"the rules of `{phase.name}` stand beside {route}, and the clone of rule {number} would never win there: "
-        "rule and clone have the same method"
+        f"the rules of `{phase.name}` stand beside {place.route}, and the clone of rule {place.original} would never "
+        "win there: rule and clone have the same method"
     )
     hint = "mirror them all, which needs no clones: methods: all"
     return Finding("precedence", "error", ("spec", "phases"), message, hint=hint)
