@@ -673,7 +673,9 @@ BUGS = [
     Bug("connections: testers are lost without a word", "reading/canaryfile.py", "    sources.notes += _lost_testers(made, sources)\n", "", "test_connections"),
     Bug("connections: a request meets none of them, and nobody says so", "commands/run/simulate.py", "    _say_streams(release.plan.application, phases[0])\n", "", "test_connections"),
     Bug("connections: lint does not look into them", "judging/lint/objects.py", "for route in self.attached for rule in route_rules(route)]", "for route in self.routes for rule in route_rules(route)]", "test_connections"),
-    Bug("init: routes of one name and two kinds are one that stands twice", "reading/choices.py", "if route.text(\"kind\") == kind] for kind in kinds)", "if route.text(\"kind\")] for kind in kinds)", "test_connections"),
+    Bug("init: routes of one name and two kinds are one that stands twice", "reading/choices.py", "return route.text(\"kind\"), route.text(\"metadata\", \"namespace\")", "return \"\", route.text(\"metadata\", \"namespace\")", "test_connections"),
+    Bug("plan: routes of the same hosts are not said", "reports/plans.py", "for route in others if route not in application.routes]", "for route in others if route in application.routes]", "test_namespaces"),
+    Bug("plan: who sends past the release is not said", "reports/plans.py", "\"senders\": other_senders(application),", "\"senders\": [],", "test_namespaces"),
     Bug("init: the first route to the Service is the only one", "reading/choices.py", "tuple(dict.fromkeys(map(name_of, fitting)))", "(name_of(fitting[0]),)", "test_init_from"),
     Bug("adopted: what is missing is not said", "api/shape.py", "if value.get(key) is None)", "if False)", "test_moments"),
     # init over manifests

@@ -251,3 +251,24 @@ def test_a_policy_that_alone_says_the_namespace_is_refused(case: Path, canary: C
     assert (done.code, done.out) == (1, "")
     assert "JWT store/jwt says its namespace, and the Deployment says none" in done.err
     assert canary("plan", "-f", case / "canary.yaml", "-n", "store").code == 0
+
+
+def test_the_plan_says_who_is_past_the_release(case: Path, canary: Canary) -> None:
+    changed(case, "k8s/edge.yaml", "hostnames: [status.example.com]", "hostnames: [shop.example.com]")
+    changed(
+        case, "canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: shop, namespace: store-edge}]"
+    )
+    done = canary("plan", "-f", case / "canary.yaml")
+    past = done.out.partition("Past the release, in every phase:\n")[2].splitlines()[:4]
+    assert past == [
+        "  HTTPRoute status in store-edge takes requests of the same hosts",
+        "  rule 0 of HTTPRoute shop sends to stable",
+        "  what names Service shop inside the cluster is answered by stable",
+        "  connections that are open stay with the pods that they have",
+    ]
+    listed = json.loads(canary("plan", "-f", case / "canary.yaml", "-o", "json").out)["past"]
+    assert listed == {
+        "sameHosts": ["HTTPRoute status in store-edge"],
+        "senders": ["rule 0 of HTTPRoute shop"],
+        "services": ["Service shop"],
+    }

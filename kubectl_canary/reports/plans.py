@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
-from kubectl_canary.release import shares
-from kubectl_canary.release.application import Application, Version
+from kubectl_canary.release import neighbours, shares
+from kubectl_canary.release.application import SERVICE_API, Application, Located, Version
 from kubectl_canary.release.phases import Gate, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
+from kubectl_canary.release.reach import other_senders
 from kubectl_canary.reports.programs import as_identity, as_json, as_value
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def plan_text(
             *_differences_text(spec),
             *_capacity_text(plan),
             *_streams_text(application),
+            *_past_text(application),
             *_way_back_text(commands.get("rollback")),
             *([checked] if checked else []),
             "",
@@ -169,6 +171,37 @@ def _streams_text(application: Application) -> list[str]:
         return []
     titles = " and ".join(application.streams)
     return [f"{titles}: a share is one of new connections; those that are open stay where they are."]
+
+
+def _past_text(application: Application) -> list[str]:
+    """Who and what the shares of an adopted release say nothing of."""
+    past = _past(application)
+    said = [
+        *(f"{title} takes requests of the same hosts" for title in past["sameHosts"]),
+        *(f"{title} sends to stable" for title in past["senders"]),
+        *(f"what names {title} inside the cluster is answered by stable" for title in past["services"]),
+        "connections that are open stay with the pods that they have",
+    ]
+    return (
+        ["Past the release, in every phase:", *(f"  {line}" for line in said)] if application.adopted else []
+    )
+
+
+def _past(application: Application) -> dict[str, list[str]]:
+    """Routes that take requests of the same hosts, what sends to stable whatever the phase, and stable's Services."""
+    routes = neighbours.by_route(application) if application.adopted is not None else {}
+    others = dict.fromkeys(known.route for beside in routes.values() for known in beside)
+    services = [service for service in application.services if SERVICE_API in service.apis]
+    return {
+        "sameHosts": [_place_text(route, application) for route in others if route not in application.routes],
+        "senders": other_senders(application),
+        "services": [f"Service {service.names.stable}" for service in services],
+    }
+
+
+def _place_text(route: Located, application: Application) -> str:
+    """`HTTPRoute shop`, with its namespace where that is not the release's."""
+    return route.title if route.namespace == application.namespace else f"{route.title} in {route.namespace}"
 
 
 def _way_back_text(command: str | None) -> list[str]:
@@ -240,6 +273,7 @@ def plan_json(
             "phases": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.phases)],
             "waysBack": [_row_json(row, touched.get(row.name, ())) for row in rows(plan, plan.ways_back())],
             "peakPods": plan.peak(),
+            "past": _past(application),
             "differences": versions.differences(spec),
             "afterPromotion": promotion.stable_after(spec) if application.has_release else None,
             "findings": [as_value(finding) for finding in findings],
