@@ -272,3 +272,30 @@ def test_the_plan_says_who_is_past_the_release(case: Path, canary: Canary) -> No
         "senders": ["rule 0 of HTTPRoute shop"],
         "services": ["Service shop"],
     }
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("{name: shop, namespace: edge}", "`shop` in edge; there is one in `store-edge`, `store`"),
+        ("{name: status}", ""),
+        ("{name: stat}", "no HTTPRoute, GRPCRoute, TLSRoute or TCPRoute `stat` in the manifests"),
+    ],
+)
+def test_a_name_that_is_not_there_is_said_with_where_it_is(
+    case: Path, canary: Canary, named: str, message: str
+) -> None:
+    changed(case, "canary.yaml", "from: k8s/", f"from: k8s/\n    routes: [{named}]")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+
+
+def test_a_name_in_two_other_namespaces_is_asked_for(case: Path, canary: Canary) -> None:
+    edge = (case / "k8s/edge.yaml").read_text()
+    (case / "k8s/more.yaml").write_text(edge.split("---\n")[2].replace("store-edge", "other"))
+    changed(case, "canary.yaml", "from: k8s/", "from: k8s/\n    routes: [{name: status}]")
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "`status` stands several times" in done.err
+    assert "say which by `kind` or `namespace`" in done.err

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.reading.adopted.objections import TAKEN
 from kubectl_canary.reading.adopted.problems import ADOPT
 from kubectl_canary.reading.canaryfile import CanaryFile
 from kubectl_canary.reading.sources import Sources
@@ -71,7 +72,5 @@ def _taken_names(made: Plan) -> Iterator[Finding]:
                 f"{title} is in the manifests already; that is what one beside your route would be called"
             )
             if times > 1:
-                first.setdefault(
-                    title, Finding("adopt", "error", (*ADOPT, "from"), message, hint="rename it")
-                )
+                first.setdefault(title, Finding("adopt", "error", (*ADOPT, "from"), message, hint=TAKEN))
     yield from first.values()

@@ -42,6 +42,7 @@ IMMUTABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "StatefulSet": (("spec", "selector"), ("spec", "serviceName"), ("spec", "volumeClaimTemplates")),
 }
 FROM: Path = (*ADOPT, "from")
+TAKEN = "take it out, or rename it; where another release has made it, end that one first"
 PER_TRACK: Path = (*ADOPT, "perTrack")
 
 
@@ -279,7 +280,7 @@ def _check_names(application: Application, problems: Problems) -> None:
             message = (
                 f"{key[1]} {key[3]} is in the manifests already; that is what the canary's would be called"
             )
-            problems.add(FROM, message, "take it out, or rename it")
+            problems.add(FROM, message, TAKEN)
 
 
 def _canary_keys(application: Application, new: Collection[Given]) -> Iterator[Key]:

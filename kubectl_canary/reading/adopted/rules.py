@@ -95,12 +95,24 @@ def governed_rules(
 def _route(
     every: Sequence[Manifest], wanted: dict[str, Any], namespace: str | None, problems: Problems
 ) -> Manifest | None:
-    """The route that is named, of the kind that is named or of any."""
+    """The route that is named, of the kind and in the namespace that are named, or of any."""
+    name, kind, place = wanted["name"], wanted.get("kind", ANY), wanted.get("namespace")
     of_kind = [route for route in every if wanted.get("kind") in (None, route.text("kind"))]
-    name, kind = wanted["name"], wanted.get("kind", ANY)
-    if "namespace" in wanted:
-        of_kind = [route for route in of_kind if _is_in(route, wanted["namespace"], namespace)]
-    return chosen(_named(of_kind, name, namespace), name, ROUTES, kind, problems)
+    there = [route for route in of_kind if place is None or _is_in(route, place, namespace)]
+    candidates = _named(there, name, namespace)
+    fitting = [route for route in candidates if name_of(route) == name]
+    elsewhere = [
+        str(route.text("metadata", "namespace") or namespace) for route in of_kind if name_of(route) == name
+    ]
+    if place is not None and not fitting and elsewhere:
+        problems.add(ROUTES, f"no {kind} `{name}` in {place}", f"there is one in {listed(elsewhere)}")
+        return None
+    if len(fitting) > 1:
+        places = " and ".join(str(route.where(("metadata", "name"))) for route in fitting)
+        message = f"{kind} `{name}` stands several times: {places}"
+        problems.add(ROUTES, message, "say which by `kind` or `namespace`")
+        return None
+    return chosen(candidates, name, ROUTES, kind, problems)
 
 
 def _named(every: Sequence[Manifest], name: str, namespace: str | None) -> Sequence[Manifest]:
