@@ -34,6 +34,8 @@ BUGS = [
     Bug("init: calls have query parameters", "commands/run/init_from.py", 'carrier == "query" and chosen.without_query', "False", "test_init_from"),
     # what is said of regular expressions
     Bug("escapes of Python's are RE2's", "api/re2.py", "    for escape in filter(UNKNOWN.fullmatch, parts):\n", "    for escape in ():\n", "test_testers"),
+    Bug("quantifiers of Python's are RE2's", "api/re2.py", "    if nested:\n", "    if False:\n", "test_testers"),
+    Bug("RE2 counts as far as Python", "api/re2.py", "MOST_TIMES = 1000", "MOST_TIMES = 10_000", "test_testers"),
     Bug("RE2 does not know classes of Unicode", "api/re2.py", "    if any(map(FOREIGN.search, parts)):\n        return None\n", "", "test_testers"),
     Bug("expressions are judged in Python's words", "api/re2.py", "{_words(error.msg)}", "{error}", "test_testers"),
     # what is said of several Deployments

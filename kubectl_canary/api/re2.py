@@ -27,6 +27,10 @@ CLASSES = {
 FOREIGN = re.compile(r"\\(?:[pPCQE]|x\{)|\A\\[1-7][0-7]")
 # escapes that RE2 does not know, such as `\Z` and a group's number
 UNKNOWN = re.compile(r"\\(?![aftnrvxdDsSwWAbBz])[A-Za-z1-9]")
+# quantifiers as Python has them since 3.11, and counts that RE2 finds too many
+POSSESSIVE = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\+")
+COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+MOST_TIMES = 1000
 # how Python's complaints begin, and what RE2 says. Source: Go, regexp/syntax, ErrorCode
 WORDS = {
     "missing )": "missing closing )",
@@ -67,11 +71,27 @@ def problem(pattern: str) -> str | None:
         return None
     for escape in filter(UNKNOWN.fullmatch, parts):
         return f"invalid escape sequence `{escape}`"
+    unknown = _python_takes("".join(part if len(part) == 1 else "x" for part in parts))
+    if unknown:
+        return unknown
     try:
         compiled(pattern)
     except Unsupported as error:
         return str(error).rpartition(": ")[2]
     return None
+
+
+def _python_takes(bare: str) -> str:
+    """What RE2 says of an expression that Python takes; `bare` has no classes and no escapes. Empty for nothing."""
+    if "(?#" in bare:
+        return "invalid or unsupported Perl syntax"
+    nested = POSSESSIVE.search(bare)
+    if nested:
+        return f"invalid nested repetition operator `{nested.group()}`"
+    for count in COUNTED.finditer(bare):
+        if any(int(number or 0) > MOST_TIMES for number in count.groups()):
+            return f"invalid repeat count `{count.group()}`"
+    return ""
 
 
 def _words(complaint: str) -> str:
