@@ -160,6 +160,7 @@ def backends(cluster: Cluster, program: Callable[[str], Path]) -> Cluster:
         "adopt-together",
         "adopt-namespaces",
         "adopt-apart",
+        "adopt-recorder",
         "adopt-pools",
         "adopt-imports",
     ]
