@@ -336,6 +336,11 @@ class Application:
         """The routes that the release shapes, all of them in the same way."""
         return tuple(dict.fromkeys(map(self.route_of, self.governed)))
 
+    def namespace_of(self, value: dict[str, Any]) -> str | None:
+        """The namespace of an object: its own, or the release's where it says none."""
+        namespace: str | None = value["metadata"].get("namespace") or self.namespace
+        return namespace
+
     def route_of(self, governed: Governed) -> Located:
         """The route of a governed rule."""
         return Located(governed.kind, governed.namespace or self.namespace, governed.route)

@@ -68,8 +68,8 @@ class ReleaseOnRoute:
     @property
     def located(self) -> Located:
         """What tells the route from all others."""
-        metadata = self.document["metadata"]
-        return Located(self.kind, metadata.get("namespace") or self.application.namespace, metadata["name"])
+        namespace = self.application.namespace_of(self.document)
+        return Located(self.kind, namespace, self.document["metadata"]["name"])
 
     @property
     def title(self) -> str:
@@ -232,12 +232,9 @@ class ReleaseOnRoute:
 
 def located(value: dict[str, Any], application: Application) -> Located | None:
     """What tells an object of the Gateway API from all others; None for one of another group."""
-    metadata = value["metadata"]
     if str(value.get("apiVersion")).partition("/")[0] != GATEWAY_GROUP:
         return None
-    return Located(
-        str(value.get("kind")), metadata.get("namespace") or application.namespace, metadata["name"]
-    )
+    return Located(str(value.get("kind")), application.namespace_of(value), value["metadata"]["name"])
 
 
 def laid_over(

@@ -48,7 +48,7 @@ def _catches(service: dict[str, Any], labels: dict[str, str]) -> bool:
 
 def _senders(application: Application, value: dict[str, Any], names: set[str]) -> Iterator[str]:
     group, kind = str(value.get("apiVersion")).partition("/")[0], str(value.get("kind"))
-    namespace = value["metadata"].get("namespace") or application.namespace
+    namespace = application.namespace_of(value)
     title, spec = f"{kind} {value['metadata']['name']}", value.get("spec")
     is_near = namespace == application.namespace
     if kind == EXPORT and is_near and value["metadata"]["name"] in names:
@@ -63,7 +63,7 @@ def _senders(application: Application, value: dict[str, Any], names: set[str]) -
 
 def _rules(application: Application, route: dict[str, Any], names: set[str]) -> Iterator[int]:
     """The rules of a route that send to one of the Services, and are not governed."""
-    namespace = route["metadata"].get("namespace") or application.namespace
+    namespace = application.namespace_of(route)
     for index, rule in enumerate(route["spec"].get("rules") or ()):
         refs = [ref for ref in routes.all_backends(rule) if ref.namespace(namespace) == application.namespace]
         if any(_is_sent(application, ref, names) for ref in refs) and not _is_governed(
@@ -80,9 +80,7 @@ def _is_sent(application: Application, ref: BackendRef, names: set[str]) -> bool
 
 
 def _is_governed(application: Application, value: dict[str, Any], rule: dict[str, Any]) -> bool:
-    metadata = value["metadata"]
-    namespace = metadata.get("namespace") or application.namespace
-    own = Located(str(value.get("kind")), namespace, metadata["name"])
+    own = Located(str(value.get("kind")), application.namespace_of(value), value["metadata"]["name"])
     numbers = (number for number, known in enumerate(routes.users_rules(value)) if known is rule)
     named = (*numbers, rule.get("name"))
     return any(application.route_of(known) == own and known.rule in named for known in application.governed)
