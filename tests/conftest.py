@@ -157,6 +157,39 @@ def cluster(program: Callable[[str], Path]) -> Iterator[Cluster]:
         yield Cluster(program("kubectl"), kubeconfig)
 
 
+# the least that the API server takes: the module with the real one is not to be had, and a release changes no pool
+POOLS = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: inferencepools.inference.networking.k8s.io
+  annotations: {api-approved.kubernetes.io: "unapproved, for tests"}
+spec:
+  group: inference.networking.k8s.io
+  names: {kind: InferencePool, plural: inferencepools, singular: inferencepool}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
+"""
+
+
+@pytest.fixture(scope="session")
+def backends(cluster: Cluster, program: Callable[[str], Path]) -> Cluster:
+    """The cluster, with what routes send to beside Services."""
+    crds = program(build.CRDS_OF_SEVERAL_CLUSTERS)
+    cluster.kubectl("apply", "--server-side", "-f", str(crds))
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=POOLS)
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    return cluster
+
+
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     """A namespace of this test's own."""

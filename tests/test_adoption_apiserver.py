@@ -8,12 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver import build
 from conftest import Cluster
 
 from kubectl_canary.commands import inputs
@@ -30,27 +28,6 @@ KINDS = (
     "inferencepools.inference.networking.k8s.io,"
     "serviceexports.multicluster.x-k8s.io,serviceimports.multicluster.x-k8s.io"
 )
-# the least that the API server takes: the module with the real one is not to be had, and a release changes no pool
-POOLS = """\
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: inferencepools.inference.networking.k8s.io
-  annotations: {api-approved.kubernetes.io: "unapproved, for tests"}
-spec:
-  group: inference.networking.k8s.io
-  names: {kind: InferencePool, plural: inferencepools, singular: inferencepool}
-  scope: Namespaced
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec: {type: object, x-kubernetes-preserve-unknown-fields: true}
-"""
 OURS = "kubectl-canary"
 
 
@@ -137,16 +114,6 @@ class Adopted:
         ]
         there = {(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed}
         assert set(self.live()) == there
-
-
-@pytest.fixture(scope="module")
-def backends(cluster: Cluster, program: Callable[[str], Path]) -> Cluster:
-    """The cluster, with what routes send to beside Services."""
-    crds = program(build.CRDS_OF_SEVERAL_CLUSTERS)
-    cluster.kubectl("apply", "--server-side", "-f", str(crds))
-    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=POOLS)
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    return cluster
 
 
 @pytest.fixture(

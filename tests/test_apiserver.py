@@ -227,7 +227,7 @@ def test_removing_nothing_is_no_error_for_kubectl(
 
 
 @pytest.mark.parametrize("case", sorted((ROOT / "tests/cases").iterdir()), ids=lambda case: case.name)
-def test_the_api_server_accepts_every_golden_document(cluster: Cluster, case: Path) -> None:
+def test_the_api_server_accepts_every_golden_document(backends: Cluster, case: Path) -> None:
     """As a server-side dry run with strict fields; `before` creates, so objects need no other."""
     for file in sorted((case / "expected").iterdir()):
         text = file.read_text(encoding="utf-8")
@@ -237,5 +237,5 @@ def test_the_api_server_accepts_every_golden_document(cluster: Cluster, case: Pa
             if line.startswith("  namespace:")
         }
         for name in namespaces:
-            cluster.kubectl("create", "namespace", name, check=False)
-        cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+            backends.kubectl("create", "namespace", name, check=False)
+        backends.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
