@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import Result
 from test_adoption import CASES, changed, every_phase, release_of
+from test_namespaces import at
 
 from kubectl_canary.api.defaults import defaulted
 from kubectl_canary.commands import inputs
@@ -36,11 +37,6 @@ STORE, BESIDE = Located("HTTPRoute", "store", "store"), Located("HTTPRoute", "st
 @pytest.fixture
 def case(tmp_path: Path) -> Path:
     return Path(shutil.copytree(CASE, tmp_path / "case", ignore=shutil.ignore_patterns("expected")))
-
-
-def at(release: Release, phase: Phase) -> dict[Located, Object]:
-    documents = Generator().render(planned(release.plan.application, phase))
-    return {document.part.located: document.value for document in documents}
 
 
 def backends(rule: Object) -> dict[str, int]:

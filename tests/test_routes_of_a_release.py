@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def test_a_route_of_the_same_name_elsewhere_is_not_taken_for_ours(case: Path) ->
     assert not shaped[key].part.is_route
     route = cluster(plan, "10%")[(*key[:2], "store", "partners")]
     back = live_step(plan, Generator(), "rollback", cluster(plan, "10%"))[0]
-    (restored,) = [one.after.value for one in back.changes if one.part.name == "partners"]  # type: ignore[union-attr]
+    restored = patch_of(back, PARTNERS).after.value
     assert weights(governed(route)[0]) == {"shop": 27, "shop-canary": 3, "legacy": 10}
     assert weights(governed(restored)[0]) == {"shop": 3, "legacy": 1}
 
@@ -280,8 +281,8 @@ def test_lines_wait_for_the_acceptance_of_both(canary: Any, case: Path) -> None:
 def test_what_a_refused_way_back_says_is_true_of_both(plan: Plan) -> None:
     back = plan.find("rollback", "50%")
     lines = actions.of_step(steps.step(plan, Generator(), plan.find("50%"), back), 30)
-    for shell in ("sh", "powershell"):
-        printed = shells.block(lines, shells.Style(shell, refusal=shells.Refusal("back")))  # type: ignore[arg-type]
+    for style in (shells.Style("sh"), shells.Style("powershell")):
+        printed = shells.block(lines, replace(style, refusal=shells.Refusal("back")))
         assert 1 == printed.count("and nothing was changed")
         assert 1 == printed.count("and nothing more was changed")
         assert 2 == printed.count("over what others have edited: ")
