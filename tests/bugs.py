@@ -655,6 +655,7 @@ BUGS = [
     Bug("namespaces: a policy alone says one", "reading/adopted/objections.py", "for manifest in new if application.namespace is None else ():", "for manifest in ():", "test_namespaces"),
     Bug("imports have the port of a Service", "release/application.py", "is_served = ref.kind != SERVICE_API[0] or ref.port in self.ports", "is_served = self.is_pool or ref.port in self.ports", "test_backends"),
     Bug("pools may share a picker", "reading/adopted/hazards.py", "if both[1] is not None and pickers[0] and same(*pickers):", "if False:", "test_backends"),
+    Bug("adopted: a route may have any number of rules", "reading/adopted/rules.py", "        if said:\n            problems.add((*ADOPT", "        if False:\n            problems.add((*ADOPT", "test_apart"),
     Bug("apart: a clone that never wins is made", "release/precedence.py", "        if _never_wins(clone, own):\n", "        if False:\n", "test_apart"),
     Bug("apart: a policy on the whole route is not copied", "release/adoption.py", "            if clone.route != key[3]:\n", "            if False:\n", "test_apart"),
     Bug("apart: live, testers beside the route are not seen", "release/observed.py", "_traffic([*there, *_apart(objects, plan)], plan)", "_traffic(there, plan)", "test_apart"),

@@ -466,3 +466,12 @@ def test_in_place_the_route_beside_keeps_its_namespace(tmp_path: Path, canary: C
     places = {(value["kind"], value["metadata"].get("namespace")) for value in made}
     assert ("HTTPRoute", "store-edge") in places
     assert ("Deployment", None) in places
+
+
+def test_a_route_that_no_server_takes_is_refused_before_it_is_looked_through(
+    case: Path, canary: Canary
+) -> None:
+    crowded(case, 1_000)
+    done = canary("plan", "-f", case / "canary.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "HTTPRoute store has 1003 rules, and 16 are allowed: no API server takes it" in done.err

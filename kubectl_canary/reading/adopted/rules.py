@@ -11,6 +11,7 @@ from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release import grants, routes
+from kubectl_canary.release.apart import excess
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,
     GRPC_ROUTE,
@@ -192,6 +193,9 @@ def check(
         _check_backends(rule, " or ".join(names), problems)
         _check_grant(rule, manifests, namespace, problems)
     for route in {id(rule.route): rule.route for rule in rules}.values():
+        said = excess(route.value["spec"]["rules"])
+        if said:
+            problems.add((*ADOPT, "from"), f"{title_of(route)} has {said}: no API server takes it")
         _check_testers(route, testers, problems)
 
 
