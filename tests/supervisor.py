@@ -55,16 +55,16 @@ def free_ports(number: int) -> list[int]:
 
 
 def start(log: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
     process.terminate()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -90,7 +90,9 @@ def etcd_command(etcd: str, folder: Path, client: int, peer: int) -> list[str]:
     ]
 
 
-def apiserver_command(apiserver: str, folder: Path, client: int, secure: int) -> list[str]:
+def apiserver_command(
+    apiserver: str, folder: Path, client: int, secure: int, authorization: str = "AlwaysAllow"
+) -> list[str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -106,7 +108,7 @@ def apiserver_command(apiserver: str, folder: Path, client: int, secure: int) ->
         "--endpoint-reconciler-type=none",
         f"--cert-dir={folder / 'certificates'}",
         f"--token-auth-file={folder / 'tokens.csv'}",
-        "--authorization-mode=AlwaysAllow",
+        f"--authorization-mode={authorization}",
         "--service-cluster-ip-range=10.0.0.0/16",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder / 'service-account.pem'}",
@@ -143,19 +145,19 @@ def answers(secure: int) -> bool:
         return False
 
 
-def write_kubeconfig(folder: Path, secure: int) -> Path:
+def write_kubeconfig(folder: Path, secure: int, name: str = "kubeconfig", token: str = TOKEN) -> Path:
     server = {"server": f"https://127.0.0.1:{secure}", "insecure-skip-tls-verify": True}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "test",
         "clusters": [{"name": "test", "cluster": server}],
-        "users": [{"name": "test", "user": {"token": TOKEN}}],
+        "users": [{"name": "test", "user": {"token": token}}],
         "contexts": [
             {"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}
         ],
     }
-    path = folder / "kubeconfig"
+    path = folder / name
     path.write_text(json.dumps(config))
     return path
 
