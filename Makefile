@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist world test-world site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -35,6 +35,13 @@ test-dist: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py kubectl krew validate-krew-manifest kustomize helm helm3 \
 		actionlint yaml-language-server container
 	$(BIN)/python -m pytest tests/release
+
+GATEWAY ?= traefik
+world: .venv/.ready-to-test
+	@$(BIN)/python tests/world/enter.py $(BIN)/python tests/world/world.py $(GATEWAY)
+
+test-world: .venv/.ready-to-test
+	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
 
 site: .venv/.ready-to-test
 	$(BIN)/python scripts/pages.py

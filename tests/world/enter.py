@@ -2,7 +2,7 @@
 
     python tests/world/enter.py COMMAND …
 
-Ends with 77 and the reason where the kernel allows neither.
+Where the kernel allows neither, the command runs outside, and KUBECTL_CANARY_NAMESPACE tells it why.
 """
 
 from __future__ import annotations
@@ -11,31 +11,25 @@ import os
 import subprocess
 import sys
 
-FORBIDDEN = 77
-INSIDE = "KUBECTL_CANARY_INSIDE"  # says that the loopback interface is ours
+VARIABLE, OURS = "KUBECTL_CANARY_NAMESPACE", "ours"
 SETUP = 'ip link set lo up && ip address add 10.244.0.1/16 dev lo && exec "$@"'
 
 
 def main() -> None:
-    flags = usable()
-    if flags is None:
-        sys.exit(FORBIDDEN)
-    command = ["unshare", flags, "sh", "-c", SETUP, "sh", *sys.argv[1:]]
-    os.execvpe("unshare", command, {**os.environ, INSIDE: "yes"})
-
-
-def usable() -> str | None:
-    """The flags of `unshare` that work here; none, with the reason on standard error, where none do."""
     flags = "-n" if os.geteuid() == 0 else "-rn"
+    problem, command = forbidden(flags), sys.argv[1:]
+    if not problem:
+        command = ["unshare", flags, "sh", "-c", SETUP, "sh", *command]
+    os.execvpe(command[0], command, {**os.environ, VARIABLE: problem or OURS})  # noqa: S606
+
+
+def forbidden(flags: str) -> str:
+    """Why `unshare` with these flags does not work here; nothing where it does."""
     try:
         done = subprocess.run(["unshare", flags, "ip", "link"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        print("error: there is no unshare, so there is no network namespace", file=sys.stderr)
-        return None
-    if done.returncode:
-        print(f"error: no network namespace here: {done.stderr.strip()}", file=sys.stderr)
-        return None
-    return flags
+        return "there is no unshare here, so there is no network namespace"
+    return f"no network namespace here: {done.stderr.strip()}" if done.returncode else ""
 
 
 if __name__ == "__main__":

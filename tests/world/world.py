@@ -23,9 +23,10 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent / "tools"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import build
+import enter
 
 # where the Gateway is that all releases of the tests share
 GATEWAY_NAMESPACE, GATEWAY = "gateways", "production-gw"
@@ -154,10 +155,8 @@ class World:
     def answers(self, host: str, status: int = 200, seconds: float = 30) -> None:
         """Wait until the gateway answers a request to that host with that status."""
         deadline = time.monotonic() + seconds
-        with self.load(host, seconds=0.01):
-            pass
         while time.monotonic() < deadline:
-            with self.load(host, seconds=0.1) as load:
+            with self.load(host, seconds=0.1, gets_only=True) as load:
                 pass
             if {row[2] for row in load.counts} == {str(status)}:
                 return
@@ -207,9 +206,19 @@ class World:
             raise RuntimeError(f"{' '.join(words)}: {answer}")
 
 
+def forbidden() -> str:
+    """Why no world can run in this process; nothing where one can."""
+    found = os.environ.get(enter.VARIABLE)
+    if found is None:
+        return f"a world needs a network namespace of its own: python {HERE / 'enter.py'} COMMAND …"
+    return "" if found == enter.OURS else found
+
+
 @contextlib.contextmanager
 def running(gateway: str = "traefik") -> Iterator[World]:
     """A world whose gateway is Traefik or Contour with Envoy. It is gone after the block, or when we die."""
+    if problem := forbidden():
+        raise RuntimeError(problem)
     for name in (*build.WORLD, *build.GATEWAYS[gateway]):
         build.ensure(name)
     folder = Path(tempfile.mkdtemp(prefix="kubectl-canary-world-"))
@@ -225,9 +234,13 @@ def running(gateway: str = "traefik") -> Iterator[World]:
 
 
 def main() -> None:
+    if problem := forbidden():
+        sys.exit(f"error: {problem}")
     started = time.monotonic()
     with running(*sys.argv[1:2]) as world:
-        print(f"Ready after {time.monotonic() - started:.0f} s. {world.gateway} listens on http://{world.address}")
+        print(
+            f"Ready after {time.monotonic() - started:.0f} s. {world.gateway} listens on http://{world.address}"
+        )
         print(f"In another terminal:\n  nsenter --preserve-credentials --user --net --target {os.getpid()}")
         print(f"  export KUBECONFIG={world.kubeconfig} PATH={build.ensure('kubectl').parent}:$PATH")
         print(f"Routes go to the Gateway {GATEWAY} in {GATEWAY_NAMESPACE}. Ctrl-C ends it.", flush=True)
