@@ -241,7 +241,9 @@ def main() -> None:
         print(
             f"Ready after {time.monotonic() - started:.0f} s. {world.gateway} listens on http://{world.address}"
         )
-        print(f"In another terminal:\n  nsenter --preserve-credentials --user --net --target {os.getpid()}")
+        root = Path("/proc/self/uid_map").read_text().split() == ["0", "0", str(2**32 - 1)]
+        flags = "--net" if root else "--preserve-credentials --user --net"
+        print(f"In another terminal:\n  nsenter {flags} --target {os.getpid()}")
         print(f"  export KUBECONFIG={world.kubeconfig} PATH={build.ensure('kubectl').parent}:$PATH")
         print(f"Routes go to the Gateway {GATEWAY} in {GATEWAY_NAMESPACE}. Ctrl-C ends it.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
