@@ -4,6 +4,8 @@ CanaryError
 ├── Refused      1  we looked and said no; carries the findings
 ├── UsageError   2  the command line asks for something that does not exist
 └── WorldError   4  files, pipes, kubectl or the network failed
+    ├── Unreachable    the cluster did not answer: it may a moment later
+    └── Conflict       the cluster is another than it was when it was read
 """
 
 from __future__ import annotations
@@ -44,3 +46,11 @@ class WorldError(CanaryError):
     """A file, a folder, a pipe or another program failed."""
 
     exit_code = 4
+
+
+class Unreachable(WorldError):
+    """The cluster did not answer, or does not know us at the moment."""
+
+
+class Conflict(WorldError):
+    """An object is not as it was when it was read: nothing was written."""

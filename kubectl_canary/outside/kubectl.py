@@ -8,12 +8,28 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_canary.errors import WorldError
+from kubectl_canary.errors import Conflict, Unreachable, WorldError
 
 TIMEOUT = 60
+PATIENCE = "--request-timeout=20s"  # of a call that is made again where it fails
+# what kubectl says where the cluster does not answer, or does not know us for a while
+AWAY = (
+    "connection refused", "connection reset", "Unable to connect to the server", "i/o timeout", "EOF",
+    "TLS handshake timeout",
+    "(ServiceUnavailable)", "(Timeout)", "(ServerTimeout)", "(TooManyRequests)", "(InternalError)", "etcdserver:",
+    "context deadline exceeded", "(Unauthorized)", "You must be logged in", "getting credentials", "no route to host",
+    "the server is currently unable", "http2: ", "leader changed", "was refused - did you specify the right host",
+)  # fmt: skip
+# what it says where an object is another than it was
+CHANGED = (
+    "(Conflict)",
+    "(AlreadyExists)",
+    "the server rejected our request due to an error in our request",
+    "(NotFound)",
+)
 
 WITHOUT_SPEC = ("ConfigMap", "Secret", "ServiceAccount")
 
@@ -23,6 +39,7 @@ class Kubectl:
     """kubectl, with the flags that the user gave for it. $KUBECTL_PATH names another than the one on PATH."""
 
     flags: tuple[str, ...] = ()
+    namespace: str | None = None  # the context's own
 
     def get(self, names: Sequence[str], namespace: str | None) -> list[dict[str, Any]]:
         """Those of the named objects (`deployment.apps/shop`) that are there, with their managed fields, in one call.
@@ -61,6 +78,38 @@ class Kubectl:
                 raise
         return self.every(kinds, there, namespace)
 
+    def selected(self, kind: str, labels: str, namespace: str | None) -> list[dict[str, Any]]:
+        """The objects of a kind that a label selector catches. Raises WorldError with kubectl's own words."""
+        place = ("-n", namespace) if namespace else ()
+        answer = self._json(("get", kind, *place, "-l", labels, "-o", "json"))
+        return [item for item in answer.get("items") or [] if isinstance(item, dict)]
+
+    def write(self, arguments: Sequence[str], namespace: str | None, text: str | None = None) -> str:
+        """What kubectl says of a change; `text` is its standard input.
+
+        Raises Unreachable where the cluster does not answer, Conflict where the object is another than it was,
+        WorldError for what it refuses.
+        """
+        place = ("-n", namespace) if namespace else ()
+        return self._run((*arguments, *place), text=text)
+
+    def pinned(self) -> Kubectl:
+        """The same with the context and the cluster that a kubeconfig names now, whatever it names later.
+
+        In a pod there is no kubeconfig, and there is nothing to pin.
+        """
+        try:
+            view = self._json(("config", "view", "--minify", "-o", "json"))
+        except WorldError as error:
+            if "current-context must exist" in error.message:
+                return self
+            raise
+        contexts = view["contexts"]
+        flags = [flag for flag in self.flags if not flag.startswith("--context=")]
+        context, cluster = contexts[0]["name"], contexts[0]["context"]["cluster"]
+        pins = [f"--context={context}", f"--cluster={cluster}", PATIENCE]
+        return replace(self, flags=(*flags, *pins), namespace=contexts[0]["context"].get("namespace"))
+
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
         definition = self._json(("get", "crd", name, "-o", "json"))
@@ -91,12 +140,13 @@ class Kubectl:
             raise WorldError(f"{asked} did not answer in JSON", hint)
         return value
 
-    def _run(self, arguments: Sequence[str], patience: int = TIMEOUT) -> str:
+    def _run(self, arguments: Sequence[str], patience: int = TIMEOUT, text: str | None = None) -> str:
         program = _program()
         asked = f"`{shlex.join([program, *self.flags, *arguments])}`"
         try:
             done = subprocess.run(
                 [program, *self.flags, *arguments],
+                input=text,
                 capture_output=True,
                 text=True,
                 timeout=patience,
@@ -107,9 +157,9 @@ class Kubectl:
                 f"{program} is not on PATH", "install kubectl, or name it in $KUBECTL_PATH"
             ) from None
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise WorldError(f"{asked} did not answer: {error}") from None
+            raise Unreachable(f"{asked} did not answer: {error}") from None
         if done.returncode != 0:
-            raise WorldError(f"{asked} failed: {done.stderr.strip()}")
+            raise _failure(asked, done.stderr.strip())
         return done.stdout
 
 
@@ -155,6 +205,14 @@ def _complaint(said: str) -> str:
 def kustomize_command(folder: str) -> str:
     """The call of `kubectl kustomize` as a user types it."""
     return shlex.join([_program(), "kustomize", folder])
+
+
+def _failure(asked: str, said: str) -> WorldError:
+    """The error of a call, by what kubectl says."""
+    message = f"{asked} failed: {said}"
+    if any(words in said for words in AWAY):
+        return Unreachable(message)
+    return Conflict(message) if any(words in said for words in CHANGED) else WorldError(message)
 
 
 def _is_object(item: Any) -> bool:
