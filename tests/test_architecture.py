@@ -20,6 +20,7 @@ FLOORS = [
     {"commands", "outside"},
     {"integrations"},
     {"reports"},
+    {"driving"},
     {"judging"},
     {"rendering"},
     {"reading"},
@@ -45,6 +46,7 @@ HEART = [
 DECIDING = (
     "api",
     "commands",
+    "driving",
     "integrations",
     "judging",
     "reading",

@@ -184,6 +184,11 @@ def _replicas(deployment: dict[str, Any]) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
+def image(deployment: dict[str, Any], container: str) -> str:
+    """The image of a container of a Deployment; empty where it has none of that name."""
+    return str(_container(deployment, container).get("image", ""))
+
+
 def _container(deployment: dict[str, Any], name: str) -> dict[str, Any]:
     containers: list[dict[str, Any]] = deployment["spec"]["template"]["spec"]["containers"]
     return next((container for container in containers if container["name"] == name), {})
@@ -231,6 +236,12 @@ def shares(objects: Objects, plan: Plan) -> set[Fraction]:
     """The canary's shares of the governed rules; one share where the routes are in a phase."""
     releases = (ReleaseOnRoute(plan.application, route) for route in routes_of(objects, plan))
     return {_share(release, rule) for release in releases for rule in release.governed()}
+
+
+def shares_of(route: Route, plan: Plan) -> list[Fraction]:
+    """The canary's share of each governed rule of a route, in the order of its rules."""
+    release = ReleaseOnRoute(plan.application, route)
+    return [_share(release, rule) for rule in release.governed()]
 
 
 def _share(release: ReleaseOnRoute, rule: dict[str, Any]) -> Fraction:

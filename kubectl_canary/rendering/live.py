@@ -68,6 +68,12 @@ def live_step(
     return step, findings
 
 
+def phase_of(plan: Plan, objects: Objects) -> Phase:
+    """The phase that the objects of a cluster are in. Raises Refused where a rule of the release's cannot be told."""
+    parts = (part for part in live_parts(plan) if part.key in objects)
+    return observed.phase({part.located: objects[part.key] for part in parts}, plan)
+
+
 def _goal(plan: Plan, goal: str, here: Phase) -> Phase:
     """The phase of a name; every `rollback` is the same to the user's route, and so is every `rollback-promotion`."""
     backs = [back for back in plan.ways_back() if back.kind.value == goal.strip()]

@@ -1,0 +1,1 @@
+"""What leads a release through a living cluster: what to do next, and doing it."""

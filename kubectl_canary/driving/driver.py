@@ -1,0 +1,265 @@
+"""Leads a release through a cluster: looks, does the next thing, and looks again, until it is where it should be.
+
+Nothing is remembered but how long something has been seen: a driver that was killed is started again and goes on.
+`moves` decides what is next, and `wheel` who may do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kubectl_canary.driving import moves, statuses
+from kubectl_canary.driving.moves import Arrived, ForPods, Look, Make, Move, Objects, Rest, Seen, Timing, Wait
+from kubectl_canary.driving.wheel import Wheel
+from kubectl_canary.driving.world import Event, Surroundings
+from kubectl_canary.errors import Conflict, Unreachable, WorldError
+from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.live import live_step, phase_of
+
+LOOK_EVERY = 0.5  # seconds between two looks
+EXPLAIN_EVERY = 4.0  # seconds between two looks at pods that are not ready
+STALE = 3.0  # seconds after which what was read is read again before something is written
+OF_THE_SERVER = ("managedFields", "resourceVersion")
+CONFLICTS = 8  # so many in a row are not somebody's edit any more
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a driver goes: times in seconds, and what it takes upon itself.
+
+    `timeout` is how long others may take for one thing. `skip` leaves phases out where that is safe.
+    """
+
+    timing: Timing
+    timeout: float
+    accepts_unobserved: bool = False
+    skip: bool = False
+
+
+@dataclass
+class Patience:
+    """Since when a driver has been waiting for one thing, and when it looked at pods last; None where it has not."""
+
+    since: float | None = None
+    explained: float | None = None
+    told: str = ""
+
+
+class Drive:
+    """One run of a driver."""
+
+    def __init__(
+        self, plan: Plan, generator: Generator, world: Surroundings, wheel: Wheel, manner: Manner
+    ) -> None:
+        self.plan, self.generator, self.world, self.wheel, self.manner = plan, generator, world, wheel, manner
+        self.moved, self.conflicts, self.read_at = False, 0, 0.0
+        self.accepted: tuple[object, float] | None = (
+            None  # the routes as they are, and since when they are accepted
+        )
+        self.known: tuple[object, Step] | None = None  # the step from the objects as they were read last
+        self.held: Mapping[str, Any] | None = None  # the Lease as it was read last
+        self.patience, self.away = Patience(), Patience()
+
+    def to(self, goal: str) -> None:
+        """Lead the release to a phase.
+
+        Raises Refused where a step is not safe or another drives, WorldError where the cluster does not get there.
+        """
+        self.patience = Patience()
+        while not self._tried(goal):
+            pass
+
+    def look(self) -> Objects:
+        """The objects as they are now. Raises Refused where another drives, or nobody may."""
+        objects, self.held = self.world.cluster.read()
+        self.read_at = self.world.clock.watch()
+        self.wheel.keep(objects, self.held)
+        if self.wheel.taken or not self.wheel.first:
+            self.wheel.mind_hold(objects)
+        return objects
+
+    def here(self) -> Phase:
+        """The phase that the cluster is in. Raises Refused where a rule of the release's cannot be told."""
+        return phase_of(self.plan, self.look())
+
+    def rehearse(self, goal: str) -> Step:
+        """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""
+        step = self._step(goal, self.look())
+        creations = [change.after.value for change in step.changes if isinstance(change, Creation)]
+        if creations:
+            self.world.cluster.create(creations, trying=True)
+        for change in step.changes:
+            if isinstance(change, Alteration):
+                self.world.cluster.patch(change.part, change.operations(), trying=True)
+        return step
+
+    def _step(self, goal: str, objects: Objects) -> Step:
+        state = (goal, {key: _without_status(value) for key, value in objects.items()})
+        if self.known is None or self.known[0] != state:
+            step, findings = live_step(self.plan, self.generator, goal, objects, skip=self.manner.skip)
+            for finding in findings:
+                self._tell_once("finding", str(finding))
+            self.known = (state, step)
+        return self.known[1]
+
+    def _tried(self, goal: str) -> bool:
+        """Do the next thing, and answer whether the goal is reached. What the network or others undo is tried again."""
+        try:
+            is_there = self._advanced(goal)
+        except Unreachable as error:
+            self._bear(error)
+            return False
+        except Conflict as error:
+            self._give_way(error)
+            return False
+        self.away = Patience()
+        return is_there
+
+    def _advanced(self, goal: str) -> bool:
+        objects = self.look()
+        step = self._step(goal, objects)
+        move = self._next(step, objects)
+        if isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held):
+            return True
+        if not self.wheel.taken and not (self.wheel.first and _moves_requests(move)):
+            self.wheel.take(objects)
+        elif isinstance(move, Make):
+            self._make(move.changes, objects)
+        elif isinstance(move, Wait):
+            self._wait(move, objects)
+        elif isinstance(move, Rest):
+            self._rest(move)
+        return False
+
+    def _next(self, step: Step, objects: Objects) -> Move:
+        application, timing = self.plan.application, self.manner.timing
+        seen = Seen(objects, None, None, self.manner.accepts_unobserved, self.moved)
+        seen = replace(seen, settled=self._settled(step, seen))
+        move = moves.next_move(step, application, seen, timing)
+        if not isinstance(move, Look):
+            return move
+        counted = replace(seen, endpoints=self.world.cluster.endpoints(move.services))
+        return moves.next_move(step, application, counted, timing)
+
+    def _settled(self, step: Step, seen: Seen) -> float | None:
+        """For how many seconds the routes have been accepted as they are, as far as this driver has seen."""
+        if moves.unaccepted(step, seen):
+            self.accepted = None
+            return None
+        routes = [seen.objects[part.key] for part in step.parts if part.is_route and part.key in seen.objects]
+        state = [(route["metadata"].get("uid"), route["metadata"].get("generation")) for route in routes]
+        now = self.world.clock.watch()
+        if self.accepted is None or self.accepted[0] != state:
+            self.accepted = (state, now)
+        return now - self.accepted[1]
+
+    # --- time ---
+
+    def _wait(self, move: Wait, objects: Objects) -> None:
+        """Give others time. Raises WorldError where they have had enough."""
+        now = self.world.clock.watch()
+        self.patience.since = now if self.patience.since is None else self.patience.since
+        words = [str(move), *self._troubles(move, objects)]
+        self._tell_once("waiting", "; ".join(words))
+        if now - self.patience.since > self.manner.timeout:
+            raise WorldError(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
+        self.world.clock.sleep(LOOK_EVERY)
+
+    def _troubles(self, move: Wait, objects: Objects) -> list[str]:
+        """What keeps pods from being ready, looked at now and then."""
+        now = self.world.clock.watch()
+        last = self.patience.explained or self.patience.since or now
+        if now - last < EXPLAIN_EVERY:
+            return []
+        self.patience.explained = now
+        deployments = [objects[lack.part.key] for lack in move.lacking if isinstance(lack, ForPods)]
+        pods = (pod for deployment in deployments for pod in self.world.cluster.pods(deployment))
+        return list(dict.fromkeys(filter(None, map(statuses.pod_trouble, pods))))
+
+    def _rest(self, move: Rest) -> None:
+        self.patience = Patience(told=self.patience.told)
+        self._tell_once("resting", str(move), move.reason)
+        self.world.clock.sleep(min(move.seconds, LOOK_EVERY))
+
+    def _bear(self, error: Unreachable) -> None:
+        """Wait for a cluster that does not answer. Raises what it raised once that has taken too long."""
+        now = self.world.clock.watch()
+        self.away.since = now if self.away.since is None else self.away.since
+        if now - self.away.since > self.manner.timeout:
+            raise error
+        self._tell_once(
+            "away", f"the cluster does not answer, trying again: {_last_line(error.message)}", "away"
+        )
+        self.world.clock.sleep(LOOK_EVERY)
+
+    def _give_way(self, error: Conflict) -> None:
+        """Look again where somebody was quicker. Raises what was raised once that happens again and again."""
+        self.conflicts += 1
+        if self.conflicts > CONFLICTS:
+            raise error
+        self.world.tell(
+            Event("conflict", f"somebody was quicker, looking again: {_last_line(error.message)}")
+        )
+        self.world.clock.sleep(LOOK_EVERY / 5)
+
+    def _tell_once(self, kind: str, text: str, same_as: str = "") -> None:
+        """Tell something that was not told last."""
+        if self.patience.told != (same_as or text):
+            self.patience.told = same_as or text
+            self.world.tell(Event(kind, text))
+
+    # --- changes ---
+
+    def _make(self, changes: Sequence[Change], objects: Objects) -> None:
+        """Make changes, new objects in one call; none of them from an old look."""
+        self.patience = Patience()
+        creations = [change for change in changes if isinstance(change, Creation)]
+        if creations:
+            self.world.cluster.create([self.wheel.created(change) for change in creations])
+            self._tell_made(creations, "created")
+            return
+        self._refuse_half(changes)
+        for change in changes:
+            if self.world.clock.watch() - self.read_at > STALE:
+                return
+            self._change(change, objects)
+        self.conflicts = 0
+
+    def _refuse_half(self, changes: Sequence[Change]) -> None:
+        """Forward, several routes change all or none. Raises what the server would."""
+        routes = [change for change in changes if change.part.is_route and isinstance(change, Alteration)]
+        if len(routes) > 1 and not self.wheel.first:
+            for change in routes:
+                self.world.cluster.patch(change.part, self.wheel.operations(change), trying=True)
+
+    def _change(self, change: Change, objects: Objects) -> None:
+        if isinstance(change, Alteration):
+            self.world.cluster.patch(change.part, self.wheel.operations(change))
+            self._tell_made([change], "patched")
+        elif isinstance(change, Removal):
+            self.world.cluster.delete(change.part, str(objects[change.part.key]["metadata"].get("uid")))
+            self._tell_made([change], "deleted")
+
+    def _tell_made(self, changes: Iterable[Change], done: str) -> None:
+        for change in changes:
+            self.moved = self.moved or change.part.is_route
+            self.world.tell(Event("made", done, change.part))
+
+
+def _moves_requests(move: Move) -> bool:
+    """Whether a move changes routes alone."""
+    return isinstance(move, Make) and all(change.part.is_route for change in move.changes)
+
+
+def _without_status(value: dict[str, Any]) -> dict[str, Any]:
+    """What of an object a step is made from."""
+    metadata = {key: known for key, known in value["metadata"].items() if key not in OF_THE_SERVER}
+    return {key: metadata if key == "metadata" else known for key, known in value.items() if key != "status"}
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]

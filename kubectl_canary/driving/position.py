@@ -1,0 +1,162 @@
+"""Where a release stands in a cluster, and what is not settled there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from kubectl_canary.driving import cures, statuses
+from kubectl_canary.driving.moves import Objects, parent_text
+from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
+from kubectl_canary.release import observed
+from kubectl_canary.release.application import Side, Version, Workload
+from kubectl_canary.release.documents import Part
+from kubectl_canary.release.plan import Phase, Plan
+from kubectl_canary.rendering.live import live_parts
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it has to be, and what to do about it."""
+
+    text: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class SideStatus:
+    """One Deployment: whose it is, the image that it runs, its pods and the ready endpoints of its Service."""
+
+    side: Side
+    deployment: str
+    image: str
+    rollout: Rollout
+    service: str | None
+    endpoints: int | None
+    needed: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has the pods, and its Service the endpoints, that the phase needs."""
+        enough = self.endpoints is None or self.endpoints >= self.needed
+        return self.rollout.is_complete and self.rollout.ready >= self.needed and enough
+
+
+@dataclass(frozen=True)
+class RouteStatus:
+    """One route: the canary's share of each governed rule, and what its parents say."""
+
+    part: Part
+    shares: tuple[Fraction, ...]
+    parents: tuple[ParentStatus, ...]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a release stands: phase (one of its own where none fits), sides, routes, problems."""
+
+    phase: Phase
+    is_named: bool
+    sides: tuple[SideStatus, ...]
+    routes: tuple[RouteStatus, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is in a phase, and everything is as it has to be there."""
+        return self.is_named and not self.problems
+
+
+def position(plan: Plan, objects: Objects, endpoints: Mapping[str, int]) -> Position:
+    """Where a release stands. Raises Refused where a rule of the release's cannot be told."""
+    there = {part.located: objects[part.key] for part in live_parts(plan) if part.key in objects}
+    phase = observed.phase(there, plan)
+    is_named = phase.name in [known.name for known in plan.phases]
+    sides = tuple(_sides(plan, there, endpoints))
+    routes = tuple(_routes(plan, objects))
+    problems = (*_of_objects(plan, there), *_of_sides(sides), *_of_routes(routes))
+    return Position(phase, is_named, sides, routes, problems)
+
+
+def services(plan: Plan) -> list[str]:
+    """The Services whose endpoints count."""
+    return [
+        name for workload in plan.application.workloads if not workload.service.is_pool
+        for name in workload.service.names.both()
+    ]  # fmt: skip
+
+
+def _sides(plan: Plan, there: observed.Objects, endpoints: Mapping[str, int]) -> Iterator[SideStatus]:
+    for workload in plan.application.workloads:
+        for side in Side:
+            deployment = there.get(observed.deployment_of(plan, workload.names.of(side)))
+            if deployment is not None:
+                yield _side(workload, side, deployment, endpoints)
+
+
+def _side(
+    workload: Workload, side: Side, deployment: dict[str, Any], endpoints: Mapping[str, int]
+) -> SideStatus:
+    rollout = statuses.rollout(deployment)
+    service = None if workload.service.is_pool else workload.service.names.of(side)
+    image = observed.image(deployment, workload.old.container_name)
+    counted = endpoints.get(service, 0) if service is not None else None
+    return SideStatus(side, workload.names.of(side), image, rollout, service, counted, rollout.wanted)
+
+
+def _routes(plan: Plan, objects: Objects) -> Iterator[RouteStatus]:
+    for part in live_parts(plan):
+        if part.is_route and part.key in objects:
+            route = objects[part.key]
+            shares = observed.shares_of(route, plan) if part.is_governed else ()
+            yield RouteStatus(part, tuple(shares), tuple(statuses.parents(route)))
+
+
+# --- problems -----------------------------------------------------------
+
+
+def _of_objects(plan: Plan, there: observed.Objects) -> Iterator[Problem]:
+    """What runs is not what the file says."""
+    for route in plan.application.routes:
+        if route not in there:
+            yield Problem(f"there is no {route.title}", "apply it, or look into another namespace or context")
+    for workload in plan.application.workloads:
+        if observed.deployment_of(plan, workload.names.stable) not in there:
+            yield Problem(
+                f"there is no Deployment {workload.names.stable}", "apply it: requests have nobody to go to"
+            )
+    if observed.version(there, plan) is None:
+        images = " nor ".join(" and ".join(plan.application.images(version)) for version in Version)
+        yield Problem(f"stable runs neither {images}", "write what runs into spec.stable")
+    other = observed.other_canary(there, plan)
+    if other is not None:
+        yield Problem(
+            f"Deployment {other[0]} runs {other[1]}, and not {other[2]}", "release that one, or roll back"
+        )
+    shares = observed.shares(there, plan)
+    if len(shares) > 1:
+        yield Problem(
+            "the governed rules have different shares", "`kubectl canary rollback`, and on from there"
+        )
+
+
+def _of_sides(sides: tuple[SideStatus, ...]) -> Iterator[Problem]:
+    for side in sides:
+        if not side.rollout.is_complete or side.rollout.ready < side.needed:
+            trouble = f": {side.rollout.trouble}" if side.rollout.trouble else ""
+            text = (
+                f"Deployment {side.deployment} has {side.rollout.ready} of {side.needed} pods ready{trouble}"
+            )
+            yield Problem(text, f"kubectl describe deployment {side.deployment}")
+        elif side.endpoints is not None and side.endpoints < side.needed:
+            text = f"Service {side.service} has {side.endpoints} of {side.needed} ready endpoints"
+            yield Problem(text, "does its selector catch the pods, and is its port theirs?")
+
+
+def _of_routes(routes: tuple[RouteStatus, ...]) -> Iterator[Problem]:
+    for route in routes:
+        for parent in route.parents:
+            if parent.acceptance is not Acceptance.ACCEPTED:
+                yield Problem(f"{route.part.title}: {parent_text(parent)}", "; ".join(cures.cures(parent)))

@@ -1,0 +1,189 @@
+"""Who drives: taken, kept and given back.
+
+A Lease says it to drivers, and a note on each route says it to the API server: every patch of a route tests it. A way
+back writes its note in the patch that leads back, and takes the Lease afterwards, so that nobody has to wait for
+safety.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubectl_canary.driving import lease
+from kubectl_canary.driving.lease import Held
+from kubectl_canary.driving.moves import Objects
+from kubectl_canary.driving.world import Event, Surroundings
+from kubectl_canary.errors import CanaryError, Conflict, Refused
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release.changes import Alteration, Creation
+from kubectl_canary.release.documents import Part
+from kubectl_canary.release.patches import Op
+
+LOOK_EVERY = 1.0  # seconds between two looks at a Lease of another's
+
+
+@dataclass
+class Wheel:
+    """The Lease of a release and the notes on its routes, for one driver.
+
+    `leases` says that there is a Lease to take. `first` says that this is a way back, which waits for nobody.
+    """
+
+    release: str
+    namespace: str | None
+    routes: Sequence[Part]
+    world: Surroundings
+    leases: bool
+    first: bool
+    taken: bool = False
+    uid: str = ""
+    renewed: float = 0.0
+
+    def take(self, objects: Objects) -> None:
+        """Become the one who drives.
+
+        Raises Refused where another does, Conflict where the routes are not as they were read, WorldError where there
+        may be no Lease.
+        """
+        if self.leases:
+            self._take_lease()
+        for part in self._there(objects):
+            operations = self._noting if self.first else self._claim
+            if lease.noted(objects[part.key], self.release) != str(self.world.driver):
+                self.world.cluster.patch(part, operations(objects[part.key]))
+        self.taken = True
+
+    def keep(self, objects: Objects, held: Mapping[str, Any] | None) -> None:
+        """Be sure that nobody else drives now, and that the Lease does not expire.
+
+        Raises Refused where somebody does.
+        """
+        if not self.taken:
+            return
+        if self.leases:
+            self._keep_lease(lease.held(held))
+        for part in self._there(objects):
+            noted = lease.noted(objects[part.key], self.release)
+            if noted is None:
+                self.world.cluster.patch(part, self._claim(objects[part.key]))
+            elif noted != str(self.world.driver):
+                raise _refused(
+                    "another drives", f"{lease.driver_text(noted)} has taken over: nothing more was done"
+                )
+
+    def mind_hold(self, objects: Objects) -> None:
+        """Raises Refused where a route is held."""
+        for part in self._there(objects):
+            reason = (objects[part.key]["metadata"].get("annotations") or {}).get(lease.HOLD)
+            if reason is not None:
+                message = f"{part.title} has the annotation {lease.HOLD}: {reason or 'it says no reason'}"
+                raise _refused("the release is held", message, self._without_hold(part))
+
+    def is_left_behind(self, objects: Objects, held: Mapping[str, Any] | None) -> bool:
+        """Whether there are a Lease or notes that this driver has not taken: of one that was killed, or that drives."""
+        noted = [lease.noted(objects[part.key], self.release) for part in self._there(objects)]
+        return not self.taken and (lease.held(held) is not None or any(noted))
+
+    def drop(self) -> None:
+        """Give back what was taken, as far as it is still this driver's; what cannot be given back expires."""
+        if not self.taken:
+            return
+        with contextlib.suppress(CanaryError):
+            objects, held = self.world.cluster.read()
+            for part in self._there(objects):
+                if lease.noted(objects[part.key], self.release) == str(self.world.driver):
+                    self.world.cluster.patch(part, lease.forgetting(self.release, self.world.driver))
+            there = lease.held(held)
+            if there is not None and there.identity == str(self.world.driver):
+                self.world.cluster.drop_lease(there.uid)
+
+    def operations(self, change: Alteration) -> list[Op]:
+        """The patch of an object; that of a route tests that this driver is the one, or says so."""
+        operations = change.operations()
+        if not change.part.is_route:
+            return operations
+        if self.taken:
+            return [lease.fenced(self.release, self.world.driver), *operations]
+        return [*operations, *self._noting(change.before.value)]
+
+    def created(self, change: Creation) -> dict[str, Any]:
+        """What is made; a route with the note."""
+        value = change.after.value
+        if not change.part.is_route:
+            return value
+        metadata = value["metadata"]
+        note = {lease.annotation(self.release): str(self.world.driver)}
+        return {
+            **value,
+            "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **note}},
+        }
+
+    def _there(self, objects: Objects) -> Iterator[Part]:
+        return (part for part in self.routes if part.key in objects)
+
+    def _claim(self, route: Mapping[str, Any]) -> list[Op]:
+        return lease.claim(route, self.release, self.world.driver)
+
+    def _noting(self, route: Mapping[str, Any]) -> list[Op]:
+        return lease.noting(route, self.release, self.world.driver)
+
+    def _without_hold(self, part: Part) -> str:
+        place = f" -n {part.namespace}" if part.namespace else ""
+        return f"kubectl annotate {part.kind.lower()} {part.name}{place} {lease.HOLD}- takes it off"
+
+    # --- the Lease ---
+
+    def _take_lease(self) -> None:
+        """Make the Lease, or take one over that nobody renews. Raises Refused where somebody does."""
+        watched: tuple[str, float] | None = None
+        while True:
+            _, found = self.world.cluster.read()
+            held = lease.held(found)
+            if held is None or self.first or held.identity == str(self.world.driver) or self._has_ended(held):
+                if self._is_written(found):
+                    return
+                continue
+            watched = self._watched(held, watched)
+            if self.world.clock.watch() - watched[1] > lease.DURATION and self._is_written(found):
+                return
+            self.world.clock.sleep(LOOK_EVERY)
+
+    def _watched(self, held: Held, watched: tuple[str, float] | None) -> tuple[str, float]:
+        """Since when a Lease of another's has not been renewed. Raises Refused where it has been."""
+        if watched is None:
+            self.world.tell(Event("waiting", f"{held}: waiting to see whether it is alive"))
+            return f"{held.identity} {held.renewed}", self.world.clock.watch()
+        if watched[0] != f"{held.identity} {held.renewed}":
+            hint = "wait for it, or go back: a rollback takes over from whoever drives"
+            raise _refused("another drives this release", f"{held}", hint)
+        return watched
+
+    def _has_ended(self, held: Held) -> bool:
+        driver = lease.Driver.of(held.identity)
+        return driver is not None and self.world.has_ended(driver)
+
+    def _is_written(self, found: Mapping[str, Any] | None) -> bool:
+        """Whether the Lease could be written in the place of what was found; not where another was quicker."""
+        version = str(found["metadata"].get("resourceVersion")) if found else ""
+        now, driver = self.world.clock.utc(), self.world.driver
+        try:
+            self.world.cluster.take_lease(lease.document(self.release, self.namespace, driver, now, version))
+        except Conflict:
+            return False
+        self.renewed = self.world.clock.watch()
+        return True
+
+    def _keep_lease(self, held: Held | None) -> None:
+        if held is None or held.identity != str(self.world.driver):
+            by = f"{held} has taken over" if held else "the Lease of this release is gone"
+            raise _refused("another drives", f"{by}: nothing more was done")
+        if self.world.clock.watch() - self.renewed > lease.RENEWAL:
+            self.world.cluster.renew_lease(lease.renewal(self.world.driver, self.world.clock.utc()))
+            self.renewed = self.world.clock.watch()
+
+
+def _refused(title: str, message: str, hint: str = "") -> Refused:
+    return Refused(title, [Finding("driver", "error", (), message, Where("the cluster"), hint)])

@@ -1,0 +1,77 @@
+"""What a driver needs of the world: a cluster, a clock, and somebody to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from kubectl_canary.driving.lease import Driver
+from kubectl_canary.driving.moves import Objects
+from kubectl_canary.release.documents import Part
+from kubectl_canary.release.patches import Op
+
+
+class Cluster(Protocol):
+    """A cluster, as far as a release is led through it; `commands.run.cluster` says what each does and raises."""
+
+    def read(self) -> tuple[Objects, Mapping[str, Any] | None]:
+        """The objects that are there, and the release's Lease."""
+
+    def endpoints(self, services: Sequence[str]) -> Mapping[str, int]:
+        """How many ready endpoints Services have."""
+
+    def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The pods that a Deployment selects."""
+
+    def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
+        """Make objects."""
+
+    def patch(self, part: Part, operations: Sequence[Op], *, trying: bool = False) -> None:
+        """Patch an object."""
+
+    def delete(self, part: Part, uid: str) -> None:
+        """Delete an object of a uid."""
+
+    def take_lease(self, document: dict[str, Any]) -> None:
+        """Make the Lease, or replace it."""
+
+    def renew_lease(self, operations: Sequence[Op]) -> None:
+        """Renew the Lease."""
+
+    def drop_lease(self, uid: str) -> None:
+        """Delete the Lease of a uid."""
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def watch(self) -> float:
+        """Seconds since some moment; they pass while the process is stopped, too."""
+
+    def utc(self) -> datetime:
+        """The time, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`."""
+
+    kind: str
+    text: str
+    part: Part | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The world of one run: who drives, in which cluster, by which clock; whom to tell; who has ended."""
+
+    cluster: Cluster
+    clock: Clock
+    driver: Driver
+    tell: Callable[[Event], None]
+    has_ended: Callable[[Driver], bool]

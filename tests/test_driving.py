@@ -1,0 +1,252 @@
+"""A driver leads releases through a simulated cluster: it never skips, never takes pods that serve, and always ends."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from releases import a_release
+from simulated import Killed, SimulatedCluster, holder
+from test_plan import GENERATOR
+
+from kubectl_canary.driving import courses, lease
+from kubectl_canary.driving.driver import Drive, Manner
+from kubectl_canary.driving.lease import Driver
+from kubectl_canary.driving.moves import Timing
+from kubectl_canary.driving.wheel import Wheel
+from kubectl_canary.driving.world import Event, Surroundings
+from kubectl_canary.errors import Refused, WorldError
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering.live import live_parts, phase_of
+
+TIMING = Timing(propagation=4.0, drain=3.0)
+PHASES = ["header-only", "5%", "50%", "100%"]
+
+
+class Drivers:
+    """Drivers of one release in one simulated cluster; each is a process that may have ended."""
+
+    def __init__(self, plan: Plan, cluster: SimulatedCluster) -> None:
+        self.plan, self.cluster = plan, cluster
+        self.events: list[Event] = []
+        self.ended: list[Driver] = []
+        self.number = 0
+
+    def drive(self, verb: str, *, timeout: float = 60, **more: Any) -> Drive:
+        self.number += 1
+        driver = Driver("anna@laptop", verb, self.number, "here")
+        world = Surroundings(self.cluster, self.cluster, driver, self.events.append, self.ended.__contains__)
+        routes = [part for part in self.cluster.parts if part.is_route]
+        application = self.plan.application
+        wheel = Wheel(application.name, application.namespace, routes, world, True, verb == "rollback")
+        return Drive(self.plan, GENERATOR, world, wheel, Manner(TIMING, timeout, **more))
+
+    def run(self, verb: str, course: Callable[[Drive], None]) -> None:
+        """One run of a verb; one that is killed leaves everything as it is then."""
+        drive = self.drive(verb)
+        try:
+            course(drive)
+        except Killed:
+            self.ended.append(drive.world.driver)
+            raise
+        finally:
+            if drive.world.driver not in self.ended:
+                drive.wheel.drop()
+
+    def until_it_ends(self, verb: str, course: Callable[[Drive], None]) -> None:
+        """Started again where it was killed."""
+        try:
+            self.run(verb, course)
+        except Killed:
+            self.run(verb, course)
+
+    @property
+    def here(self) -> str:
+        return phase_of(self.plan, self.cluster.objects).name
+
+
+def to(goal: str) -> Callable[[Drive], None]:
+    def course(drive: Drive) -> None:
+        drive.rehearse(goal)
+        drive.to(goal)
+
+    return course
+
+
+def promotion(drive: Drive) -> None:
+    for goal in courses.promotion(drive.plan, drive.here()):
+        drive.rehearse(goal)
+        drive.to(goal)
+
+
+def back(drive: Drive) -> None:
+    goal = ""
+    while goal != "rolled-back":
+        goal = courses.way_home(drive.plan, drive.here(), keeps=False)
+        drive.to(goal)
+
+
+PLAN = a_release(stable={"tag": "v1", "replicas": 4})
+
+
+@functools.cache
+def led_to(phase: str) -> SimulatedCluster:
+    names = [known.name for known in PLAN.phases]
+    crew = Drivers(PLAN, SimulatedCluster(live_parts(PLAN), TIMING.drain))
+    if phase != "before":
+        crew.cluster = copy.deepcopy(led_to(names[names.index(phase) - 1]))
+    crew.run("apply", to(phase))
+    return crew.cluster
+
+
+def at(phase: str, seed: int = 0) -> Drivers:
+    """A release that was led to a phase."""
+    cluster = copy.deepcopy(led_to(phase))
+    cluster.chance = random.Random(seed)
+    return Drivers(PLAN, cluster)
+
+
+def test_a_whole_release_answers_every_request_and_leaves_nothing() -> None:
+    crew = at("100%")
+    crew.run("promote", promotion)
+    assert ("promoted", [], None) == (crew.here, crew.cluster.wrong, crew.cluster.lease)
+    assert ["shop-canary-route", "shop-stable", "shop-stable"] == sorted(key[3] for key in crew.cluster.objects
+                                                                        if key[1] != "Gateway")  # fmt: skip
+    route = next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    assert {"kubectl-canary/governs": "default"} == route["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("phase", ["deploy", *PHASES, "promote-roll", "promote-return", "promoted"])
+def test_a_rollback_leads_back_from_every_phase(phase: str) -> None:
+    crew = at(phase)
+    crew.run("rollback", back)
+    assert ("before", [], None) == (crew.here, crew.cluster.wrong, crew.cluster.lease)
+
+
+@pytest.mark.parametrize("phase", ["header-only", "50%", "100%"])
+def test_the_first_write_of_a_rollback_is_the_patch_of_the_route_after_one_read(phase: str) -> None:
+    crew = at(phase)
+    crew.cluster.writes.clear()
+    before = crew.cluster.calls
+    crew.cluster.dies_at = before + 3  # way_home reads, the step reads, the patch
+    with pytest.raises(Killed):
+        crew.run("rollback", back)
+    assert crew.cluster.writes in ([], ["patch HTTPRoute shop-canary-route"])
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 90), st.sampled_from([*PHASES, "promotion"]), st.booleans(), st.integers(0, 9))
+def test_who_is_killed_and_runs_again_ends_where_it_should(
+    dies_at: int, phase: str, goes_back: bool, seed: int
+) -> None:
+    before = {"promotion": "100%", "header-only": "deploy"}
+    crew = at(before.get(phase) or PHASES[PHASES.index(phase) - 1], seed)
+    crew.cluster.dies_at = crew.cluster.calls + dies_at
+    verb, course, goal = (
+        ("promote", promotion, "promoted") if phase == "promotion" else ("apply", to(phase), phase)
+    )
+    if goes_back:
+        try:
+            crew.run(verb, course)
+        except Killed:
+            verb = "rollback"
+        verb, course, goal = "rollback", back, "before"
+    crew.until_it_ends(verb, course)
+    assert (goal, [], None) == (crew.here, crew.cluster.wrong, holder(crew.cluster))
+    assert "driver" not in str([value["metadata"] for value in crew.cluster.objects.values()])
+
+
+def test_a_jump_that_the_plan_refuses_is_refused_before_anything_is_written() -> None:
+    crew = at("header-only")
+    crew.cluster.writes.clear()
+    with pytest.raises(Refused, match="not safe"):
+        crew.run("apply", to("100%"))
+    assert [] == crew.cluster.writes
+
+
+def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking() -> None:
+    crew = at("5%")
+    crew.cluster._roll = lambda key, value: crew.cluster._write_status(value, [])  # type: ignore[method-assign]
+    with pytest.raises(
+        WorldError, match=r"after 60 s still not there: Deployment shop-canary has 0 of \d ready"
+    ):
+        crew.run("apply", to("50%"))
+
+
+# --- two at once -----------------------------------------------------------
+
+
+def test_a_second_driver_is_told_of_the_first_and_does_nothing() -> None:
+    crew = at("header-only")
+    first = crew.drive("apply")
+    first.wheel.take(first.look())
+    second = crew.drive("promote")
+    crew.cluster.writes.clear()
+    renewing = crew.cluster.sleep
+
+    def sleep(seconds: float) -> None:
+        renewing(seconds)
+        if not crew.cluster.lease:
+            return
+        crew.cluster.lease["spec"]["renewTime"] = str(crew.cluster.time)
+
+    crew.cluster.sleep = sleep  # type: ignore[method-assign]
+    with pytest.raises(Refused) as refused:
+        second.to("5%")
+    assert "apply by anna@laptop" in str(refused.value.findings[0])
+    assert [] == crew.cluster.writes
+
+
+def test_a_lease_that_nobody_renews_is_taken_over() -> None:
+    crew = at("header-only")
+    first = crew.drive("apply")
+    first.wheel.take(first.look())
+    second = crew.drive("apply")
+    started = crew.cluster.time
+    second.to("5%")
+    assert crew.cluster.time - started > lease.DURATION
+    with pytest.raises(Refused, match="another drives"):
+        first.look()
+
+
+def test_a_rollback_takes_over_at_once_and_the_other_stops() -> None:
+    crew = at("50%")
+    first = crew.drive("apply")
+    first.wheel.take(first.look())
+    crew.run("rollback", back)
+    with pytest.raises(Refused, match="another drives"):
+        first.to("100%")
+    assert ("before", []) == (crew.here, crew.cluster.wrong)
+
+
+def test_a_patch_of_the_route_is_refused_once_another_drives() -> None:
+    crew = at("header-only")
+    first = crew.drive("apply")
+    objects = first.look()
+    first.wheel.take(objects)
+    other = replace(first.world.driver, process=99)
+    route = next(part for part in crew.cluster.parts if part.is_route)
+    crew.cluster.patch(route, lease.noting(crew.cluster.objects[route.key], "shop", other))
+    crew.cluster.writes.clear()
+    first.wheel.keep = lambda *_: None  # type: ignore[method-assign]
+    with pytest.raises(WorldError, match="is another"):
+        first.to("5%")
+    assert "patch HTTPRoute shop-canary-route" not in crew.cluster.writes
+
+
+def test_a_hold_on_the_route_stops_every_driver_and_says_how_to_go_on() -> None:
+    crew = at("header-only")
+    route = next(part for part in crew.cluster.parts if part.is_route)
+    crew.cluster.objects[route.key]["metadata"]["annotations"][lease.HOLD] = "ask Anna"
+    with pytest.raises(Refused) as refused:
+        crew.run("apply", to("5%"))
+    assert "ask Anna" in str(refused.value.findings[0])
+    assert f"{lease.HOLD}-" in refused.value.findings[0].hint
+    assert "header-only" == crew.here
