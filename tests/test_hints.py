@@ -44,7 +44,7 @@ def test_the_plans_way_back_is_that_of_the_file_it_was_asked_for(canary: Canary,
     assert printed.out == canary("rollback", "--print", "--from", "100%", *flags).out
 
 
-def test_a_rollback_that_is_not_printed_says_how(canary: Canary, flags: list[str]) -> None:
+def test_a_rollback_from_a_phase_that_is_not_printed_says_how(canary: Canary, flags: list[str]) -> None:
     refused = canary("rollback", "--from", "5%", *flags)
     assert (2, "") == (refused.code, refused.out)
     assert "name: other-canary-route" in canary(*command(refused.err.splitlines()[1])).out

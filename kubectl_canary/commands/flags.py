@@ -59,6 +59,17 @@ class ReleaseFlags:
         return [*_typed(pairs), *(("--no-validate",) if self.no_validate else ())]
 
 
+@dataclass(frozen=True)
+class DriveFlags:
+    """How a release is led through a cluster: durations as they are typed, and what is taken upon oneself."""
+
+    timeout: str = "5m"
+    propagation: str = "5s"
+    accepts_unobserved: bool = False
+    no_lease: bool = False
+    output: str = "text"
+
+
 def flags_of(shape: type[Flags], *options: Decorator, as_: str = "flags") -> Decorator:
     """The options of a verb that fill one frozen dataclass; the verb gets its value as the keyword `as_`.
 
@@ -204,6 +215,45 @@ cluster_flags = flags_of(
     ),
     click.option("--as", "as_user", metavar="USER", help="kubectl's --as."),
     as_="cluster_flags",
+)
+_DRIVING = (
+    click.option(
+        "--timeout",
+        default="5m",
+        metavar="DURATION",
+        show_default=False,
+        help="How long one wait may take, for pods or for the route (default 5m).",
+    ),
+    click.option(
+        "--propagation",
+        default="5s",
+        metavar="DURATION",
+        show_default=False,
+        help="How long gateways need to follow a route that they have accepted (default 5s).",
+    ),
+    click.option(
+        "--accept-unobserved",
+        "accepts_unobserved",
+        is_flag=True,
+        help="Believe a parent that accepts the route without saying which generation of it.",
+    ),
+    click.option(
+        "--no-lease", is_flag=True, help="Drive without a Lease: two at once are noticed at the route alone."
+    ),
+)
+# for a verb that has its own -o
+quiet_drive_flags = flags_of(DriveFlags, *_DRIVING, as_="drive_flags")
+drive_flags = flags_of(
+    DriveFlags,
+    *_DRIVING,
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="text (default), or json: an event a line.",
+    ),
+    as_="drive_flags",
 )
 shell_flag = click.option(
     "--shell",

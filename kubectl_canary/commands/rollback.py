@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags, shell_flag, start_flag
+from kubectl_canary.commands.flags import (
+    DriveFlags,
+    ReleaseFlags,
+    cluster_flags,
+    flags_of,
+    quiet_drive_flags,
+    release_flags,
+    shell_flag,
+    start_flag,
+)
 
 if TYPE_CHECKING:
     from kubectl_canary.reports.shells import Shell
@@ -19,18 +29,27 @@ class RollbackFlags:
     """The flags of `rollback` itself."""
 
     printing: bool
+    keep: bool
+    gradual: bool
     origin: str | None
-    output: str
+    output: str | None
     shell: Shell
 
 
 @verb(
     "rollback",
-    "Print the way back from a phase: the route as it was before the release, one document.\n\n"
+    "Lead the release in the cluster back from whatever is there: the route first, in one patch; after its requests\n"
+    "have drained, the canary goes. It takes over from whoever drives. With --print it changes no cluster.\n\n"
     "After promotion has begun the canary is the healthy side: the way back keeps the route on it and returns the\n"
-    "stable Deployment to the old version. Pods stay until `rolled-back`, so nothing is scaled down under traffic.",
+    "stable Deployment to the old version. No pods go while requests reach them.",
     """
-  # From the phase that the file declares
+  # Back, now
+  kubectl canary rollback
+
+  # The route alone: the canary's pods stay
+  kubectl canary rollback --keep
+
+  # With kubectl alone: the route as it was before the release, one document, from the phase that the file declares
   kubectl canary rollback --print | kubectl apply -f -
 
   # From another phase, as a guarded patch to paste
@@ -41,20 +60,30 @@ class RollbackFlags:
 @flags_of(
     RollbackFlags,
     click.option(
-        "--print", "printing", is_flag=True, help="Print it (always so): it is kubectl that applies it."
+        "--print", "printing", is_flag=True, help="Print the way back for kubectl, and change no cluster."
     ),
-    start_flag("--from", "origin", help="The phase to leave, instead of the file's."),
+    click.option("--keep", is_flag=True, help="Leave the canary's pods there, without requests."),
+    click.option("--gradual", is_flag=True, help="Go down phase by phase instead of at once."),
+    start_flag("--from", "origin", help="With --print: the phase to leave, instead of the file's."),
     click.option(
         "-o",
         "--output",
         type=click.Choice(["yaml", "json", "kubectl"]),
-        default="yaml",
-        help="yaml (default) or json: documents; kubectl: guarded patches, lines to paste.",
+        default=None,
+        help="json: an event a line. With --print yaml (default) or json, documents; kubectl, patches to paste.",
     ),
     shell_flag,
 )
-def command(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
-    """Print the way back."""
+@quiet_drive_flags
+@cluster_flags
+def command(
+    release_flags: ReleaseFlags, flags: RollbackFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
+) -> int:
+    """Lead back, or print the way."""
+    if not flags.printing:
+        from kubectl_canary.commands.run import wayback
+
+        return wayback.run(release_flags, flags, drive_flags, cluster_flags)
     from kubectl_canary.commands.run import rollback
 
     return rollback.run(release_flags, flags)

@@ -15,13 +15,13 @@ from kubectl_canary.reports.plans import as_list, as_yaml
 
 
 def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
-    """Print the way back. Raises UsageError where there is none, or nothing says from which phase."""
-    if not flags.printing:
-        origin = ("--from", flags.origin) if flags.origin else ()
-        hint = command_line("rollback", "--print", *origin, release=release_flags)
+    """Print the way back.
+
+    Raises UsageError where there is none, nothing says from which phase, or a flag is about a cluster.
+    """
+    if flags.keep or flags.gradual:
         raise UsageError(
-            "rollback prints the way back, and changes no cluster: say --print",
-            f"{hint} | kubectl apply -f -",
+            "--keep and --gradual are about a cluster, and --print changes none", "leave --print out"
         )
     release = load(release_flags)
     start = start_of(release, flags.origin, "rollback")

@@ -1,0 +1,143 @@
+"""A release's objects in a cluster: read, made, patched, deleted, through kubectl.
+
+Every call names the context, the cluster and the namespace that were there at the beginning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kubectl_canary.driving import lease, statuses
+from kubectl_canary.errors import WorldError
+from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.release.documents import Key, Part
+from kubectl_canary.release.patches import Op
+
+MANAGER = "kubectl-canary"
+FORBIDDEN = "(Forbidden)"
+NO_SUCH_PATH = "could not find the requested resource"
+
+
+class Cluster:
+    """The cluster, for one release: `parts` are its objects, `namespace` is where it is."""
+
+    def __init__(self, kubectl: Kubectl, release: str, namespace: str | None, parts: Sequence[Part]) -> None:
+        self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
+        self.namespace = namespace
+        self.has_leases = True
+
+    def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
+        """The objects that are there and do not end, and the release's Lease; one call a namespace.
+
+        Raises Unreachable where there is no answer, WorldError for any other.
+        """
+        objects: dict[Key, dict[str, Any]] = {}
+        held: dict[str, Any] | None = None
+        for namespace in dict.fromkeys((self.namespace, *(part.namespace for part in self.parts))):
+            here = [part for part in self.parts if part.namespace == namespace]
+            with_lease = self.has_leases and namespace == self.namespace
+            there = self._get(here, namespace, with_lease)
+            objects |= {
+                part.key: there[part.kind, part.name] for part in here if (part.kind, part.name) in there
+            }
+            held = there.get((lease.KIND, lease.name(self.release)), held)
+        return {key: value for key, value in objects.items() if not _ends(value)}, held
+
+    def _get(
+        self, parts: Sequence[Part], namespace: str | None, with_lease: bool
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        names = [resource(part) for part in parts]
+        leases = [f"{lease.RESOURCE}/{lease.name(self.release)}"] if with_lease else []
+        values = self.kubectl.get([*names, *leases], namespace) if names or leases else []
+        return {(value["kind"], value["metadata"]["name"]): value for value in values}
+
+    def endpoints(self, services: Sequence[str]) -> dict[str, int]:
+        """How many ready endpoints Services have."""
+        wanted = f"{statuses.SERVICE_LABEL} in ({','.join(services)})"
+        slices = self.kubectl.selected("endpointslices.discovery.k8s.io", wanted, self.namespace)
+        return statuses.ready_endpoints(slices)
+
+    def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The pods that a Deployment selects."""
+        labels = deployment["spec"]["selector"].get("matchLabels") or {}
+        wanted = ",".join(f"{key}={value}" for key, value in labels.items())
+        return self.kubectl.selected("pods", wanted, deployment["metadata"].get("namespace"))
+
+    def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
+        """Make objects, by server-side apply; `trying` changes nothing."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+        flags = ("--server-side", f"--field-manager={MANAGER}", *_trying(trying))
+        self.kubectl.write(("apply", "-f", "-", *flags), self.namespace, json.dumps(items))
+
+    def patch(self, part: Part, operations: Sequence[Op], *, trying: bool = False) -> None:
+        """Patch an object by JSON patch. Raises Conflict where a test of it fails."""
+        flags = ("--type=json", f"--field-manager={MANAGER}", *_trying(trying))
+        words = ("patch", resource(part), *flags, "-p", json.dumps(list(operations)))
+        self.kubectl.write(words, part.namespace or self.namespace)
+
+    def delete(self, part: Part, uid: str) -> None:
+        """Delete an object, if it is still the one of that uid; its dependents follow."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        path = _path(part, part.namespace or self.namespace or "default")
+        try:
+            self.kubectl.write(("delete", "--raw", path, "-f", "-"), None, json.dumps(options))
+        except WorldError as error:
+            if NO_SUCH_PATH in error.message:
+                words = ("delete", resource(part), "--wait=false", "--ignore-not-found")
+                self.kubectl.write(words, part.namespace or self.namespace)
+            elif "(NotFound)" not in error.message:
+                raise
+
+    def take_lease(self, document: dict[str, Any]) -> None:
+        """Make a Lease, or replace the one of its resourceVersion. Raises Conflict where another was quicker."""
+        verb = "replace" if "resourceVersion" in document["metadata"] else "create"
+        self.kubectl.write((verb, "-f", "-"), self.namespace, json.dumps(document))
+
+    def renew_lease(self, operations: Sequence[Op]) -> None:
+        """Renew the Lease. Raises Conflict where another holds it."""
+        words = (
+            "patch",
+            f"{lease.RESOURCE}/{lease.name(self.release)}",
+            "--type=json",
+            "-p",
+            json.dumps(list(operations)),
+        )
+        self.kubectl.write(words, self.namespace)
+
+    def drop_lease(self, uid: str) -> None:
+        """Delete the Lease, if it is still the one of that uid."""
+        part = Part("others", lease.API_VERSION, lease.KIND, self.namespace, lease.name(self.release))
+        self.delete(part, uid)
+
+
+def resource(part: Part) -> str:
+    """An object as kubectl's command line names it: `httproute.gateway.networking.k8s.io/shop`."""
+    group, slash, _ = part.api_version.rpartition("/")
+    return f"{part.kind.lower()}{f'.{group}' if slash else ''}/{part.name}"
+
+
+def _path(part: Part, namespace: str) -> str:
+    """The path of an object in the API, where its plural is as it mostly is."""
+    root = f"/apis/{part.api_version}" if "/" in part.api_version else f"/api/{part.api_version}"
+    return f"{root}/namespaces/{namespace}/{_plural(part.kind.lower())}/{part.name}"
+
+
+def _plural(kind: str) -> str:
+    if kind.endswith("y") and kind[-2] not in "aeiou":
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if kind.endswith(("s", "x", "ch", "sh")) else f"{kind}s"
+
+
+def _trying(trying: bool) -> tuple[str, ...]:
+    return ("--dry-run=server",) if trying else ()
+
+
+def _ends(value: dict[str, Any]) -> bool:
+    return "deletionTimestamp" in value["metadata"]

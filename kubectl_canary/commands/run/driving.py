@@ -1,0 +1,140 @@
+"""What the verbs that lead a release through a cluster share: a driver, and what it tells."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kubectl_canary.api import formats
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags, command_line
+from kubectl_canary.commands.run.cluster import Cluster, resource
+from kubectl_canary.commands.run.releases import generator_of, load
+from kubectl_canary.driving import lease
+from kubectl_canary.driving.driver import Drive, Manner
+from kubectl_canary.driving.lease import Driver
+from kubectl_canary.driving.moves import Objects, Timing
+from kubectl_canary.driving.wheel import Wheel
+from kubectl_canary.driving.world import Event, Surroundings
+from kubectl_canary.errors import UsageError
+from kubectl_canary.outside import process
+from kubectl_canary.outside.clock import Clock
+from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.outside.output import say, write
+from kubectl_canary.reading.release import Release
+from kubectl_canary.release.documents import Part
+from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.reports.programs import compact
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a verb that leads: the release, what renders it, the flags."""
+
+    verb: str
+    release: Release
+    release_flags: ReleaseFlags
+    drive_flags: DriveFlags
+    cluster_flags: ClusterFlags
+
+    def command(self, *words: str) -> str:
+        """A command of ours about the same release and cluster."""
+        return command_line(*words, release=self.release_flags, cluster=self.cluster_flags)
+
+
+def call_of(
+    verb: str, release_flags: ReleaseFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
+) -> Call:
+    """Read the release. Raises as `releases.load`."""
+    return Call(verb, load(release_flags), release_flags, drive_flags, cluster_flags)
+
+
+def cluster_of(call: Call) -> Cluster:
+    """The cluster, for the release of a call."""
+    application = call.release.plan.application
+    parts = live_parts(call.release.plan)
+    return Cluster(Kubectl(call.cluster_flags.words()), application.name, application.namespace, parts)
+
+
+@contextlib.contextmanager
+def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[Drive]:
+    """A driver of the release, who gives back what it has taken, however it ends."""
+    plan, cluster = call.release.plan, cluster_of(call)
+    teller = Teller(call.drive_flags.output)
+    world = Surroundings(cluster, Clock(), _driver(call.verb), teller.tell, _has_ended)
+    routes = [part for part in cluster.parts if part.is_route]
+    leases = not call.drive_flags.no_lease
+    wheel = Wheel(plan.application.name, plan.application.namespace, routes, world, leases, first)
+    cluster.has_leases = leases
+    drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, _manner(call, skip))
+    try:
+        yield drive
+    finally:
+        wheel.drop()
+
+
+def _manner(call: Call, skip: bool) -> Manner:
+    flags = call.drive_flags
+    timing = Timing(_seconds("--propagation", flags.propagation), call.release.plan.application.drain)
+    return Manner(timing, _seconds("--timeout", flags.timeout), flags.accepts_unobserved, skip)
+
+
+def _seconds(flag: str, text: str) -> int:
+    try:
+        return formats.seconds(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text}: not a duration", f"say {flag} 90s, or 5m") from None
+
+
+def _driver(verb: str) -> Driver:
+    number = process.number()
+    return Driver(process.who(), verb, number, process.machine(number))
+
+
+def _has_ended(driver: Driver) -> bool:
+    return process.has_ended(driver.process, driver.machine)
+
+
+@dataclass
+class Teller:
+    """Tells what a driver does: changes on standard output, the rest on standard error; or all of it as JSON lines."""
+
+    output: str
+    told: list[Event] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """One event."""
+        if self.output == "json":
+            write(f"{compact(_as_json(event))}\n")
+        elif event.part is not None:
+            write(f"{resource(event.part)} {event.text}\n")
+        else:
+            say(event.text)
+
+
+def _as_json(event: Event) -> dict[str, str]:
+    about = {"object": resource(event.part)} if event.part else {}
+    return {"event": event.kind, **about, "text": event.text}
+
+
+def say_where(call: Call, phase: Phase) -> None:
+    """Where the release is, and what is next."""
+    plan = call.release.plan
+    names = [known.name for known in plan.phases]
+    then = names[names.index(phase.name) + 1 :] if phase.name in names else []
+    words = [f"{plan.application.title} is at {phase.name}."]
+    if then and phase.kind is not PhaseKind.BEFORE:
+        words.append(f"Next: {call.command('apply', '--phase', then[0])}")
+    if phase.canary_replicas:
+        words.append(f"Way back: {call.command('rollback')}")
+    say("  ".join(words))
+
+
+def titles(objects: Objects, parts: list[Part]) -> list[str]:
+    """The objects that are there, as kubectl names them."""
+    return [resource(part) for part in parts if part.key in objects]
+
+
+__all__ = ["Call", "call_of", "cluster_of", "driving", "lease", "say_where"]
