@@ -14,6 +14,7 @@ from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.driving import lease
+from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import Conflict
 from kubectl_canary.release import patches
 from kubectl_canary.release.documents import Key, Part
@@ -25,6 +26,7 @@ START, ACCEPT, FOLLOW = (
     3.0,
 )  # seconds until a pod is ready, a route is accepted, a gateway follows it
 KIND_OF_PODS = "Deployment"
+UNKNOWN_CLASS = Class("simulated", "simulated", frozenset())
 
 
 class Killed(BaseException):
@@ -60,6 +62,7 @@ class SimulatedCluster:
     followed: dict[Key, dict[str, Any]] = field(default_factory=dict)  # the routes as the gateway knows them
     changed: dict[Key, float] = field(default_factory=dict)
     sent: dict[str, float] = field(default_factory=dict)  # when a Service had requests last
+    its_class: Class = UNKNOWN_CLASS
     calls: int = 0
     number: int = 0
 
@@ -194,6 +197,10 @@ class SimulatedCluster:
     def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         self._call()
         return []
+
+    def classes(self, gateways: Sequence[tuple[str | None, str]]) -> dict[str, Class]:
+        self._call()
+        return {name: self.its_class for _, name in gateways}
 
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         with_parts = [(next(part for part in self.parts if _is(part, value)), value) for value in documents]

@@ -18,6 +18,7 @@ from test_plan import GENERATOR
 
 from kubectl_canary.driving import courses, lease
 from kubectl_canary.driving.driver import Drive, Manner
+from kubectl_canary.driving.features import Class
 from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
@@ -169,6 +170,39 @@ def test_a_jump_that_the_plan_refuses_is_refused_before_anything_is_written() ->
     with pytest.raises(Refused, match="not safe"):
         crew.run("apply", to("100%"))
     assert [] == crew.cluster.writes
+
+
+MIRRORS = a_release(phases=["mirror 20%", "100%"])
+
+
+@pytest.mark.parametrize(
+    ("its_class", "said"),
+    [
+        (
+            Class("any", "theirs.example.com", frozenset({"HTTPRouteRequestMirror"})),
+            "RequestPercentageMirror",
+        ),
+        (Class("traefik", "traefik.io", frozenset()), "HTTPRouteRequestMirror"),
+    ],
+)
+def test_a_phase_that_needs_what_the_class_does_not_claim_is_refused(its_class: Class, said: str) -> None:
+    crew = Drivers(MIRRORS, SimulatedCluster(live_parts(MIRRORS), TIMING.drain))
+    crew.run("apply", to("deploy"))
+    crew.cluster.its_class = its_class
+    crew.cluster.writes.clear()
+    with pytest.raises(Refused) as refused:
+        crew.run("apply", to("mirror 20%"))
+    assert said in str(refused.value.findings)
+    assert [] == crew.cluster.writes
+
+
+@pytest.mark.parametrize("name", ["nobody-knows-it", "eg"])
+def test_a_class_that_says_nothing_is_known_by_its_reports_or_not_at_all(name: str) -> None:
+    crew = Drivers(MIRRORS, SimulatedCluster(live_parts(MIRRORS), TIMING.drain))
+    crew.cluster.its_class = Class(name, name, frozenset())
+    crew.run("apply", to("deploy"))
+    crew.run("apply", to("mirror 20%"))
+    assert "mirror 20%" == crew.here
 
 
 def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking() -> None:

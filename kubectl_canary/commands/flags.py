@@ -66,6 +66,7 @@ class DriveFlags:
     timeout: str = "5m"
     propagation: str = "5s"
     accepts_unobserved: bool = False
+    accepts_unclaimed: bool = False
     no_lease: bool = False
     output: str = "text"
 
@@ -236,6 +237,12 @@ _DRIVING = (
         "accepts_unobserved",
         is_flag=True,
         help="Believe a parent that accepts the route without saying which generation of it.",
+    ),
+    click.option(
+        "--accept-unclaimed",
+        "accepts_unclaimed",
+        is_flag=True,
+        help="Go to a phase that needs what the Gateway's implementation does not claim to do.",
     ),
     click.option(
         "--no-lease", is_flag=True, help="Drive without a Lease: two at once are noticed at the route alone."

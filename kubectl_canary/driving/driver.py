@@ -6,16 +6,17 @@ Nothing is remembered but how long something has been seen: a driver that was ki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_canary.driving import moves, statuses
+from kubectl_canary.driving import features, moves, statuses
 from kubectl_canary.driving.moves import Arrived, ForPods, Look, Make, Move, Objects, Rest, Seen, Timing, Wait
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Conflict, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Refused, Unreachable, WorldError
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
+from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step, phase_of
@@ -37,6 +38,7 @@ class Manner:
     timing: Timing
     timeout: float
     accepts_unobserved: bool = False
+    accepts_unclaimed: bool = False
     skip: bool = False
 
 
@@ -89,6 +91,8 @@ class Drive:
     def rehearse(self, goal: str) -> Step:
         """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""
         step = self._step(goal, self.look())
+        if not self.manner.accepts_unclaimed:
+            self._refuse_unclaimed(step)
         creations = [change.after.value for change in step.changes if isinstance(change, Creation)]
         if creations:
             self.world.cluster.create(creations, trying=True)
@@ -96,6 +100,19 @@ class Drive:
             if isinstance(change, Alteration):
                 self.world.cluster.patch(change.part, change.operations(), trying=True)
         return step
+
+    def _refuse_unclaimed(self, step: Step) -> None:
+        """Raises Refused where the routes would need what their implementation does not claim to do."""
+        wanted = features.added(step)
+        gateways = {
+            (ref.get("namespace") or part.namespace, ref["name"])
+            for part, ref in _parent_refs(step)
+            if ref.get("kind", "Gateway") == "Gateway"
+        }
+        classes = self.world.cluster.classes(sorted(gateways, key=str)) if wanted else {}
+        findings = list(features.unclaimed(wanted, classes))
+        if findings:
+            raise Refused("the implementation does not claim what this phase needs", findings)
 
     def _step(self, goal: str, objects: Objects) -> Step:
         state = (goal, {key: _without_status(value) for key, value in objects.items()})
@@ -253,6 +270,14 @@ class Drive:
 def _moves_requests(move: Move) -> bool:
     """Whether a move changes routes alone."""
     return isinstance(move, Make) and all(change.part.is_route for change in move.changes)
+
+
+def _parent_refs(step: Step) -> Iterator[tuple[Part, dict[str, Any]]]:
+    """The parentRefs of the routes that a step changes."""
+    for change in step.changes:
+        if change.part.is_route and not isinstance(change, Removal):
+            for ref in change.after.value["spec"].get("parentRefs") or []:
+                yield change.part, ref
 
 
 def _without_status(value: dict[str, Any]) -> dict[str, Any]:

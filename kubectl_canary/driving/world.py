@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from kubectl_canary.driving.features import Class
 from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Objects
 from kubectl_canary.release.documents import Part
@@ -24,6 +25,9 @@ class Cluster(Protocol):
 
     def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The pods that a Deployment selects."""
+
+    def classes(self, gateways: Sequence[tuple[str | None, str]]) -> Mapping[str, Class]:
+        """The class of each Gateway that can be read, by the Gateway's name."""
 
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         """Make objects."""

@@ -165,6 +165,12 @@ def _of_parents(objects: Objects, route: Object) -> Claims | None:
     return None
 
 
+def needs(route: dict[str, Any]) -> dict[str, str]:
+    """The extended features that an HTTPRoute uses, each in words."""
+    found = Objects([route]).of_kind("HTTPRoute")
+    return {feature: words for known in found for feature, _, words in _needs(known)}
+
+
 def _needs(route: Object) -> Iterator[tuple[str, Path, str]]:
     """The extended features that a route uses, each where it does."""
     for rule in route_rules(route):

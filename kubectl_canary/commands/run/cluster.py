@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubectl_canary.driving import lease, statuses
+from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.release.application import GATEWAY_GROUP
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.patches import Op
 
@@ -64,6 +66,26 @@ class Cluster:
         labels = deployment["spec"]["selector"].get("matchLabels") or {}
         wanted = ",".join(f"{key}={value}" for key, value in labels.items())
         return self.kubectl.selected("pods", wanted, deployment["metadata"].get("namespace"))
+
+    def classes(self, gateways: Sequence[tuple[str | None, str]]) -> dict[str, Class]:
+        """The class of each Gateway that can be read, by the Gateway's name.
+
+        Who may not read classes, or Gateways of another namespace, knows as much as kubectl alone would tell.
+        """
+        found: dict[str, Class] = {}
+        for namespace, name in gateways:
+            try:
+                for its_class in self._class_of(namespace or self.namespace, name):
+                    found[name] = Class.of(its_class)
+            except WorldError as error:
+                if FORBIDDEN not in error.message:
+                    raise
+        return found
+
+    def _class_of(self, namespace: str | None, gateway: str) -> list[dict[str, Any]]:
+        found = self.kubectl.get([f"gateway.{GATEWAY_GROUP}/{gateway}"], namespace)
+        names = [f"gatewayclass.{GATEWAY_GROUP}/{value['spec']['gatewayClassName']}" for value in found]
+        return self.kubectl.get(names, None) if names else []
 
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         """Make objects, by server-side apply; `trying` changes nothing."""

@@ -78,7 +78,8 @@ def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[
 def _manner(call: Call, skip: bool) -> Manner:
     flags = call.drive_flags
     timing = Timing(_seconds("--propagation", flags.propagation), call.release.plan.application.drain)
-    return Manner(timing, _seconds("--timeout", flags.timeout), flags.accepts_unobserved, skip)
+    timeout = _seconds("--timeout", flags.timeout)
+    return Manner(timing, timeout, flags.accepts_unobserved, flags.accepts_unclaimed, skip)
 
 
 def _seconds(flag: str, text: str) -> int:
