@@ -52,26 +52,54 @@ def live_step(
     Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
     a phase that is not there.
     """
-    before = [Document(part, objects[part.key]) for part in live_parts(plan) if part.key in objects]
-    there = {document.part.located: document.value for document in before}
-    here = observed.phase(there, plan)
+    there, here = _there(plan, objects), phase_of(plan, objects)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
     _refuse_unsafe(plan, here, to, there, skip)
-    rendered = generator.render(_of_release(plan, to))
-    as_planned = _as_planned(plan, generator, here, to) if observed.version(there, plan) else {}
-    after, findings = _reached(plan, to, objects, rendered, as_planned)
+    step, after, findings = _compared(plan, generator, (here, to), objects)
     findings += _of_empty_stable(plan, here, to, there)
-    step = changes.step(plan.application, here, to, before, after)
     generator.refuse_invalid([change.after for change in step.changes if not isinstance(change, Removal)])
     _refuse_referenced(plan, after, step.changes)
     return step, findings
 
 
+def live_difference(
+    plan: Plan, generator: Generator, goal: str, objects: Objects
+) -> tuple[Step, list[Finding]]:
+    """What a phase has otherwise than the objects as they are now, and what is to be known of it.
+
+    It is a question: whether one step leads there safely is not asked. `goal` and `objects` are as of `live_step`.
+    Raises Refused where the release's part of an object cannot be told, or a way back has nothing to go back from;
+    UsageError for a phase that is not there.
+    """
+    here = phase_of(plan, objects)
+    to = _goal(plan, goal, here)
+    _refuse_absent(plan, to, _there(plan, objects))
+    step, _, findings = _compared(plan, generator, (here, to), objects)
+    return step, findings
+
+
+def _compared(
+    plan: Plan, generator: Generator, ends: tuple[Phase, Phase], objects: Objects
+) -> tuple[Step, list[Document], list[Finding]]:
+    """The step from the phase of the cluster to another, the objects that are there then, and what is to be known."""
+    here, to = ends
+    rendered = generator.render(_of_release(plan, to))
+    is_known = observed.version(_there(plan, objects), plan) is not None
+    as_planned = _as_planned(plan, generator, here, to) if is_known else {}
+    after, findings = _reached(plan, to, objects, rendered, as_planned)
+    before = [Document(part, objects[part.key]) for part in live_parts(plan) if part.key in objects]
+    return changes.step(plan.application, here, to, before, after), after, findings
+
+
+def _there(plan: Plan, objects: Objects) -> dict[Located, dict[str, Any]]:
+    """The release's objects that are in the cluster, in whichever version of their API."""
+    return {part.located: objects[part.key] for part in live_parts(plan) if part.key in objects}
+
+
 def phase_of(plan: Plan, objects: Objects) -> Phase:
     """The phase that the objects of a cluster are in. Raises Refused where a rule of the release's cannot be told."""
-    parts = (part for part in live_parts(plan) if part.key in objects)
-    return observed.phase({part.located: objects[part.key] for part in parts}, plan)
+    return observed.phase(_there(plan, objects), plan)
 
 
 def _goal(plan: Plan, goal: str, here: Phase) -> Phase:
