@@ -25,6 +25,7 @@ VERBS = {
     "plan": "Show the whole release as a table",
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as guarded patches, or as lines that wait where they must",
+    "diff": "Show what a phase has otherwise than the cluster, as kubectl diff does",
     "apply": "Lead the release in the cluster to a phase, in safe order",
     "promote": "Lead the release in the cluster from 100 % to its end",
     "rollback": "Lead the release in the cluster back, or print the way back",

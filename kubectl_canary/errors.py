@@ -2,6 +2,7 @@
 
 CanaryError
 ├── Refused      1  we looked and said no; carries the findings
+│   └── Undecided   2  the same from a verb whose 1 is an answer
 ├── UsageError   2  the command line asks for something that does not exist
 └── WorldError   4  files, pipes, kubectl or the network failed
     ├── Unreachable    the cluster did not answer: it may a moment later
@@ -34,6 +35,12 @@ class Refused(CanaryError):
     def __init__(self, message: str, findings: Sequence[Finding], hint: str = "") -> None:
         super().__init__(message, hint)
         self.findings = tuple(findings)
+
+
+class Undecided(Refused):
+    """What was asked cannot be answered, from a verb that answers with 0 and 1."""
+
+    exit_code = 2
 
 
 class UsageError(CanaryError):

@@ -242,7 +242,7 @@ BUGS = [
     Bug("what is the same already is patched", "release/changes.py", "if key not in old or not same(old[key].value, document.value)", "if True", "test_changes test_actions"),
     Bug("the canary's image is looked for in the first container", "release/changes.py", 'place = next(index for index, container in enumerate(containers) if container["name"] == name)', "place = 0", "test_changes"),
     Bug("a canary that nobody was sent to is kept", "rendering/live.py", "    if here.traffic.reaches_canary:\n        _refuse_other_canary", "    if True:\n        _refuse_other_canary", "test_changes"),
-    Bug("where a third version runs it is taken for the planned one", "rendering/live.py", "if observed.version(there, plan) else {}", "if True else {}", "test_changes"),
+    Bug("where a third version runs it is taken for the planned one", "rendering/live.py", "if is_known else {}", "if True else {}", "test_changes"),
     # actions and shells
     Bug("pods go before their requests are drained", "release/actions.py", "        drained = waiting if changed or gone else []\n", "        drained = []\n", "test_actions test_patch_command test_scripts"),
     Bug("a share rises before its pods are ready", "release/actions.py", "return [*ready, *_traffic(step, routes), *others,", "return [*_traffic(step, routes), *ready, *others,", "test_actions test_patch_command test_scripts"),
@@ -808,4 +808,15 @@ BUGS = [
     Bug("mirror to: the user's own mirror is taken for the release's", "reading/receivers.py", "            if is_ours and _mirrors_to(", "            if False and _mirrors_to(", "test_mirror_to"),
     Bug("mirror to: the receiver's port is the rule's", "release/overlay.py", "receiver.port or canary.get(\"port\")", "canary.get(\"port\")", "test_mirror_to"),
     Bug("mirror to: two phases to one Service have one name", "release/phases.py", "(f\" to {to.title}\" if", "(f\" to {to.name}\" if", "test_mirror_to"),
+    # diff
+    Bug("diff: what is refused as a step is refused as a question", "rendering/live.py", "    step, _, findings = _compared(plan, generator, (here, to), objects)\n", "    _refuse_unsafe(plan, here, to, _there(plan, objects), False)\n    step, _, findings = _compared(plan, generator, (here, to), objects)\n", "test_diff"),
+    Bug("diff: a way back from nothing differs in nothing", "rendering/live.py", "    _refuse_absent(plan, to, _there(plan, objects))\n    step, _", "    step, _", "test_diff"),
+    Bug("diff: a refusal is a difference", "errors.py", "0 and 1.\"\"\"\n\n    exit_code = 2", "0 and 1.\"\"\"\n\n    exit_code = 1", "test_diff"),
+    Bug("diff: notes of a cluster alone are shown", "reports/differences.py", "        if not key.startswith(HIDDEN)\n", "", "test_diff"),
+    Bug("diff: values of a Secret are shown", "reports/differences.py", 'if change.part.kind == "Secret":', "if False:", "test_diff"),
+    Bug("diff: a value that a Secret gets is one that changes", "reports/differences.py", "if key in others and others[key] != content", "if others.get(key) != content", "test_diff"),
+    Bug("diff: an object of one side is an empty file in the other", "commands/run/diff.py", "for one in found if one.before}", "for one in found}", "test_diff"),
+    Bug("diff: any exit code of another program is an answer", "outside/external_diff.py", "    if code not in (0, 1):\n", "    if False:\n", "test_diff"),
+    Bug("diff: another program gets what kubectl leaves out", "outside/external_diff.py", "(word for word in words if TAKEN.fullmatch(word))", "words", "test_diff"),
+    Bug("diff: the Lease is read too", "commands/run/diff.py", "    cluster.has_leases = False\n", "", "test_diff"),
 ]
