@@ -9,6 +9,7 @@ from typing import Any
 
 SERVICE_LABEL = "kubernetes.io/service-name"  # of an EndpointSlice
 COMPLETE = "NewReplicaSetAvailable"  # the reason of a Deployment whose pods are all of the newest template
+PAUSED = "DeploymentPaused"  # it takes the place of any other reason, and says nothing of pods
 
 
 class Acceptance(Enum):
@@ -65,7 +66,7 @@ def rollout(deployment: Mapping[str, Any]) -> Rollout:
         is_observed
         and updated >= wanted
         and total <= updated
-        and progressing.get("reason", COMPLETE) == COMPLETE
+        and progressing.get("reason", COMPLETE) in (COMPLETE, PAUSED)
     )
     return Rollout(wanted, updated, int(status.get("readyReplicas", 0)), is_complete, _trouble(conditions))
 
