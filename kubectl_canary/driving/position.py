@@ -101,7 +101,8 @@ def _side(
 ) -> SideStatus:
     rollout = statuses.rollout(deployment)
     service = None if workload.service.is_pool else workload.service.names.of(side)
-    image = observed.image(deployment, workload.old.container_name)
+    version = Version.NEW if side is Side.CANARY else Version.OLD
+    image = observed.image(deployment, workload.runs(version).container_name)
     counted = endpoints.get(service, 0) if service is not None else None
     return SideStatus(side, workload.names.of(side), image, rollout, service, counted, rollout.wanted)
 
