@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kubectl_canary.api import formats
 from kubectl_canary.driving.moves import parent_text
 from kubectl_canary.driving.position import Position, Problem, RouteStatus, SideStatus
 from kubectl_canary.release.application import Version
@@ -33,7 +34,8 @@ def _head(position: Position, plan: Plan) -> str:
 
 
 def _side(side: SideStatus) -> str:
-    version = side.image.rpartition(":")[2]
+    _, tag, digest = formats.split_image(side.image)
+    version = tag or digest or side.image
     ready = f"{side.rollout.ready} of {side.needed} ready"
     endpoints = f", {side.endpoints} endpoints" if side.endpoints is not None else ""
     return f"  {side.side.value:<8}{side.deployment}  {version}  {ready}{endpoints}"
