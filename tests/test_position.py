@@ -130,6 +130,13 @@ def test_pods_without_endpoints_are_a_problem_of_the_service() -> None:
     assert [] == problems(live(a_release(), "5%"), shop_canary=6)
 
 
+def test_a_service_without_any_slice_has_no_endpoints() -> None:
+    there = position(a_release(), live(a_release(), "5%"), {})
+    assert [0, 0] == [side.endpoints for side in there.sides]
+    assert 2 == len(there.problems)
+    assert not any(side.is_settled for side in there.sides)
+
+
 def test_pods_of_an_older_template_are_a_problem_though_enough_are_ready() -> None:
     objects = live(a_release(), "5%")
     named(objects, "Deployment", "shop-stable")["status"]["updatedReplicas"] = 9

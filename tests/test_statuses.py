@@ -170,6 +170,7 @@ def partly(status: str, generation: int) -> dict[str, Any]:
         ([answer(*of(7), ref={**GATEWAY, "namespace": "infra"})], PENDING),
         ([answer(*of(7), ref={**GATEWAY, "namespace": "web", "kind": "Gateway", "group": "gateway.networking.k8s.io"})], ACCEPTED),
         ([answer(*of(7), ref={**GATEWAY, "kind": "Service", "group": ""})], PENDING),
+        ([answer(*of(7), ref={**GATEWAY, "group": ""})], PENDING),
     ],
 )  # fmt: skip
 def test_a_parent_is_asked_about_the_newest_generation(answers: Any, acceptance: Acceptance) -> None:
