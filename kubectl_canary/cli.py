@@ -32,6 +32,7 @@ VERBS = {
     "next": "Lead the release in the cluster one phase on",
     "previous": "Lead the release in the cluster one phase back",
     "status": "Say which phase the cluster is in, and what is not settled",
+    "doctor": "Say what stands in the way of the release in the cluster, and what to do",
     "rbac": "Print the Role that leading the release takes",
     "simulate": "Say which rule a request meets in a phase, why, and who answers it",
     "validate": "Say what the API server would say to manifests, and what it would not",

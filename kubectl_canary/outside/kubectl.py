@@ -110,6 +110,25 @@ class Kubectl:
         pins = [f"--context={context}", f"--cluster={cluster}", PATIENCE]
         return replace(self, flags=(*flags, *pins), namespace=contexts[0]["context"].get("namespace"))
 
+    def said(self, *question: str) -> str:
+        """What kubectl answers to a question. Raises Unreachable, or WorldError with kubectl's own words."""
+        return self._run(question)
+
+    def made(self, documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The server's answers to documents that it keeps nowhere, such as reviews of access, in one call.
+
+        Raises WorldError with kubectl's own words.
+        """
+        items = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+        text = self._run(("create", "-f", "-", "-o", "json"), text=json.dumps(items)).strip()
+        answers: list[dict[str, Any]] = []
+        decoder = json.JSONDecoder()
+        while text:
+            answer, end = decoder.raw_decode(text)
+            answers += answer["items"] if answer.get("kind") == "List" else [answer]
+            text = text[end:].lstrip()
+        return answers
+
     def crd_annotations(self, name: str) -> dict[str, str]:
         """The annotations of a CustomResourceDefinition. Raises WorldError with kubectl's own words."""
         definition = self._json(("get", "crd", name, "-o", "json"))

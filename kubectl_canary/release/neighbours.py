@@ -64,9 +64,9 @@ def _beside(
         for other, value in by_hostname[own.kind, hostname]
         if other != own
     }
-    parents = _parents(own, document)
+    parents = parents_of(own, document)
     for other, value in others.items():
-        if any(_meet(one, another) for one in parents for another in _parents(other, value)):
+        if any(meet(one, another) for one in parents for another in parents_of(other, value)):
             yield from _rules(application, other, value)
 
 
@@ -84,7 +84,7 @@ def _hostnames(document: dict[str, Any]) -> list[str]:
     return document["spec"].get("hostnames") or [""]
 
 
-def _parents(own: Located, document: dict[str, Any]) -> list[Parent]:
+def parents_of(own: Located, document: dict[str, Any]) -> list[Parent]:
     """The parents of a route: what they are, then the listener and the port, None where it is any."""
     return [
         (
@@ -99,7 +99,7 @@ def _parents(own: Located, document: dict[str, Any]) -> list[Parent]:
     ]
 
 
-def _meet(one: Parent, other: Parent) -> bool:
+def meet(one: Parent, other: Parent) -> bool:
     """Whether one listener may bring requests to both."""
     alike = zip(one[4:], other[4:], strict=True)
     return one[:4] == other[:4] and all(None in pair or pair[0] == pair[1] for pair in alike)
