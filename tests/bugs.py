@@ -851,4 +851,14 @@ BUGS = [
     Bug("status: the canary's container has the old name", "driving/position.py", "Version.NEW if side is Side.CANARY else Version.OLD", "Version.OLD", "test_position"),
     Bug("status: a version is what stands behind the last colon", "reports/positions.py", "    version = tag or digest or side.image\n", "    version = side.image.rpartition(\":\")[2]\n", "test_position"),
     Bug("status: JSON has a phase where there is none", "reports/positions.py", "position.phase.name if position.is_named else None", "position.phase.name", "test_position"),
+    # doctor and rbac
+    Bug("doctor: silence is taken for health", "driving/doctor/unread.py", "for unread in facts.unread:", "for unread in ():", "test_doctor"),
+    Bug("doctor: what was not read is not there", "driving/doctor/facts.py", "return not self.failure and not {unread", "return not self.failure or not {unread", "test_doctor"),
+    Bug("doctor: a younger route is taken for the winner", "driving/doctor/competing.py", "if theirs < ours:", "if theirs > ours:", "test_doctor"),
+    Bug("doctor: routes of one hostname compete on any listener", "driving/doctor/competing.py", "bool(alike) and _share_a_listener(route, other) and", "bool(alike) and", "test_doctor"),
+    Bug("doctor: leftovers of other applications are ours", "driving/doctor/leftovers.py", "not in known and _is_of(facts, value)", "not in known", "test_doctor"),
+    Bug("rbac: what lasts may be deleted", "driving/rights.py", "if is_passing:", "if True:", "test_rbac"),
+    Bug("rbac: the namespace of a route elsewhere is forgotten", "driving/rights.py", "plural(part.kind), part.namespace or namespace\n", "plural(part.kind), namespace\n", "test_rbac"),
+    Bug("owners: Helm is thought to undo", "driving/owners.py", "Owner(\"Helm\", f\"release {name}{where}\", False)", "Owner(\"Helm\", f\"release {name}{where}\", True)", "test_owners"),
+    Bug("doctor: without a right to Leases nothing is read", "commands/run/survey.py", "or \"leases\" not in error.message", "or True", "test_survey"),
 ]

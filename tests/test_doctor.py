@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SEED, run_here
+from conftest import ROOT, SEED, run_here
 from test_plan import GENERATOR
 
 from kubectl_canary.commands import inputs
@@ -22,6 +22,11 @@ from kubectl_canary.rendering import objects
 from kubectl_canary.reports import remarks
 
 PLACE = "production"
+CASES = [
+    path
+    for path in sorted((ROOT / "tests/cases").glob("*/canary.yaml"))
+    if inputs.load([str(path)]).plan.application.has_release
+]
 PLAN = inputs.load([str(SEED)]).plan
 GATEWAY_API = "gateway.networking.k8s.io"
 Value = dict[str, Any]
@@ -297,8 +302,8 @@ FAULTS: dict[str, tuple[Callable[[World], None], str, str]] = {
     "no server": (set_to("failure", "connection refused"), "problem", "the cluster does not answer: connection refused"),
     "no Gateway API": (set_to("definitions", {}), "problem", "does not know HTTPRoutes"),
     "a field that is dropped": (without_weights, "problem", "would drop `spec.rules.backendRefs.weight`"),
-    "no right to patch": (deny("patch", "httproutes"), "problem", "you may not patch httproutes.gateway.networking.k8s.io/my-app-canary-route in production"),
-    "no right to a Lease": (deny("create", "leases"), "problem", "you may not create leases.coordination.k8s.io in production"),
+    "no right to patch": (deny("patch", "httproutes"), "problem", "in production you may not patch httproutes.gateway.networking.k8s.io/my-app-canary-route"),
+    "no right to a Lease": (deny("create", "leases"), "problem", "in production you may not create leases.coordination.k8s.io"),
     "no Gateway": (set_to("gateways", []), "problem", "the route is not accepted: there is no Gateway production-gw in production"),
     "no class": (set_to("classes", []), "problem", "is of the class istio, which is not there"),
     "a class without a controller": (set_to("classes.0.status", {}), "problem", "no controller has accepted the GatewayClass istio"),
@@ -397,6 +402,26 @@ def test_what_is_of_others_is_no_finding(change: Callable[[World], None]) -> Non
     assert [remark.text for remark in said(world) if remark.severity != "ok"] == []
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
+def test_nothing_there_yet_is_no_problem_of_any_release(case: Path) -> None:
+    plan = inputs.load([str(case)]).plan
+    facts = Facts(plan, plan.application.namespace or "default", planned(plan), "v1.32.1", "v1.32.1")
+    facts = replace(facts, unread=(Unread("gateways", "not asked"), Unread("definitions", "not asked")))
+    found = [remark.text for remark in examine(facts) if remark.severity != "ok"]
+    assert [text for text in found if "not asked" not in text] == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.parent.name)
+def test_every_release_is_looked_through_in_every_phase(case: Path) -> None:
+    plan = inputs.load([str(case)]).plan
+    for phase in plan.phases:
+        live = documents(plan, phase.name)
+        facts = Facts(plan, plan.application.namespace or "default", [], "v1.32.1", "v1.32.1", objects=live)
+        found = [remark.text for remark in examine(facts)]
+        assert not [text for text in found if "a leftover" in text], phase.name
+        assert any(text.startswith(f"the release is at {phase.name}") for text in found), (phase.name, found)
+
+
 @pytest.mark.parametrize("what", ["objects", "gateways", "routes", "services", "definitions", "rights"])
 def test_what_could_not_be_read_is_said_and_nothing_made_of_it(what: str) -> None:
     """An empty answer and no answer are not the same."""
@@ -416,7 +441,7 @@ def test_a_cluster_that_does_not_answer_is_one_problem() -> None:
 
 
 def test_every_check_is_a_file_of_its_own() -> None:
-    folder = Path(__file__).parent.parent / "kubectl_canary/driving/doctor"
+    folder = ROOT / "kubectl_canary/driving/doctor"
     assert {*MODULES} == {path.stem for path in folder.glob("*.py")} - {"__init__", "facts"}
 
 

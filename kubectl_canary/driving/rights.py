@@ -46,11 +46,10 @@ class Right:
 
     @property
     def title(self) -> str:
-        """`patch httproutes.gateway.networking.k8s.io/shop in web`, as RBAC names it."""
+        """`patch httproutes.gateway.networking.k8s.io/shop`, as kubectl names it."""
         group = f".{self.group}" if self.group else ""
         name = f"/{self.name}" if self.name else ""
-        place = f" in {self.namespace}" if self.namespace else ""
-        return f"{self.verb} {self.resource}{group}{name}{place}"
+        return f"{self.verb} {self.resource}{group}{name}"
 
 
 def plural(kind: str) -> str:

@@ -38,7 +38,7 @@ def facts_of(call: Call) -> Facts:
         cluster = cluster_of(call)
         server = json.loads(cluster.kubectl.said("get", "--raw", "/version"))["gitVersion"]
     except (WorldError, ValueError, KeyError) as error:
-        return replace(facts, failure=str(error))
+        return replace(facts, failure=_why(error) if isinstance(error, WorldError) else str(error))
     return Survey(cluster, replace(facts, server=server, context=_context(cluster.kubectl))).facts()
 
 
@@ -91,7 +91,7 @@ class Survey:
         try:
             return read()
         except WorldError as error:
-            self.unread.append(Unread(what, error.message))
+            self.unread.append(Unread(what, _why(error)))
             return otherwise
 
     def _objects(self) -> tuple[Any, Any]:
@@ -100,7 +100,7 @@ class Survey:
         except WorldError as error:
             if FORBIDDEN not in error.message or "leases" not in error.message:
                 raise
-            self.unread.append(Unread("lease", error.message))
+            self.unread.append(Unread("lease", _why(error)))
             self.cluster.has_leases = False
             return self.cluster.read()
 
@@ -154,6 +154,11 @@ class Survey:
             right: bool((answer.get("status") or {}).get("allowed"))
             for right, answer in zip(wanted, answers, strict=True)
         }
+
+
+def _why(error: WorldError) -> str:
+    """What kubectl says, without the command line that it says it to."""
+    return error.message.rpartition("` failed: ")[2]
 
 
 def _review(right: Right) -> dict[str, Any]:

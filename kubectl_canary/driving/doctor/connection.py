@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kubectl_canary.driving.doctor.facts import Facts, Remark, ok, problem
 
 CURES = {
+    "cannot locate context": "`kubectl config get-contexts` lists those that are there: name one with --context",
     "does not exist": "`kubectl config get-contexts` lists those that are there: name one with --context",
     "no configuration": "make a kubeconfig, or name it with --kubeconfig",
     "Unauthorized": "log in again: the credentials of this context have expired",

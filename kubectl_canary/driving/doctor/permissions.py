@@ -19,8 +19,8 @@ def check(facts: Facts) -> Iterator[Remark]:
     for right, is_allowed in facts.rights.items():
         if not is_allowed:
             denied.setdefault((right.resource, right.namespace), []).append(right.title)
-    for (resource, _), titles in denied.items():
+    for (resource, namespace), titles in denied.items():
         without = "; `--no-lease` drives without one" if resource == plural(lease.KIND) else ""
-        yield problem(f"you may not {', '.join(titles)}", f"{CURE}{without}")
+        yield problem(f"in {namespace} you may not {', '.join(titles)}", f"{CURE}{without}")
     if facts.rights and not denied:
         yield ok("you may do all that the plan needs")

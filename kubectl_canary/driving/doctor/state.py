@@ -26,9 +26,9 @@ def check(facts: Facts) -> Iterator[Remark]:
     for known in there.problems:
         is_of_route = known.text.startswith(tuple(f"{kind} " for kind in ROUTE_KINDS))
         yield problem(f"{NOT_ACCEPTED}: {known.text}" if is_of_route else known.text, known.cure)
-    if there.is_settled:
-        yield ok(f"the release is at {there.phase.name}")
-    elif not there.is_named:
+    if there.is_named:
+        yield ok(f"the release is at {there.phase.name}{'' if there.is_settled else ', and not settled'}")
+    else:
         cure = "`kubectl canary diff` says what differs; `kubectl canary rollback` leads out of it"
         yield problem(f"the release is in no phase of the plan: nearest is {there.phase.origin}", cure)
 
