@@ -23,7 +23,7 @@ from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Refused, WorldError
+from kubectl_canary.errors import Refused, Unreachable, WorldError
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.live import live_parts, phase_of
 
@@ -212,6 +212,43 @@ def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking() -> None:
         WorldError, match=r"after 60 s still not there: Deployment shop-canary has 0 of \d ready"
     ):
         crew.run("apply", to("50%"))
+
+
+TRACKED = {"argocd.argoproj.io/tracking-id": "shop:gateway.networking.k8s.io/HTTPRoute:web/shop-canary-route"}
+
+
+def test_what_an_engine_reconciles_is_changed_on_request_alone_and_by_a_rollback() -> None:
+    crew = at("header-only")
+    route = next(part for part in crew.cluster.parts if part.is_route)
+    crew.cluster.objects[route.key]["metadata"]["annotations"] |= TRACKED
+    with pytest.raises(Refused) as refused:
+        crew.run("apply", to("5%"))
+    assert "Argo CD (application shop)" in refused.value.findings[0].message
+    assert "header-only" == crew.here
+    drive = crew.drive("apply", forces_owned=True)
+    drive.rehearse("5%")
+    assert "note: Argo CD (application shop) writes these objects too" in [
+        event.text for event in crew.events
+    ]
+    crew.run("rollback", back)
+    assert "before" == crew.here
+    assert ["Argo CD"] == [owner.engine for owner in crew.drive("rollback").others()]
+
+
+def test_a_cluster_that_is_away_is_waited_for() -> None:
+    crew = at("header-only")
+    read, away = crew.cluster.read, iter([True] * 20)
+
+    def answer() -> Any:
+        crew.cluster.time += 0.5
+        if next(away, False):
+            raise Unreachable("connection refused")
+        return read()
+
+    crew.cluster.read = answer  # type: ignore[method-assign]
+    crew.run("apply", to("5%"))
+    assert ("5%", []) == (crew.here, crew.cluster.wrong)
+    assert 1 == [event.kind for event in crew.events].count("away")
 
 
 # --- two at once -----------------------------------------------------------

@@ -282,10 +282,9 @@ def test_a_rollback_is_one_document(canary: Canary) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (
-            [],
-            "error: rollback prints the way back, and changes no cluster: say --print\nkubectl canary rollback --print",
-        ),
+        (["--from", "5%"], "error: --from goes with --print"),
+        (["-o", "yaml"], "error: -o goes with --print"),
+        (["--print", "--keep"], "error: --keep and --gradual are about a cluster"),
         (
             ["--print", "--from", "before"],
             "error: no way back from `before`\nthere is no canary in that phase",

@@ -205,7 +205,7 @@ def test_of_an_empty_cluster_everything_is_missing() -> None:
         (
             [{"type": "Accepted", "status": "False", "reason": "NotAllowedByListeners", "message": "not here"}],
             ("HTTPRoute shop-canary-route: gw (example.com/gw) says Accepted is NotAllowedByListeners: not here",
-             "the listener takes no routes of this namespace: change its allowedRoutes, or the parentRef"),
+             "the listener takes no routes of this namespace: change its allowedRoutes"),
         ),
     ],
 )  # fmt: skip

@@ -27,7 +27,6 @@ class ApplyFlags:
     goal: str | None
     skip: bool
     dry_run: str
-    force_owned: bool
 
 
 @verb(
@@ -61,7 +60,6 @@ class ApplyFlags:
         default="none",
         help="Say what would be changed; with server, the server says whether it would take it.",
     ),
-    click.option("--force-owned", is_flag=True, help="Change also objects that Argo CD or Flux reconciles."),
 )
 @drive_flags
 @cluster_flags

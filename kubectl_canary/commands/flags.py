@@ -67,6 +67,7 @@ class DriveFlags:
     propagation: str = "5s"
     accepts_unobserved: bool = False
     accepts_unclaimed: bool = False
+    forces_owned: bool = False
     no_lease: bool = False
     output: str = "text"
 
@@ -243,6 +244,12 @@ _DRIVING = (
         "accepts_unclaimed",
         is_flag=True,
         help="Go to a phase that needs what the Gateway's implementation does not claim to do.",
+    ),
+    click.option(
+        "--force-owned",
+        "forces_owned",
+        is_flag=True,
+        help="Change also objects that Argo CD or Flux brings back to what Git says.",
     ),
     click.option(
         "--no-lease", is_flag=True, help="Drive without a Lease: two at once are noticed at the route alone."

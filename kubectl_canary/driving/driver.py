@@ -6,25 +6,29 @@ Nothing is remembered but how long something has been seen: a driver that was ki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from kubectl_canary.driving import features, moves, statuses
+from kubectl_canary.driving import features, moves, owners, statuses
 from kubectl_canary.driving.moves import Arrived, ForPods, Look, Make, Move, Objects, Rest, Seen, Timing, Wait
+from kubectl_canary.driving.owners import Owner
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Conflict, Refused, Unreachable, WorldError
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step, phase_of
 
+Answer = TypeVar("Answer")
 LOOK_EVERY = 0.5  # seconds between two looks
 EXPLAIN_EVERY = 4.0  # seconds between two looks at pods that are not ready
 STALE = 3.0  # seconds after which what was read is read again before something is written
 OF_THE_SERVER = ("managedFields", "resourceVersion")
+FORCE = "--force-owned changes it all the same"
 CONFLICTS = 8  # so many in a row are not somebody's edit any more
 
 
@@ -39,6 +43,7 @@ class Manner:
     timeout: float
     accepts_unobserved: bool = False
     accepts_unclaimed: bool = False
+    forces_owned: bool = False
     skip: bool = False
 
 
@@ -72,7 +77,7 @@ class Drive:
         Raises Refused where a step is not safe or another drives, WorldError where the cluster does not get there.
         """
         self.patience = Patience()
-        while not self._tried(goal):
+        while not self.persist(lambda: self._advanced(goal)):
             pass
 
     def look(self) -> Objects:
@@ -86,13 +91,25 @@ class Drive:
 
     def here(self) -> Phase:
         """The phase that the cluster is in. Raises Refused where a rule of the release's cannot be told."""
-        return phase_of(self.plan, self.look())
+        return phase_of(self.plan, self.persist(self.look))
 
     def rehearse(self, goal: str) -> Step:
         """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""
-        step = self._step(goal, self.look())
-        if not self.manner.accepts_unclaimed:
-            self._refuse_unclaimed(step)
+        return self.persist(lambda: self._rehearsed(goal))
+
+    def others(self) -> list[Owner]:
+        """Who brings the routes back to what Git says."""
+        objects = self.persist(self.look)
+        found = (
+            owner
+            for part in self.wheel.routes
+            if part.key in objects
+            for owner in owners.owners(objects[part.key])
+        )
+        return list(dict.fromkeys(owner for owner in found if owner.reconciles))
+
+    def _rehearsed(self, goal: str) -> Step:
+        step = self.permitted(goal)
         creations = [change.after.value for change in step.changes if isinstance(change, Creation)]
         if creations:
             self.world.cluster.create(creations, trying=True)
@@ -100,6 +117,29 @@ class Drive:
             if isinstance(change, Alteration):
                 self.world.cluster.patch(change.part, change.operations(), trying=True)
         return step
+
+    def permitted(self, goal: str) -> Step:
+        """The step to a phase, as far as nothing is written to find out. Raises Refused where it must not be taken."""
+        objects = self.look()
+        step = self._step(goal, objects)
+        self._mind_owners(step, objects)
+        if not self.manner.accepts_unclaimed:
+            self._refuse_unclaimed(step)
+        return step
+
+    def _mind_owners(self, step: Step, objects: Objects) -> None:
+        """Say who else writes what a step changes. Raises Refused where they would undo it."""
+        found = [
+            (change.part, owner)
+            for change in step.changes
+            if change.part.key in objects
+            for owner in owners.owners(objects[change.part.key])
+        ]
+        undoing = [(part, owner) for part, owner in found if owner.reconciles]
+        if undoing and not self.manner.forces_owned:
+            raise Refused("others would undo this", [_undone(part, owner) for part, owner in undoing], FORCE)
+        for title in dict.fromkeys(owner.title for _, owner in found):
+            self.world.tell(Event("finding", f"note: {title} writes these objects too"))
 
     def _refuse_unclaimed(self, step: Step) -> None:
         """Raises Refused where the routes would need what their implementation does not claim to do."""
@@ -123,18 +163,18 @@ class Drive:
             self.known = (state, step)
         return self.known[1]
 
-    def _tried(self, goal: str) -> bool:
-        """Do the next thing, and answer whether the goal is reached. What the network or others undo is tried again."""
-        try:
-            is_there = self._advanced(goal)
-        except Unreachable as error:
-            self._bear(error)
-            return False
-        except Conflict as error:
-            self._give_way(error)
-            return False
-        self.away = Patience()
-        return is_there
+    def persist(self, action: Callable[[], Answer]) -> Answer:
+        """Do something until it is done, as long as it is the network or somebody's edit that stands in the way."""
+        while True:
+            try:
+                answer = action()
+            except Unreachable as error:
+                self._bear(error)
+            except Conflict as error:
+                self._give_way(error)
+            else:
+                self.away = Patience()
+                return answer
 
     def _advanced(self, goal: str) -> bool:
         objects = self.look()
@@ -270,6 +310,11 @@ class Drive:
 def _moves_requests(move: Move) -> bool:
     """Whether a move changes routes alone."""
     return isinstance(move, Make) and all(change.part.is_route for change in move.changes)
+
+
+def _undone(part: Part, owner: Owner) -> Finding:
+    message = f"{owner.title} brings it back to what Git says"
+    return Finding("owner", "error", (), message, Where(part.title), f"{owner.git}; or {owner.suspend}")
 
 
 def _parent_refs(step: Step) -> Iterator[tuple[Part, dict[str, Any]]]:

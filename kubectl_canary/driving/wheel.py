@@ -16,7 +16,7 @@ from kubectl_canary.driving import lease
 from kubectl_canary.driving.lease import Held
 from kubectl_canary.driving.moves import Objects
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import CanaryError, Conflict, Refused
+from kubectl_canary.errors import CanaryError, Conflict, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.changes import Alteration, Creation
 from kubectl_canary.release.documents import Part
@@ -49,7 +49,7 @@ class Wheel:
         may be no Lease.
         """
         if self.leases:
-            self._take_lease()
+            self._try_lease()
         for part in self._there(objects):
             operations = self._noting if self.first else self._claim
             if lease.noted(objects[part.key], self.release) != str(self.world.driver):
@@ -135,6 +135,18 @@ class Wheel:
         return f"kubectl annotate {part.kind.lower()} {part.name}{place} {lease.HOLD}- takes it off"
 
     # --- the Lease ---
+
+    def _try_lease(self) -> None:
+        """Take the Lease; a way back goes on where there may be none."""
+        try:
+            self._take_lease()
+        except (Refused, Conflict, Unreachable):
+            raise
+        except WorldError as error:
+            if not self.first:
+                raise
+            self.leases = False
+            self.world.tell(Event("finding", f"without a Lease: {error.message}"))
 
     def _take_lease(self) -> None:
         """Make the Lease, or take one over that nobody renews. Raises Refused where somebody does."""

@@ -21,9 +21,11 @@ def run(
     courses.refuse_way_back(call.release.plan, flags.goal or "")
     goal = phase_of(call.release, flags.goal, None)
     with driving(call, skip=flags.skip) as drive:
+        if flags.dry_run == "client":
+            return _say_changes(drive.permitted(goal.name), "client")
         step = drive.rehearse(goal.name)
-        if flags.dry_run != "none":
-            return _say_changes(step, flags.dry_run)
+        if flags.dry_run == "server":
+            return _say_changes(step, "server")
         drive.to(goal.name)
     say_where(call, goal)
     say_what_follows(call.release, goal)

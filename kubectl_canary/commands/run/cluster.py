@@ -19,6 +19,7 @@ from kubectl_canary.release.patches import Op
 
 MANAGER = "kubectl-canary"
 FORBIDDEN = "(Forbidden)"
+WITHOUT_LEASE = "--no-lease drives without a Lease: then two at once are noticed at the route alone"
 NO_SUCH_PATH = "could not find the requested resource"
 
 
@@ -28,13 +29,24 @@ class Cluster:
     def __init__(self, kubectl: Kubectl, release: str, namespace: str | None, parts: Sequence[Part]) -> None:
         self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
         self.namespace = namespace
-        self.has_leases = True
+        self.has_leases, self.needs_leases = True, True
 
     def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         """The objects that are there and do not end, and the release's Lease; one call a namespace.
 
         Raises Unreachable where there is no answer, WorldError for any other.
         """
+        try:
+            return self._read()
+        except WorldError as error:
+            if FORBIDDEN not in error.message or "leases" not in error.message:
+                raise
+            if self.needs_leases:
+                raise WorldError(error.message, WITHOUT_LEASE) from None
+            self.has_leases = False
+        return self._read()
+
+    def _read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         objects: dict[Key, dict[str, Any]] = {}
         held: dict[str, Any] | None = None
         for namespace in dict.fromkeys((self.namespace, *(part.namespace for part in self.parts))):

@@ -67,7 +67,7 @@ def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[
     routes = [part for part in cluster.parts if part.is_route]
     leases = not call.drive_flags.no_lease
     wheel = Wheel(plan.application.name, plan.application.namespace, routes, world, leases, first)
-    cluster.has_leases = leases
+    cluster.has_leases, cluster.needs_leases = leases, not first
     drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, _manner(call, skip))
     try:
         yield drive
@@ -79,7 +79,8 @@ def _manner(call: Call, skip: bool) -> Manner:
     flags = call.drive_flags
     timing = Timing(_seconds("--propagation", flags.propagation), call.release.plan.application.drain)
     timeout = _seconds("--timeout", flags.timeout)
-    return Manner(timing, timeout, flags.accepts_unobserved, flags.accepts_unclaimed, skip)
+    accepted = (flags.accepts_unobserved, flags.accepts_unclaimed, flags.forces_owned)
+    return Manner(timing, timeout, *accepted, skip)
 
 
 def _seconds(flag: str, text: str) -> int:

@@ -19,6 +19,7 @@ def run(release_flags: ReleaseFlags, flags: StatusFlags, cluster_flags: ClusterF
     """Say where the release stands; 0 where it is settled, 1 where it is not."""
     call = call_of("status", release_flags, DriveFlags(), cluster_flags)
     cluster, clock, last = cluster_of(call), Clock(), ""
+    cluster.has_leases = False
     while True:
         there = _position(call, cluster)
         said = _text(call, there, flags.output)

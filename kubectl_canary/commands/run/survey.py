@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from kubectl_canary.commands.run.cluster import FORBIDDEN, Cluster
 from kubectl_canary.commands.run.driving import Call, cluster_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving import rights
@@ -14,7 +15,6 @@ from kubectl_canary.driving.doctor.facts import Facts, Unread, Value
 from kubectl_canary.driving.position import services
 from kubectl_canary.driving.rights import MARKED, Right, plural
 from kubectl_canary.errors import WorldError
-from kubectl_canary.outside.cluster import FORBIDDEN, Cluster
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER, REQUEST_KINDS
 from kubectl_canary.rendering.objects import planned

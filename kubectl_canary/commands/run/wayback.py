@@ -38,6 +38,8 @@ def run(
             goal = courses.way_home(plan, drive.here(), keeps=flags.keep)
             drive.to(goal)
             is_back = goal in (PhaseKind.ROLLBACK.value, PhaseKind.ROLLED_BACK.value)
+        for owner in drive.others():
+            say(f"{owner.title} undoes this: {owner.suspend}, and {owner.git}")
     kept = "; the canary's pods are kept" if flags.keep else ""
     say(f"{plan.application.title} is at {plan.application.called(Version.OLD)}{kept}")
     return 0
