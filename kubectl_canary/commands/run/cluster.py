@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubectl_canary.driving import lease, statuses
+from kubectl_canary.driving import lease, rights, statuses
 from kubectl_canary.driving.features import Class
-from kubectl_canary.errors import WorldError
+from kubectl_canary.errors import Unreachable, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP
 from kubectl_canary.release.documents import Key, Part
@@ -20,6 +20,7 @@ from kubectl_canary.release.patches import Op
 MANAGER = "kubectl-canary"
 FORBIDDEN = "(Forbidden)"
 WITHOUT_LEASE = "--no-lease drives without a Lease: then two at once are noticed at the route alone"
+NO_SUCH_KIND = "the server doesn't have a resource type"
 NO_SUCH_PATH = "could not find the requested resource"
 
 
@@ -30,6 +31,7 @@ class Cluster:
         self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
         self.namespace = namespace
         self.has_leases, self.needs_leases = True, True
+        self.was_read = False
 
     def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         """The objects that are there and do not end, and the release's Lease; one call a namespace.
@@ -37,14 +39,18 @@ class Cluster:
         Raises Unreachable where there is no answer, WorldError for any other.
         """
         try:
-            return self._read()
+            answer = self._read()
         except WorldError as error:
+            if self.was_read and NO_SUCH_KIND in error.message:
+                raise Unreachable(error.message) from None  # a server that starts serves its own kinds first
             if FORBIDDEN not in error.message or "leases" not in error.message:
                 raise
             if self.needs_leases:
                 raise WorldError(error.message, WITHOUT_LEASE) from None
             self.has_leases = False
-        return self._read()
+            answer = self._read()
+        self.was_read = True
+        return answer
 
     def _read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         objects: dict[Key, dict[str, Any]] = {}
@@ -160,13 +166,7 @@ def resource(part: Part) -> str:
 def _path(part: Part, namespace: str) -> str:
     """The path of an object in the API, where its plural is as it mostly is."""
     root = f"/apis/{part.api_version}" if "/" in part.api_version else f"/api/{part.api_version}"
-    return f"{root}/namespaces/{namespace}/{_plural(part.kind.lower())}/{part.name}"
-
-
-def _plural(kind: str) -> str:
-    if kind.endswith("y") and kind[-2] not in "aeiou":
-        return f"{kind[:-1]}ies"
-    return f"{kind}es" if kind.endswith(("s", "x", "ch", "sh")) else f"{kind}s"
+    return f"{root}/namespaces/{namespace}/{rights.plural(part.kind)}/{part.name}"
 
 
 def _trying(trying: bool) -> tuple[str, ...]:

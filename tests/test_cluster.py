@@ -1,0 +1,180 @@
+"""What is asked of kubectl for a release, and what its answers are taken for; a program of ours answers in its place."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from releases import a_release
+
+from kubectl_canary.commands.run.cluster import Cluster
+from kubectl_canary.errors import Conflict, Unreachable, WorldError
+from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.rendering.live import live_parts
+
+VIEW = {
+    "contexts": [{"name": "prod", "context": {"cluster": "west", "user": "u"}}],
+    "current-context": "prod",
+}
+PARTS = live_parts(a_release())
+ROUTE = next(part for part in PARTS if part.is_route)
+PROGRAM = """\
+#!{python}
+import json, pathlib, sys
+folder = pathlib.Path({folder!r})
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+for words, code, answer in json.loads((folder / "answers").read_text()):
+    if words in " ".join(sys.argv[1:]):
+        print(answer, file=sys.stderr if code else sys.stdout)
+        sys.exit(code)
+"""
+
+
+class Fake:
+    """A kubectl whose answers a test writes: for calls with these words, an exit code and what it prints."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        program = folder / "kubectl"
+        program.write_text(PROGRAM.format(python=sys.executable, folder=str(folder)))
+        program.chmod(0o755)
+        self.answer(("config view", 0, json.dumps(VIEW)))
+
+    def answer(self, *answers: tuple[str, int, str]) -> None:
+        view = ("config view", 0, json.dumps(VIEW))
+        (self.folder / "answers").write_text(json.dumps([*answers, view]))
+
+    @property
+    def calls(self) -> list[list[str]]:
+        return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    monkeypatch.setenv("KUBECTL_PATH", str(tmp_path / "kubectl"))
+    return Fake(tmp_path)
+
+
+def cluster(*flags: str) -> Cluster:
+    return Cluster(Kubectl(flags), "shop", "web", PARTS)
+
+
+def a_list(*items: dict[str, Any]) -> str:
+    return json.dumps({"kind": "List", "items": items})
+
+
+def an_object(kind: str, name: str, **metadata: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, **metadata}, "spec": {}}
+
+
+def test_context_and_cluster_are_those_of_the_beginning(fake: Fake) -> None:
+    there = cluster("--context=typed", "--as=anna")
+    fake.answer(("get", 0, a_list()))
+    there.read()
+    assert ["--context=typed", "--as=anna", "config", "view", "--minify", "-o", "json"] == fake.calls[0]
+    assert ["--as=anna", "--context=prod", "--cluster=west"] == fake.calls[1][:3]
+
+
+def test_without_a_kubeconfig_nothing_is_pinned(fake: Fake) -> None:
+    fake.answer(("config view", 1, "error: current-context must exist in order to minify"))
+    assert () == cluster().kubectl.flags
+
+
+def test_one_call_reads_the_objects_and_the_lease_and_what_ends_is_gone(fake: Fake) -> None:
+    there = cluster()
+    items = [
+        an_object("Service", "shop-stable"),
+        an_object("Deployment", "shop-canary", deletionTimestamp="2026-01-01T00:00:00Z"),
+        an_object("Lease", "kubectl-canary-shop"),
+    ]
+    fake.answer(("get", 0, a_list(*items)))
+    objects, held = there.read()
+    assert ["shop-stable"] == [key[3] for key in objects]
+    assert held == items[2]
+    assert 2 == len(fake.calls)
+
+
+def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: Fake) -> None:
+    forbidden = 'Error from server (Forbidden): leases.coordination.k8s.io "kubectl-canary-shop" is forbidden'
+    there = cluster()
+    fake.answer(("lease.", 1, forbidden), ("get", 0, a_list()))
+    with pytest.raises(WorldError, match="forbidden") as refused:
+        there.read()
+    assert "--no-lease" in refused.value.hint
+    there.needs_leases = False
+    assert ({}, None) == there.read()
+
+
+def test_kinds_that_a_starting_server_does_not_serve_yet_are_waited_for(fake: Fake) -> None:
+    there = cluster()
+    unserved = ("get", 1, 'error: the server doesn\'t have a resource type "httproute" in group "gateway"')
+    fake.answer(unserved)
+    with pytest.raises(WorldError) as first:
+        there.read()
+    assert not isinstance(first.value, Unreachable)
+    fake.answer(("get", 0, a_list()))
+    there.read()
+    fake.answer(unserved)
+    with pytest.raises(Unreachable):
+        there.read()
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (
+            "The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?",
+            Unreachable,
+        ),
+        ("error: You must be logged in to the server (Unauthorized)", Unreachable),
+        ("Error from server (Conflict): Operation cannot be fulfilled", Conflict),
+        ("The request is invalid: the server rejected our request due to an error in our request", Conflict),
+    ],
+)
+def test_what_kubectl_says_of_a_patch_is_told_apart(fake: Fake, said: str, error: type[WorldError]) -> None:
+    there = cluster()
+    fake.answer(("patch", 1, said))
+    with pytest.raises(error):
+        there.patch(ROUTE, [{"op": "test", "path": "/a", "value": 1}])
+
+
+def test_what_is_forbidden_is_neither_and_has_kubectls_words(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(("patch", 1, 'Error from server (Forbidden): cannot patch resource "httproutes"'))
+    with pytest.raises(WorldError, match="cannot patch resource") as refused:
+        there.patch(ROUTE, [])
+    assert WorldError is type(refused.value)
+
+
+def test_only_the_object_that_was_read_is_deleted(fake: Fake) -> None:
+    there = cluster()
+    there.delete(ROUTE, "uid-1")
+    path = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop-canary-route"
+    assert ["delete", "--raw", path, "-f", "-"] == fake.calls[-1][3:]
+
+
+def test_a_kind_whose_plural_is_another_is_deleted_by_its_name(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(
+        ("--raw", 1, "Error from server (NotFound): the server could not find the requested resource")
+    )
+    there.delete(ROUTE, "uid-1")
+    assert ["delete", "httproute.gateway.networking.k8s.io/shop-canary-route"] == fake.calls[-1][3:5]
+
+
+def test_what_is_gone_already_is_deleted(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(("--raw", 1, 'Error from server (NotFound): httproutes "shop-canary-route" not found'))
+    there.delete(ROUTE, "uid-1")
+    assert 2 == len(fake.calls)
+
+
+def test_what_is_tried_changes_nothing(fake: Fake) -> None:
+    there = cluster()
+    there.patch(ROUTE, [], trying=True)
+    there.create([{"kind": "Service"}], trying=True)
+    assert all("--dry-run=server" in call for call in fake.calls[1:])
