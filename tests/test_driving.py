@@ -214,6 +214,21 @@ def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking() -> None:
         crew.run("apply", to("50%"))
 
 
+@pytest.mark.parametrize("phase", ["header-only", "50%", "100%", "promote-roll"])
+@pytest.mark.parametrize("is_scaled", [True, False])
+def test_a_canary_that_somebody_has_taken_away_comes_back(phase: str, is_scaled: bool) -> None:
+    crew = at(phase)
+    canary = next(part for part in crew.cluster.parts if part.title == "Deployment shop-canary")
+    if is_scaled:
+        crew.cluster.objects[canary.key]["spec"]["replicas"] = 0
+    else:
+        del crew.cluster.objects[canary.key]
+    crew.cluster.pods_of[canary.key].clear()
+    crew.run("apply", to(phase))
+    assert phase == crew.here
+    assert all(pod.ready <= crew.cluster.time for pod in crew.cluster.pods_of[canary.key])
+
+
 TRACKED = {"argocd.argoproj.io/tracking-id": "shop:gateway.networking.k8s.io/HTTPRoute:web/shop-canary-route"}
 
 

@@ -212,9 +212,18 @@ def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, 
     if here.traffic.reaches_canary:
         _refuse_other_canary(plan, there)
     _refuse_outgrown(plan, here, to)
+    if _splits_alike(here, to):
+        return  # pods that somebody has taken away come back
     wrong = objection(plan, here, _with_scaled_pods(plan, here, to), skip=skip)
     if wrong is not None:
         raise _refused("this step is not safe", "jump", wrong.message, _way_on(plan, here))
+
+
+def _splits_alike(here: Phase, to: Phase) -> bool:
+    """Whether no request moves between two phases, and stable stays the version that it is."""
+    now, then = here.traffic, to.traffic
+    sent = ((known.share, known.testers, known.copied, known.mirror) for known in (now, then))
+    return here.stable_version is to.stable_version and len(set(sent)) == 1
 
 
 def _way_on(plan: Plan, here: Phase) -> str:
