@@ -1,0 +1,93 @@
+"""What is next on a step, as a table: one look at a cluster, one move."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from test_driving import PLAN, TIMING, at
+from test_plan import GENERATOR
+
+from kubectl_canary.driving.moves import Arrived, Look, Make, Move, Rest, Seen, Wait, next_move, stages
+from kubectl_canary.rendering.live import live_step
+
+ROUTE, STABLE, CANARY = "HTTPRoute", "Deployment shop-stable", "Deployment shop-canary"
+ENOUGH = {"shop-stable": 4, "shop-canary": 4}
+
+
+def move(here: str, goal: str, said: dict[str, Any] | None = None, **seen: Any) -> Move:
+    """The next move from a phase to a goal; `said` is laid over the status of objects, by kind or title."""
+    objects = copy.deepcopy(at(here).cluster.objects)
+    for value in objects.values():
+        for who, status in (said or {}).items():
+            if who in (value["kind"], f"{value['kind']} {value['metadata']['name']}"):
+                value["status"] = {**value["status"], **status}
+    step, _ = live_step(PLAN, GENERATOR, goal, objects)
+    return next_move(
+        step, PLAN.application, Seen(objects, **{"endpoints": ENOUGH, "settled": 0.0, **seen}), TIMING
+    )
+
+
+def titles(found: Move) -> list[str]:
+    return [change.part.title for change in found.changes] if isinstance(found, Make) else []
+
+
+UNREADY, UNACCEPTED = {"readyReplicas": 0}, {"parents": []}
+ROLLING = {"updatedReplicas": 1, "replicas": 5}
+
+
+@pytest.mark.parametrize(
+    ("here", "goal", "said", "seen", "expected"),
+    [
+        # up: pods, then the route
+        ("5%", "50%", {}, {}, [CANARY]),
+        ("50%", "100%", {}, {}, ["HTTPRoute shop-canary-route"]),
+        ("50%", "100%", {CANARY: UNREADY}, {}, Wait),
+        ("50%", "100%", {CANARY: ROLLING}, {}, Wait),
+        ("50%", "100%", {}, {"endpoints": None}, Look),
+        ("50%", "100%", {}, {"endpoints": {**ENOUGH, "shop-canary": 3}}, Wait),
+        # there: parents, then gateways
+        ("100%", "100%", {}, {}, Arrived),
+        ("100%", "100%", {}, {"has_moved": True}, Rest),
+        ("100%", "100%", {}, {"has_moved": True, "settled": 4.0}, Arrived),
+        ("100%", "100%", {ROUTE: UNACCEPTED}, {"has_moved": True, "settled": None}, Wait),
+        ("100%", "100%", {ROUTE: UNACCEPTED}, {"settled": None}, Wait),
+        ("100%", "100%", {CANARY: UNREADY}, {}, Wait),
+        # stable rolls once its requests have ended
+        ("100%", "promote-roll", {ROUTE: UNACCEPTED}, {"settled": None}, Wait),
+        ("100%", "promote-roll", {}, {"settled": 3.9}, Rest),
+        ("100%", "promote-roll", {}, {"settled": 6.9}, Rest),
+        ("100%", "promote-roll", {}, {"settled": 7.0}, [STABLE]),
+        ("promote-roll", "promote-return", {STABLE: ROLLING}, {}, Wait),
+        ("promote-roll", "promote-return", {}, {}, ["HTTPRoute shop-canary-route"]),
+        ("promote-return", "promoted", {}, {"settled": 6.9}, Rest),
+        ("promote-return", "promoted", {}, {"settled": 7.0}, [CANARY, "Service shop-canary"]),
+        # down: the route, then pods
+        ("50%", "5%", {}, {}, ["HTTPRoute shop-canary-route"]),
+        ("50%", "5%", {STABLE: UNREADY}, {}, Wait),
+        ("50%", "5%", {CANARY: UNREADY}, {}, ["HTTPRoute shop-canary-route"]),
+        # back: the route at once, but never to nobody
+        ("50%", "rolled-back", {CANARY: UNREADY}, {}, ["HTTPRoute shop-canary-route"]),
+        ("50%", "rolled-back", {STABLE: {"readyReplicas": 3}}, {}, ["HTTPRoute shop-canary-route"]),
+        ("50%", "rolled-back", {STABLE: UNREADY}, {}, Wait),
+        ("100%", "rolled-back", {STABLE: ROLLING}, {}, Wait),
+        ("deploy", "rolled-back", {}, {"settled": 6.9}, Rest),
+        ("deploy", "rolled-back", {}, {"settled": 7.0}, [CANARY, "Service shop-canary"]),
+        ("promote-return", "rollback-promotion", {CANARY: UNREADY}, {}, Wait),
+    ],
+)  # fmt: skip
+def test_the_next_move(here: str, goal: str, said: Any, seen: Any, expected: Any) -> None:
+    found = move(here, goal, said, **seen)
+    if isinstance(expected, list):
+        assert expected == titles(found), found
+    else:
+        assert isinstance(found, expected), found
+
+
+def test_what_takes_away_is_after_the_route_and_what_makes_before() -> None:
+    objects = at("50%").cluster.objects
+    down, _ = live_step(PLAN, GENERATOR, "5%", objects)
+    up, _ = live_step(PLAN, GENERATOR, "50%", at("5%").cluster.objects)
+    assert [0, 1, 1] == [len(changes) for changes in stages(down)]
+    assert [1, 1, 0] == [len(changes) for changes in stages(up)]
