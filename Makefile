@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist world test-world site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist world test-world world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -41,7 +41,13 @@ world: .venv/.ready-to-test
 	@$(BIN)/python tests/world/enter.py $(BIN)/python tests/world/world.py $(GATEWAY)
 
 test-world: .venv/.ready-to-test
+	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world --short
+
+world-load: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
+
+world-kill: .venv/.ready-to-test
+	KUBECTL_CANARY_KILLS=200 $(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_killed.py -s
 
 site: .venv/.ready-to-test
 	$(BIN)/python scripts/pages.py

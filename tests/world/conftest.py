@@ -17,6 +17,30 @@ import world as worlds
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--gateway", choices=[*build.GATEWAYS], help="only this gateway, instead of each")
+    parser.addoption("--short", action="store_true", help="a part of the tests, in a third of the time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: left out of the short form")
+    config.addinivalue_line("markers", "short_on(gateway): in the short form, through this gateway alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--short"):
+        left_out = [item for item in items if is_long(item)]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test is left out of the short form."""
+    only = item.get_closest_marker("short_on")
+    gateway = (
+        item.callspec.params.get("world")
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else ""
+    )
+    return item.get_closest_marker("long") is not None or (only is not None and gateway not in only.args)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -72,6 +72,7 @@ def test_usual_steps_lose_requests(hand: Hand) -> None:
     assert sum(load.lost.values()) > 10
 
 
+@pytest.mark.long
 def test_our_steps_lose_none(hand: Hand) -> None:
     with hand.world.load(hand.namespace.host) as load:
         go_through(hand, load)

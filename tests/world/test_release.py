@@ -5,63 +5,71 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from living import PHASES, QUICK, Adopted, Release, answered
 from world import World
 
-PHASES = ["deploy", "header-only", "5%", "10%", "25%", "50%", "100%"]
-QUICK = ["--propagation=3s", "--timeout=60s"]
+LEAST = 20_000  # requests without which nothing is shown
 
 
-class Release:
-    """The example's release in a namespace of its own."""
-
-    def __init__(self, world: World, tmp_path: Path) -> None:
-        self.world, self.namespace = world, world.namespace()
-        self.file = world.canary_file(tmp_path / "canary.yaml", self.namespace, drain="2s")
-        self.do("apply", "--phase=deploy")
-        world.answers(self.namespace.host)
-
-    def do(self, verb: str, *words: str) -> str:
-        done = self.world.canary(verb, "-f", str(self.file), *QUICK, *words)
-        assert done.returncode == 0, f"{verb} {words}: {done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    def to(self, phase: str) -> None:
-        """By every phase on the way; this gateway cannot mirror."""
-        for name in PHASES[1 : PHASES.index(phase) + 1]:
-            self.do("apply", f"--phase={name}", "--skip")
-
-    @property
-    def left(self) -> list[str]:
-        """The names of objects that a canary has."""
-        kinds = "deployments,services,leases,pods,endpointslices"
-        names = self.world.kubectl("-n", self.namespace, "get", kinds, "-o", "name").split()
-        return [name for name in names if "canary" in name]
-
-
-@pytest.fixture
-def release(world: World, tmp_path: Path) -> Release:
-    return Release(world, tmp_path)
+@pytest.fixture(
+    params=[
+        pytest.param(Release, id="greenfield", marks=pytest.mark.short_on("traefik")),
+        pytest.param(Adopted, id="adopted", marks=pytest.mark.short_on("contour")),
+    ]
+)
+def release(world: World, tmp_path: Path, request: pytest.FixtureRequest) -> Release:
+    made: Release = request.param(world, tmp_path)
+    return made
 
 
 def test_a_whole_release_loses_no_request(release: Release) -> None:
     with release.world.load(release.namespace.host) as load:
+        began = load.now
+        release.to("header-only")
+        tested = load.now
         release.to("100%")
+        full = load.now
         release.do("promote")
-    assert {} == load.lost
-    assert load.total > 10_000
+    answered(load, LEAST)
+    assert {"v1.0.0"} == {*load.by_version(began, tested)}
+    assert {"v1.1.0"} == {*load.by_version(full)}
     assert [] == release.left
+    assert ("promoted", True) == (release.phase, release.status["settled"])
 
 
-def test_a_mirror_goes_only_where_the_gateway_claims_it(release: Release) -> None:
-    done = release.world.canary("apply", "-f", str(release.file), "--phase=mirror 20%", *QUICK)
-    assert (1, "") == (done.returncode, done.stdout)
-    assert "HTTPRouteRequestMirror" in done.stderr or "HTTPRouteRequestPercentageMirror" in done.stderr
-
-
-def test_a_rollback_from_every_phase_loses_no_request(release: Release) -> None:
+def test_a_rollback_from_the_middle_and_from_half_a_promotion_loses_no_request(release: Release) -> None:
     with release.world.load(release.namespace.host) as load:
-        for phase in ("deploy", "header-only", "25%", "100%"):
-            release.to(phase)
-            release.do("rollback")
-            release.do("apply", "--phase=deploy")
-    assert {} == load.lost
+        release.to("25%")
+        release.do("rollback")
+        back = load.now
+        release.to("deploy")
+        again = load.now
+        release.to("100%")
+        release.do("apply", "--phase=promote-roll")
+        release.do("apply", "--phase=promote-return")
+        release.do("rollback")
+        end = load.now
+    answered(load, LEAST)
+    assert {"v1.0.0"} == {*load.by_version(back, again)}
+    assert {"v1.0.0"} >= {*load.by_version(end)}
+    assert ([], "before") == (release.left, release.phase)
+
+
+@pytest.mark.short_on("traefik")
+def test_a_mirror_goes_only_where_the_gateway_claims_it(world: World, tmp_path: Path) -> None:
+    release = Release(world, tmp_path, phases=["mirror 20%", "100%"])
+    release.do("apply", "--phase=deploy")
+    done = world.canary("apply", "-f", str(release.file), "--phase=mirror 20%", *QUICK)
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "RequestMirror" in done.stderr or "RequestPercentageMirror" in done.stderr
+
+
+@pytest.mark.short_on("traefik")
+def test_users_of_kubectl_apply_meet_no_conflict(world: World, tmp_path: Path) -> None:
+    release = Release(world, tmp_path)
+    release.to("5%")
+    release.kubectl("apply", "-f", "-", stdin=release.do("render", "--phase=25%").partition("\nwarning")[0])
+    assert "25%" == release.phase
+    release.do("previous")
+    assert "5%" == release.phase
+    assert PHASES[2] == "5%"

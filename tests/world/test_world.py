@@ -20,6 +20,7 @@ BEHAVIOURS = {
 }
 
 
+@pytest.mark.short_on("traefik")
 def test_pods_behave_as_they_are_told(world: World) -> None:
     namespace = world.namespace()
     pods = [pod(name) for name in BEHAVIOURS]
@@ -57,6 +58,7 @@ def listed(world: World, namespace: Namespace, kind: str) -> list[dict]:
     return json.loads(world.kubectl("-n", namespace, "get", kind, "-o", "json"))["items"]
 
 
+@pytest.mark.long
 def test_testers_are_told_apart(world: World, tmp_path: Path) -> None:
     namespace = release(world, tmp_path, "header-only")
     with world.load(namespace.host, seconds=1, header="x-canary: true") as testers:
@@ -68,6 +70,7 @@ def test_testers_are_told_apart(world: World, tmp_path: Path) -> None:
     assert 100 < users.total <= 240
 
 
+@pytest.mark.long
 def test_traffic_goes_on_without_an_api_server(world: World, tmp_path: Path) -> None:
     namespace = release(world, tmp_path, "before")
     with world.load(namespace.host) as load:
@@ -81,6 +84,7 @@ def test_traffic_goes_on_without_an_api_server(world: World, tmp_path: Path) -> 
     assert load.lost == {}
 
 
+@pytest.mark.short_on("traefik")
 def test_requests_without_a_gateway_are_lost(world: World, tmp_path: Path) -> None:
     namespace = release(world, tmp_path, "before")
     with world.load(namespace.host) as load:
