@@ -872,6 +872,9 @@ BUGS = [
     Bug("driving: a way back sends to a stable that rolls", "driving/moves.py", "        if not lack.rollout.is_complete or not lack.rollout.ready\n", "        if False\n", "test_moves"),
     Bug("live: pods that were taken away cannot come back", "rendering/live.py", "    if _splits_alike(here, to):\n", "    if False:\n", "test_driving"),
     Bug("live: whatever splits alike is safe", "rendering/live.py", "return here.stable_version is to.stable_version and len(", "return len(", "test_live test_driving"),
+    Bug("driving: gateways are not given time to know new pods", "driving/moves.py", "return missing or _unknown_pods(step, seen, timing) or Make(moving)", "return missing or Make(moving)", "test_moves"),
+    Bug("driving: every way back waits for gateways to know pods", "driving/moves.py", "    is_known = step.phase.is_way_back and all(", "    is_known = False and all(", "test_moves"),
+    Bug("driving: a rollout that is newer than the route is known", "driving/moves.py", '    return "" < complete < max(written, default="")', "    return True", "test_moves"),
     # who drives
     Bug("wheel: patches of the route are not fenced", "driving/wheel.py", "            return [lease.fenced(self.release, self.world.driver), *operations]", "            return operations", "test_driving"),
     Bug("wheel: what one who was killed has left stays", "driving/driver.py", " and not self.wheel.is_left_behind(objects, self.held)", "", "test_driving"),

@@ -61,6 +61,10 @@ class SimulatedCluster:
     writes: list[str] = field(default_factory=list)
     followed: dict[Key, dict[str, Any]] = field(default_factory=dict)  # the routes as the gateway knows them
     changed: dict[Key, float] = field(default_factory=dict)
+    ready_pods: dict[Key, list[tuple[str, float]]] = field(default_factory=dict)
+    pods_changed: dict[str, float] = field(
+        default_factory=dict
+    )  # when a Deployment got its first ready pod, or lost one
     sent: dict[str, float] = field(default_factory=dict)  # when a Service had requests last
     its_class: Class = UNKNOWN_CLASS
     calls: int = 0
@@ -102,6 +106,11 @@ class SimulatedCluster:
             pods.remove(old[0])
         elif len(new) > wanted:
             pods.remove(new[-1])
+        known = [(str(pod.template), pod.ready) for pod in pods if pod.ready <= self.time]
+        before = self.ready_pods.get(key, [])
+        if (known and not before) or any(pod not in known for pod in before):
+            self.pods_changed[key[3]] = self.time
+        self.ready_pods[key] = known
         self._write_status(deployment, pods)
 
     def _write_status(self, deployment: dict[str, Any], pods: Sequence[Pod]) -> None:
@@ -119,9 +128,19 @@ class SimulatedCluster:
                     "type": "Progressing",
                     "status": "True",
                     "reason": "NewReplicaSetAvailable" if is_complete else "ReplicaSetUpdated",
+                    "lastUpdateTime": self._since(deployment, is_complete),
                 }
             ],
         }
+
+    def _since(self, deployment: dict[str, Any], is_complete: bool) -> str:
+        """Since when a rollout has been complete, as a Deployment's condition says it."""
+        known = ((deployment.get("status") or {}).get("conditions") or [{}])[0]
+        was = known.get("reason") == "NewReplicaSetAvailable"
+        return str(known["lastUpdateTime"]) if was and is_complete else self._noted()
+
+    def _noted(self) -> str:
+        return self.utc().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _follow(self, key: Key, route: dict[str, Any]) -> None:
         """The route's parents accept it a while after it changed, and its gateway follows it later still."""
@@ -183,6 +202,14 @@ class SimulatedCluster:
             self.wrong.append(
                 f"{self.time:.1f} {part.title} goes {self.time - last:.1f} s after its last requests"
             )
+
+    def _refuse_unknown(self, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """Who gets requests for the first time has had the same pods for as long as gateways need to follow."""
+        had, has = (_receivers(route) for route in (old, new))
+        for name in has - had:
+            age = self.time - self.pods_changed.get(name, -99.0)
+            if age < FOLLOW:
+                self.wrong.append(f"{self.time:.1f} {name} gets requests {age:.1f} s after its pods changed")
 
     # --- the API server ---
 
@@ -283,8 +310,22 @@ class SimulatedCluster:
         ):
             self._refuse_gone(part)
         if part.is_route and is_new:
+            self._refuse_unknown(old, value)
             self.changed[part.key] = self.time
+            metadata["managedFields"] = [{"fieldsV1": {"f:spec": {}}, "time": self._noted()}]
         self.objects[part.key] = value
+
+
+def _receivers(route: dict[str, Any] | None) -> set[str]:
+    """The Services to which a route sends requests that anybody may make."""
+    rules = (route or {"spec": {}})["spec"].get("rules") or []
+    refs = [
+        ref
+        for rule in rules
+        if len(rule["backendRefs"]) > 1 or len(rules) == 1
+        for ref in rule["backendRefs"]
+    ]
+    return {ref["name"] for ref in refs if ref.get("weight", 1)}
 
 
 def _is(part: Part, value: Mapping[str, Any]) -> bool:

@@ -33,6 +33,12 @@ def titles(found: Move) -> list[str]:
     return [change.part.title for change in found.changes] if isinstance(found, Make) else []
 
 
+def completed(when: str) -> dict[str, Any]:
+    """A rollout that was complete then."""
+    progressing = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    return {"conditions": [{**progressing, "lastUpdateTime": when}]}
+
+
 UNREADY, UNACCEPTED = {"readyReplicas": 0}, {"parents": []}
 ROLLING = {"updatedReplicas": 1, "replicas": 5}
 
@@ -47,6 +53,15 @@ ROLLING = {"updatedReplicas": 1, "replicas": 5}
         ("50%", "100%", {CANARY: ROLLING}, {}, Wait),
         ("50%", "100%", {}, {"endpoints": None}, Look),
         ("50%", "100%", {}, {"endpoints": {**ENOUGH, "shop-canary": 3}}, Wait),
+        ("deploy", "header-only", {}, {"steady": 3.9}, Rest),
+        ("deploy", "header-only", {}, {"steady": 4.0}, ["HTTPRoute shop-canary-route"]),
+        ("50%", "100%", {}, {"steady": 0.0}, ["HTTPRoute shop-canary-route"]),
+        ("promote-roll", "promote-return", {}, {"steady": 0.0}, Rest),
+        ("50%", "rolled-back", {}, {"steady": 0.0}, ["HTTPRoute shop-canary-route"]),
+        ("100%", "rolled-back", {}, {"steady": 0.0}, ["HTTPRoute shop-canary-route"]),
+        ("100%", "rolled-back", {STABLE: completed("2026-01-01T09:00:00Z")}, {"steady": 0.0}, Rest),
+        ("promote-return", "rollback-promotion", {}, {"steady": 0.0}, ["HTTPRoute shop-canary-route"]),
+        ("promote-return", "rollback-promotion", {CANARY: completed("2026-01-01T09:00:00Z")}, {"steady": 0.0}, Rest),
         # there: parents, then gateways
         ("100%", "100%", {}, {}, Arrived),
         ("100%", "100%", {}, {"has_moved": True}, Rest),

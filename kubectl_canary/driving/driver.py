@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kubectl_canary.driving import features, moves, owners, statuses
-from kubectl_canary.driving.moves import Arrived, ForPods, Look, Make, Move, Objects, Rest, Seen, Timing, Wait
+from kubectl_canary.driving.moves import (
+    Arrived,
+    ForParent,
+    ForPods,
+    Look,
+    Make,
+    Move,
+    Objects,
+    Rest,
+    Seen,
+    Timing,
+    Wait,
+)
 from kubectl_canary.driving.owners import Owner
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
@@ -68,6 +80,7 @@ class Drive:
             None  # the routes as they are, and since when they are accepted
         )
         self.known: tuple[object, Step] | None = None  # the step from the objects as they were read last
+        self.lacked: float | None = None  # when pods lacked something last, or were looked at first
         self.held: Mapping[str, Any] | None = None  # the Lease as it was read last
         self.patience, self.away = Patience(), Patience()
 
@@ -194,8 +207,8 @@ class Drive:
 
     def _next(self, step: Step, objects: Objects) -> Move:
         application, timing = self.plan.application, self.manner.timing
-        seen = Seen(objects, None, None, self.manner.accepts_unobserved, self.moved)
-        seen = replace(seen, settled=self._settled(step, seen))
+        seen = Seen(objects, accepts_unobserved=self.manner.accepts_unobserved, has_moved=self.moved)
+        seen = replace(seen, settled=self._settled(step, seen), steady=self._steady())
         move = moves.next_move(step, application, seen, timing)
         if not isinstance(move, Look):
             return move
@@ -216,10 +229,18 @@ class Drive:
 
     # --- time ---
 
+    def _steady(self) -> float:
+        """For how many seconds pods have been seen to lack nothing."""
+        now = self.world.clock.watch()
+        self.lacked = now if self.lacked is None else self.lacked
+        return now - self.lacked
+
     def _wait(self, move: Wait, objects: Objects) -> None:
         """Give others time. Raises WorldError where they have had enough."""
         now = self.world.clock.watch()
         self.patience.since = now if self.patience.since is None else self.patience.since
+        if not all(isinstance(lack, ForParent) for lack in move.lacking):
+            self.lacked = now
         words = [str(move), *self._troubles(move, objects)]
         self._tell_once("waiting", "; ".join(words))
         if now - self.patience.since > self.manner.timeout:
@@ -304,6 +325,7 @@ class Drive:
     def _tell_made(self, changes: Iterable[Change], done: str) -> None:
         for change in changes:
             self.moved = self.moved or change.part.is_route
+            self.lacked = self.world.clock.watch() if change.part.kind == "Deployment" else self.lacked
             self.world.tell(Event("made", done, change.part))
 
 

@@ -17,7 +17,7 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.driving import statuses
 from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
 from kubectl_canary.release.application import Application, Side
-from kubectl_canary.release.changes import Alteration, Change, Removal, Step
+from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import PhaseKind
 
@@ -36,14 +36,16 @@ class Timing:
 class Seen:
     """What is seen of a step in the cluster.
 
-    `endpoints` are the ready ones of each Service, None where nobody has looked. `settled` is for how many seconds
-    the routes have been accepted as they are, None where they are not. `accepts_unobserved` says that a parent which
-    names no generation is believed. `has_moved` says that whoever asks has changed a route.
+    `endpoints` are the ready ones of each Service, None where nobody has looked. `settled` is for how many seconds the
+    routes have been accepted as they are, None where they are not. `steady` is for how many seconds pods have been
+    seen to lack nothing. `accepts_unobserved` says that a parent which names no generation is believed.
+    `has_moved` says that whoever asks has changed a route.
     """
 
     objects: Objects
     endpoints: Mapping[str, int] | None = None
     settled: float | None = None
+    steady: float = math.inf
     accepts_unobserved: bool = False
     has_moved: bool = False
 
@@ -129,6 +131,7 @@ class Arrived:
 
 
 Move = Make | Look | Wait | Rest | Arrived
+LEARNING = "gateways learn of the pods for"
 PROPAGATION, DRAIN = "gateways follow for", "requests drain for"
 
 
@@ -139,7 +142,7 @@ def next_move(step: Step, application: Application, seen: Seen, timing: Timing) 
         return Make(before)
     if moving:
         missing = _missing_takers(step, application, seen)
-        return missing or Make(moving)
+        return missing or _unknown_pods(step, seen, timing) or Make(moving)
     refusing = unaccepted(step, seen)
     is_settling = bool(after) or seen.has_moved
     if refusing and is_settling:
@@ -221,6 +224,39 @@ def _missing_takers(step: Step, application: Application, seen: Seen) -> Move | 
         if not lack.rollout.is_complete or not lack.rollout.ready
     ]
     return Wait(tuple(lacking)) if lacking else None
+
+
+def _unknown_pods(step: Step, seen: Seen, timing: Timing) -> Rest | None:
+    """Time that gateways need to know the pods which are to get requests and get none now.
+
+    Of pods that were there before they may still know, and those are gone. A way back does not wait where the rollout
+    was complete before the route was written last.
+    """
+    new = set(_newly_served(step))
+    deployments = [part for part in step.parts if part.kind == "Deployment" and part.side in new]
+    is_known = step.phase.is_way_back and all(_is_older(part, step, seen) for part in deployments)
+    if not new or is_known or seen.steady >= timing.propagation:
+        return None
+    return Rest(timing.propagation - seen.steady, LEARNING)
+
+
+def _newly_served(step: Step) -> Iterator[Side]:
+    """The sides that get requests, and get none now."""
+    start, to = step.start.traffic, step.phase.traffic
+    if to.reaches_canary and not start.reaches_canary:
+        yield Side.CANARY
+    if to.share < 1 == start.share or any(
+        change.part.is_governed for change in step.changes if isinstance(change, Creation)
+    ):
+        yield Side.STABLE
+
+
+def _is_older(part: Part, step: Step, seen: Seen) -> bool:
+    """Whether the rollout of a Deployment was complete before a route was written last, by the cluster's own clocks."""
+    complete = statuses.completed(seen.objects[part.key]) if part.key in seen.objects else ""
+    written = (statuses.written(seen.objects[known.key]) for known in step.parts
+               if known.is_governed and known.key in seen.objects)  # fmt: skip
+    return "" < complete < max(written, default="")
 
 
 def _takers(step: Step) -> Iterator[Side]:

@@ -71,6 +71,20 @@ def rollout(deployment: Mapping[str, Any]) -> Rollout:
     return Rollout(wanted, updated, int(status.get("readyReplicas", 0)), is_complete, _trouble(conditions))
 
 
+def completed(deployment: Mapping[str, Any]) -> str:
+    """When a Deployment's pods were all of its newest template (RFC 3339); empty where nothing says so."""
+    conditions = (deployment.get("status") or {}).get("conditions") or []
+    times = (str(known.get("lastUpdateTime", "")) for known in conditions if known.get("reason") == COMPLETE)
+    return max(times, default="")
+
+
+def written(route: Mapping[str, Any]) -> str:
+    """When somebody wrote a spec last (RFC 3339), by what the server notes of it; empty where it notes nothing."""
+    entries = route["metadata"].get("managedFields") or []
+    times = (str(entry.get("time", "")) for entry in entries if "f:spec" in (entry.get("fieldsV1") or {}))
+    return max(times, default="")
+
+
 def _trouble(conditions: Mapping[str, Mapping[str, Any]]) -> str:
     """What keeps a Deployment from its pods: a quota, an admission, or that the time is over."""
     failure = conditions.get("ReplicaFailure", {})
