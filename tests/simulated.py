@@ -67,6 +67,7 @@ class SimulatedCluster:
     )  # when a Deployment got its first ready pod, or lost one
     sent: dict[str, float] = field(default_factory=dict)  # when a Service had requests last
     its_class: Class = UNKNOWN_CLASS
+    slow: float = 0.1  # seconds that a call takes
     calls: int = 0
     number: int = 0
 
@@ -280,7 +281,7 @@ class SimulatedCluster:
     def _call(self) -> None:
         """A call takes a moment; one of them is the last of who makes it."""
         self.calls += 1
-        self.sleep(0.1)
+        self.sleep(self.slow)
         if self.calls == self.dies_at:
             raise Killed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ def test_kinds_that_a_starting_server_does_not_serve_yet_are_waited_for(fake: Fa
             Unreachable,
         ),
         ("error: You must be logged in to the server (Unauthorized)", Unreachable),
+        ("E1 the server is currently unable\nError from server (Conflict): it is another", Conflict),
         ("Error from server (Conflict): Operation cannot be fulfilled", Conflict),
         ("The request is invalid: the server rejected our request due to an error in our request", Conflict),
     ],
@@ -155,6 +157,17 @@ def test_only_the_object_that_was_read_is_deleted(fake: Fake) -> None:
     there.delete(ROUTE, "uid-1")
     path = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop-canary-route"
     assert ["delete", "--raw", path, "-f", "-"] == fake.calls[-1][3:]
+
+
+def test_a_release_without_a_namespace_is_in_that_of_the_context(fake: Fake) -> None:
+    contexts = [{"name": "prod", "context": {"cluster": "west", "namespace": "shop"}}]
+    fake.answer(("config view", 0, json.dumps({"contexts": contexts})), ("get", 0, a_list()))
+    there = Cluster(Kubectl(()), "shop", None, [replace(part, namespace=None) for part in PARTS])
+    there.read()
+    there.delete(replace(ROUTE, namespace=None), "uid-1")
+    assert ["-n", "shop"] == fake.calls[1][-6:-4]
+    assert "/namespaces/shop/" in fake.calls[-1][5]
+    assert 3 == len(fake.calls)
 
 
 def test_a_kind_whose_plural_is_another_is_deleted_by_its_name(fake: Fake) -> None:

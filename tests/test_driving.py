@@ -266,6 +266,24 @@ def test_a_cluster_that_is_away_is_waited_for() -> None:
     assert 1 == [event.kind for event in crew.events].count("away")
 
 
+def test_a_slow_kubectl_gets_there() -> None:
+    crew = at("header-only")
+    crew.cluster.slow = 4.0
+    crew.run("apply", to("5%"))
+    assert ("5%", []) == (crew.here, crew.cluster.wrong)
+
+
+def test_a_way_back_to_a_stable_that_is_gone_is_refused_and_the_canary_serves_on() -> None:
+    crew = at("100%")
+    stable = next(part for part in crew.cluster.parts if part.title == "Deployment shop-stable")
+    del crew.cluster.objects[stable.key]
+    crew.cluster.writes.clear()
+    with pytest.raises(Refused, match="leads to nobody"):
+        crew.run("rollback", back)
+    assert [] == [write for write in crew.cluster.writes if not write.startswith("patch HTTPRoute")]
+    assert "100%" == crew.here
+
+
 # --- two at once -----------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ ROLLING = {"updatedReplicas": 1, "replicas": 5}
         ("50%", "rolled-back", {CANARY: UNREADY}, {}, ["HTTPRoute shop-canary-route"]),
         ("50%", "rolled-back", {STABLE: {"readyReplicas": 3}}, {}, ["HTTPRoute shop-canary-route"]),
         ("50%", "rolled-back", {STABLE: UNREADY}, {}, Wait),
+        ("50%", "rolled-back", {STABLE: ROLLING}, {}, ["HTTPRoute shop-canary-route"]),
         ("100%", "rolled-back", {STABLE: ROLLING}, {}, Wait),
         ("deploy", "rolled-back", {}, {"settled": 6.9}, Rest),
         ("deploy", "rolled-back", {}, {"settled": 7.0}, [CANARY, "Service shop-canary"]),

@@ -6,6 +6,7 @@ Nothing is remembered but how long something has been seen: a driver that was ki
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -193,6 +194,8 @@ class Drive:
         objects = self.look()
         step = self._step(goal, objects)
         move = self._next(step, objects)
+        if self.world.clock.watch() - self.read_at > STALE:
+            objects = self._looked_again(objects)
         if isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held):
             return True
         if not self.wheel.taken and not (self.wheel.first and _moves_requests(move)):
@@ -204,6 +207,15 @@ class Drive:
         elif isinstance(move, Rest):
             self._rest(move)
         return False
+
+    def _looked_again(self, objects: Objects) -> Objects:
+        """What was read a while ago, where it is the same still. Raises Conflict where it is not."""
+        again = self.look()
+        if {key: _without_status(value) for key, value in again.items()} != {
+            key: _without_status(value) for key, value in objects.items()
+        }:
+            raise Conflict("the objects have changed meanwhile")
+        return again
 
     def _next(self, step: Step, objects: Objects) -> Move:
         application, timing = self.plan.application, self.manner.timing
@@ -255,8 +267,10 @@ class Drive:
             return []
         self.patience.explained = now
         deployments = [objects[lack.part.key] for lack in move.lacking if isinstance(lack, ForPods)]
-        pods = (pod for deployment in deployments for pod in self.world.cluster.pods(deployment))
-        return list(dict.fromkeys(filter(None, map(statuses.pod_trouble, pods))))
+        with contextlib.suppress(WorldError):  # who may not see pods waits without an explanation
+            pods = [pod for deployment in deployments for pod in self.world.cluster.pods(deployment)]
+            return list(dict.fromkeys(filter(None, map(statuses.pod_trouble, pods))))
+        return []
 
     def _rest(self, move: Rest) -> None:
         self.patience = Patience(told=self.patience.told)
@@ -301,8 +315,8 @@ class Drive:
             self._tell_made(creations, "created")
             return
         self._refuse_half(changes)
-        for change in changes:
-            if self.world.clock.watch() - self.read_at > STALE:
+        for number, change in enumerate(changes):
+            if number and self.world.clock.watch() - self.read_at > STALE:
                 return
             self._change(change, objects)
         self.conflicts = 0
@@ -324,7 +338,8 @@ class Drive:
 
     def _tell_made(self, changes: Iterable[Change], done: str) -> None:
         for change in changes:
-            self.moved = self.moved or change.part.is_route
+            if change.part.is_route:
+                self.moved, self.accepted = True, None
             self.lacked = self.world.clock.watch() if change.part.kind == "Deployment" else self.lacked
             self.world.tell(Event("made", done, change.part))
 

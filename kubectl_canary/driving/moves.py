@@ -16,6 +16,8 @@ from typing import Any
 from kubectl_canary.api.equality import same
 from kubectl_canary.driving import statuses
 from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Side
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Key, Part
@@ -218,12 +220,28 @@ def _missing_takers(step: Step, application: Application, seen: Seen) -> Move | 
     sides = list(_takers(step))
     if not step.phase.is_way_back:
         return _missing(step, application, seen, sides)
+    if Side.STABLE in sides:
+        _refuse_nobody(application, seen)
     lacking = [
         lack
         for lack in _lacking_pods(step, seen, sides)
-        if not lack.rollout.is_complete or not lack.rollout.ready
+        if not lack.rollout.ready or (step.start.traffic.share == 1 and not lack.rollout.is_complete)
     ]
     return Wait(tuple(lacking)) if lacking else None
+
+
+def _refuse_nobody(application: Application, seen: Seen) -> None:
+    """Raises Refused where a way back would lead to a stable that is not there."""
+    there = {key[3] for key in seen.objects if key[1] == "Deployment"}
+    gone = [workload.names.stable for workload in application.workloads if workload.names.stable not in there]
+    findings = [
+        Finding(
+            "stable", "error", (), f"there is no Deployment {name}", Where("the cluster"), "apply it first"
+        )
+        for name in gone
+    ]
+    if findings:
+        raise Refused("the way back leads to nobody", findings)
 
 
 def _unknown_pods(step: Step, seen: Seen, timing: Timing) -> Rest | None:

@@ -39,6 +39,7 @@ class Wheel:
     leases: bool
     first: bool
     taken: bool = False
+    wrote: bool = False
     uid: str = ""
     renewed: float = 0.0
 
@@ -48,6 +49,7 @@ class Wheel:
         Raises Refused where another does, Conflict where the routes are not as they were read, WorldError where there
         may be no Lease.
         """
+        self.wrote = True
         if self.leases:
             self._try_lease()
         for part in self._there(objects):
@@ -89,16 +91,24 @@ class Wheel:
 
     def drop(self) -> None:
         """Give back what was taken, as far as it is still this driver's; what cannot be given back expires."""
-        if not self.taken:
+        if not self.wrote:
             return
-        with contextlib.suppress(CanaryError):
-            objects, held = self.world.cluster.read()
-            for part in self._there(objects):
-                if lease.noted(objects[part.key], self.release) == str(self.world.driver):
+        objects, held = self._as_they_are()
+        for part in self._there(objects):
+            if lease.noted(objects[part.key], self.release) == str(self.world.driver):
+                with contextlib.suppress(CanaryError):
                     self.world.cluster.patch(part, lease.forgetting(self.release, self.world.driver))
-            there = lease.held(held)
-            if there is not None and there.identity == str(self.world.driver):
+        there = lease.held(held)
+        if there is not None and there.identity == str(self.world.driver):
+            with contextlib.suppress(CanaryError):
                 self.world.cluster.drop_lease(there.uid)
+
+    def _as_they_are(self) -> tuple[Objects, Mapping[str, Any] | None]:
+        """The objects and the Lease, asked for twice; nothing where there is no answer."""
+        for _ in range(2):
+            with contextlib.suppress(CanaryError):
+                return self.world.cluster.read()
+        return {}, None
 
     def operations(self, change: Alteration) -> list[Op]:
         """The patch of an object; that of a route tests that this driver is the one, or says so."""
@@ -107,6 +117,7 @@ class Wheel:
             return operations
         if self.taken:
             return [lease.fenced(self.release, self.world.driver), *operations]
+        self.wrote = True
         return [*operations, *self._noting(change.before.value)]
 
     def created(self, change: Creation) -> dict[str, Any]:
@@ -157,6 +168,7 @@ class Wheel:
             if held is None or self.first or held.identity == str(self.world.driver) or self._has_ended(held):
                 if self._is_written(found):
                     return
+                self.world.clock.sleep(LOOK_EVERY)
                 continue
             watched = self._watched(held, watched)
             if self.world.clock.watch() - watched[1] > lease.DURATION and self._is_written(found):

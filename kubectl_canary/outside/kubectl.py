@@ -23,6 +23,13 @@ AWAY = (
     "context deadline exceeded", "(Unauthorized)", "You must be logged in", "getting credentials", "no route to host",
     "the server is currently unable", "http2: ", "leader changed", "was refused - did you specify the right host",
 )  # fmt: skip
+SAYS = (
+    "Error from server",
+    "error:",
+    "The connection to the server",
+    "Unable to connect",
+    "The request is invalid",
+)
 # what it says where an object is another than it was
 CHANGED = (
     "(Conflict)",
@@ -108,7 +115,9 @@ class Kubectl:
         flags = [flag for flag in self.flags if not flag.startswith("--context=")]
         context, cluster = contexts[0]["name"], contexts[0]["context"]["cluster"]
         pins = [f"--context={context}", f"--cluster={cluster}", PATIENCE]
-        return replace(self, flags=(*flags, *pins), namespace=contexts[0]["context"].get("namespace"))
+        return replace(
+            self, flags=(*flags, *pins), namespace=contexts[0]["context"].get("namespace", "default")
+        )
 
     def said(self, *question: str) -> str:
         """What kubectl answers to a question. Raises Unreachable, or WorldError with kubectl's own words."""
@@ -229,9 +238,13 @@ def kustomize_command(folder: str) -> str:
 def _failure(asked: str, said: str) -> WorldError:
     """The error of a call, by what kubectl says."""
     message = f"{asked} failed: {said}"
-    if any(words in said for words in AWAY):
+    lines = [line for line in said.splitlines() if line.startswith(SAYS)] or [said]
+    line = lines[-1]  # what is logged before may be about something else
+    if "(Forbidden)" in line or ("namespaces " in line and "(NotFound)" in line):
+        return WorldError(message)
+    if any(words in line for words in AWAY):
         return Unreachable(message)
-    return Conflict(message) if any(words in said for words in CHANGED) else WorldError(message)
+    return Conflict(message) if any(words in line for words in CHANGED) else WorldError(message)
 
 
 def _is_object(item: Any) -> bool:

@@ -29,7 +29,7 @@ class Cluster:
 
     def __init__(self, kubectl: Kubectl, release: str, namespace: str | None, parts: Sequence[Part]) -> None:
         self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
-        self.namespace = namespace
+        self.namespace = namespace or self.kubectl.namespace
         self.has_leases, self.needs_leases = True, True
         self.was_read = False
 
@@ -55,8 +55,8 @@ class Cluster:
     def _read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         objects: dict[Key, dict[str, Any]] = {}
         held: dict[str, Any] | None = None
-        for namespace in dict.fromkeys((self.namespace, *(part.namespace for part in self.parts))):
-            here = [part for part in self.parts if part.namespace == namespace]
+        for namespace in dict.fromkeys((self.namespace, *map(self._place, self.parts))):
+            here = [part for part in self.parts if self._place(part) == namespace]
             with_lease = self.has_leases and namespace == self.namespace
             there = self._get(here, namespace, with_lease)
             objects |= {
@@ -64,6 +64,9 @@ class Cluster:
             }
             held = there.get((lease.KIND, lease.name(self.release)), held)
         return {key: value for key, value in objects.items() if not _ends(value)}, held
+
+    def _place(self, part: Part) -> str | None:
+        return part.namespace or self.namespace
 
     def _get(
         self, parts: Sequence[Part], namespace: str | None, with_lease: bool
@@ -115,7 +118,7 @@ class Cluster:
         """Patch an object by JSON patch. Raises Conflict where a test of it fails."""
         flags = ("--type=json", f"--field-manager={MANAGER}", *_trying(trying))
         words = ("patch", resource(part), *flags, "-p", json.dumps(list(operations)))
-        self.kubectl.write(words, part.namespace or self.namespace)
+        self.kubectl.write(words, self._place(part))
 
     def delete(self, part: Part, uid: str) -> None:
         """Delete an object, if it is still the one of that uid; its dependents follow."""
@@ -125,13 +128,15 @@ class Cluster:
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid},
         }
-        path = _path(part, part.namespace or self.namespace or "default")
+        place = self._place(part)
         try:
-            self.kubectl.write(("delete", "--raw", path, "-f", "-"), None, json.dumps(options))
+            if place is None:
+                raise WorldError(NO_SUCH_PATH)  # in a pod kubectl alone knows where it is
+            self.kubectl.write(("delete", "--raw", _path(part, place), "-f", "-"), None, json.dumps(options))
         except WorldError as error:
             if NO_SUCH_PATH in error.message:
                 words = ("delete", resource(part), "--wait=false", "--ignore-not-found")
-                self.kubectl.write(words, part.namespace or self.namespace)
+                self.kubectl.write(words, self._place(part))
             elif "(NotFound)" not in error.message:
                 raise
 

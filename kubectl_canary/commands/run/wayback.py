@@ -9,7 +9,8 @@ from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags, command_line
 from kubectl_canary.commands.rollback import RollbackFlags
 from kubectl_canary.commands.run.driving import call_of, driving
 from kubectl_canary.driving import courses
-from kubectl_canary.errors import UsageError
+from kubectl_canary.driving.driver import Drive
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PhaseKind
@@ -33,13 +34,28 @@ def run(
         if flags.gradual:
             for goal in courses.gradually(plan, drive.here()):
                 drive.to(goal)
-        is_back = False
-        while not is_back:
-            goal = courses.way_home(plan, drive.here(), keeps=flags.keep)
-            drive.to(goal)
-            is_back = goal in (PhaseKind.ROLLBACK.value, PhaseKind.ROLLED_BACK.value)
+        _go_back(drive, keeps=flags.keep)
         for owner in drive.others():
             say(f"{owner.title} undoes this: {owner.suspend}, and {owner.git}")
     kept = "; the canary's pods are kept" if flags.keep else ""
     say(f"{plan.application.title} is at {plan.application.called(Version.OLD)}{kept}")
     return 0
+
+
+def _go_back(drive: Drive, *, keeps: bool) -> None:
+    """Go home by one phase after the other.
+
+    Where the cluster is elsewhere than it was, the way is another one. Where pods must stay, requests go back alone.
+    """
+    goal = ""
+    while goal not in (PhaseKind.ROLLBACK.value, PhaseKind.ROLLED_BACK.value):
+        goal = courses.way_home(drive.plan, drive.here(), keeps=keeps)
+        try:
+            drive.to(goal)
+        except Refused:
+            if courses.way_home(drive.plan, drive.here(), keeps=keeps) != goal:
+                goal = ""
+                continue
+            if goal == PhaseKind.ROLLED_BACK.value:
+                drive.to(PhaseKind.ROLLBACK.value)
+            raise
