@@ -37,6 +37,7 @@ def test_a_whole_release_loses_no_request(release: Release) -> None:
     assert ("promoted", True) == (release.phase, release.status["settled"])
 
 
+@pytest.mark.short_on("traefik")
 def test_a_rollback_from_the_middle_and_from_half_a_promotion_loses_no_request(release: Release) -> None:
     with release.world.load(release.namespace.host) as load:
         release.to("25%")
