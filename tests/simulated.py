@@ -26,6 +26,7 @@ START, ACCEPT, FOLLOW = (
     3.0,
 )  # seconds until a pod is ready, a route is accepted, a gateway follows it
 KIND_OF_PODS = "Deployment"
+LONGEST = 1000.0  # seconds that nothing takes which ends
 UNKNOWN_CLASS = Class("simulated", "simulated", frozenset())
 
 
@@ -80,7 +81,8 @@ class SimulatedCluster:
         return datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=self.time)
 
     def sleep(self, seconds: float) -> None:
-        """Time passes, a tenth of a second at a time, and controllers work."""
+        """Time passes, a tenth of a second at a time, and controllers work. Raises AssertionError where it never ends."""
+        assert self.time < LONGEST, f"after {LONGEST} s it is not over"
         for _ in range(max(1, round(seconds * 10))):
             self.time += 0.1
             self.control()

@@ -339,6 +339,22 @@ def test_routes_at_different_shares_are_in_no_phase(plan: Plan) -> None:
     assert refused.value.findings[0].message == "the governed rules send 10% and 50% to the canary"
 
 
+def test_who_resumes_leads_the_other_route_on(plan: Plan) -> None:
+    there = {**cluster(plan, "10%"), **only(plan, "50%", "partners")}
+    step, _ = live_step(plan, Generator(), "50%", there, resumes=True)
+    assert [change.part.name for change in step.changes if change.part.is_route] == ["storefront"]
+    back, _ = live_step(plan, Generator(), "10%", there, resumes=True)
+    assert [change.part.name for change in back.changes if change.part.is_route] == ["partners"]
+    with pytest.raises(Refused):
+        live_step(plan, Generator(), "100%", there, resumes=True)
+
+
+def test_nothing_rolls_stable_where_a_route_sends_to_it_still(plan: Plan) -> None:
+    there = {**cluster(plan, "100%"), **only(plan, "50%", "partners")}
+    with pytest.raises(Refused):
+        live_step(plan, Generator(), "promote-roll", there, resumes=True)
+
+
 def test_a_live_way_back_leads_out_of_any_two_shares(plan: Plan) -> None:
     there = {**cluster(plan, "10%"), **only(plan, "50%", "partners")}
     back, _ = live_step(plan, Generator(), "rollback", there)

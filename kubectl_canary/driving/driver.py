@@ -171,7 +171,8 @@ class Drive:
     def _step(self, goal: str, objects: Objects) -> Step:
         state = (goal, {key: _without_status(value) for key, value in objects.items()})
         if self.known is None or self.known[0] != state:
-            step, findings = live_step(self.plan, self.generator, goal, objects, skip=self.manner.skip)
+            skip = self.manner.skip
+            step, findings = live_step(self.plan, self.generator, goal, objects, skip=skip, resumes=True)
             for finding in findings:
                 self._tell_once("finding", str(finding))
             self.known = (state, step)

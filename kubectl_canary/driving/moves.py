@@ -21,6 +21,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Application, Side
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Key, Part
+from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import PhaseKind
 
 Objects = Mapping[Key, dict[str, Any]]
@@ -280,6 +281,9 @@ def _is_older(part: Part, step: Step, seen: Seen) -> bool:
 def _takers(step: Step) -> Iterator[Side]:
     """The sides that get more requests than they have."""
     start, to = step.start.traffic, step.phase.traffic
+    if step.start.name == SOMEWHERE and not step.phase.is_way_back:  # one route may be further than another
+        yield from Side if to.reaches_canary else (Side.STABLE,)
+        return
     if to.share > start.share or to.copied > start.copied or (to.testers and not start.testers):
         yield Side.CANARY
     if to.share < start.share or (start.testers and not to.testers) or not to.reaches_canary:

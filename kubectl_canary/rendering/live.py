@@ -44,18 +44,25 @@ def _of_release(plan: Plan, phase: Phase) -> list[Planned | Document]:
 
 
 def live_step(
-    plan: Plan, generator: Generator, goal: str, objects: Objects, *, skip: bool = False
+    plan: Plan,
+    generator: Generator,
+    goal: str,
+    objects: Objects,
+    *,
+    skip: bool = False,
+    resumes: bool = False,
 ) -> tuple[Step, list[Finding]]:
     """The step from the objects as they are now to a phase, and what is to be known of it.
 
     `goal` is the phase's name; `rollback` needs no origin. `objects` has those of the release that are in the cluster.
+    `resumes` allows that some routes are in the phase already: whoever led them there waits for pods before the others.
     Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
     a phase that is not there.
     """
     there, here = _there(plan, objects), phase_of(plan, objects)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
-    _refuse_unsafe(plan, here, to, there, skip)
+    _refuse_unsafe(plan, here, to, there, skip, resumes)
     step, after, findings = _compared(plan, generator, (here, to), objects)
     findings += _of_empty_stable(plan, here, to, there)
     generator.refuse_invalid([change.after for change in step.changes if not isinstance(change, Removal)])
@@ -198,14 +205,16 @@ def _refused(title: str, rule: str, message: str, hint: str) -> Refused:
     return Refused(title, [Finding(rule, "error", (), message, Where(CLUSTER), hint)])
 
 
-def _refuse_unsafe(plan: Plan, here: Phase, to: Phase, there: observed.Objects, skip: bool) -> None:
+def _refuse_unsafe(
+    plan: Plan, here: Phase, to: Phase, there: observed.Objects, skip: bool, resumes: bool = False
+) -> None:
     if to.kind in (PhaseKind.ROLLBACK, PhaseKind.ROLLED_BACK):
         _refuse_promoted(here)
         return
     if to.kind is PhaseKind.ROLLBACK_PROMOTION:
         _refuse_missing_stable(plan, there)
         _refuse_not_promoted(plan, here, there)
-    else:
+    elif not (resumes and _is_half_way(plan, here, to, there)):
         _refuse_uneven_rules(plan, there)
     if not to.is_way_back and observed.version(there, plan) is None:
         _refuse_other_stable(plan)
@@ -275,6 +284,13 @@ def _refuse_uneven_rules(plan: Plan, there: observed.Objects) -> None:
         listed = " and ".join(percent(share) for share in sorted(shares))
         message = f"the governed rules send {listed} to the canary"
         raise _refused("the rules are not at one share", "jump", message, "go back, and on from there")
+
+
+def _is_half_way(plan: Plan, here: Phase, to: Phase, there: observed.Objects) -> bool:
+    """Whether every governed rule is at the share of a phase or of one beside it, and stable stays what it is."""
+    shares, place = observed.shares(there, plan), plan.phases.index(to)
+    beside = {phase.traffic.share for phase in plan.phases[max(place - 1, 0) : place + 2]}
+    return here.stable_version is to.stable_version and to.traffic.share in shares and shares <= beside
 
 
 def _refuse_other_stable(plan: Plan) -> None:
