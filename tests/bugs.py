@@ -886,6 +886,9 @@ BUGS = [
     Bug("driver: engines are passed over", "driving/driver.py", "if undoing and not self.manner.forces_owned:", "if False:", "test_driving"),
     Bug("driver: what the class does not claim is sent", "driving/driver.py", "        if not self.manner.accepts_unclaimed:\n", "        if False:\n", "test_driving"),
     Bug("driver: a cluster that is away ends it", "driving/driver.py", "        if now - self.away.since > self.manner.timeout:\n", "        if True:\n", "test_driving"),
+    Bug("wheel: without a Lease everybody drives", "driving/wheel.py", "        elif not self.first:\n            self._refuse_noted(objects)\n", "", "test_driving"),
+    Bug("wheel: a rollback ends where its Lease was deleted", "driving/wheel.py", "        if held is None and self.first and self._is_written(None):", "        if False:", "test_driving"),
+    Bug("process: what is hidden has ended", "outside/process.py", "return now != known_as if now else _is_gone(process)", "return now != known_as", "test_process"),
     # kubectl for it
     Bug("cluster: any object of that name is deleted", "commands/run/cluster.py", '("delete", "--raw", _path(part, place), "-f", "-")', '("delete", resource(part))', "test_cluster"),
     Bug("cluster: a starting server is taken for one without the kind", "commands/run/cluster.py", "if self.was_read and NO_SUCH_KIND in error.message:", "if False:", "test_cluster"),

@@ -345,6 +345,28 @@ def test_a_patch_of_the_route_is_refused_once_another_drives() -> None:
     assert "patch HTTPRoute shop-canary-route" not in crew.cluster.writes
 
 
+def test_without_a_lease_the_note_of_one_who_drives_is_respected() -> None:
+    crew = at("header-only")
+    first = crew.drive("apply")
+    first.wheel.take(first.look())
+    second = crew.drive("apply")
+    second.wheel.leases = False
+    with pytest.raises(Refused, match="another drives"):
+        second.to("5%")
+    crew.ended.append(first.world.driver)
+    second.to("5%")
+    assert "5%" == crew.here
+
+
+def test_a_rollback_goes_on_where_somebody_deletes_its_lease() -> None:
+    crew = at("50%")
+    drive = crew.drive("rollback")
+    drive.wheel.take(drive.look())
+    crew.cluster.lease = None
+    back(drive)
+    assert ("before", str(drive.world.driver)) == (crew.here, holder(crew.cluster))
+
+
 def test_a_hold_on_the_route_stops_every_driver_and_says_how_to_go_on() -> None:
     crew = at("header-only")
     route = next(part for part in crew.cluster.parts if part.is_route)

@@ -52,11 +52,22 @@ class Wheel:
         self.wrote = True
         if self.leases:
             self._try_lease()
+        elif not self.first:
+            self._refuse_noted(objects)
         for part in self._there(objects):
             operations = self._noting if self.first else self._claim
             if lease.noted(objects[part.key], self.release) != str(self.world.driver):
                 self.world.cluster.patch(part, operations(objects[part.key]))
         self.taken = True
+
+    def _refuse_noted(self, objects: Objects) -> None:
+        """Raises Refused where a note says that somebody drives who may be alive: without a Lease nothing else does."""
+        for part in self._there(objects):
+            noted = lease.noted(objects[part.key], self.release)
+            driver = lease.Driver.of(noted) if noted else None
+            if noted and not (driver and (driver == self.world.driver or self.world.has_ended(driver))):
+                hint = "wait for it, or go back: a rollback takes over from whoever drives"
+                raise _refused("another drives this release", lease.driver_text(noted), hint)
 
     def keep(self, objects: Objects, held: Mapping[str, Any] | None) -> None:
         """Be sure that nobody else drives now, and that the Lease does not expire.
@@ -201,6 +212,8 @@ class Wheel:
         return True
 
     def _keep_lease(self, held: Held | None) -> None:
+        if held is None and self.first and self._is_written(None):
+            return  # somebody has deleted it, and a way back does not stop half way for that
         if held is None or held.identity != str(self.world.driver):
             by = f"{held} has taken over" if held else "the Lease of this release is gone"
             raise _refused("another drives", f"{by}: nothing more was done")

@@ -39,4 +39,18 @@ def has_ended(process: int, known_as: str) -> bool:
     """Whether a process of this machine, known by `machine`, has certainly ended; never for one of another machine."""
     here = machine(os.getpid()).split()
     there = known_as.split()
-    return len(here) == len(there) == 3 and here[:2] == there[:2] and machine(process) != known_as
+    if not len(here) == len(there) == 3 or here[:2] != there[:2]:
+        return False
+    now = machine(process)
+    return now != known_as if now else _is_gone(process)
+
+
+def _is_gone(process: int) -> bool:
+    """Whether there is no process of a number; one that is hidden from us is there."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
