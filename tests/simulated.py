@@ -206,10 +206,13 @@ class SimulatedCluster:
                 f"{self.time:.1f} {part.title} goes {self.time - last:.1f} s after its last requests"
             )
 
-    def _refuse_unknown(self, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
-        """Who gets requests for the first time has had the same pods for as long as gateways need to follow."""
-        had, has = (_receivers(route) for route in (old, new))
-        for name in has - had:
+    def _refuse_unknown(self, key: Key, new: dict[str, Any]) -> None:
+        """Who gets requests for the first time is known to gateways, and so are his pods."""
+        old = self.objects.get(key)
+        for name in _receivers(new) - _receivers(old):
+            known = _receivers({"spec": self.followed.get(key, {})}, least=0)
+            if old is not None and name not in known:
+                self.wrong.append(f"{self.time:.1f} {name} gets requests before gateways know it")
             age = self.time - self.pods_changed.get(name, -99.0)
             if age < FOLLOW:
                 self.wrong.append(f"{self.time:.1f} {name} gets requests {age:.1f} s after its pods changed")
@@ -313,14 +316,14 @@ class SimulatedCluster:
         ):
             self._refuse_gone(part)
         if part.is_route and is_new:
-            self._refuse_unknown(old, value)
+            self._refuse_unknown(part.key, value)
             self.changed[part.key] = self.time
             metadata["managedFields"] = [{"fieldsV1": {"f:spec": {}}, "time": self._noted()}]
         self.objects[part.key] = value
 
 
-def _receivers(route: dict[str, Any] | None) -> set[str]:
-    """The Services to which a route sends requests that anybody may make."""
+def _receivers(route: dict[str, Any] | None, least: int = 1) -> set[str]:
+    """The Services to which a route sends requests that anybody may make, with at least that weight."""
     rules = (route or {"spec": {}})["spec"].get("rules") or []
     refs = [
         ref
@@ -328,7 +331,7 @@ def _receivers(route: dict[str, Any] | None) -> set[str]:
         if len(rule["backendRefs"]) > 1 or len(rules) == 1
         for ref in rule["backendRefs"]
     ]
-    return {ref["name"] for ref in refs if ref.get("weight", 1)}
+    return {ref["name"] for ref in refs if ref.get("weight", 1) >= least}
 
 
 def _is(part: Part, value: Mapping[str, Any]) -> bool:

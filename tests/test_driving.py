@@ -124,6 +124,15 @@ def test_a_whole_release_answers_every_request_and_leaves_nothing() -> None:
     assert {"kubectl-canary/governs": "default"} == route["metadata"]["annotations"]
 
 
+def test_a_release_without_testers_names_the_canary_before_it_gets_requests() -> None:
+    plan = a_release(stable={"tag": "v1", "replicas": 4}, testers=False, phases=["25%", "100%"])
+    crew = Drivers(plan, SimulatedCluster(live_parts(plan), TIMING.drain))
+    for phase in plan.phases[1:4]:
+        crew.run("apply", to(phase.name))
+    crew.run("promote", promotion)
+    assert ("promoted", []) == (crew.here, crew.cluster.wrong)
+
+
 @pytest.mark.parametrize("phase", ["deploy", *PHASES, "promote-roll", "promote-return", "promoted"])
 def test_a_rollback_leads_back_from_every_phase(phase: str) -> None:
     crew = at(phase)

@@ -101,6 +101,45 @@ def test_the_next_move(here: str, goal: str, said: Any, seen: Any, expected: Any
         assert isinstance(found, expected), found
 
 
+def weights(found: Move) -> list[int]:
+    """The weights of the governed rule after a move of the route."""
+    assert isinstance(found, Make)
+    rule = found.changes[0].after.value["spec"]["rules"][-1]  # type: ignore[union-attr]
+    return [ref["weight"] for ref in rule["backendRefs"]]
+
+
+def test_requests_that_return_leave_the_canary_named_at_first() -> None:
+    assert [100, 0] == weights(move("promote-roll", "promote-return"))
+
+
+@pytest.mark.parametrize(
+    ("settled", "expected"), [(None, Wait), (0.0, Rest), (3.9, Rest), (4.0, Make)], ids=str
+)
+def test_the_canary_is_named_no_more_once_gateways_have_followed(
+    settled: float | None, expected: Any
+) -> None:
+    objects = copy.deepcopy(at("promote-roll").cluster.objects)
+    step, _ = live_step(PLAN, GENERATOR, "promote-return", objects)
+    half = next_move(step, PLAN.application, Seen(objects, ENOUGH, settled=9.0), TIMING)
+    assert isinstance(half, Make)
+    objects[half.changes[0].part.key] = half.changes[0].after.value  # type: ignore[union-attr]
+    if settled is None:
+        objects[half.changes[0].part.key] = {**half.changes[0].after.value, "status": UNACCEPTED}  # type: ignore[union-attr]
+    rest, _ = live_step(PLAN, GENERATOR, "promote-return", objects)
+    found = next_move(rest, PLAN.application, Seen(objects, ENOUGH, settled=settled), TIMING)
+    assert isinstance(found, expected)
+    assert settled != 4.0 or [100] == weights(found)
+
+
+def test_requests_begin_once_the_canary_is_named() -> None:
+    """In the middle of a promotion the way back leads all of them to a canary that the route does not name."""
+    assert [100, 0] == weights(move("promote-return", "rollback-promotion"))
+
+
+def test_a_way_back_to_stable_is_one_patch() -> None:
+    assert [100] == weights(move("50%", "rolled-back"))
+
+
 def test_what_takes_away_is_after_the_route_and_what_makes_before() -> None:
     objects = at("50%").cluster.objects
     down, _ = live_step(PLAN, GENERATOR, "5%", objects)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.api.equality import same
@@ -18,9 +18,10 @@ from kubectl_canary.driving import statuses
 from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release import overlay
 from kubectl_canary.release.application import Application, Side
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
-from kubectl_canary.release.documents import Key, Part
+from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import PhaseKind
 
@@ -145,7 +146,7 @@ def next_move(step: Step, application: Application, seen: Seen, timing: Timing) 
         return Make(before)
     if moving:
         missing = _missing_takers(step, application, seen)
-        return missing or _unknown_pods(step, seen, timing) or Make(moving)
+        return missing or _unknown_pods(step, seen, timing) or _moved(step, application, seen, timing)
     refusing = unaccepted(step, seen)
     is_settling = bool(after) or seen.has_moved
     if refusing and is_settling:
@@ -156,6 +157,51 @@ def next_move(step: Step, application: Application, seen: Seen, timing: Timing) 
     if after:
         return Make(after)
     return _at_the_end(step, application, seen, refusing)
+
+
+def _moved(step: Step, application: Application, seen: Seen, timing: Timing) -> Move:
+    """The routes change; those that begin or end to name the canary in two steps, with time for gateways between them.
+
+    Where a gateway gets a backend later than the rule that sends to it, or loses it earlier, requests are lost. A way
+    back to stable is one patch all the same.
+    """
+    _, moving, _ = stages(step)
+    start, to = step.start.traffic, step.phase.traffic
+    begins, ends = to.share > 0 and not start.reaches_canary, start.share > 0 and not to.reaches_canary
+    halves = tuple(half for change in moving for half in _halved(change, application, begins, ends))
+    is_direct = step.phase.is_way_back and not begins
+    if halves and (begins or ends) and not is_direct:
+        return Make(halves)
+    is_second = begins or (
+        start.share == 0 and not to.reaches_canary and _names_idle_canary(step, application)
+    )
+    return Make(moving) if is_direct or not is_second else (_unsettled(step, seen, timing) or Make(moving))
+
+
+def _halved(change: Change, application: Application, begins: bool, ends: bool) -> Iterator[Alteration]:
+    """The first of two patches of a route: the canary is named, and gets nothing."""
+    if not isinstance(change, Alteration) or not change.part.is_governed:
+        return
+    base = change.before if begins else change.after
+    named = overlay.introduced(base.value, application)
+    if (begins or ends) and not same(named["spec"], change.before.value["spec"]):
+        yield replace(change, after=Document(change.part, named))
+
+
+def _names_idle_canary(step: Step, application: Application) -> bool:
+    """Whether a route that changes names the canary now, though nothing is sent to it."""
+    befores = (
+        overlay.ReleaseOnRoute(application, change.before.value)
+        for change in step.changes
+        if isinstance(change, Alteration) and change.part.is_governed
+    )
+    return any(overlay.names_canary(release, rule) for release in befores for rule in release.governed())
+
+
+def _unsettled(step: Step, seen: Seen, timing: Timing) -> Wait | Rest | None:
+    """What keeps the routes from being in force as they are."""
+    refusing = unaccepted(step, seen)
+    return Wait(refusing) if refusing else _rest(seen.settled or 0.0, False, timing)
 
 
 def _rest(settled: float, has_pods_to_go: bool, timing: Timing) -> Rest | None:

@@ -459,6 +459,24 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
             raise release.refusal(message, hint)
 
 
+def introduced(document: dict[str, Any], application: Application) -> dict[str, Any]:
+    """A route that names the canary beside stable, without any requests for it where it was not named before.
+
+    A gateway that gets routes and backends apart knows the backend then, before a request is sent to it.
+    """
+    laid = copy.deepcopy(document)
+    release = ReleaseOnRoute(application, laid)
+    for rule in release.governed():
+        if not names_canary(release, rule):
+            rule["backendRefs"] = [*rule["backendRefs"], {**_canary_ref(release, rule), "weight": 0}]
+    return laid
+
+
+def names_canary(release: ReleaseOnRoute, rule: Rule) -> bool:
+    """Whether the canary is among the backends of a rule, with any weight."""
+    return any(release.is_of(ref, Side.CANARY) for ref in routes.backends(rule))
+
+
 def _is_one_of(rule: Rule, rules: Sequence[Rule]) -> bool:
     return any(rule is other for other in rules)
 
