@@ -10,6 +10,7 @@ from test_driving import PLAN, TIMING, at
 from test_plan import GENERATOR
 
 from kubectl_canary.driving.moves import Arrived, Look, Make, Move, Rest, Seen, Wait, next_move, stages
+from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step
 
 ROUTE, STABLE, CANARY = "HTTPRoute", "Deployment shop-stable", "Deployment shop-canary"
@@ -136,8 +137,20 @@ def test_requests_begin_once_the_canary_is_named() -> None:
     assert [100, 0] == weights(move("promote-return", "rollback-promotion"))
 
 
-def test_a_way_back_to_stable_is_one_patch() -> None:
-    assert [100] == weights(move("50%", "rolled-back"))
+@pytest.mark.parametrize("phase", ["header-only", "50%", "100%"])
+def test_the_first_patch_of_a_way_back_sends_everything_to_stable(phase: str) -> None:
+    found = move(phase, "rolled-back")
+    assert [100, 0] == weights(found)
+    assert isinstance(found, Make)
+    assert 1 == len(found.changes[0].after.value["spec"]["rules"])  # type: ignore[union-attr]
+
+
+def test_where_sessions_stick_one_patch_takes_the_canary_away() -> None:
+    objects = copy.deepcopy(at("50%").cluster.objects)
+    route = next(value for value in objects.values() if value["kind"] == ROUTE)
+    route["spec"]["rules"][-1]["sessionPersistence"] = {"type": "Cookie"}
+    step, _ = live_step(PLAN, Generator(validating=False), "rolled-back", objects)
+    assert [100] == weights(next_move(step, PLAN.application, Seen(objects, ENOUGH), TIMING))
 
 
 def test_what_takes_away_is_after_the_route_and_what_makes_before() -> None:

@@ -162,29 +162,40 @@ def next_move(step: Step, application: Application, seen: Seen, timing: Timing) 
 def _moved(step: Step, application: Application, seen: Seen, timing: Timing) -> Move:
     """The routes change; those that begin or end to name the canary in two steps, with time for gateways between them.
 
-    Where a gateway gets a backend later than the rule that sends to it, or loses it earlier, requests are lost. A way
-    back to stable is one patch all the same.
+    Where a gateway gets a backend later than the rule that sends to it, or loses it earlier, requests are lost. After
+    the first of two patches nothing is sent to the canary, but for sessions that stick: with those, one patch ends it.
     """
     _, moving, _ = stages(step)
     start, to = step.start.traffic, step.phase.traffic
-    begins, ends = to.share > 0 and not start.reaches_canary, start.share > 0 and not to.reaches_canary
-    halves = tuple(half for change in moving for half in _halved(change, application, begins, ends))
-    is_direct = step.phase.is_way_back and not begins
-    if halves and (begins or ends) and not is_direct:
-        return Make(halves)
-    is_second = begins or (
-        start.share == 0 and not to.reaches_canary and _names_idle_canary(step, application)
+    begins, ends = to.share > 0 and not start.reaches_canary, start.reaches_canary and not to.reaches_canary
+    if ends and _has_sessions(moving, application):
+        return Make(moving)
+    halves = tuple(half for change in moving for half in _halved(change, application, begins))
+    if halves and (begins or ends):
+        others = tuple(change for change in moving if ends and not change.part.is_governed)
+        return Make((*halves, *others))
+    is_second = begins or (not start.reaches_canary and _names_idle_canary(step, application))
+    waiting = _unsettled(step, seen, timing) if is_second else None
+    return waiting or Make(moving)
+
+
+def _has_sessions(moving: Sequence[Change], application: Application) -> bool:
+    """Whether a governed rule keeps sessions at the backend that they began with, at whichever weight."""
+    befores = (
+        overlay.ReleaseOnRoute(application, change.before.value)
+        for change in moving
+        if isinstance(change, Alteration) and change.part.is_governed
     )
-    return Make(moving) if is_direct or not is_second else (_unsettled(step, seen, timing) or Make(moving))
+    return any("sessionPersistence" in rule for release in befores for rule in release.governed())
 
 
-def _halved(change: Change, application: Application, begins: bool, ends: bool) -> Iterator[Alteration]:
+def _halved(change: Change, application: Application, begins: bool) -> Iterator[Alteration]:
     """The first of two patches of a route: the canary is named, and gets nothing."""
     if not isinstance(change, Alteration) or not change.part.is_governed:
         return
     base = change.before if begins else change.after
     named = overlay.introduced(base.value, application)
-    if (begins or ends) and not same(named["spec"], change.before.value["spec"]):
+    if not same(named["spec"], change.before.value["spec"]):
         yield replace(change, after=Document(change.part, named))
 
 
