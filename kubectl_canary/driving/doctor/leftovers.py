@@ -57,5 +57,5 @@ def _is_marked(value: Value) -> bool:
 def _remark(value: Value, what: str) -> Remark:
     metadata = value["metadata"]
     place = f" -n {metadata['namespace']}" if metadata.get("namespace") else ""
-    cure = f"`kubectl canary apply --prune`, or `kubectl delete {value['kind'].lower()} {metadata['name']}{place}`"
+    cure = f"if nothing sends to it: `kubectl delete {value['kind'].lower()} {metadata['name']}{place}`"
     return warning(f"{title(value)} is a leftover, {what}", cure)
