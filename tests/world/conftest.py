@@ -34,13 +34,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_long(item: pytest.Item) -> bool:
     """Whether a test is left out of the short form."""
-    only = item.get_closest_marker("short_on")
-    gateway = (
-        item.callspec.params.get("world")
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        else ""
+    parameters = (
+        item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     )
-    return item.get_closest_marker("long") is not None or (only is not None and gateway not in only.args)
+    elsewhere = (parameters.get("world") not in marker.args for marker in item.iter_markers("short_on"))
+    return item.get_closest_marker("long") is not None or any(elsewhere)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

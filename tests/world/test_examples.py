@@ -13,6 +13,7 @@ import pytest
 from living import Release
 from world import ROOT, World
 
+LONG = ("diff", "doctor", "next", "previous", "rollback")
 ANSWERS = {"diff": (0, 1), "status": (0,), "doctor": (0, 1)}  # differences and problems are answers too
 ELSEWHERE = re.compile(
     r"--context staging|colordiff|--print"
@@ -27,7 +28,9 @@ def release(world: World, tmp_path: Path) -> Release:
 
 
 @pytest.mark.short_on("traefik")
-@pytest.mark.parametrize("verb", ["status", "diff", "doctor", "apply", "next", "previous", "rollback"])
+@pytest.mark.parametrize(
+    "verb", ["status", "apply", *(pytest.param(verb, marks=pytest.mark.long) for verb in LONG)]
+)
 def test_the_examples_of_a_verb_run(release: Release, verb: str) -> None:
     for command in examples(verb):
         release.file.write_text(release.file.read_text().replace("  phase: 25%\n", "") + "  phase: 25%\n")

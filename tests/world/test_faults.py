@@ -24,7 +24,7 @@ def release(world: World, tmp_path: Path) -> Release:
 @pytest.mark.parametrize(
     ("manner", "said"),
     [
-        ("never-ready", "0 of 1 ready"),
+        pytest.param("never-ready", "0 of 1 ready", marks=pytest.mark.long),
         ("crashing", "CrashLoopBackOff"),
         pytest.param("no-image", "ImagePullBackOff", marks=pytest.mark.long),
         pytest.param("unschedulable", "is not scheduled", marks=pytest.mark.long),
@@ -45,7 +45,7 @@ def test_pods_that_never_serve_are_named_and_stable_serves(
     assert ([], "before") == (release.left, release.phase)
 
 
-@pytest.mark.parametrize("fault", ["apiserver", "etcd"])
+@pytest.mark.parametrize("fault", ["apiserver", pytest.param("etcd", marks=pytest.mark.long)])
 def test_an_api_server_that_is_away_for_a_while_is_waited_for(release: Release, fault: str) -> None:
     with release.world.load(release.namespace.host) as load:
         process = release.start("apply", "--phase=5%")
@@ -103,6 +103,7 @@ def test_a_canary_that_somebody_deletes_or_scales_is_made_again(release: Release
     answered(load, 1000)
 
 
+@pytest.mark.long
 def test_originals_that_are_applied_again_are_where_it_goes_on_from(release: Release) -> None:
     release.to("25%")
     manifests = release.do("render", "--phase=before").partition("\nwarning")[0]
