@@ -895,7 +895,7 @@ BUGS = [
     Bug("process: what is hidden has ended", "outside/process.py", "return now != known_as if now else _is_gone(process)", "return now != known_as", "test_process"),
     # kubectl for it
     Bug("cluster: any object of that name is deleted", "commands/run/cluster.py", '("delete", "--raw", _path(part, place), "-f", "-")', '("delete", resource(part))', "test_cluster"),
-    Bug("cluster: a starting server is taken for one without the kind", "commands/run/cluster.py", "if self.was_read and NO_SUCH_KIND in error.message:", "if False:", "test_cluster"),
+    Bug("cluster: a starting server is taken for one without the kind", "commands/run/cluster.py", "if self.may_start and NO_SUCH_KIND in error.message:", "if False:", "test_cluster"),
     Bug("cluster: what ends is there still", "commands/run/cluster.py", "if not _ends(value)}, held", "}, held", "test_cluster"),
     Bug("kubectl: the context is whichever is current", "outside/kubectl.py", 'f"--context={context}", ', "", "test_cluster"),
 ]

@@ -124,6 +124,17 @@ def test_kinds_that_a_starting_server_does_not_serve_yet_are_waited_for(fake: Fa
         there.read()
 
 
+def test_so_they_are_of_a_server_that_was_away_at_first(fake: Fake) -> None:
+    there = cluster()
+    for said in (
+        "The connection to the server 1.2.3.4 was refused - did you specify the right host or port?",
+        'error: the server doesn\'t have a resource type "a"',
+    ):
+        fake.answer(("get", 1, said))
+        with pytest.raises(Unreachable):
+            there.read()
+
+
 @pytest.mark.parametrize(
     ("said", "error"),
     [

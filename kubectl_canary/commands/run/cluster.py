@@ -31,7 +31,7 @@ class Cluster:
         self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
         self.namespace = namespace or self.kubectl.namespace
         self.has_leases, self.needs_leases = True, True
-        self.was_read = False
+        self.may_start = False
 
     def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         """The objects that are there and do not end, and the release's Lease; one call a namespace.
@@ -40,8 +40,11 @@ class Cluster:
         """
         try:
             answer = self._read()
+        except Unreachable:
+            self.may_start = True
+            raise
         except WorldError as error:
-            if self.was_read and NO_SUCH_KIND in error.message:
+            if self.may_start and NO_SUCH_KIND in error.message:
                 raise Unreachable(error.message) from None  # a server that starts serves its own kinds first
             if FORBIDDEN not in error.message or "leases" not in error.message:
                 raise
@@ -49,7 +52,7 @@ class Cluster:
                 raise WorldError(error.message, WITHOUT_LEASE) from None
             self.has_leases = False
             answer = self._read()
-        self.was_read = True
+        self.may_start = True
         return answer
 
     def _read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
