@@ -214,9 +214,9 @@ def test_a_class_that_says_nothing_is_known_by_its_reports_or_not_at_all(name: s
     assert "mirror 20%" == crew.here
 
 
-def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking() -> None:
+def test_pods_that_never_get_ready_end_the_wait_with_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = at("5%")
-    crew.cluster._roll = lambda key, value: crew.cluster._write_status(value, [])  # type: ignore[method-assign]
+    monkeypatch.setattr(crew.cluster, "_roll", lambda _, value: crew.cluster._write_status(value, []))
     with pytest.raises(
         WorldError, match=r"after 60 s still not there: Deployment shop-canary has 0 of \d ready"
     ):
@@ -259,7 +259,7 @@ def test_what_an_engine_reconciles_is_changed_on_request_alone_and_by_a_rollback
     assert ["Argo CD"] == [owner.engine for owner in crew.drive("rollback").others()]
 
 
-def test_a_cluster_that_is_away_is_waited_for() -> None:
+def test_a_cluster_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = at("header-only")
     read, away = crew.cluster.read, iter([True] * 20)
 
@@ -269,7 +269,7 @@ def test_a_cluster_that_is_away_is_waited_for() -> None:
             raise Unreachable("connection refused")
         return read()
 
-    crew.cluster.read = answer  # type: ignore[method-assign]
+    monkeypatch.setattr(crew.cluster, "read", answer)
     crew.run("apply", to("5%"))
     assert ("5%", []) == (crew.here, crew.cluster.wrong)
     assert 1 == [event.kind for event in crew.events].count("away")
@@ -296,7 +296,7 @@ def test_a_way_back_to_a_stable_that_is_gone_is_refused_and_the_canary_serves_on
 # --- two at once -----------------------------------------------------------
 
 
-def test_a_second_driver_is_told_of_the_first_and_does_nothing() -> None:
+def test_a_second_driver_is_told_of_the_first_and_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = at("header-only")
     first = crew.drive("apply")
     first.wheel.take(first.look())
@@ -310,7 +310,7 @@ def test_a_second_driver_is_told_of_the_first_and_does_nothing() -> None:
             return
         crew.cluster.lease["spec"]["renewTime"] = str(crew.cluster.time)
 
-    crew.cluster.sleep = sleep  # type: ignore[method-assign]
+    monkeypatch.setattr(crew.cluster, "sleep", sleep)
     with pytest.raises(Refused) as refused:
         second.to("5%")
     assert "apply by anna@laptop" in str(refused.value.findings[0])
@@ -339,7 +339,7 @@ def test_a_rollback_takes_over_at_once_and_the_other_stops() -> None:
     assert ("before", []) == (crew.here, crew.cluster.wrong)
 
 
-def test_a_patch_of_the_route_is_refused_once_another_drives() -> None:
+def test_a_patch_of_the_route_is_refused_once_another_drives(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = at("header-only")
     first = crew.drive("apply")
     objects = first.look()
@@ -348,7 +348,7 @@ def test_a_patch_of_the_route_is_refused_once_another_drives() -> None:
     route = next(part for part in crew.cluster.parts if part.is_route)
     crew.cluster.patch(route, lease.noting(crew.cluster.objects[route.key], "shop", other))
     crew.cluster.writes.clear()
-    first.wheel.keep = lambda *_: None  # type: ignore[method-assign]
+    monkeypatch.setattr(first.wheel, "keep", lambda *_: None)
     with pytest.raises(WorldError, match="is another"):
         first.to("5%")
     assert "patch HTTPRoute shop-canary-route" not in crew.cluster.writes

@@ -10,6 +10,7 @@ from test_driving import PLAN, TIMING, at
 from test_plan import GENERATOR
 
 from kubectl_canary.driving.moves import Arrived, Look, Make, Move, Rest, Seen, Wait, next_move, stages
+from kubectl_canary.release.changes import Alteration
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step
 
@@ -102,10 +103,17 @@ def test_the_next_move(here: str, goal: str, said: Any, seen: Any, expected: Any
         assert isinstance(found, expected), found
 
 
+def patched(found: Move) -> Alteration:
+    """The first object that a move patches."""
+    assert isinstance(found, Make)
+    change = found.changes[0]
+    assert isinstance(change, Alteration)
+    return change
+
+
 def weights(found: Move) -> list[int]:
     """The weights of the governed rule after a move of the route."""
-    assert isinstance(found, Make)
-    rule = found.changes[0].after.value["spec"]["rules"][-1]  # type: ignore[union-attr]
+    rule = patched(found).after.value["spec"]["rules"][-1]
     return [ref["weight"] for ref in rule["backendRefs"]]
 
 
@@ -121,11 +129,9 @@ def test_the_canary_is_named_no_more_once_gateways_have_followed(
 ) -> None:
     objects = copy.deepcopy(at("promote-roll").cluster.objects)
     step, _ = live_step(PLAN, GENERATOR, "promote-return", objects)
-    half = next_move(step, PLAN.application, Seen(objects, ENOUGH, settled=9.0), TIMING)
-    assert isinstance(half, Make)
-    objects[half.changes[0].part.key] = half.changes[0].after.value  # type: ignore[union-attr]
-    if settled is None:
-        objects[half.changes[0].part.key] = {**half.changes[0].after.value, "status": UNACCEPTED}  # type: ignore[union-attr]
+    half = patched(next_move(step, PLAN.application, Seen(objects, ENOUGH, settled=9.0), TIMING))
+    status = {"status": UNACCEPTED} if settled is None else {}
+    objects[half.part.key] = {**half.after.value, **status}
     rest, _ = live_step(PLAN, GENERATOR, "promote-return", objects)
     found = next_move(rest, PLAN.application, Seen(objects, ENOUGH, settled=settled), TIMING)
     assert isinstance(found, expected)
@@ -141,8 +147,7 @@ def test_requests_begin_once_the_canary_is_named() -> None:
 def test_the_first_patch_of_a_way_back_sends_everything_to_stable(phase: str) -> None:
     found = move(phase, "rolled-back")
     assert [100, 0] == weights(found)
-    assert isinstance(found, Make)
-    assert 1 == len(found.changes[0].after.value["spec"]["rules"])  # type: ignore[union-attr]
+    assert 1 == len(patched(found).after.value["spec"]["rules"])
 
 
 def test_where_sessions_stick_one_patch_takes_the_canary_away() -> None:

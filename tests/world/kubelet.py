@@ -223,7 +223,7 @@ class Pod:
         self, headers: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Echo small messages until the other side closes."""
-        accept = hashlib.sha1(headers["sec-websocket-key"].encode() + WEBSOCKET).digest()  # noqa: S324
+        accept = hashlib.sha1(headers["sec-websocket-key"].encode() + WEBSOCKET).digest()  # noqa: S324  RFC 6455 says SHA-1
         answer = (
             b"Upgrade: websocket",
             b"Connection: Upgrade",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from living import Release, answered
@@ -173,8 +174,8 @@ def test_the_printed_role_is_enough_and_without_one_right_nothing_is_half_done(
     assert before == release.route["spec"]
 
 
-def without_deployments(release: Release, role: dict[str, object]) -> None:
-    rules = [dict(rule) for rule in role["rules"]]  # type: ignore[attr-defined]
+def without_deployments(release: Release, role: dict[str, Any]) -> None:
+    rules = [dict(rule) for rule in role["rules"]]
     for rule in rules:
         if rule.get("resources") == ["deployments"]:
             rule["verbs"] = ["get"]
