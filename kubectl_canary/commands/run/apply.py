@@ -7,7 +7,7 @@ from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
 from kubectl_canary.commands.run.cluster import resource
 from kubectl_canary.commands.run.driving import call_of, driving, say_where
-from kubectl_canary.commands.run.releases import phase_of, say_what_follows
+from kubectl_canary.commands.run.releases import OR_GIVE, say_what_follows
 from kubectl_canary.driving import courses
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.release.changes import Step
@@ -18,8 +18,9 @@ def run(
 ) -> int:
     """Lead the release to a phase. Raises UsageError for a way back."""
     call = call_of("apply", release_flags, drive_flags, cluster_flags)
-    courses.refuse_way_back(call.release.plan, flags.goal or "")
-    goal = phase_of(call.release, flags.goal, None)
+    name = flags.goal if flags.goal is not None else call.release.declared(OR_GIVE).name
+    courses.refuse_way_back(call.release.plan, name)
+    goal = call.release.plan.find(name)
     with driving(call, skip=flags.skip) as drive:
         if flags.dry_run == "client":
             return _say_changes(drive.permitted(goal.name), "client")

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags, command_line
 from kubectl_canary.commands.run.cluster import Cluster, resource
 from kubectl_canary.commands.run.releases import generator_of, load
-from kubectl_canary.driving import lease
 from kubectl_canary.driving.driver import Drive, Manner
 from kubectl_canary.driving.lease import Driver
-from kubectl_canary.driving.moves import Objects, Timing
+from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.kubectl import Kubectl
-from kubectl_canary.outside.output import say, write
+from kubectl_canary.outside.output import ClosedPipe, say, write
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.documents import Part
+from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
@@ -99,15 +98,25 @@ def _has_ended(driver: Driver) -> bool:
     return process.has_ended(driver.process, driver.machine)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Teller:
-    """Tells what a driver does: changes on standard output, the rest on standard error; or all of it as JSON lines."""
+    """Tells what a driver does: changes on standard output, the rest on standard error; or all of it as JSON lines.
+
+    A release does not stop half way because nobody reads any more.
+    """
 
     output: str
-    told: list[Event] = field(default_factory=list)
 
     def tell(self, event: Event) -> None:
         """One event."""
+        try:
+            self._write(event)
+        except ClosedPipe:
+            return
+        except WorldError as error:
+            say(error.message)
+
+    def _write(self, event: Event) -> None:
         if self.output == "json":
             write(f"{compact(_as_json(event))}\n")
         elif event.part is not None:
@@ -124,19 +133,12 @@ def _as_json(event: Event) -> dict[str, str]:
 def say_where(call: Call, phase: Phase) -> None:
     """Where the release is, and what is next."""
     plan = call.release.plan
-    names = [known.name for known in plan.phases]
-    then = names[names.index(phase.name) + 1 :] if phase.name in names else []
+    following = plan.phases[plan.phases.index(phase) + 1 :]
     words = [f"{plan.application.title} is at {phase.name}."]
-    if then and phase.kind is not PhaseKind.BEFORE:
-        words.append(f"Next: {call.command('apply', '--phase', then[0])}")
+    if following and phase.kind is not PhaseKind.BEFORE:
+        promotes = following[0].stable_version is Version.NEW
+        line = ("promote",) if promotes else ("apply", "--phase", following[0].name)
+        words.append(f"Next: {call.command(*line)}")
     if phase.canary_replicas:
         words.append(f"Way back: {call.command('rollback')}")
     say("  ".join(words))
-
-
-def titles(objects: Objects, parts: list[Part]) -> list[str]:
-    """The objects that are there, as kubectl names them."""
-    return [resource(part) for part in parts if part.key in objects]
-
-
-__all__ = ["Call", "call_of", "cluster_of", "driving", "lease", "say_where"]

@@ -1,0 +1,89 @@
+"""What verbs that lead a release tell, and where it stands once they have."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import SEED, run_here
+from releases import a_release
+
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
+from kubectl_canary.commands.run import driving
+from kubectl_canary.commands.run.driving import Call, Teller, say_where
+from kubectl_canary.driving.world import Event
+from kubectl_canary.errors import WorldError
+from kubectl_canary.outside.output import ClosedPipe
+from kubectl_canary.reading.release import Release
+from kubectl_canary.rendering.live import live_parts
+
+PLAN = a_release()
+ROUTE = next(part for part in live_parts(PLAN) if part.is_route)
+PATCHED = Event("made", "patched", ROUTE)
+
+
+def test_changes_are_data_and_what_is_waited_for_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    teller = Teller("text")
+    teller.tell(PATCHED)
+    teller.tell(Event("waiting", "Deployment shop-canary has 0 of 1 ready"))
+    out, err = capfd.readouterr()
+    assert "httproute.gateway.networking.k8s.io/shop-canary-route patched\n" == out
+    assert "Deployment shop-canary has 0 of 1 ready\n" == err
+
+
+def test_events_for_programs_are_a_line_each(capfd: pytest.CaptureFixture[str]) -> None:
+    Teller("json").tell(PATCHED)
+    out, _ = capfd.readouterr()
+    assert (
+        '{"event":"made","object":"httproute.gateway.networking.k8s.io/shop-canary-route","text":"patched"}\n'
+        == out
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(ClosedPipe(), ""), (WorldError("the disk is full"), "the disk is full\n")]
+)
+def test_nobody_who_reads_stops_no_release(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def write(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(driving, "write", write)
+    Teller("text").tell(PATCHED)
+    assert ("", said) == capfd.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("phase", "following"),
+    [
+        ("deploy", "kubectl canary apply --phase header-only"),
+        ("100%", "kubectl canary promote"),
+        ("promote-roll", "kubectl canary promote"),
+        ("promoted", ""),
+        ("before", ""),
+    ],
+)
+def test_what_is_next_is_a_command(phase: str, following: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(driving, "say", said.append)
+    monkeypatch.setattr(
+        driving, "command_line", lambda *words, release, cluster: " ".join(("kubectl canary", *words))
+    )
+    release = Release.__new__(Release)
+    object.__setattr__(release, "plan", PLAN)
+    call = Call("apply", release, ReleaseFlags(), DriveFlags(), ClusterFlags())
+    say_where(call, PLAN.find(phase))
+    assert f"shop in web is at {phase}." == said[0].partition("  ")[0]
+    assert following == said[0].partition("Next: ")[2].partition("  ")[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--phase", "rollback"], ["--phase", "rolled-back"], ["--set", "spec.phase=rollback from 5%"]],
+    ids=" ".join,
+)
+def test_apply_leads_to_no_way_back_whoever_names_it(words: list[str]) -> None:
+    done = run_here("apply", "-f", SEED, *words)
+    assert (2, "") == (done.code, done.out)
+    assert "is a way back" in done.err
+    assert "kubectl canary rollback" in done.err
