@@ -80,9 +80,31 @@ def test_context_and_cluster_are_those_of_the_beginning(fake: Fake) -> None:
     assert ["--as=anna", "--context=prod", "--cluster=west"] == fake.calls[1][:3]
 
 
-def test_without_a_kubeconfig_nothing_is_pinned(fake: Fake) -> None:
-    fake.answer(("config view", 1, "error: current-context must exist in order to minify"))
+NO_CONTEXT = ("config view", 1, "error: current-context must exist in order to minify")
+
+
+def test_in_a_pod_nothing_is_pinned(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    fake.answer(NO_CONTEXT)
     assert () == cluster().kubectl.flags
+
+
+def test_without_a_context_nobody_is_waited_for(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubectl alone would ask localhost:8080."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    fake.answer(NO_CONTEXT)
+    with pytest.raises(WorldError, match="no current context") as refused:
+        cluster()
+    assert "--context" in refused.value.hint
+
+
+def test_what_libraries_log_is_not_what_kubectl_says(fake: Fake) -> None:
+    there = cluster()
+    logged = 'E1129 18:28:40.731754   18958 memcache.go:265] "Unhandled Error" err="the server is currently unable"'
+    fake.answer(("get", 1, f"{logged}\nError from server (Forbidden): no"))
+    with pytest.raises(WorldError) as refused:
+        there.read()
+    assert refused.value.message.endswith("failed: Error from server (Forbidden): no")
 
 
 def test_one_call_reads_the_objects_and_the_lease_and_what_ends_is_gone(fake: Fake) -> None:

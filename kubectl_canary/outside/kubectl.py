@@ -30,6 +30,11 @@ SAYS = (
     "Unable to connect",
     "The request is invalid",
 )
+LOGGED = re.compile(
+    r"^[EIW][0-9]{4} [0-9:.]+ .*\n", re.MULTILINE
+)  # what kubectl's libraries log beside its words
+IN_A_POD = "KUBERNETES_SERVICE_HOST"
+NO_CONTEXT = "`kubectl config get-contexts` lists what there is; --context names one, --kubeconfig another file"
 # what it says where an object is another than it was
 CHANGED = (
     "(Conflict)",
@@ -103,14 +108,16 @@ class Kubectl:
     def pinned(self) -> Kubectl:
         """The same with the context and the cluster that a kubeconfig names now, whatever it names later.
 
-        In a pod there is no kubeconfig, and there is nothing to pin.
+        In a pod there is no kubeconfig, and there is nothing to pin. Raises WorldError for no context elsewhere.
         """
         try:
             view = self._json(("config", "view", "--minify", "-o", "json"))
         except WorldError as error:
-            if "current-context must exist" in error.message:
+            if "current-context must exist" not in error.message:
+                raise
+            if IN_A_POD in os.environ:
                 return self
-            raise
+            raise WorldError("kubectl has no current context", NO_CONTEXT) from None
         contexts = view["contexts"]
         flags = [flag for flag in self.flags if not flag.startswith("--context=")]
         context, cluster = contexts[0]["name"], contexts[0]["context"]["cluster"]
@@ -187,7 +194,7 @@ class Kubectl:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unreachable(f"{asked} did not answer: {error}") from None
         if done.returncode != 0:
-            raise _failure(asked, done.stderr.strip())
+            raise _failure(asked, LOGGED.sub("", done.stderr).strip())
         return done.stdout
 
 
