@@ -119,6 +119,16 @@ def test_what_is_not_ready_is_a_problem_with_a_cure() -> None:
     assert [{"problem", "cure"}] == [{*one} for one in data["problems"]]
 
 
+@pytest.mark.parametrize("name", ["shop-stable", "shop-canary"])
+def test_a_side_that_is_scaled_to_nothing_is_a_problem(name: str) -> None:
+    objects = live(a_release(), "5%")
+    deployment = named(objects, "Deployment", name)
+    deployment["spec"]["replicas"] = 0
+    counts = ("replicas", "updatedReplicas", "readyReplicas")
+    deployment["status"] |= dict.fromkeys(counts, 0)
+    assert f"Deployment {name} is scaled to 0" in [text for text, _ in problems(objects)]
+
+
 def test_pods_without_endpoints_are_a_problem_of_the_service() -> None:
     cure = "does its selector catch the pods, and is its port theirs?"
     assert [("Service shop-canary has 4 of 5 ready endpoints", cure)] == problems(

@@ -145,7 +145,12 @@ def _of_objects(plan: Plan, there: observed.Objects) -> Iterator[Problem]:
 
 def _of_sides(sides: tuple[SideStatus, ...]) -> Iterator[Problem]:
     for side in sides:
-        if not side.rollout.is_complete or side.rollout.ready < side.needed:
+        if side.rollout.wanted == 0:
+            name = side.deployment
+            yield Problem(
+                f"Deployment {name} is scaled to 0", f"kubectl scale deployment {name} --replicas=NUMBER"
+            )
+        elif not side.rollout.is_complete or side.rollout.ready < side.needed:
             trouble = f": {side.rollout.trouble}" if side.rollout.trouble else ""
             text = (
                 f"Deployment {side.deployment} has {side.rollout.ready} of {side.needed} pods ready{trouble}"

@@ -34,7 +34,9 @@ LOGGED = re.compile(
     r"^[EIW][0-9]{4} [0-9:.]+ .*\n", re.MULTILINE
 )  # what kubectl's libraries log beside its words
 IN_A_POD = "KUBERNETES_SERVICE_HOST"
-NO_CONTEXT = "`kubectl config get-contexts` lists what there is; --context names one, --kubeconfig another file"
+NO_CONTEXT = (
+    "`kubectl config get-contexts` lists what there is; --context names one, --kubeconfig another file"
+)
 # what it says where an object is another than it was
 CHANGED = (
     "(Conflict)",
