@@ -845,7 +845,7 @@ BUGS = [
     Bug("courses: gradually the way back begins above", "driving/courses.py", "phase.traffic.share < here.traffic.share]", "phase.traffic.share <= here.traffic.share]", "test_courses"),
     Bug("courses: gradually after promotion has begun", "driving/courses.py", "    if here.stable_version is Version.NEW or here.kind in PROMOTION:\n        return []\n", "", "test_courses"),
     Bug("courses: a step back in the middle of promotion", "driving/courses.py", "    if here.stable_version is Version.NEW:\n        message = f\"the release is at", "    if False:\n        message = f\"the release is at", "test_courses"),
-    Bug("status: enough ready pods are settled, whatever their template", "driving/position.py", "        if not side.rollout.is_complete or side.rollout.ready < side.needed:", "        if side.rollout.ready < side.needed:", "test_position"),
+    Bug("status: enough ready pods are settled, whatever their template", "driving/position.py", "return self.rollout.is_complete and self", "return self", "test_position"),
     Bug("status: endpoints that nobody counted are enough", "driving/position.py", "endpoints.get(service, 0) if service is not None", "endpoints.get(service) if service is not None", "test_position"),
     Bug("status: in no phase is settled", "driving/position.py", "return self.is_named and not self.problems", "return not self.problems", "test_position"),
     Bug("status: the canary's container has the old name", "driving/position.py", "Version.NEW if side is Side.CANARY else Version.OLD", "Version.OLD", "test_position"),
