@@ -40,8 +40,12 @@ class SideStatus:
     @property
     def is_settled(self) -> bool:
         """Whether it has the pods, and its Service the endpoints, that the phase needs."""
-        enough = self.endpoints is None or self.endpoints >= self.needed
-        return self.rollout.is_complete and self.rollout.ready >= self.needed and enough
+        return self.has_pods and (self.endpoints is None or self.endpoints >= self.needed)
+
+    @property
+    def has_pods(self) -> bool:
+        """Whether all its pods are of the newest template, and as many ready as the phase needs."""
+        return self.rollout.is_complete and self.rollout.ready >= self.needed
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def _of_sides(sides: tuple[SideStatus, ...]) -> Iterator[Problem]:
             yield Problem(
                 f"Deployment {name} is scaled to 0", f"kubectl scale deployment {name} --replicas=NUMBER"
             )
-        elif not side.rollout.is_complete or side.rollout.ready < side.needed:
+        elif not side.has_pods:
             trouble = f": {side.rollout.trouble}" if side.rollout.trouble else ""
             text = (
                 f"Deployment {side.deployment} has {side.rollout.ready} of {side.needed} pods ready{trouble}"
