@@ -202,7 +202,7 @@ BUGS = [
     Bug("a mirror that says nothing copies nothing", "routing/answers.py", "return Fraction(1) if percent is None", "return Fraction(0) if percent is None", "test_observed test_live test_routing"),
     Bug("mirror clones are testers", "release/observed.py", "testers=len(added) > len(mirroring),", "testers=len(added) > 0,", "test_observed test_live"),
     Bug("an unknown image is the old version", "release/observed.py", "    if not all(alike):\n        return None\n", "    if not all(alike):\n        return Version.OLD\n", "test_observed test_live"),
-    Bug("the oldest writer is named", "release/managed_fields.py", "if owns and (writer is None or written >= writer[1]):", "if owns and (writer is None or written < writer[1]):", "test_managed_fields test_live test_patch_command"),
+    Bug("the oldest writer is named", "release/managed_fields.py", "if newest is None or _time(entry) >= _time(newest):", "if newest is None or _time(entry) < _time(newest):", "test_managed_fields test_live test_patch_command"),
     Bug("whoever owns the object is named", "release/managed_fields.py", "return node is not fields and not [name for name in node if name.startswith(\"f:\")]", "return True", "test_managed_fields test_live test_patch_command"),
     # patches
     Bug("a list item is removed without a guard", "release/patches.py", "yield _Change((_operation(\"remove\", (*path, index)),), (guard,))", "yield _Change((_operation(\"remove\", (*path, index)),))", "test_patches"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from kubectl_canary.release.managed_fields import last_write
+
 SERVICE_LABEL = "kubernetes.io/service-name"  # of an EndpointSlice
 COMPLETE = "NewReplicaSetAvailable"  # the reason of a Deployment whose pods are all of the newest template
 PAUSED = "DeploymentPaused"  # it takes the place of any other reason, and says nothing of pods
@@ -80,9 +82,8 @@ def completed(deployment: Mapping[str, Any]) -> str:
 
 def written(route: Mapping[str, Any]) -> str:
     """When somebody wrote a spec last (RFC 3339), by what the server notes of it; empty where it notes nothing."""
-    entries = route["metadata"].get("managedFields") or []
-    times = (str(entry.get("time", "")) for entry in entries if "f:spec" in (entry.get("fieldsV1") or {}))
-    return max(times, default="")
+    write = last_write(route)
+    return write.time if write is not None else ""
 
 
 def _trouble(conditions: Mapping[str, Mapping[str, Any]]) -> str:

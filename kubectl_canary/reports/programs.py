@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubectl_canary.api.equality import MISSING
 from kubectl_canary.findings import Finding, path_text
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ def as_json(value: Any) -> str:
 def compact(value: Any) -> str:
     """JSON in as few characters as it takes, for a command line."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def said(value: Any) -> str:
+    """A value in a sentence; none is nothing at all."""
+    return "missing" if value is MISSING or value is None else json.dumps(value, ensure_ascii=False)
 
 
 def as_value(finding: Finding) -> dict[str, Any]:

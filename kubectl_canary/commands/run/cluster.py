@@ -15,9 +15,9 @@ from kubectl_canary.errors import Unreachable, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP
 from kubectl_canary.release.documents import Key, Part
+from kubectl_canary.release.managed_fields import OURS
 from kubectl_canary.release.patches import Op
 
-MANAGER = "kubectl-canary"
 FORBIDDEN = "(Forbidden)"
 WITHOUT_LEASE = "--no-lease drives without a Lease: then two at once are noticed at the route alone"
 NO_SUCH_KIND = "the server doesn't have a resource type"
@@ -114,12 +114,12 @@ class Cluster:
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         """Make objects, by server-side apply; `trying` changes nothing."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
-        flags = ("--server-side", f"--field-manager={MANAGER}", *_trying(trying))
+        flags = ("--server-side", f"--field-manager={OURS}", *_trying(trying))
         self.kubectl.write(("apply", "-f", "-", *flags), self.namespace, json.dumps(items))
 
     def patch(self, part: Part, operations: Sequence[Op], *, trying: bool = False) -> None:
         """Patch an object by JSON patch. Raises Conflict where a test of it fails."""
-        flags = ("--type=json", f"--field-manager={MANAGER}", *_trying(trying))
+        flags = ("--type=json", f"--field-manager={OURS}", *_trying(trying))
         words = ("patch", resource(part), *flags, "-p", json.dumps(list(operations)))
         self.kubectl.write(words, self._place(part))
 

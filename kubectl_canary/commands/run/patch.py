@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from kubectl_canary.api.equality import MISSING
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.patch import PatchFlags
@@ -28,8 +25,9 @@ from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import steps
+from kubectl_canary.reports.ages import ago
 from kubectl_canary.reports.plans import gate_text
-from kubectl_canary.reports.programs import as_identity, as_json
+from kubectl_canary.reports.programs import as_identity, as_json, said
 
 LIVE = "the cluster"
 
@@ -240,7 +238,7 @@ def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase
         return 0
     say(f"refused: {name} is not at {start.name} any more")
     for test in (innermost for outer in failed for innermost in patches.deepest(outer)):
-        say(f"  {test.path} is {_said(test.found)}, expected {_said(test.expected)}{_by(value, test.path)}")
+        say(f"  {test.path} is {said(test.found)}, expected {said(test.expected)}{_by(value, test.path)}")
     output = (
         *(("-o", call.flags.output) if call.flags.output != "json" else ()),
         *(("--type", call.flags.kind) if call.flags.kind != "json" else ()),
@@ -249,20 +247,11 @@ def _explain(call: Call, change: Alteration, value: dict[str, Any], start: Phase
     return 1
 
 
-def _said(value: Any) -> str:
-    """A value that a guard expects or finds; none is nothing at all."""
-    return "missing" if value is MISSING or value is None else json.dumps(value, ensure_ascii=False)
-
-
 def _by(value: dict[str, Any], pointer: str) -> str:
     """Who changed it last, and how long ago."""
     writer = managed_fields.who_changed(value, pointer)
     if writer is None:
         return ""
     manager, written = writer
-    try:
-        ago = now() - datetime.fromisoformat(written.replace("Z", "+00:00"))
-    except ValueError:
-        return f" (changed by {manager})"
-    minutes = int(ago.total_seconds() // 60)
-    return f" (changed by {manager}, {f'{minutes} minutes' if minutes > 1 else 'a moment'} ago)"
+    age = ago(written, now())
+    return f" (changed by {manager}{f', {age}' if age else ''})"
