@@ -163,8 +163,7 @@ def _put(holder: Any, key: str, value: Any, is_new: bool) -> None:
 def look_up(document: Any, pointer: str) -> Any:
     """The value at a JSON pointer (RFC 6901); MISSING where there is none."""
     node = document
-    for part in pointer.split("/")[1:]:
-        key = _unescaped(part)
+    for key in keys(pointer):
         if isinstance(node, list) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
         elif isinstance(node, dict) and key in node:
@@ -177,6 +176,11 @@ def look_up(document: Any, pointer: str) -> Any:
 def pointer(path: Location) -> str:
     """A place as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def keys(pointer: str) -> list[str]:
+    """The keys and indices of a JSON pointer."""
+    return [_unescaped(part) for part in pointer.split("/")[1:]]
 
 
 def _unescaped(part: str) -> str:

@@ -1,4 +1,4 @@
-"""The changes of a step, as `kubectl diff` shows them: two files for each object, and how they differ."""
+"""The changes of a step, as `kubectl diff` shows them, two files for each object; or field by field."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.api.equality import MISSING
 from kubectl_canary.driving import lease
 from kubectl_canary.reading import yamltext
+from kubectl_canary.release import patches
 from kubectl_canary.release.changes import Change, Creation, Removal
 from kubectl_canary.release.documents import Part
 
@@ -26,6 +28,54 @@ class Difference:
     after: str
 
 
+@dataclass(frozen=True)
+class FieldDifference:
+    """A field as it is in the cluster and as it is in a phase, MISSING where it is not there.
+
+    `path` is `spec.rules[1].backendRefs[web].weight`; it is empty where the whole object comes or goes.
+    """
+
+    part: Part
+    path: str
+    cluster: Any
+    phase: Any
+
+
+def fields(changes: Sequence[Change]) -> list[FieldDifference]:
+    """What an apply would change, field by field, in the order of the changes."""
+    return [field for change in changes for field in _fields(change.part, *_ends(change))]
+
+
+def _fields(part: Part, before: Any, after: Any) -> Iterator[FieldDifference]:
+    if before is None or after is None:
+        yield FieldDifference(part, "", *(MISSING if end is None else end for end in (before, after)))
+        return
+    for operation in patches.patch(before, after):
+        if operation["op"] != "test":
+            value = operation.get("value", MISSING)
+            there = MISSING if operation["op"] == "add" else patches.look_up(before, operation["path"])
+            yield FieldDifference(part, _path(operation, before), there, value)
+
+
+def _path(operation: patches.Op, before: Any) -> str:
+    """Where something stands in the cluster: items by their name, others by their number; `[new]` is not there yet."""
+    text, node = "", before
+    *above, last = patches.keys(operation["path"])
+    for key in above:
+        child = patches.look_up(node, patches.pointer((key,)))
+        text += _segment(node, key, child)
+        node = child
+    is_new = isinstance(node, list) and operation["op"] == "add"
+    child = operation["value"] if is_new else patches.look_up(node, patches.pointer((last,)))
+    return (text + _segment(node, "new" if is_new else last, child)).lstrip(".")
+
+
+def _segment(holder: Any, key: str, child: Any) -> str:
+    if isinstance(holder, list):
+        return f"[{child.get('name', key) if isinstance(child, dict) else key}]"
+    return f".{key}" if key.isalnum() else f"[{key}]"
+
+
 def differences(changes: Sequence[Change]) -> list[Difference]:
     """What an apply would change, object by object, in the order of their names."""
     found = (_difference(change) for change in changes)
@@ -33,11 +83,17 @@ def differences(changes: Sequence[Change]) -> list[Difference]:
 
 
 def _difference(change: Change) -> Difference:
+    before, after = _ends(change)
+    return Difference(_file_name(change.part), _yaml(before), _yaml(after))
+
+
+def _ends(change: Change) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The object as it is and as it would be, as far as it is shown; None where it is not there."""
     before = None if isinstance(change, Creation) else _shown(change.before.value)
     after = None if isinstance(change, Removal) else _shown(change.after.value)
     if change.part.kind == "Secret":
-        before, after = _masked(before, after), _masked(after, before, AFTER)
-    return Difference(_file_name(change.part), _yaml(before), _yaml(after))
+        return _masked(before, after), _masked(after, before, AFTER)
+    return before, after
 
 
 def _file_name(part: Part) -> str:
