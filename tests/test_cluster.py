@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from releases import a_release
+from conftest import Result
+from releases import a_file, a_release
+from test_position import WEIGHTS, Objects, live, route_of, shares, written
 
 from kubectl_canary.commands.run.cluster import Cluster
-from kubectl_canary.errors import Conflict, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Refused, Unreachable, WorldError
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.rendering.live import live_parts
 
@@ -22,6 +26,7 @@ VIEW = {
 }
 PARTS = live_parts(a_release())
 ROUTE = next(part for part in PARTS if part.is_route)
+Status = Callable[..., Result]
 PROGRAM = """\
 #!{python}
 import json, pathlib, sys
@@ -224,3 +229,55 @@ def test_what_is_tried_changes_nothing(fake: Fake) -> None:
     there.patch(ROUTE, [], trying=True)
     there.create([{"kind": "Service"}], trying=True)
     assert all("--dry-run=server" in call for call in fake.calls[1:])
+
+
+# --- status -----------------------------------------------------------------
+
+
+def meddled() -> Objects:
+    """The objects of 5%, on whose route somebody has written another share."""
+    objects = live(a_release(), "5%")
+    shares(objects, 7)
+    written(route_of(objects), "kubectl-edit", 7, {"f:rules": {}})
+    return objects
+
+
+@pytest.fixture
+def status(fake: Fake, canary: Callable[..., Result], canary_yaml: Callable[[str], Path]) -> Status:
+    """`status` of the release where the cluster has these objects."""
+    canary_yaml(json.dumps(a_file()))
+
+    def run(objects: Objects, *flags: str) -> Result:
+        fake.answer(("endpointslices", 0, a_list()), ("get", 0, a_list(*objects.values())))
+        return canary("status", *flags)
+
+    return run
+
+
+def test_status_says_what_differs_and_who_did_it(status: Status) -> None:
+    result = status(meddled())
+    assert (1, "") == (result.code, result.err)
+    assert all(line in result.out for line in (*WEIGHTS, "\n         kubectl canary diff --phase 5%\n"))
+    assert "\nchanged  HTTPRoute shop-canary-route  2026-01-01T00:07:00Z (" in result.out
+    data = json.loads(status(meddled(), "-o", "json").out)
+    assert (2, ["kubectl-edit"]) == (len(data["differences"]), [one["manager"] for one in data["changes"]])
+
+
+def test_status_asks_no_more_of_the_cluster_for_that(status: Status, fake: Fake) -> None:
+    status(meddled())
+    assert 3 == len(fake.calls)
+
+
+def test_status_says_why_the_difference_cannot_be_told(
+    status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = Finding("live", "error", (), "its rules are mixed up", Where("HTTPRoute shop"), "look into it")
+
+    def refuse(*_: Any) -> None:
+        raise Refused("the live objects are others", [finding])
+
+    monkeypatch.setattr("kubectl_canary.commands.run.status.live_difference", refuse)
+    result = status(meddled())
+    assert result.out.startswith("shop in web: in no phase, nearest is 5%")
+    assert "what differs from `5%` cannot be told: the live objects are others\n" in result.err
+    assert "HTTPRoute shop: its rules are mixed up; look into it\n" in result.err

@@ -23,7 +23,8 @@ class StatusFlags:
     "status",
     "Say which phase the cluster is in, who gets which share, what is ready, and what the parents say.\n\n"
     "The phase is found by comparing what is there with the plan. Exit code 0 says that the phase is settled, 1 that\n"
-    "something is not as it has to be there, or that no phase fits.",
+    "something is not as it has to be there, or that no phase fits. Then it says what differs from the nearest phase,\n"
+    "and who wrote each route and Deployment last.",
     """
   # Where does the release stand?
   kubectl canary status

@@ -13,6 +13,7 @@ from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
 from kubectl_canary.release import observed
 from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.documents import Part
+from kubectl_canary.release.managed_fields import OURS, Write, last_write
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.live import live_parts
 
@@ -58,14 +59,33 @@ class RouteStatus:
 
 
 @dataclass(frozen=True)
+class ObjectWrite:
+    """Who wrote an object's spec last."""
+
+    part: Part
+    write: Write
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was written by us."""
+        return self.write.manager == OURS
+
+
+@dataclass(frozen=True)
 class Position:
-    """Where a release stands: phase (one of its own where none fits), sides, routes, problems."""
+    """Where a release stands: phase (its own where none fits), sides, routes, problems, last writes (newest first)."""
 
     phase: Phase
     is_named: bool
     sides: tuple[SideStatus, ...]
     routes: tuple[RouteStatus, ...]
     problems: tuple[Problem, ...]
+    writes: tuple[ObjectWrite, ...]
+
+    @property
+    def nearest(self) -> str:
+        """The name of its phase, or where none fits of the nearest one."""
+        return self.phase.name if self.is_named else str(self.phase.origin)
 
     @property
     def is_settled(self) -> bool:
@@ -80,8 +100,14 @@ def position(plan: Plan, objects: Objects, endpoints: Mapping[str, int]) -> Posi
     is_named = phase.name in [known.name for known in plan.phases]
     sides = tuple(_sides(plan, there, endpoints))
     routes = tuple(_routes(plan, objects))
-    problems = (*_of_objects(plan, there), *_of_sides(sides), *_of_routes(routes))
-    return Position(phase, is_named, sides, routes, problems)
+    problems = (
+        *_of_objects(plan, there),
+        *(_of_pods(plan, phase) if is_named else ()),
+        *_of_sides(sides),
+        *_of_routes(routes),
+    )
+    writes = sorted(_writes(plan, objects), key=lambda known: known.write.time, reverse=True)
+    return Position(phase, is_named, sides, routes, problems, tuple(writes))
 
 
 def services(plan: Plan) -> list[str]:
@@ -119,6 +145,14 @@ def _routes(plan: Plan, objects: Objects) -> Iterator[RouteStatus]:
             yield RouteStatus(part, tuple(shares), tuple(statuses.parents(route)))
 
 
+def _writes(plan: Plan, objects: Objects) -> Iterator[ObjectWrite]:
+    """The last write of each route and Deployment that is there."""
+    for part in live_parts(plan):
+        write = last_write(objects[part.key]) if part.key in objects else None
+        if write is not None and (part.is_route or part.kind == "Deployment"):
+            yield ObjectWrite(part, write)
+
+
 # --- problems -----------------------------------------------------------
 
 
@@ -145,6 +179,15 @@ def _of_objects(plan: Plan, there: observed.Objects) -> Iterator[Problem]:
         yield Problem(
             "the governed rules have different shares", "`kubectl canary rollback`, and on from there"
         )
+
+
+def _of_pods(plan: Plan, phase: Phase) -> Iterator[Problem]:
+    """Somebody has taken pods of the canary away; where something else scales it, the number is not ours to say."""
+    planned = plan.find(phase.name).pods
+    for workload, now, then in zip(plan.application.workloads, phase.pods, planned, strict=True):
+        if workload.prints_replicas and 0 < now.canary < then.canary:
+            text = f"Deployment {workload.names.canary} is scaled to {now.canary}, and `{phase.name}` has {then.canary}"
+            yield Problem(text, f"`kubectl canary apply --phase {phase.name}` makes the others")
 
 
 def _of_sides(sides: tuple[SideStatus, ...]) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ def check(facts: Facts) -> Iterator[Remark]:
         yield ok(f"the release is at {there.phase.name}{'' if there.is_settled else ', and not settled'}")
     else:
         cure = "`kubectl canary diff` says what differs; `kubectl canary rollback` leads out of it"
-        yield problem(f"the release is in no phase of the plan: nearest is {there.phase.origin}", cure)
+        yield problem(f"the release is in no phase of the plan: nearest is {there.nearest}", cure)
 
 
 def where(facts: Facts) -> Position:
