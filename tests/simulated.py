@@ -171,7 +171,7 @@ class SimulatedCluster:
                 for ref in rule.get("backendRefs") or []:
                     if ref.get("weight", 1):
                         self.sent[ref["name"]] = self.time
-                        self._answer(ref["name"], ref["weight"], rule["backendRefs"])
+                        self._answer(ref["name"], ref.get("weight", 1), rule["backendRefs"])
 
     def _answer(self, service: str, weight: int, refs: Sequence[Mapping[str, Any]]) -> None:
         pods = self._behind(service)

@@ -293,6 +293,167 @@ def test_a_way_back_to_a_stable_that_is_gone_is_refused_and_the_canary_serves_on
     assert "100%" == crew.here
 
 
+# --- a way back over what others have edited ---
+
+Rules = list[dict[str, Any]]
+THIRD = {"name": "legacy", "port": 80, "weight": 50}
+
+
+def theirs(name: str, *backends: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A rule of somebody's own."""
+    matches = [{"path": {"type": "PathPrefix", "value": f"/{name}"}}]
+    return {
+        "name": name,
+        "matches": matches,
+        "backendRefs": list(backends),
+        "timeouts": {"request": "3s"},
+        **fields,
+    }
+
+
+STABLE, CANARY = {"name": "shop-stable", "port": 80}, {"name": "shop-canary", "port": 80}
+COPYING = [{"type": "RequestMirror", "requestMirror": {"backendRef": CANARY}}]
+HEADER = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["x"]}}]
+EDITS: dict[str, Callable[[Rules], Any]] = {
+    "a rule to stable": lambda rules: rules.append(theirs("more", STABLE)),
+    "a rule to the canary": lambda rules: rules.insert(0, theirs("more", CANARY)),
+    "a rule to both": lambda rules: rules.append(theirs("more", STABLE, {**CANARY, "weight": 3})),
+    "a rule to all": lambda rules: rules.append(theirs("more", STABLE, {**CANARY, "weight": 2}, CANARY, THIRD)),
+    "a rule that mirrors": lambda rules: rules.append(theirs("more", THIRD, filters=[*HEADER, *COPYING])),
+    "rules merged into one": lambda rules: rules.__setitem__(slice(None), [theirs("all", *[
+        ref for rule in rules for ref in rule["backendRefs"]])]),
+    "our rule deleted": lambda rules: rules.__setitem__(slice(None), [theirs("more", THIRD)]),
+    "all rules that name the canary deleted": lambda rules: rules.__setitem__(slice(None), [
+        theirs("more", STABLE), theirs("most", STABLE, THIRD)]),
+    "backends in another order": lambda rules: rules[-1]["backendRefs"].reverse(),
+    "the canary twice": lambda rules: rules[-1]["backendRefs"].append({**CANARY, "weight": 7, "filters": HEADER}),
+    "stable twice": lambda rules: rules[-1]["backendRefs"].append({**STABLE, "weight": 7, "filters": HEADER}),
+    "all weight at a third": lambda rules: rules[-1].update(backendRefs=[
+        *({**ref, "weight": 0} for ref in rules[-1]["backendRefs"]), THIRD]),
+    "stable without weight beside a third": lambda rules: rules[-1].update(backendRefs=[
+        {**STABLE, "weight": 0}, THIRD]),
+    "the rule of testers deleted": lambda rules: rules.__setitem__(slice(None), rules[-1:]),
+    "a rule called as ours": lambda rules: rules.__setitem__(slice(-1), [{
+        **theirs("more", THIRD), "name": "default-canary-testers-shop"}]),
+}  # fmt: skip
+
+
+def edited(crew: Drivers, edit: str) -> dict[str, Any]:
+    """The route of a release, after somebody has edited its rules."""
+    key = next(part.key for part in crew.cluster.parts if part.is_route)
+    route = crew.cluster.objects[key]
+    edit_rules = EDITS[edit]
+    edit_rules(route["spec"]["rules"])
+    route["metadata"]["annotations"]["theirs"] = "stays"
+    route["metadata"]["generation"] += 1
+    crew.cluster.changed[key] = crew.cluster.time
+    return copy.deepcopy(route)
+
+
+def reaching(route: dict[str, Any]) -> list[str]:
+    """The rules that name the canary, as a backend or in a mirror."""
+    return [str(rule.get("name")) for rule in route["spec"]["rules"] if "shop-canary" in str(
+        [rule["backendRefs"], rule.get("filters")])]  # fmt: skip
+
+
+def changed_otherwise(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The rules of which a way back has changed more than it may: all of those that do not reach the canary."""
+    left, ours = {rule["name"]: rule for rule in after["spec"]["rules"]}, {"default", *reaching(before)}
+    mine = {"backendRefs": [], "filters": []}
+    return [
+        rule["name"]
+        for rule in before["spec"]["rules"]
+        if rule["name"] in left
+        and (
+            {**rule, **mine} != {**left[rule["name"]], **mine}
+            or not (rule["name"] in ours or rule == left[rule["name"]])
+        )
+    ]
+
+
+@pytest.mark.parametrize("phase", ["deploy", "header-only", "50%", "100%"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_rollback_acts_whatever_others_have_done_to_the_rules(phase: str, edit: str) -> None:
+    crew = at(phase)
+    before = edited(crew, edit)
+    crew.run("rollback", back)
+    assert ["shop-stable"] == [key[3] for key in crew.cluster.objects if key[1] == "Deployment"]
+    after = next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    assert ("stays", []) == (after["metadata"]["annotations"]["theirs"], reaching(after))
+    assert [] == changed_otherwise(before, after)
+    gone = {rule["name"] for rule in before["spec"]["rules"]} - {
+        rule["name"] for rule in after["spec"]["rules"]
+    }
+    assert gone <= {"default-canary-testers-shop"}
+    assert [] == [line for line in crew.cluster.wrong if " goes " in line or "shop-stable gets" in line]
+
+
+def test_a_rollback_acts_where_nothing_says_which_rules_were_added() -> None:
+    crew = at("header-only")
+    route = next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    del route["metadata"]["annotations"]["kubectl-canary/rules.shop"]
+    crew.run("rollback", back)
+    assert [] == reaching(
+        next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    )
+
+
+@pytest.mark.parametrize("phase", ["promote-roll", "promote-return", "promoted"])
+@pytest.mark.parametrize(
+    "edit", ["a rule to stable", "a rule to both", "all rules that name the canary deleted"]
+)
+def test_a_rollback_from_promotion_acts_too(phase: str, edit: str) -> None:
+    crew = at(phase)
+    edited(crew, edit)
+    crew.run("rollback", back)
+    (deployment,) = (value for value in crew.cluster.objects.values() if value["kind"] == "Deployment")
+    assert "shop:v1" in str(deployment["spec"]["template"])
+    rolled = [line for line in crew.cluster.wrong if "while its pods roll" in line]
+    assert not rolled or edit != "all rules that name the canary deleted"
+    assert [] == reaching(
+        next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "backends", "filters"),
+    [
+        ("a rule to the canary", [{**STABLE, "weight": 100}], []),
+        ("a rule to both", [{**STABLE, "weight": 100}], []),
+        ("a rule to all", [{**STABLE, "weight": 4}, THIRD], []),
+        ("a rule that mirrors", [THIRD], HEADER),
+        ("a rule to stable", [STABLE], []),
+    ],
+)
+def test_stable_gets_what_others_have_sent_to_the_canary(edit: str, backends: Rules, filters: Rules) -> None:
+    crew = at("50%")
+    edited(crew, edit)
+    crew.run("rollback", back)
+    route = next(value for value in crew.cluster.objects.values() if value["kind"] == "HTTPRoute")
+    (rule,) = (rule for rule in route["spec"]["rules"] if rule["name"] == "more")
+    assert (backends, filters) == (rule["backendRefs"], rule.get("filters", []))
+
+
+def test_a_canary_that_others_have_named_is_named_for_a_while_after_its_last_request() -> None:
+    crew = at("50%")
+    edited(crew, "a rule to both")
+    crew.cluster.writes.clear()
+    crew.run("rollback", lambda drive: drive.to("rollback"))
+    assert (
+        2 == len([write for write in crew.cluster.writes if "HTTPRoute" in write]) - 1
+    )  # the note comes off
+
+
+@pytest.mark.parametrize("edit", ["a rule to stable", "our rule deleted"])
+def test_a_step_forward_is_refused_where_our_rule_cannot_be_told(edit: str) -> None:
+    crew = at("5%")
+    edited(crew, edit)
+    crew.cluster.writes.clear()
+    with pytest.raises(Refused, match="not those of the release"):
+        crew.run("apply", to("50%"))
+    assert [] == crew.cluster.writes
+
+
 # --- two at once -----------------------------------------------------------
 
 

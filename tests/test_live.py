@@ -154,6 +154,21 @@ def test_what_cannot_be_told_apart_is_refused(
     assert message in refused.value.findings[0].message
 
 
+@pytest.mark.parametrize("goal", ["rollback", "rolled-back"])
+def test_a_way_back_does_not_ask_which_rule_is_ours(tmp_path: Path, goal: str) -> None:
+    made = offline_plan(tmp_path)
+    there = documents(made, made.find("5%"))
+    rules = there[ROUTE]["spec"]["rules"]
+    rules.append({**rules[-1], "name": "copy", "matches": FOREIGN["matches"]})
+    (change,) = (change for change in live_from(made, there, goal).changes if change.part.is_route)
+    assert isinstance(change, Alteration)
+    left = [
+        {ref["name"]: ref["weight"] for ref in rule["backendRefs"]}
+        for rule in change.after.value["spec"]["rules"]
+    ]
+    assert [{"my-app-stable": 100}] * 2 == left
+
+
 def test_sixteen_rules_are_fine_and_a_seventeenth_is_the_servers_to_refuse(tmp_path: Path) -> None:
     made = offline_plan(tmp_path)
     now = documents(made, made.find("5%"))[ROUTE]

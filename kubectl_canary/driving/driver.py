@@ -75,7 +75,8 @@ class Drive:
     def __init__(
         self, plan: Plan, generator: Generator, world: Surroundings, wheel: Wheel, manner: Manner
     ) -> None:
-        self.plan, self.generator, self.world, self.wheel, self.manner = plan, generator, world, wheel, manner
+        self.plan = plan.going_back() if wheel.first else plan
+        self.generator, self.world, self.wheel, self.manner = generator, world, wheel, manner
         self.moved, self.conflicts, self.read_at = False, 0, 0.0
         self.accepted: tuple[object, float] | None = (
             None  # the routes as they are, and since when they are accepted

@@ -23,7 +23,7 @@ from kubectl_canary.release.application import Application, Side
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.observed import SOMEWHERE
-from kubectl_canary.release.plan import PhaseKind
+from kubectl_canary.release.plan import PhaseKind, Traffic
 
 Objects = Mapping[Key, dict[str, Any]]
 
@@ -170,7 +170,7 @@ def _moved(step: Step, application: Application, seen: Seen, timing: Timing) -> 
     begins, ends = to.share > 0 and not start.reaches_canary, start.reaches_canary and not to.reaches_canary
     if ends and _has_sessions(moving, application):
         return Make(moving)
-    halves = tuple(half for change in moving for half in _halved(change, application, begins))
+    halves = tuple(half for change in moving for half in _halved(change, application, to, begins))
     if halves and (begins or ends):
         others = tuple(change for change in moving if ends and not change.part.is_governed)
         return Make((*halves, *others))
@@ -189,12 +189,12 @@ def _has_sessions(moving: Sequence[Change], application: Application) -> bool:
     return any("sessionPersistence" in rule for release in befores for rule in release.governed())
 
 
-def _halved(change: Change, application: Application, begins: bool) -> Iterator[Alteration]:
+def _halved(change: Change, application: Application, traffic: Traffic, begins: bool) -> Iterator[Alteration]:
     """The first of two patches of a route: the canary is named, and gets nothing."""
     if not isinstance(change, Alteration) or not change.part.is_governed:
         return
     base = change.before if begins else change.after
-    named = overlay.introduced(base.value, application)
+    named = overlay.introduced(base.value, change.before.value, application, traffic)
     if not same(named["spec"], change.before.value["spec"]):
         yield replace(change, after=Document(change.part, named))
 

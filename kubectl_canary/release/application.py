@@ -305,7 +305,7 @@ class Application:
 
     `labels` and `annotations` are those of all its objects; `drain` is how many seconds requests get to end between
     a falling share and the pods that go; `target` names the releases that the cluster has; `receivers` get copies in
-    some phase.
+    some phase. `goes_back` says that the canary is left: every rule of its routes that reaches it is the release's.
     """
 
     name: str
@@ -320,6 +320,7 @@ class Application:
     drain: int
     adopted: Adopted | None = None
     receivers: tuple[Receiver, ...] = ()
+    goes_back: bool = False
 
     @property
     def has_release(self) -> bool:

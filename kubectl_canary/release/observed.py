@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import same
+from kubectl_canary.errors import Refused
 from kubectl_canary.release import apart, overlay, routes, strategic, workloads
 from kubectl_canary.release.application import Located, Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute
@@ -22,7 +23,7 @@ Objects = Mapping[Located, dict[str, Any]]
 def phase(objects: Objects, plan: Plan) -> Phase:
     """The plan's phase that the objects are in, with the pods that they have; where none fits, one of its own.
 
-    Raises Refused where a rule of the release's cannot be told.
+    Raises Refused where a rule of the release's cannot be told; never of a release that goes back.
     """
     there = routes_of(objects, plan)
     state = Phase(
@@ -126,8 +127,7 @@ def _fitting(state: Phase, objects: Objects, there: Sequence[Route], plan: Plan)
         for phase in plan.phases
         if bool(phase.canary_replicas) == bool(state.canary_replicas)
         and phase.stable_version is state.stable_version
-        and (_change_nothing(there, phase, plan) if there else phase.traffic == AS_BEFORE)
-        and _is_beside(objects, there, phase, plan)
+        and _fits(objects, there, phase, plan)
     ]
     noted = [_noted(route, plan) for route in there]
     return min(
@@ -135,6 +135,21 @@ def _fitting(state: Phase, objects: Objects, there: Sequence[Route], plan: Plan)
         key=lambda phase: sum(phase.traffic.phase != name for name in noted),
         default=None,
     )
+
+
+def _fits(objects: Objects, there: Sequence[Route], phase: Phase, plan: Plan) -> bool:
+    """Whether the routes are as a phase has them; of a release that goes back none where the phase has no place.
+
+    Raises Refused where a rule of the release's cannot be told.
+    """
+    if not there:
+        return phase.traffic == AS_BEFORE
+    try:
+        return _change_nothing(there, phase, plan) and _is_beside(objects, there, phase, plan)
+    except Refused:
+        if not plan.application.goes_back:
+            raise
+        return False
 
 
 def _noted(route: Route, plan: Plan) -> str | None:

@@ -6,6 +6,7 @@ What cannot be told apart is an error, never a guess.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
@@ -82,19 +83,48 @@ class ReleaseOnRoute:
         return self.application.names_rules
 
     def governed(self) -> list[Rule]:
-        """The user's rules whose requests the release splits.
+        """The user's rules whose requests the release splits; of one that goes back all that reach the canary, too.
 
-        Raises Refused where one is not there, or cannot be told from others.
+        Raises Refused where one is not there, or cannot be told from others; never of a release that goes back.
         """
-        added = self.added()
-        others = [rule for rule in self.rules if not _is_one_of(rule, added)]
-        names = self._names()
+        if self.application.goes_back:
+            told = self._told()
+            return [rule for rule in self.users() if _is_one_of(rule, told) or self._reaches(rule)]
+        names, users = self._names(), self.users()
         if not names:
             raise self.refusal("the release governs no rule of this route")
-        rules = [self._chosen(rule, others) for rule in names]
+        rules = [self._chosen(rule, users) for rule in names]
         for rule in rules:
-            self._refuse_several_services(rule)
+            self.refuse_several_services(rule)
         return rules
+
+    def shaped_by(self, traffic: Traffic) -> list[Rule]:
+        """The governed rules; where one that goes back has none, and the canary is to get requests, all of stable's."""
+        governed = self.governed()
+        if governed or not traffic.share:
+            return governed
+        return [rule for rule in self.users() if self._sends_to(rule, Side.STABLE)]
+
+    def users(self) -> list[Rule]:
+        """The rules that the release has not added."""
+        added = self.added()
+        return [rule for rule in self.rules if not _is_one_of(rule, added)]
+
+    def _told(self) -> list[Rule]:
+        """The governed rules, as far as they are there and can be told from others."""
+        told: list[Rule] = []
+        for name in self._names():
+            with contextlib.suppress(Refused):
+                told.append(self._chosen(name, self.users()))
+        return told
+
+    def _reaches(self, rule: Rule) -> bool:
+        """Whether a rule sends requests or copies to the canary."""
+        return any(self.is_of(ref, Side.CANARY) for ref in routes.all_backends(rule))
+
+    def splits(self, rule: Rule) -> bool:
+        """Whether a rule sends requests to a Service of the release, on whichever side."""
+        return any(map(self.side_of, routes.backends(rule)))
 
     def _names(self) -> list[str | int | None]:
         """What the governed rules are known by."""
@@ -109,14 +139,14 @@ class ReleaseOnRoute:
     def _numbered(self, number: int, others: Sequence[Rule]) -> Rule:
         """The user's rule at a place among the user's."""
         users = [rule for rule in others if not routes.is_of_a_release(rule, self.document)]
-        if number >= len(users) or not any(map(self.side_of, routes.backends(users[number]))):
+        if number >= len(users) or not self.splits(users[number]):
             raise self.refusal(f"rule {number} of the user's does not send to the release's Services")
         return users[number]
 
     def _named(self, name: str, others: Sequence[Rule]) -> Rule:
         """The user's rule of a name."""
         named = [rule for rule in others if rule.get("name") == name]
-        if len(named) != 1 or not any(map(self.side_of, routes.backends(named[0]))):
+        if len(named) != 1 or not self.splits(named[0]):
             raise self.refusal(f"no rule `{name}` sends to the release's Services")
         return named[0]
 
@@ -134,7 +164,8 @@ class ReleaseOnRoute:
             raise self.refusal(f"{places} all send to the release's Services: which is ours?")
         return rules[0]
 
-    def _refuse_several_services(self, rule: Rule) -> None:
+    def refuse_several_services(self, rule: Rule) -> None:
+        """Raises Refused where the shares of a rule cannot be told from another Service's."""
         sides = [side for ref in routes.backends(rule) if (side := self.side_of(ref)) is not None]
         names = list(dict.fromkeys(service.names.stable for service, _ in sides))
         if len(names) > 1:
@@ -189,10 +220,17 @@ class ReleaseOnRoute:
         route = next((known.value for known in given if self._is_route(known.value)), None)
         if route is None:
             return None
-        place = next(place for place, known in enumerate(self.governed()) if known is rule)
-        wanted = self._names()[place]
+        wanted = [name for name in self._names() if self._is_called(rule, name)]
         rules = enumerate(routes.users_rules(route))
-        return next((known for number, known in rules if wanted in (number, known.get("name"))), None)
+        return next(
+            (known for number, known in rules if wanted and wanted[0] in (number, known.get("name"))), None
+        )
+
+    def _is_called(self, rule: Rule, name: str | int | None) -> bool:
+        """Whether a governed rule is known by a name, or by its number."""
+        with contextlib.suppress(Refused):
+            return self._chosen(name, self.users()) is rule
+        return False
 
     def name_of(self, rule: Rule) -> str:
         """What the clones of a governed rule are called after: its name, or one that no rule has."""
@@ -302,7 +340,7 @@ def route(
     laid = copy.deepcopy(document)
     release = ReleaseOnRoute(application, laid)
     is_apart = release.located in application.separated
-    governed, added = release.governed(), release.added()
+    governed, added = release.shaped_by(phase.traffic), release.added()
     findings = list(release.foreign_references(governed))
     kept = [rule for rule in release.rules if not _is_one_of(rule, added)]
     rules: list[Rule] = []
@@ -328,11 +366,12 @@ def shaped(
 ) -> tuple[list[Rule], Rule, list[Finding]]:
     """The clones of a governed rule, the rule itself as the traffic needs it, and what is to be known of it."""
     rule, error = _without_mirror(release, governed), 0.0
-    restored = None if traffic.share or traffic.testers else _restored(release, governed)
-    if restored is not None:
-        rule = {**rule, "backendRefs": restored}
-    else:
+    if not release.splits(rule):
+        return [], rule, []
+    if traffic.share or traffic.testers:
         rule, error = _with_shares(release, rule, traffic)
+    else:
+        rule = {**rule, "backendRefs": _restored(release, governed) or _without_canary(release, governed)}
     clones = _clones(release, rule, release.name_of(governed), traffic)
     if traffic.mirror and not traffic.methods:
         rule = routes.mirrored(rule, copied_to(release, rule, traffic.to), traffic)
@@ -380,6 +419,31 @@ def _restored(release: ReleaseOnRoute, governed: Rule) -> list[dict[str, Any]] |
     ]
 
 
+def _without_canary(release: ReleaseOnRoute, governed: Rule) -> list[dict[str, Any]]:
+    """The backendRefs without the canary, whose weight stable has; where stable is gone, it is there again."""
+    refs = routes.backends(governed)
+    left = {id(ref): ref.value for ref in refs if not release.is_of(ref, Side.CANARY)}
+    for name, group in _by_service(release, refs):
+        heir = next((ref for ref in group if release.is_of(ref, Side.STABLE)), group[0])
+        gone = (ref.weight for ref in group if ref is not heir and release.is_of(ref, Side.CANARY))
+        left[id(heir)] = {**heir.value, "name": name, "weight": heir.weight + sum(gone)}
+    kept = [left[id(ref)] for ref in refs if id(ref) in left]
+    return kept if len(kept) > 1 else [{**kept[0], "weight": routes.ALONE}]
+
+
+def _by_service(
+    release: ReleaseOnRoute, refs: Sequence[BackendRef]
+) -> Iterator[tuple[str, list[BackendRef]]]:
+    """The backendRefs to the release, by Service and port, each with the name of stable's Service."""
+    groups: dict[tuple[str, int | None], list[BackendRef]] = {}
+    for ref in refs:
+        known = release.side_of(ref)
+        if known is not None:
+            groups.setdefault((known[0].names.stable, ref.port), []).append(ref)
+    for (name, _), group in groups.items():
+        yield name, group
+
+
 def _canary_ref(release: ReleaseOnRoute, rule: Rule) -> dict[str, Any]:
     """The canary's backendRef: stable's with the canary's name, so that its port and filters come along."""
     return _ref_of(release, rule, Side.CANARY)
@@ -409,17 +473,19 @@ def _with_shares(release: ReleaseOnRoute, rule: Rule, traffic: Traffic) -> tuple
 
     Third backends keep their exact share.
     """
+    release.refuse_several_services(rule)
     refs = routes.backends(rule)
     ours = [ref for ref in refs if release.side_of(ref) is not None]
     others = [ref.weight for ref in refs if ref not in ours]
     together = sum(ref.weight for ref in ours)
-    if others and not together:
+    if others and not together and not release.application.goes_back:
         title = f"rule {rule.get('name', '')}".rstrip()
         raise _refused(title, "stable and canary have no weight, others have all of it")
     stable, canary, scale, error = shares.split(traffic.share, together if others else None, others)
-    split = [{**_ref_of(release, rule, Side.STABLE), "weight": stable}]
-    if traffic.share or traffic.testers:
-        split.append({**_canary_ref(release, rule), "weight": canary})
+    split = [
+        {**_ref_of(release, rule, Side.STABLE), "weight": stable},
+        {**_canary_ref(release, rule), "weight": canary},
+    ]
     scaled: list[dict[str, Any]] = []
     for ref in refs:
         if ref in ours:
@@ -459,15 +525,19 @@ def _refuse_taken_names(release: ReleaseOnRoute, kept: Sequence[Rule], clones: S
             raise release.refusal(message, hint)
 
 
-def introduced(document: dict[str, Any], application: Application) -> dict[str, Any]:
-    """A route that names the canary beside stable, without any requests for it where it was not named before.
+def introduced(
+    document: dict[str, Any], before: dict[str, Any], application: Application, traffic: Traffic
+) -> dict[str, Any]:
+    """A route that names the canary beside stable, without any requests for it where it is not named.
 
-    A gateway that gets routes and backends apart knows the backend then, before a request is sent to it.
+    It is named in the rules that are shaped by the traffic on the route as it is `before`. A gateway that gets routes
+    and backends apart knows the backend then, before a request is sent to it.
     """
     laid = copy.deepcopy(document)
-    release = ReleaseOnRoute(application, laid)
-    for rule in release.governed():
-        if not names_canary(release, rule):
+    release, old = ReleaseOnRoute(application, laid), ReleaseOnRoute(application, before)
+    governed = old.shaped_by(traffic)
+    for then, rule in zip(old.users(), release.users(), strict=True):
+        if _is_one_of(then, governed) and old.splits(then) and not names_canary(release, rule):
             rule["backendRefs"] = [*rule["backendRefs"], {**_canary_ref(release, rule), "weight": 0}]
     return laid
 

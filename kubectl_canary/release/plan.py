@@ -153,6 +153,15 @@ class Plan:
         """The way back that starts in a phase; None where there is no canary to leave."""
         return next((back for back in self.ways_back() if back.origin == phase.name), None)
 
+    def leads_back(self, name: str) -> bool:
+        """Whether a name is of a way back, from wherever."""
+        known = {text for back in self.ways_back() for text in (back.name, back.kind.value)}
+        return canonical(name) in known
+
+    def going_back(self) -> Plan:
+        """The plan for one who leaves the canary, whatever others have done to the routes."""
+        return replace(self, application=replace(self.application, goes_back=True))
+
     @property
     def full(self) -> Phase:
         """The phase in which the canary gets everything."""

@@ -59,6 +59,7 @@ def live_step(
     Raises Refused where the release's part of an object cannot be told, or one step there is not safe; UsageError for
     a phase that is not there.
     """
+    plan = plan.going_back() if plan.leads_back(goal) else plan
     there, here = _there(plan, objects), phase_of(plan, objects)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, there)
@@ -79,6 +80,7 @@ def live_difference(
     Raises Refused where the release's part of an object cannot be told, or a way back has nothing to go back from;
     UsageError for a phase that is not there.
     """
+    plan = plan.going_back() if plan.leads_back(goal) else plan
     here = phase_of(plan, objects)
     to = _goal(plan, goal, here)
     _refuse_absent(plan, to, _there(plan, objects))
@@ -214,7 +216,7 @@ def _refuse_unsafe(
     if to.kind is PhaseKind.ROLLBACK_PROMOTION:
         _refuse_missing_stable(plan, there)
         _refuse_not_promoted(plan, here, there)
-    elif not (resumes and _is_half_way(plan, here, to, there)):
+    elif not plan.application.goes_back and not (resumes and _is_half_way(plan, here, to, there)):
         _refuse_uneven_rules(plan, there)
     if not to.is_way_back and observed.version(there, plan) is None:
         _refuse_other_stable(plan)
