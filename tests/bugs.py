@@ -893,6 +893,8 @@ BUGS = [
     Bug("driving: a backend is forgotten with its last requests", "driving/moves.py", "    if halves and (begins or ends):\n", "    if halves and begins:\n", "test_moves"),
     Bug("driving: between the two patches is no time", "driving/moves.py", "    waiting = _unsettled(step, seen, timing) if is_second else None\n", "    waiting = None\n", "test_moves"),
     Bug("driving: sessions stick to a canary that is left", "driving/moves.py", "    if ends and _has_sessions(moving, application):\n", "    if False:\n", "test_moves"),
+    Bug("driving: testers stay at the canary that is left", "driving/moves.py", "        return Make((*halves, *others))\n", "        return Make(halves)\n", "test_moves"),
+    Bug("driving: one of two routes that is further is refused", "rendering/live.py", "not (resumes and _is_half_way(plan, here, to, there)):", "True:", "test_driving"),
     # a way back over what others have edited
     Bug("way back: it has to be told which rule is ours", "driving/driver.py", "plan.going_back() if wheel.first else plan", "plan", "test_driving"),
     Bug("way back: rules that others let send to the canary stay", "release/overlay.py", "_is_one_of(rule, told) or self._reaches(rule)]", "_is_one_of(rule, told)]", "test_driving"),

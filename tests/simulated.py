@@ -210,7 +210,8 @@ class SimulatedCluster:
         """Who gets requests for the first time is known to gateways, and so are his pods."""
         old = self.objects.get(key)
         for name in _receivers(new) - _receivers(old):
-            known = _receivers({"spec": self.followed.get(key, {})}, least=0)
+            rules = self.followed.get(key, {}).get("rules") or []
+            known = {ref["name"] for rule in rules for ref in rule["backendRefs"]}
             if old is not None and name not in known:
                 self.wrong.append(f"{self.time:.1f} {name} gets requests before gateways know it")
             age = self.time - self.pods_changed.get(name, -99.0)
@@ -322,8 +323,8 @@ class SimulatedCluster:
         self.objects[part.key] = value
 
 
-def _receivers(route: dict[str, Any] | None, least: int = 1) -> set[str]:
-    """The Services to which a route sends requests that anybody may make, with at least that weight."""
+def _receivers(route: dict[str, Any] | None) -> set[str]:
+    """The Services to which a route sends requests that anybody may make, with any weight."""
     rules = (route or {"spec": {}})["spec"].get("rules") or []
     refs = [
         ref
@@ -331,7 +332,7 @@ def _receivers(route: dict[str, Any] | None, least: int = 1) -> set[str]:
         if len(rule["backendRefs"]) > 1 or len(rules) == 1
         for ref in rule["backendRefs"]
     ]
-    return {ref["name"] for ref in refs if ref.get("weight", 1) >= least}
+    return {ref["name"] for ref in refs if ref.get("weight", 1)}
 
 
 def _is(part: Part, value: Mapping[str, Any]) -> bool:

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from releases import a_release
 from simulated import Killed, SimulatedCluster, holder
+from test_adoption import CASES, release_of
 from test_plan import GENERATOR
 
+from kubectl_canary.api.defaults import defaulted
 from kubectl_canary.driving import courses, lease
 from kubectl_canary.driving.driver import Drive, Manner
 from kubectl_canary.driving.features import Class
@@ -24,8 +26,12 @@ from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Refused, Unreachable, WorldError
+from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_parts, phase_of
+from kubectl_canary.rendering.objects import planned
+from kubectl_canary.rendering.steps import applied
 
 TIMING = Timing(propagation=4.0, drain=3.0)
 PHASES = ["header-only", "5%", "50%", "100%"]
@@ -97,21 +103,48 @@ def back(drive: Drive) -> None:
 PLAN = a_release(stable={"tag": "v1", "replicas": 4})
 
 
+PLANS = {
+    "one": PLAN,
+    "several": release_of(CASES / "adopt-routes").plan,
+    "apart": release_of(CASES / "adopt-apart").plan,
+}
+
+
 @functools.cache
-def led_to(phase: str) -> SimulatedCluster:
-    names = [known.name for known in PLAN.phases]
-    crew = Drivers(PLAN, SimulatedCluster(live_parts(PLAN), TIMING.drain))
+def led_to(phase: str, release: str = "one") -> SimulatedCluster:
+    plan = PLANS[release]
+    names = [known.name for known in plan.phases]
+    crew = Drivers(plan, SimulatedCluster(live_parts(plan), TIMING.drain))
     if phase != "before":
-        crew.cluster = copy.deepcopy(led_to(names[names.index(phase) - 1]))
+        crew.cluster = copy.deepcopy(led_to(names[names.index(phase) - 1], release))
+    elif plan.application.adopted is not None:
+        apply_manifests(crew)
     crew.run("apply", to(phase))
     return crew.cluster
 
 
-def at(phase: str, seed: int = 0) -> Drivers:
+def apply_manifests(crew: Drivers) -> None:
+    """The user's objects that the release is about are there, and have settled."""
+    cluster, target = crew.cluster, crew.plan.application.target
+    parts = {part.key: part for part in cluster.parts}
+    for document in Generator().render(planned(crew.plan.application, crew.plan.phases[0])):
+        if document.part.key in parts:
+            value = copy.deepcopy(applied(document, crew.plan.application).value)
+            cluster._store(document.part, defaulted(value, target))
+    cluster.sleep(30)
+
+
+def at(phase: str, seed: int = 0, release: str = "one") -> Drivers:
     """A release that was led to a phase."""
-    cluster = copy.deepcopy(led_to(phase))
+    cluster = copy.deepcopy(led_to(phase, release))
     cluster.chance = random.Random(seed)
-    return Drivers(PLAN, cluster)
+    return Drivers(PLANS[release], cluster)
+
+
+def wrong(crew: Drivers) -> list[str]:
+    """What was seen that must not be, of the release's own Services and pods."""
+    names = [name for service in crew.plan.application.services for name in service.names.both()]
+    return [line for line in crew.cluster.wrong if not {*names}.isdisjoint(line.split())]
 
 
 def test_a_whole_release_answers_every_request_and_leaves_nothing() -> None:
@@ -152,12 +185,19 @@ def test_the_first_write_of_a_rollback_is_the_patch_of_the_route_after_one_read(
 
 
 @settings(max_examples=40)
-@given(st.integers(1, 90), st.sampled_from([*PHASES, "promotion"]), st.booleans(), st.integers(0, 9))
+@given(
+    st.integers(1, 90),
+    st.sampled_from([*PHASES, "promotion"]),
+    st.booleans(),
+    st.integers(0, 9),
+    st.sampled_from(["one", "several"]),
+)
 def test_who_is_killed_and_runs_again_ends_where_it_should(
-    dies_at: int, phase: str, goes_back: bool, seed: int
+    dies_at: int, phase: str, goes_back: bool, seed: int, release: str
 ) -> None:
-    before = {"promotion": "100%", "header-only": "deploy"}
-    crew = at(before.get(phase) or PHASES[PHASES.index(phase) - 1], seed)
+    names = [known.name for known in PLANS[release].phases]
+    phase = phase if phase in names or phase == "promotion" else "10%"
+    crew = at("100%" if phase == "promotion" else names[names.index(phase) - 1], seed, release)
     crew.cluster.dies_at = crew.cluster.calls + dies_at
     verb, course, goal = (
         ("promote", promotion, "promoted") if phase == "promotion" else ("apply", to(phase), phase)
@@ -169,8 +209,27 @@ def test_who_is_killed_and_runs_again_ends_where_it_should(
             verb = "rollback"
         verb, course, goal = "rollback", back, "before"
     crew.until_it_ends(verb, course)
-    assert (goal, [], None) == (crew.here, crew.cluster.wrong, holder(crew.cluster))
+    assert (goal, [], None) == (crew.here, wrong(crew), holder(crew.cluster))
     assert "driver" not in str([value["metadata"] for value in crew.cluster.objects.values()])
+
+
+@pytest.mark.parametrize(("release", "goes_back"), [("several", True), ("several", False), ("apart", True)])
+def test_who_is_killed_between_two_routes_goes_on_with_the_other(
+    release: str, goes_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = at("10%", release=release)
+    patch = crew.cluster.patch
+
+    def dying(part: Part, operations: Any, *, trying: bool = False) -> None:
+        patch(part, operations, trying=trying)
+        if part.is_route and not trying and "/spec/rules" in str(operations[-1]):
+            monkeypatch.undo()
+            raise Killed
+
+    monkeypatch.setattr(crew.cluster, "patch", dying)
+    verb, course, goal = ("rollback", back, "before") if goes_back else ("apply", to("50%"), "50%")
+    crew.until_it_ends(verb, course)
+    assert (goal, [], None, 2) == (crew.here, wrong(crew), holder(crew.cluster), crew.number)
 
 
 def test_a_jump_that_the_plan_refuses_is_refused_before_anything_is_written() -> None:

@@ -150,6 +150,13 @@ def test_the_first_patch_of_a_way_back_sends_everything_to_stable(phase: str) ->
     assert 1 == len(patched(found).after.value["spec"]["rules"])
 
 
+def test_testers_beside_leave_with_the_first_patch_of_a_way_back() -> None:
+    crew = at("10%", release="apart")
+    step, _ = live_step(crew.plan, Generator(), "rolled-back", crew.cluster.objects)
+    found = next_move(step, crew.plan.application, Seen(crew.cluster.objects, settled=0.0), TIMING)
+    assert ["HTTPRoute store", "HTTPRoute store-canary"] == titles(found)
+
+
 def test_where_sessions_stick_one_patch_takes_the_canary_away() -> None:
     objects = copy.deepcopy(at("50%").cluster.objects)
     route = next(value for value in objects.values() if value["kind"] == ROUTE)
