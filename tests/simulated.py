@@ -71,6 +71,8 @@ class SimulatedCluster:
     slow: float = 0.1  # seconds that a call takes
     calls: int = 0
     number: int = 0
+    left: list[dict[str, Any]] = field(default_factory=list)  # what carries our mark and is no part
+    others: list[dict[str, Any]] = field(default_factory=list)  # routes and Services of others
 
     # --- time ---
 
@@ -236,6 +238,16 @@ class SimulatedCluster:
         self._call()
         return {name: self.its_class for _, name in gateways}
 
+    def marked(self) -> list[dict[str, Any]]:
+        self._call()
+        return [*map(copy.deepcopy, self.objects.values()), *self.left]
+
+    def senders(self) -> list[dict[str, Any]]:
+        self._call()
+        kinds = ("Service", "HTTPRoute")
+        known = [*self.objects.values(), *self.left, *self.others]
+        return [copy.deepcopy(value) for value in known if value["kind"] in kinds]
+
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         with_parts = [(next(part for part in self.parts if _is(part, value)), value) for value in documents]
         for part, value in with_parts:
@@ -249,6 +261,10 @@ class SimulatedCluster:
         self._write(part, "patch", patches.applied(now, operations), trying)
 
     def delete(self, part: Part, uid: str) -> None:
+        if uid in [value["metadata"]["uid"] for value in self.left]:
+            self.left = [value for value in self.left if value["metadata"]["uid"] != uid]
+            self.writes.append(f"prune {part.title}")
+            return
         now = self.objects.get(part.key)
         if now is None or now["metadata"]["uid"] != uid:
             self._call()

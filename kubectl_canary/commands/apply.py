@@ -27,6 +27,7 @@ class ApplyFlags:
     goal: str | None
     skip: bool
     dry_run: str
+    prune: bool
 
 
 @verb(
@@ -44,6 +45,9 @@ class ApplyFlags:
 
   # What would be changed?
   kubectl canary apply --phase 25% --dry-run=server
+
+  # And delete what earlier releases have left
+  kubectl canary apply --prune
 """,
     prints_once=False,
     runs_long=True,
@@ -59,6 +63,12 @@ class ApplyFlags:
         type=click.Choice(["none", "client", "server"]),
         default="none",
         help="Say what would be changed; with server, the server says whether it would take it.",
+    ),
+    click.option(
+        "--prune",
+        "prune",
+        is_flag=True,
+        help="At the end delete what earlier releases have left, and nothing sends to.",
     ),
 )
 @drive_flags

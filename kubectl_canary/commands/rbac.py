@@ -16,6 +16,7 @@ class RbacFlags:
 
     output: str
     read_only: bool
+    prune: bool
 
 
 @verb(
@@ -27,6 +28,9 @@ class RbacFlags:
   # For whoever applies, promotes and rolls back
   kubectl canary rbac | kubectl apply -f -
   kubectl create rolebinding kubectl-canary-my-app -n production --role=kubectl-canary-my-app --user=ada
+
+  # And deletes leftovers with apply --prune
+  kubectl canary rbac --prune
 
   # For whoever only looks: status and doctor
   kubectl canary rbac --read-only
@@ -40,6 +44,9 @@ class RbacFlags:
     ),
     click.option(
         "--read-only", "read_only", is_flag=True, help="What status and doctor read, and no change."
+    ),
+    click.option(
+        "--prune", "prune", is_flag=True, help="What apply --prune takes, too: it may delete by any name."
     ),
 )
 def command(release_flags: ReleaseFlags, flags: RbacFlags) -> int:

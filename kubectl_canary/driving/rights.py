@@ -33,6 +33,9 @@ MARKED = (
     ("policy", "poddisruptionbudgets"),
 )
 
+# what `apply --prune` lists beside it, of the Gateway API, to find out what still gets requests
+SENDERS = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes", "referencegrants")
+
 
 @dataclass(frozen=True)
 class Right:
@@ -70,6 +73,14 @@ def to_drive(plan: Plan, namespace: str | None) -> list[Right]:
     passing = _passing(plan)
     found = [right for part in live_parts(plan) for right in _of_part(part, namespace, part.key in passing)]
     return [*found, *_of_lease(plan, namespace), *_lists(LISTED, namespace)]
+
+
+def to_prune(namespace: str | None) -> list[Right]:
+    """What `--prune` takes beside leading; nobody knows the names of leftovers before they are found."""
+    marked = (("", "services"), *MARKED)
+    senders = [(GATEWAY_GROUP, resource) for resource in SENDERS]
+    deletions = [Right("delete", group, resource, namespace) for group, resource in marked]
+    return [*_lists((*marked, *senders), namespace), *deletions]
 
 
 def to_look(plan: Plan, namespace: str | None) -> list[Right]:

@@ -29,6 +29,12 @@ class Cluster(Protocol):
     def classes(self, gateways: Sequence[tuple[str | None, str]]) -> Mapping[str, Class]:
         """The class of each Gateway that can be read, by the Gateway's name."""
 
+    def marked(self) -> list[dict[str, Any]]:
+        """The objects that carry our mark, whichever release has made them."""
+
+    def senders(self) -> list[dict[str, Any]]:
+        """Whatever sends requests to pods, or lets others do so."""
+
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         """Make objects."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from kubectl_canary.commands.apply import ApplyFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
 from kubectl_canary.commands.run.cluster import resource
 from kubectl_canary.commands.run.driving import call_of, driving, say_where
-from kubectl_canary.commands.run.releases import OR_GIVE, say_what_follows
-from kubectl_canary.driving import courses
+from kubectl_canary.commands.run.releases import OR_GIVE, refuse_prune, say_what_follows
+from kubectl_canary.driving import courses, pruning
+from kubectl_canary.driving.leftovers import part_of
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.release.changes import Step
 
@@ -20,23 +24,27 @@ def run(
     call = call_of("apply", release_flags, drive_flags, cluster_flags)
     name = flags.goal if flags.goal is not None else call.release.declared(OR_GIVE).name
     courses.refuse_way_back(call.release.plan, name)
+    if flags.prune:
+        refuse_prune(call.release)
     goal = call.release.plan.find(name)
     with driving(call, skip=flags.skip) as drive:
-        if flags.dry_run == "client":
-            return _say_changes(drive.permitted(goal.name), "client")
-        step = drive.rehearse(goal.name)
-        if flags.dry_run == "server":
-            return _say_changes(step, "server")
+        step = drive.permitted(goal.name) if flags.dry_run == "client" else drive.rehearse(goal.name)
+        left = pruning.leftovers(drive).unused if flags.prune else []
+        if flags.dry_run != "none":
+            return _say_changes(step, left, flags.dry_run)
         drive.to(goal.name)
+        if flags.prune:
+            pruning.prune(drive)
     say_where(call, goal)
     say_what_follows(call.release, goal)
     return 0
 
 
-def _say_changes(step: Step, how: str) -> int:
+def _say_changes(step: Step, left: Sequence[dict[str, Any]], how: str) -> int:
     words = {"create": "created", "patch": "patched", "delete": "deleted"}
-    for change in step.changes:
-        write(f"{resource(change.part)} {words[change.action]} ({how} dry run)\n")
-    if not step.changes:
+    lines = [f"{resource(change.part)} {words[change.action]}" for change in step.changes]
+    lines += [f"{resource(part_of(value))} pruned" for value in left]
+    write("".join(f"{line} ({how} dry run)\n" for line in lines))
+    if not lines:
         say("nothing would change")
     return 0

@@ -13,7 +13,7 @@ from kubectl_canary.driving import lease, rights, statuses
 from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import Unreachable, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
-from kubectl_canary.release.application import GATEWAY_GROUP
+from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.managed_fields import OURS
 from kubectl_canary.release.patches import Op
@@ -110,6 +110,17 @@ class Cluster:
         found = self.kubectl.get([f"gateway.{GATEWAY_GROUP}/{gateway}"], namespace)
         names = [f"gatewayclass.{GATEWAY_GROUP}/{value['spec']['gatewayClassName']}" for value in found]
         return self.kubectl.get(names, None) if names else []
+
+    def marked(self) -> list[dict[str, Any]]:
+        """The objects of the release's namespace that carry our mark and do not end."""
+        kinds = ["services", *(f"{name}.{group}" for group, name in rights.MARKED)]
+        found = self.kubectl.selected(",".join(kinds), f"{OWN_LABEL}={OWNER}", self.namespace)
+        return [value for value in found if not _ends(value)]
+
+    def senders(self) -> list[dict[str, Any]]:
+        """The Services, routes and ReferenceGrants of the release's namespace; a cluster may lack some kinds."""
+        first, *others = (f"{plural}.{GATEWAY_GROUP}" for plural in rights.SENDERS)
+        return self.kubectl.every(("services", first), others, self.namespace)
 
     def create(self, documents: Sequence[dict[str, Any]], *, trying: bool = False) -> None:
         """Make objects, by server-side apply; `trying` changes nothing."""

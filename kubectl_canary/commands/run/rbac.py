@@ -6,18 +6,29 @@ from typing import Any
 
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.rbac import RbacFlags
-from kubectl_canary.commands.run.releases import load
+from kubectl_canary.commands.run.releases import load, refuse_prune
 from kubectl_canary.driving import rights
+from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reports import roles
 
 
 def run(release_flags: ReleaseFlags, flags: RbacFlags) -> int:
-    """Print the Roles of a release. Raises as `releases.load`, and Refused for a file without a release."""
-    plan = load(release_flags).plan
+    """Print the Roles of a release.
+
+    Raises as `releases.load`, Refused for a file without a release, UsageError for flags that do not go together.
+    """
+    if flags.prune and flags.read_only:
+        raise UsageError("--prune deletes, and --read-only changes nothing", "leave one of them out")
+    release = load(release_flags)
+    plan = release.plan
+    if flags.prune:
+        refuse_prune(release)
     wanted = rights.to_look if flags.read_only else rights.to_drive
     name = f"kubectl-canary-{plan.application.name}{'-read-only' if flags.read_only else ''}"
-    documents = rights.roles(wanted(plan, plan.application.namespace), name)
+    place = plan.application.namespace
+    pruning = rights.to_prune(place) if flags.prune else []
+    documents = rights.roles([*wanted(plan, place), *pruning], name)
     write(roles.as_json(documents) if flags.output == "json" else roles.as_yaml(documents))
     for document in documents:
         say(f"bind it: {_binding(document)}")

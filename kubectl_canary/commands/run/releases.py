@@ -48,6 +48,16 @@ def start_of(release: Release, origin: str | None, what: str = "") -> Phase:
     return start
 
 
+def refuse_prune(release: Release) -> None:
+    """Raises UsageError where the objects of a release are the user's: none of them has our mark."""
+    if release.plan.application.adopted is not None:
+        where = release.sources.where(("spec", "adopt"))
+        message = f"{where}: --prune deletes what has the mark of this program, and your manifests have none"
+        raise UsageError(
+            message, "leave --prune out, and delete by hand what `kubectl canary doctor` calls a leftover"
+        )
+
+
 def finish(text: str, release: Release) -> int:
     """Print what was asked for, then what the user should know about it; answers with the exit code."""
     write(text)

@@ -13,10 +13,10 @@ from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving import rights
 from kubectl_canary.driving.doctor.facts import Facts, Unread, Value
 from kubectl_canary.driving.position import services
-from kubectl_canary.driving.rights import MARKED, Right, plural
+from kubectl_canary.driving.rights import Right, plural
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside.kubectl import Kubectl
-from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER, REQUEST_KINDS
+from kubectl_canary.release.application import GATEWAY_GROUP, REQUEST_KINDS
 from kubectl_canary.rendering.objects import planned
 
 Answer = TypeVar("Answer")
@@ -78,7 +78,7 @@ class Survey:
             routes=self._listed("routes", ROUTES),
             services=self._listed("services", ("services",)),
             pods=self._listed("pods", ("pods",)),
-            marked=self._tried("marked", self._marked, []),
+            marked=self._tried("marked", self.cluster.marked, []),
             gateways=self._tried("gateways", self._gateways, []),
             classes=self._tried("classes", lambda: self.kubectl.get([CLASSES], None), []),
             namespaces=self._tried("namespaces", self._namespaces, []),
@@ -123,10 +123,6 @@ class Survey:
             ],
             [],
         )
-
-    def _marked(self) -> list[Value]:
-        kinds = ["services", *(f"{resource}.{group}" for group, resource in MARKED)]
-        return self.kubectl.selected(",".join(kinds), f"{OWN_LABEL}={OWNER}", self.known.namespace)
 
     def _gateways(self) -> list[Value]:
         names: dict[str | None, list[str]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kubectl_canary.driving.doctor.facts import Facts, Remark, Value, title, warning
 from kubectl_canary.driving.doctor.state import where
+from kubectl_canary.driving.leftovers import earlier
 from kubectl_canary.errors import Refused
 from kubectl_canary.release.application import OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key
@@ -15,10 +16,8 @@ from kubectl_canary.rendering.objects import planned
 def check(facts: Facts) -> Iterator[Remark]:
     """What carries our mark and this application's labels, and is in no phase; what is of another phase."""
     if facts.knows("marked"):
-        known = {(part.kind, part.name) for part in facts.parts}
-        for value in facts.marked:
-            if (value["kind"], value["metadata"]["name"]) not in known and _is_of(facts, value):
-                yield _remark(value, "which no phase has: an earlier release has left it")
+        for value in earlier(facts.plan, facts.marked):
+            yield _remark(value, "which no phase has: an earlier release has left it")
     if facts.knows("objects", "endpoints"):
         present = _present(facts)
         for part in facts.parts if present is not None else ():
@@ -37,17 +36,6 @@ def _present(facts: Facts) -> set[Key] | None:
         return None
     phase = facts.plan.find(there.phase.name)
     return {item.part.key for item in planned(facts.plan.application, phase)}
-
-
-def _is_of(facts: Facts, value: Value) -> bool:
-    """Whether it has the labels that both sides of a workload have."""
-    labels = (value["metadata"].get("labels") or {}).items()
-    for workload in facts.plan.application.workloads:
-        stable, canary = (dict(known) for known in workload.selectors.both())
-        shared = stable.items() & canary.items()
-        if shared and shared <= labels:
-            return True
-    return False
 
 
 def _is_marked(value: Value) -> bool:
