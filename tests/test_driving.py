@@ -605,3 +605,30 @@ def test_a_hold_on_the_route_stops_every_driver_and_says_how_to_go_on() -> None:
     assert "ask Anna" in str(refused.value.findings[0])
     assert f"{lease.HOLD}-" in refused.value.findings[0].hint
     assert "header-only" == crew.here
+
+
+def test_what_lasts_is_told_on_and_for_how_long() -> None:
+    crew = at("header-only")
+    crew.run("apply", to("5%"))
+    kinds = [event.kind for event in crew.events]
+    assert 1 < kinds.count("tick")
+    assert all(
+        kinds[number - 1] in ("tick", "waiting", "resting")
+        for number in range(1, len(kinds))
+        if kinds[number] == "tick"
+    )
+    waited = [event.seconds for event in crew.events if event.kind == "tick" and event.seconds is not None]
+    assert waited
+    assert all(seconds > 0 for seconds in waited)
+
+
+def test_what_keeps_pods_away_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = at("header-only")
+    status = {"containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
+    monkeypatch.setattr(crew.cluster, "pods", lambda _: [{"metadata": {"name": "shop-x"}, "status": status}])
+    monkeypatch.setattr(crew.cluster, "_roll", lambda key, value: crew.cluster._write_status(value, []))
+    with pytest.raises(WorldError, match="still not there"):
+        crew.drive("apply", timeout=20).to("5%")
+    told = [event.text for event in crew.events if event.kind == "waiting"]
+    assert len(told) == len(set(told))
+    assert "ImagePullBackOff" in told[-1]

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TextIO
+
 import pytest
 from conftest import SEED, run_here
 from releases import a_release
@@ -12,7 +21,10 @@ from kubectl_canary.commands.run import driving
 from kubectl_canary.commands.run.driving import Call, Teller, say_where
 from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import WorldError
+from kubectl_canary.outside import output as outputs
+from kubectl_canary.outside import terminal as terminals
 from kubectl_canary.outside.output import ClosedPipe
+from kubectl_canary.outside.terminal import live_line
 from kubectl_canary.reading.release import Release
 from kubectl_canary.rendering.live import live_parts
 
@@ -51,6 +63,93 @@ def test_nobody_who_reads_stops_no_release(
     monkeypatch.setattr(driving, "write", write)
     Teller("text").tell(PATCHED)
     assert ("", said) == capfd.readouterr()
+
+
+WAITING = Event("waiting", "Deployment shop-canary has 0 of 1 ready")
+TICK = replace(WAITING, kind="tick", seconds=12.4)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What a program of ours takes for `sys`."""
+
+    stderr: TextIO
+
+    @property
+    def stdout(self) -> TextIO:
+        return sys.stdout
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """Standard error is a terminal of 40 columns; what is on it is read, and it ends."""
+    own, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    stream = os.fdopen(theirs, "w")
+    streams = Streams(stream)
+    monkeypatch.setattr(terminals, "sys", streams)
+    monkeypatch.setattr(outputs, "sys", streams)
+    os.set_blocking(own, False)
+    monkeypatch.setenv("TERM", "xterm")
+    yield lambda: os.read(own, 65536).decode()
+    stream.close()
+    os.close(own)
+
+
+def test_on_a_terminal_one_line_says_for_how_long(terminal: Callable[[], str]) -> None:
+    teller = Teller("text", live_line())
+    for event in (WAITING, TICK, Event("conflict", "somebody was quicker")):
+        teller.tell(event)
+    teller.clear()
+    assert [
+        "",
+        "Deployment shop-canary has 0 of 1 ready",
+        "Deployment shop-canary has 0 of  (12 s)",
+        "somebody was quicker\r\n",
+    ] == terminal().split("\r\x1b[K")
+
+
+def test_a_line_is_cut_to_the_terminal_and_is_one_line(terminal: Callable[[], str]) -> None:
+    line = live_line()
+    assert line is not None
+    line.show("wait\nfor " + "漢" * 40, " (3 s)")
+    assert terminal() == "\r\x1b[Kwait for " + "漢" * 12 + " (3 s)"
+
+
+def test_changes_stand_on_lines_of_their_own(
+    terminal: Callable[[], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    teller = Teller("text", live_line())
+    teller.tell(WAITING)
+    teller.tell(PATCHED)
+    assert terminal().endswith("\r\x1b[K")
+    assert "httproute.gateway.networking.k8s.io/shop-canary-route patched\n" == capfd.readouterr().out
+
+
+def test_a_terminal_that_cannot_move_its_cursor_has_no_such_line(
+    terminal: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert live_line() is not None
+    monkeypatch.setenv("TERM", "dumb")
+    assert live_line() is None
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_elsewhere_what_lasts_is_said_once(output: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert live_line() is None
+    teller = Teller(output, live_line())
+    for event in (WAITING, TICK, TICK):
+        teller.tell(event)
+    assert 1 == "".join(capfd.readouterr()).count("\n")
+
+
+def test_programs_get_no_such_line_on_a_terminal_either(
+    terminal: Callable[[], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    teller = Teller("json", live_line())
+    teller.tell(WAITING)
+    teller.tell(TICK)
+    assert '{"event":"waiting","text":"Deployment shop-canary has 0 of 1 ready"}\n' == capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

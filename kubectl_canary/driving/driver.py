@@ -67,6 +67,7 @@ class Patience:
     since: float | None = None
     explained: float | None = None
     told: str = ""
+    troubles: tuple[str, ...] = ()
 
 
 class Drive:
@@ -256,27 +257,27 @@ class Drive:
         if not all(isinstance(lack, ForParent) for lack in move.lacking):
             self.lacked = now
         words = [str(move), *self._troubles(move, objects)]
-        self._tell_once("waiting", "; ".join(words))
+        self._tell_on("waiting", "; ".join(words), since=self.patience.since)
         if now - self.patience.since > self.manner.timeout:
             raise WorldError(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
         self.world.clock.sleep(LOOK_EVERY)
 
-    def _troubles(self, move: Wait, objects: Objects) -> list[str]:
-        """What keeps pods from being ready, looked at now and then."""
+    def _troubles(self, move: Wait, objects: Objects) -> tuple[str, ...]:
+        """What keeps pods from being ready, as it was when they were looked at last."""
         now = self.world.clock.watch()
         last = self.patience.explained or self.patience.since or now
         if now - last < EXPLAIN_EVERY:
-            return []
-        self.patience.explained = now
+            return self.patience.troubles
+        self.patience.explained, self.patience.troubles = now, ()
         deployments = [objects[lack.part.key] for lack in move.lacking if isinstance(lack, ForPods)]
         with contextlib.suppress(WorldError):  # who may not see pods waits without an explanation
             pods = [pod for deployment in deployments for pod in self.world.cluster.pods(deployment)]
-            return list(dict.fromkeys(filter(None, map(statuses.pod_trouble, pods))))
-        return []
+            self.patience.troubles = tuple(dict.fromkeys(filter(None, map(statuses.pod_trouble, pods))))
+        return self.patience.troubles
 
     def _rest(self, move: Rest) -> None:
         self.patience = Patience(told=self.patience.told)
-        self._tell_once("resting", str(move), move.reason)
+        self._tell_on("resting", str(move), move.reason)
         self.world.clock.sleep(min(move.seconds, LOOK_EVERY))
 
     def _bear(self, error: Unreachable) -> None:
@@ -285,9 +286,8 @@ class Drive:
         self.away.since = now if self.away.since is None else self.away.since
         if now - self.away.since > self.manner.timeout:
             raise error
-        self._tell_once(
-            "away", f"the cluster does not answer, trying again: {_last_line(error.message)}", "away"
-        )
+        text = f"the cluster does not answer, trying again: {_last_line(error.message)}"
+        self._tell_on("away", text, "away", self.away.since)
         self.world.clock.sleep(LOOK_EVERY)
 
     def _give_way(self, error: Conflict) -> None:
@@ -300,11 +300,19 @@ class Drive:
         )
         self.world.clock.sleep(LOOK_EVERY / 5)
 
-    def _tell_once(self, kind: str, text: str, same_as: str = "") -> None:
-        """Tell something that was not told last."""
-        if self.patience.told != (same_as or text):
+    def _tell_once(self, kind: str, text: str, same_as: str = "") -> bool:
+        """Tell something that was not told last; whether it was not."""
+        is_new = self.patience.told != (same_as or text)
+        if is_new:
             self.patience.told = same_as or text
             self.world.tell(Event(kind, text))
+        return is_new
+
+    def _tell_on(self, kind: str, text: str, same_as: str = "", since: float | None = None) -> None:
+        """Tell something that lasts, and then that it does."""
+        if not self._tell_once(kind, text, same_as):
+            seconds = None if since is None else self.world.clock.watch() - since
+            self.world.tell(Event("tick", text, seconds=seconds))
 
     # --- changes ---
 

@@ -188,12 +188,14 @@ class Wheel:
 
     def _watched(self, held: Held, watched: tuple[str, float] | None) -> tuple[str, float]:
         """Since when a Lease of another's has not been renewed. Raises Refused where it has been."""
+        text = f"{held}: waiting to see whether it is alive"
         if watched is None:
-            self.world.tell(Event("waiting", f"{held}: waiting to see whether it is alive"))
+            self.world.tell(Event("waiting", text))
             return f"{held.identity} {held.renewed}", self.world.clock.watch()
         if watched[0] != f"{held.identity} {held.renewed}":
             hint = "wait for it, or go back: a rollback takes over from whoever drives"
             raise _refused("another drives this release", f"{held}", hint)
+        self.world.tell(Event("tick", text, seconds=self.world.clock.watch() - watched[1]))
         return watched
 
     def _has_ended(self, held: Held) -> bool:

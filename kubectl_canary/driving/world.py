@@ -69,11 +69,15 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`."""
+    """Something that a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`.
+
+    A `tick` says that what was told last is so still, in words that may count, and for how many seconds it has been so.
+    """
 
     kind: str
     text: str
     part: Part | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

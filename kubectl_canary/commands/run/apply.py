@@ -12,6 +12,7 @@ from kubectl_canary.commands.run.cluster import resource
 from kubectl_canary.commands.run.driving import call_of, driving, say_where
 from kubectl_canary.commands.run.releases import OR_GIVE, refuse_prune, say_what_follows
 from kubectl_canary.driving import courses, pruning
+from kubectl_canary.driving.driver import Drive
 from kubectl_canary.driving.leftovers import part_of
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.release.changes import Step
@@ -30,14 +31,19 @@ def run(
     with driving(call, skip=flags.skip) as drive:
         step = drive.permitted(goal.name) if flags.dry_run == "client" else drive.rehearse(goal.name)
         left = pruning.leftovers(drive).unused if flags.prune else []
-        if flags.dry_run != "none":
-            return _say_changes(step, left, flags.dry_run)
-        drive.to(goal.name)
-        if flags.prune:
-            pruning.prune(drive)
+        if flags.dry_run == "none":
+            _lead(drive, goal.name, flags)
+    if flags.dry_run != "none":
+        return _say_changes(step, left, flags.dry_run)
     say_where(call, goal)
     say_what_follows(call.release, goal)
     return 0
+
+
+def _lead(drive: Drive, goal: str, flags: ApplyFlags) -> None:
+    drive.to(goal)
+    if flags.prune:
+        pruning.prune(drive)
 
 
 def _say_changes(step: Step, left: Sequence[dict[str, Any]], how: str) -> int:

@@ -21,11 +21,14 @@ from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import ClosedPipe, say, write
+from kubectl_canary.outside.terminal import LiveLine, live_line
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
+
+LASTING = ("waiting", "resting", "away", "tick")  # events that are over with the next one
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def cluster_of(call: Call) -> Cluster:
 def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[Drive]:
     """A driver of the release, who gives back what it has taken, however it ends."""
     plan, cluster = call.release.plan, cluster_of(call)
-    teller = Teller(call.drive_flags.output)
+    teller = Teller(call.drive_flags.output, live_line())
     world = Surroundings(cluster, Clock(), _driver(call.verb), teller.tell, _has_ended)
     routes = [part for part in cluster.parts if part.is_route]
     leases = not call.drive_flags.no_lease
@@ -71,6 +74,7 @@ def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[
     try:
         yield drive
     finally:
+        teller.clear()
         wheel.drop()
 
 
@@ -102,10 +106,12 @@ def _has_ended(driver: Driver) -> bool:
 class Teller:
     """Tells what a driver does: changes on standard output, the rest on standard error; or all of it as JSON lines.
 
-    A release does not stop half way because nobody reads any more.
+    What lasts is on `line` where there is one, and for nobody else told more than once. A release does not stop half
+    way because nobody reads any more.
     """
 
     output: str
+    line: LiveLine | None = None
 
     def tell(self, event: Event) -> None:
         """One event."""
@@ -116,7 +122,19 @@ class Teller:
         except WorldError as error:
             say(error.message)
 
+    def clear(self) -> None:
+        """Take away what is on the line: something else is about to be said."""
+        if self.line is not None:
+            self.line.clear()
+
     def _write(self, event: Event) -> None:
+        if self.line is not None and self.output != "json" and event.kind in LASTING:
+            self.line.show(event.text, "" if event.seconds is None else f" ({event.seconds:.0f} s)")
+        elif event.kind != "tick":
+            self.clear()
+            self._write_once(event)
+
+    def _write_once(self, event: Event) -> None:
         if self.output == "json":
             write(f"{compact(_as_json(event))}\n")
         elif event.part is not None:
