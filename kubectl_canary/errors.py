@@ -59,5 +59,9 @@ class Unreachable(WorldError):
     """The cluster did not answer, or does not know us at the moment."""
 
 
+class Forbidden(WorldError):
+    """Whoever we are to the cluster must not do that."""
+
+
 class Conflict(WorldError):
     """An object is not as it was when it was read: nothing was written."""

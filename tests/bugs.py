@@ -863,6 +863,11 @@ BUGS = [
     Bug("status: what is new has the number of what is there", "reports/differences.py", "operation[\"value\"] if is_new else ", "", "test_position"),
     Bug("status: no difference is told where there is one", "commands/run/status.py", "Look(there, fields(step.changes)", "Look(there, ()", "test_cluster"),
     Bug("ages: one hour is more than a hundred minutes", "reports/ages.py", "if number > 1)", "if number > 0)", "test_position"),
+    Bug("driver: what is forbidden for a moment ends it", "driving/driver.py", "if not (self.read_at or self.away.since) or now", "if now >= 0 or now", "test_driving"),
+    Bug("driver: what is forbidden is asked for again for ever", "driving/driver.py", " or now - self.doubts.since > LEARNS_RIGHTS", "", "test_driving"),
+    Bug("driver: a moment of trouble is told again and again", "driving/driver.py", "            self._make(move.changes, objects)\n            self.patience = Patience()\n", "            self.patience = Patience()\n            self._make(move.changes, objects)\n", "test_driving"),
+    Bug("kubectl: a quota forbids as a missing right does", "outside/kubectl.py", "if NOT_ALLOWED.search(line) else WorldError(message)", "", "test_cluster"),
+    Bug("cluster: a way back forgets its Lease for a moment of trouble", "commands/run/cluster.py", " or (self.may_start and not self.needs_leases):", ":", "test_cluster"),
     # doctor and rbac
     Bug("doctor: silence is taken for health", "driving/doctor/unread.py", "for unread in facts.unread:", "for unread in ():", "test_doctor"),
     Bug("doctor: what was not read is not there", "driving/doctor/facts.py", "return not self.failure and not {unread", "return not self.failure or not {unread", "test_doctor"),
@@ -876,7 +881,7 @@ BUGS = [
     Bug("rbac: what lasts may be deleted", "driving/rights.py", "if is_passing:", "if True:", "test_rbac"),
     Bug("rbac: the namespace of a route elsewhere is forgotten", "driving/rights.py", "plural(part.kind), part.namespace or namespace\n", "plural(part.kind), namespace\n", "test_rbac"),
     Bug("owners: Helm is thought to undo", "driving/owners.py", "Owner(\"Helm\", f\"release {name}{where}\", False)", "Owner(\"Helm\", f\"release {name}{where}\", True)", "test_owners"),
-    Bug("doctor: without a right to Leases nothing is read", "commands/run/survey.py", "or \"leases\" not in error.message", "or True", "test_survey"),
+    Bug("doctor: without a right to Leases nothing is read", "commands/run/survey.py", "if \"leases\" not in error.message:", "if True:", "test_survey"),
     # driving: what is next
     Bug("driving: the route moves before pods are there", "driving/moves.py", "return missing or _unknown_pods(step, seen, timing) or _moved(step, application, seen, timing)", "return _moved(step, application, seen, timing)", "test_moves"),
     Bug("driving: pods go without a drain", "driving/moves.py", "    until = timing.propagation + timing.drain\n", "    until = timing.propagation\n", "test_moves"),

@@ -15,7 +15,7 @@ from releases import a_file, a_release
 from test_position import WEIGHTS, Objects, live, route_of, shares, written
 
 from kubectl_canary.commands.run.cluster import Cluster
-from kubectl_canary.errors import Conflict, Refused, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.rendering.live import live_parts
@@ -127,7 +127,10 @@ def test_one_call_reads_the_objects_and_the_lease_and_what_ends_is_gone(fake: Fa
 
 
 def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: Fake) -> None:
-    forbidden = 'Error from server (Forbidden): leases.coordination.k8s.io "kubectl-canary-shop" is forbidden'
+    forbidden = (
+        'Error from server (Forbidden): leases.coordination.k8s.io "kubectl-canary-shop" is forbidden: '
+        'User "ada" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "web"'
+    )
     there = cluster()
     fake.answer(("lease.", 1, forbidden), ("get", 0, a_list()))
     with pytest.raises(WorldError, match="forbidden") as refused:
@@ -135,6 +138,9 @@ def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: F
     assert "--no-lease" in refused.value.hint
     there.needs_leases = False
     assert ({}, None) == there.read()
+    there.has_leases = True
+    with pytest.raises(Forbidden):  # it was allowed to know: a server that starts may forbid it for a moment
+        there.read()
 
 
 def test_kinds_that_a_starting_server_does_not_serve_yet_are_waited_for(fake: Fake) -> None:
@@ -186,6 +192,16 @@ def test_what_is_forbidden_is_neither_and_has_kubectls_words(fake: Fake) -> None
     there = cluster()
     fake.answer(("patch", 1, 'Error from server (Forbidden): cannot patch resource "httproutes"'))
     with pytest.raises(WorldError, match="cannot patch resource") as refused:
+        there.patch(ROUTE, [])
+    assert Forbidden is type(refused.value)
+
+
+def test_a_quota_forbids_otherwise(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(
+        ("patch", 1, 'Error from server (Forbidden): deployments "shop" is forbidden: exceeded quota')
+    )
+    with pytest.raises(WorldError, match="exceeded quota") as refused:
         there.patch(ROUTE, [])
     assert WorldError is type(refused.value)
 

@@ -25,7 +25,7 @@ from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Refused, Unreachable, WorldError
+from kubectl_canary.errors import Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.generator import Generator
@@ -332,6 +332,42 @@ def test_a_cluster_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -
     crew.run("apply", to("5%"))
     assert ("5%", []) == (crew.here, crew.cluster.wrong)
     assert 1 == [event.kind for event in crew.events].count("away")
+
+
+@pytest.mark.parametrize("call", ["read", "patch", "delete"])
+def test_a_way_back_does_not_end_where_a_server_learns_again_who_may_do_what(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    crew = at("5%")
+    done, calls = getattr(crew.cluster, call), iter([False, *[True] * 8] if call == "read" else [True] * 8)
+
+    def answer(*words: Any, **more: Any) -> Any:
+        if next(calls, False):
+            crew.cluster.time += 0.1
+            raise Forbidden("cannot do it")
+        return done(*words, **more)
+
+    monkeypatch.setattr(crew.cluster, call, answer)
+    crew.run("rollback", back)
+    assert ("before", []) == (crew.here, crew.cluster.wrong)
+    said = [event.text for event in crew.events if event.kind == "away"]
+    assert ["the cluster forbids what it may allow in a moment, trying again: cannot do it"] == said
+
+
+@pytest.mark.parametrize(("allowed", "seconds"), [(0, 0), (2, 10)])
+def test_what_stays_forbidden_is_said_at_once_or_where_it_was_allowed_soon(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, seconds: int
+) -> None:
+    crew = at("header-only")
+    read, calls, began = crew.cluster.read, iter([True] * allowed), crew.cluster.time
+    monkeypatch.setattr(crew.cluster, "read", lambda: read() if next(calls, False) else forbid())
+    with pytest.raises(Forbidden, match="cannot get resource"):
+        crew.run("apply", to("5%"))
+    assert seconds <= crew.cluster.time - began < seconds + 4
+
+
+def forbid() -> Any:
+    raise Forbidden("cannot get resource")
 
 
 def test_a_slow_kubectl_gets_there() -> None:

@@ -18,7 +18,7 @@ with open({log!r}, "a") as log:
     print(json.dumps(words), file=log)
 for refused in {refused!r}:
     if any(refused in word for word in words):
-        sys.exit(f'Error from server (Forbidden): {{refused}} is forbidden: cannot get "{{refused.partition(".")[0]}}s"')
+        sys.exit(f'Error from server (Forbidden): {{refused}} is forbidden: User "ada" cannot get resource "{{refused.partition(".")[0]}}s"')
 if words[0] == "version":
     print(json.dumps({{"clientVersion": {{"gitVersion": "v1.32.1"}}}}))
 elif words[-1] == "/version":

@@ -28,7 +28,7 @@ from kubectl_canary.driving.moves import (
 from kubectl_canary.driving.owners import Owner
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Conflict, Refused, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Part
@@ -42,6 +42,7 @@ EXPLAIN_EVERY = 4.0  # seconds between two looks at pods that are not ready
 STALE = 3.0  # seconds after which what was read is read again before something is written
 OF_THE_SERVER = ("managedFields", "resourceVersion")
 FORCE = "--force-owned changes it all the same"
+LEARNS_RIGHTS = 10.0  # seconds that an API server may take to know again who may do what
 CONFLICTS = 8  # so many in a row are not somebody's edit any more
 
 
@@ -85,7 +86,7 @@ class Drive:
         self.known: tuple[object, Step] | None = None  # the step from the objects as they were read last
         self.lacked: float | None = None  # when pods lacked something last, or were looked at first
         self.held: Mapping[str, Any] | None = None  # the Lease as it was read last
-        self.patience, self.away = Patience(), Patience()
+        self.patience, self.away, self.doubts = Patience(), Patience(), Patience()
 
     def to(self, goal: str) -> None:
         """Lead the release to a phase.
@@ -187,10 +188,12 @@ class Drive:
                 answer = action()
             except Unreachable as error:
                 self._bear(error)
+            except Forbidden as error:
+                self._doubt(error)
             except Conflict as error:
                 self._give_way(error)
             else:
-                self.away = Patience()
+                self.away, self.doubts = Patience(), Patience()
                 return answer
 
     def _advanced(self, goal: str) -> bool:
@@ -205,6 +208,7 @@ class Drive:
             self.wheel.take(objects)
         elif isinstance(move, Make):
             self._make(move.changes, objects)
+            self.patience = Patience()
         elif isinstance(move, Wait):
             self._wait(move, objects)
         elif isinstance(move, Rest):
@@ -290,6 +294,19 @@ class Drive:
         self._tell_on("away", text, "away", self.away.since)
         self.world.clock.sleep(LOOK_EVERY)
 
+    def _doubt(self, error: Forbidden) -> None:
+        """Ask again where something was allowed, or nothing answered: a server that starts learns last who may do what.
+
+        Raises what it raised once that has taken too long.
+        """
+        now = self.world.clock.watch()
+        self.doubts.since = now if self.doubts.since is None else self.doubts.since
+        if not (self.read_at or self.away.since) or now - self.doubts.since > LEARNS_RIGHTS:
+            raise error
+        text = f"the cluster forbids what it may allow in a moment, trying again: {_last_line(error.message)}"
+        self._tell_on("away", text, "forbidden", self.doubts.since)
+        self.world.clock.sleep(LOOK_EVERY)
+
     def _give_way(self, error: Conflict) -> None:
         """Look again where somebody was quicker. Raises what was raised once that happens again and again."""
         self.conflicts += 1
@@ -318,7 +335,6 @@ class Drive:
 
     def _make(self, changes: Sequence[Change], objects: Objects) -> None:
         """Make changes, new objects in one call; none of them from an old look."""
-        self.patience = Patience()
         creations = [change for change in changes if isinstance(change, Creation)]
         if creations:
             self.world.cluster.create([self.wheel.created(change) for change in creations])

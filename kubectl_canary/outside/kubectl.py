@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kubectl_canary.errors import Conflict, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Forbidden, Unreachable, WorldError
 
 TIMEOUT = 60
 PATIENCE = "--request-timeout=20s"  # of a call that is made again where it fails
@@ -44,6 +44,8 @@ CHANGED = (
     "the server rejected our request due to an error in our request",
     "(NotFound)",
 )
+
+NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource ")  # quotas and webhooks forbid in other words
 
 WITHOUT_SPEC = ("ConfigMap", "Secret", "ServiceAccount")
 
@@ -249,7 +251,9 @@ def _failure(asked: str, said: str) -> WorldError:
     message = f"{asked} failed: {said}"
     lines = [line for line in said.splitlines() if line.startswith(SAYS)] or [said]
     line = lines[-1]  # what is logged before may be about something else
-    if "(Forbidden)" in line or ("namespaces " in line and "(NotFound)" in line):
+    if "(Forbidden)" in line:
+        return Forbidden(message) if NOT_ALLOWED.search(line) else WorldError(message)
+    if "namespaces " in line and "(NotFound)" in line:
         return WorldError(message)
     if any(words in line for words in AWAY):
         return Unreachable(message)

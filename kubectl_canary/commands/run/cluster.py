@@ -11,14 +11,13 @@ from typing import Any
 
 from kubectl_canary.driving import lease, rights, statuses
 from kubectl_canary.driving.features import Class
-from kubectl_canary.errors import Unreachable, WorldError
+from kubectl_canary.errors import Forbidden, Unreachable, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.managed_fields import OURS
 from kubectl_canary.release.patches import Op
 
-FORBIDDEN = "(Forbidden)"
 WITHOUT_LEASE = "--no-lease drives without a Lease: then two at once are noticed at the route alone"
 NO_SUCH_KIND = "the server doesn't have a resource type"
 NO_SUCH_PATH = "could not find the requested resource"
@@ -36,22 +35,24 @@ class Cluster:
     def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
         """The objects that are there and do not end, and the release's Lease; one call a namespace.
 
-        Raises Unreachable where there is no answer, WorldError for any other.
+        Raises Unreachable where there is no answer, Forbidden where that must not be read, WorldError for any other.
         """
         try:
             answer = self._read()
         except Unreachable:
             self.may_start = True
             raise
+        except Forbidden as error:
+            if "leases" not in error.message or (self.may_start and not self.needs_leases):
+                raise
+            if self.needs_leases:
+                raise Forbidden(error.message, WITHOUT_LEASE) from None
+            self.has_leases = False
+            answer = self._read()
         except WorldError as error:
             if self.may_start and NO_SUCH_KIND in error.message:
                 raise Unreachable(error.message) from None  # a server that starts serves its own kinds first
-            if FORBIDDEN not in error.message or "leases" not in error.message:
-                raise
-            if self.needs_leases:
-                raise WorldError(error.message, WITHOUT_LEASE) from None
-            self.has_leases = False
-            answer = self._read()
+            raise
         self.may_start = True
         return answer
 
@@ -101,9 +102,8 @@ class Cluster:
             try:
                 for its_class in self._class_of(namespace or self.namespace, name):
                     found[name] = Class.of(its_class)
-            except WorldError as error:
-                if FORBIDDEN not in error.message:
-                    raise
+            except Forbidden:
+                continue
         return found
 
     def _class_of(self, namespace: str | None, gateway: str) -> list[dict[str, Any]]:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kubectl_canary.commands.run.cluster import FORBIDDEN, Cluster
+from kubectl_canary.commands.run.cluster import Cluster
 from kubectl_canary.commands.run.driving import Call, cluster_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving import rights
 from kubectl_canary.driving.doctor.facts import Facts, Unread, Value
 from kubectl_canary.driving.position import services
 from kubectl_canary.driving.rights import Right, plural
-from kubectl_canary.errors import WorldError
+from kubectl_canary.errors import Forbidden, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP, REQUEST_KINDS
 from kubectl_canary.rendering.objects import planned
@@ -97,8 +97,8 @@ class Survey:
     def _objects(self) -> tuple[Any, Any]:
         try:
             return self.cluster.read()
-        except WorldError as error:
-            if FORBIDDEN not in error.message or "leases" not in error.message:
+        except Forbidden as error:
+            if "leases" not in error.message:
                 raise
             self.unread.append(Unread("lease", _why(error)))
             self.cluster.has_leases = False
