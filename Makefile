@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist world test-world world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist world test-world world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -83,6 +83,9 @@ bench-validate: .venv/.ready-to-test
 
 bench-adopt: .venv/.ready-to-test
 	$(BIN)/python benchmarks/adopt.py
+
+bench-safety: .venv/.ready-to-test
+	$(BIN)/python tests/world/enter.py $(BIN)/python benchmarks/safety.py $(GATEWAY)
 
 bench-forms: .venv/.ready-to-test
 	$(BIN)/python benchmarks/forms.py

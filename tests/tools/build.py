@@ -40,15 +40,19 @@ class Program:
 
 
 # without its version, kubectl cannot parse what the server says of itself
-STAMP = " ".join(
-    [
-        "-s -w",
-        *(
-            f"-X {package}.gitVersion={KUBERNETES} -X {package}.gitMajor=1 -X {package}.gitMinor=37"
-            for package in VERSION_PACKAGES
-        ),
-    ]
-)
+def _stamp(version: str) -> str:
+    """Linker flags that tell a program of Kubernetes its version."""
+    major, minor, _ = version.removeprefix("v").split(".")
+    told = (
+        f"-X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+        for package in VERSION_PACKAGES
+    )
+    return " ".join(["-s -w", *told])
+
+
+STAMP = _stamp(KUBERNETES)
+# the minor versions of kubectl that are supported beside that one, with the patch that is built of each
+OLDER_KUBECTLS = {36: 3, 35: 4}
 PROGRAMS = {
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", STAMP),
@@ -67,6 +71,12 @@ ON_REQUEST = {
     "kube-controller-manager": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", STAMP),
     "traefik": Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     "contour": Program("contour", "github.com/projectcontour/contour/cmd/contour"),
+    **{
+        f"kubectl-1.{minor}": Program(
+            f"kubectl-1.{minor}", "k8s.io/kubernetes/cmd/kubectl", _stamp(f"v1.{minor}.{patch}")
+        )
+        for minor, patch in OLDER_KUBECTLS.items()
+    },
 }
 
 

@@ -45,7 +45,7 @@ class Release:
     def start(self, verb: str, *words: str) -> subprocess.Popen[str]:
         """A verb that goes on while something else happens."""
         environment = {**os.environ, "KUBECONFIG": str(self.world.kubeconfig), "PYTHONPATH": str(ROOT)}
-        environment["KUBECTL_PATH"] = str(build.ensure("kubectl"))
+        environment.setdefault("KUBECTL_PATH", str(build.ensure("kubectl")))
         command = [sys.executable, "-m", "kubectl_canary", *self.words(verb, *words)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)

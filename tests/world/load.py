@@ -3,7 +3,7 @@
     python load.py HOST:PORT [--host NAME] [--header "NAME: VALUE"] [--rate A-SECOND] [--seconds N] [--gets-only]
 
 Prints `started`, then, after that many seconds or when standard input closes, one line of JSON:
-{"counts": [[tenth of a second since the start, kind, status, version, number], …], "errors": {name: number}}.
+{"counts": [[seconds since the start to the hundredth, kind, status, version, number], …], "errors": {name: number}}.
 Kinds are GET (16 connections that are kept), POST and WebSocket. What failed has `error` as its status.
 """
 
@@ -72,7 +72,7 @@ class Load:
             streams[1].close()
 
     def count(self, kind: str, status: str, version: str) -> None:
-        self.counts[int((time.monotonic() - self.started) * 10) / 10, kind, status, version] += 1
+        self.counts[int((time.monotonic() - self.started) * 100) / 100, kind, status, version] += 1
 
     async def get(self, streams: Streams) -> Answer:
         streams[1].write(b"GET /version HTTP/1.1\r\n" + self.headers + b"\r\n")

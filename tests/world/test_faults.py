@@ -70,6 +70,25 @@ def away(world: World, fault: str) -> None:
         world.resume(fault)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("words", [("apply", "--phase=5%"), ("rollback",)], ids=str)
+def test_a_gateway_that_dies_meanwhile_loses_requests_only_while_it_is_away(
+    release: Release, words: tuple[str, ...]
+) -> None:
+    with release.world.load(release.namespace.host) as load:
+        process = release.start(*words)
+        time.sleep(1.5)
+        died = load.now
+        release.world.kill("gateway")
+        release.world.start("gateway")
+        release.world.answers(release.namespace.host)
+        back = load.now + 0.5
+        _, said = process.communicate(timeout=120)
+    assert (0, {}) == (process.returncode, load.lost_outside(died, back)), said
+    assert load.total > 1000
+    assert {"apply": "5%", "rollback": "before"}[words[0]] == release.phase
+
+
 def test_a_rule_that_somebody_adds_meanwhile_stays_to_the_end(release: Release) -> None:
     theirs = {
         "name": "theirs",

@@ -79,11 +79,19 @@ class Load:
     @property
     def lost(self) -> dict[str, int]:
         """How many got another answer than 200 (WebSockets: 101 and all echoes), by kind and status or error."""
+        return self.lost_outside(0, 0)
+
+    def lost_outside(self, start: float, end: float) -> dict[str, int]:
+        """The same without those that ended between two times (seconds since the first request)."""
         lost: dict[str, int] = {}
-        for _, kind, status, _, count in self.counts:
-            if status not in ("200", "101"):
+        for second, kind, status, _, count in self.counts:
+            if status not in ("200", "101") and not start <= second < end:
                 lost[f"{kind} {status}"] = lost.get(f"{kind} {status}", 0) + count
         return lost
+
+    def last(self, version: str) -> float:
+        """When a version answered last, in seconds since the first request."""
+        return max((second for second, _, _, told, _ in self.counts if told == version), default=0.0)
 
     def by_version(self, start: float = 0, end: float = float("inf")) -> dict[str, int]:
         """Answers between two times (seconds since the first request, see `now`), by the tag of the image that gave them."""
@@ -115,6 +123,11 @@ class World:
             print(done.stdout, done.stderr, file=sys.stderr)
             done.check_returncode()
         return done.stdout
+
+    def popen(self, *words: str) -> subprocess.Popen[str]:
+        """A `kubectl` that goes on while something else happens."""
+        command = [build.ensure("kubectl"), f"--kubeconfig={self.kubeconfig}", *words]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def canary(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """`kubectl canary`, with this cluster as the current one."""
