@@ -473,13 +473,24 @@ def test_where_the_release_is_not_a_way_back_makes_nothing(tmp_path: Path, goal:
 
 def test_a_service_that_somebody_still_sends_to_is_not_deleted(tmp_path: Path) -> None:
     made = offline_plan(tmp_path)
-    there = copy.deepcopy(documents(made, made.find("25%")))
+    there = copy.deepcopy(documents(made, made.find("promote-return")))
     vip = {**FOREIGN, "backendRefs": [{"name": "my-app-canary", "port": 80}]}
     there[ROUTE]["spec"]["rules"].append(vip)
     with pytest.raises(Refused) as refused:
-        live_from(made, there, "rolled-back")
+        live_from(made, there, "promoted")
     assert ["sends to my-app-canary still"] == [one.message for one in refused.value.findings]
-    assert ["patch"] == [one.action for one in live_from(made, there, "rollback").changes]
+
+
+def test_a_way_back_takes_somebodys_requests_to_stable_before_their_service_goes(tmp_path: Path) -> None:
+    made = offline_plan(tmp_path)
+    there = copy.deepcopy(documents(made, made.find("25%")))
+    vip = {**FOREIGN, "backendRefs": [{"name": "my-app-canary", "port": 80}]}
+    there[ROUTE]["spec"]["rules"].append(vip)
+    first, *rest = live_from(made, there, "rolled-back").changes
+    assert isinstance(first, Alteration)
+    theirs = first.after.value["spec"]["rules"][-1]
+    assert ["my-app-stable"] == [backend["name"] for backend in theirs["backendRefs"]]
+    assert ["delete", "delete"] == [change.action for change in rest]
 
 
 def test_what_both_versions_configure_is_carried_over_and_the_rest_stays(tmp_path: Path) -> None:
