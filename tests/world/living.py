@@ -118,3 +118,4 @@ def answered(load: Any, least: int) -> None:
     """Every request was answered, and there were enough of them to mean something."""
     assert load.lost == {}, f"{load.lost} of {load.total}; {load.errors}"
     assert load.total > least
+    print(f"{load.total:,} requests, and none lost")

@@ -12,7 +12,14 @@ from world import World
 pytestmark = pytest.mark.short_on("traefik")
 
 
-@pytest.fixture(params=[pytest.param(minor, id=f"1.{minor}") for minor in build.OLDER_KUBECTLS])
+OLDEST = min(build.OLDER_KUBECTLS)
+VERSIONS = [
+    pytest.param(minor, id=f"1.{minor}", marks=[] if minor == OLDEST else [pytest.mark.long])
+    for minor in build.OLDER_KUBECTLS
+]
+
+
+@pytest.fixture(params=VERSIONS)
 def kubectl(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An older kubectl, in the place of the newest."""
     name = f"kubectl-1.{request.param}"
