@@ -25,10 +25,13 @@ NAMES = ("look", "b from header-only", "c from 5%", "One day", "x.1_2")
 PAUSES = st.sampled_from(["0s", "90s", "5m", "1h30m"])
 GATES = st.lists(
     st.fixed_dictionaries(
-        {"query": st.just("up"), "min": st.just(0.5)}, optional={"passes": st.integers(1, 3)}
-    ),
+        {"query": st.sampled_from(["up", "sum(up)"]), "min": st.just(0.5)},
+        optional={"passes": st.integers(1, 3), "window": st.sampled_from(["1m", "10m"])},
+    )
+    | st.fixed_dictionaries({"command": st.just(["./smoke.sh"])}),
     min_size=1,
     max_size=2,
+    unique_by=lambda gate: str(gate.get("query")),
 )
 REPLICAS = st.integers(1, 20)
 OF_A_PHASE = st.fixed_dictionaries({}, optional={"pause": PAUSES, "gates": GATES, "replicas": REPLICAS})

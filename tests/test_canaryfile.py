@@ -459,7 +459,7 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         ],
     ),
     "a gate that nothing passes": (
-        [phases("[{name: 5%, gates: [{query: up, min: 2, max: 1.5}, {query: up, min: 1, max: 1}]}]")],
+        [phases("[{name: 5%, gates: [{query: up, min: 2, max: 1.5}, {query: q, min: 1, max: 1}]}]")],
         [
             "canary.yaml:10:48: spec.phases[0].gates[0].min: at least 2 and at most 1.5: no value is "
             "both; exchange the two"

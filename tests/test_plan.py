@@ -165,12 +165,13 @@ def test_a_phases_own_replicas_come_before_the_canarys() -> None:
     assert [0, 2, 4, 2] == [phase.canary_replicas for phase in made.phases[:4]]
 
 
-def test_pauses_and_gates_are_of_the_users_phases_alone() -> None:
+def test_pauses_are_of_the_users_phases_alone_and_gates_of_promotion_too() -> None:
     own = {"weight": "100%", "pause": "5m", "gates": [{"query": "up", "min": 1}]}
     made = planned(small(phases=["5%", own]))
     assert ["100%"] == [phase.name for phase in made.phases if phase.pause and phase.gates]
+    assert ["100%", "promote-roll"] == [phase.name for phase in made.phases if phase.gates]
     others = [phase for phase in (*made.phases, *made.ways_back()) if phase.name != "100%"]
-    assert [] == [phase.name for phase in others if phase.pause or phase.gates]
+    assert ["promote-roll"] == [phase.name for phase in others if phase.pause or phase.gates]
 
 
 def test_a_way_back_leaves_the_phase_itself_and_not_one_whose_name_ends_alike() -> None:

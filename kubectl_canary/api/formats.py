@@ -23,6 +23,7 @@ REGISTRY = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?\Z|\[[0-9a-fA-F:]+\](?::[0-9]+)?\Z"
 )
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?\Z")
 PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
 DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
 PORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-))*\Z")
@@ -151,6 +152,12 @@ def port_or_name(port: int | str) -> None:
         )
 
 
+def web_address(text: str) -> None:
+    """A URL that is asked by HTTP."""
+    if not WEB_ADDRESS.match(text):
+        raise ValueError(f"`{text}` is not an address such as `https://ci.example.com/canary`")
+
+
 def percentage(text: str) -> None:
     """A share in per cent, with up to two decimals."""
     if not 0 < share(text) <= 1:
@@ -267,6 +274,7 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "ipv4": ((str,), ipv4),
     "ipv6": ((str,), ipv6),
     "percentage": ((str,), percentage),
+    "web-address": ((str,), web_address),
     "port-or-name": ((str, int), port_or_name),
     "quantity": ((str, int, float), kubernetes_quantity),
     "query-name": ((str,), query_name),

@@ -10,7 +10,7 @@ from kubectl_canary.api import builtin, catalog, formats, prepare, quick
 from kubectl_canary.api.catalog import Target, newest
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order
-from kubectl_canary.reading import testing, versions
+from kubectl_canary.reading import gates, testing, versions
 from kubectl_canary.reading.adopted.file import Common, SetReader, adopting_findings
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import phases
@@ -33,6 +33,7 @@ from kubectl_canary.release.application import (
     Sides,
     Workload,
 )
+from kubectl_canary.release.gates import Prometheus
 from kubectl_canary.release.phases import PhaseSpec, percent
 
 # what kustomize, kpt and Helm note on the file as an object of theirs; nothing that is rendered should have it
@@ -64,11 +65,12 @@ DRAIN = "30s"
 
 @dataclass(frozen=True)
 class CanaryFile:
-    """What a canary file says: the application, the user's phases, and the name of the one where the release stands."""
+    """What a canary file says: the application, the user's phases, which of them it is in, and where gates ask."""
 
     application: Application
     phases: tuple[PhaseSpec, ...]
     phase: str | None
+    prometheus: Prometheus | None
 
 
 def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader | None = None) -> CanaryFile:
@@ -80,6 +82,7 @@ def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader |
     findings = [
         *_schema_findings(sources),
         *testing.findings(_get(sources.value, "spec")),
+        *gates.findings(_get(sources.value, "spec")),
         *(_adopting_findings(sources.value) if adopts else _own_findings(sources.value)),
     ]
     findings = findings or ([] if adopts else list(versions.findings(sources.value)))
@@ -90,7 +93,7 @@ def parse(sources: Sources, namespace: str | None = None, read_sets: SetReader |
     if adopts:
         return _adopted(sources, namespace, read_sets)
     made = _build(sources.value, namespace)
-    _refuse(_receiver_findings(made, "error"), sources)
+    _refuse([*gates.misplaced(made.phases), *_receiver_findings(made, "error")], sources)
     return made
 
 
@@ -515,7 +518,11 @@ def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | Non
 
     common = _common(sources.value, namespace)
     made = _with_phases(adoption.application(sources, common, read_sets(sources)), sources.value["spec"])
-    findings = [*_method_findings(made), *_stream_findings(made, sources.value["spec"])]
+    findings = [
+        *gates.misplaced(made.phases),
+        *_method_findings(made),
+        *_stream_findings(made, sources.value["spec"]),
+    ]
     _refuse([*findings, *_receiver_findings(made, "error")], sources)
     sources.notes += _lost_testers(made, sources)
     sources.notes += _placed(_receiver_findings(made, "warning"), sources)
@@ -588,9 +595,11 @@ def _sees_requests(file: CanaryFile) -> bool:
 
 def _with_phases(application: Application, spec: dict[str, Any]) -> CanaryFile:
     items, has_testers = spec.get("phases"), application.testers is not None
-    specs = phases.parse(items, has_testers)[0] if items else phases.default(has_testers)
+    named = phases.parse(items, has_testers)[0] if items else phases.default(has_testers)
+    specs = gates.gated(named, spec)
     receivers = dict.fromkeys(phase.to for phase in specs if phase.to is not None)
-    return CanaryFile(replace(application, receivers=tuple(receivers)), tuple(specs), spec.get("phase"))
+    application = replace(application, receivers=tuple(receivers))
+    return CanaryFile(application, tuple(specs), spec.get("phase"), gates.prometheus(spec.get("prometheus")))
 
 
 def _build(value: dict[str, Any], namespace: str | None) -> CanaryFile:

@@ -12,17 +12,22 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import canaryfile, sources
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.release import quota
+from kubectl_canary.release.gates import Prometheus
 from kubectl_canary.release.plan import Phase, Plan, plan
 
 
 @dataclass(frozen=True)
 class Release:
-    """A plan, the phase that the file declares (None where it declares none) and where, and what to say of them."""
+    """A plan, the phase that the file declares (None where it declares none) and where, and what to say of them.
+
+    `prometheus` is where its gates ask.
+    """
 
     plan: Plan
     current: Phase | None
     warnings: tuple[Finding, ...]
     sources: sources.Sources
+    prometheus: Prometheus | None = None
 
     @property
     def phase_where(self) -> Where:
@@ -83,7 +88,8 @@ def read(
         *quota.findings(plan_of_file),
     )
     warnings = (*source.notes, *(_located(finding, source) for finding in findings))
-    return Release(plan_of_file, _declared(plan_of_file, file.phase, source), warnings, source)
+    current = _declared(plan_of_file, file.phase, source)
+    return Release(plan_of_file, current, warnings, source, file.prometheus)
 
 
 def _planned(file: canaryfile.CanaryFile, source: sources.Sources) -> Plan:

@@ -11,23 +11,13 @@ from typing import Any
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Path, nearest
 from kubectl_canary.release.application import Receiver
+from kubectl_canary.release.gates import Gate
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # TRACE is safe too, and no application wants it copied
 MIRROR = re.compile(r"mirror\s+(.+)\Z")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.% _-]*\Z")
 FIXED = ("before", "deploy", "promote-roll", "promote-return", "promoted", "rolled-back")
 RESERVED = re.compile(rf"(?:{'|'.join(FIXED)}|rollback\b.*|rollback-promotion\b.*)\Z")
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A Prometheus query with a bound, and how many measurements must pass."""
-
-    name: str
-    query: str
-    max: float | None = None
-    min: float | None = None
-    passes: int = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,11 @@ class PhaseSpec:
     replicas: int | None = None
     pause: int = 0
     gates: tuple[Gate, ...] = ()
+
+    @property
+    def reaches_canary(self) -> bool:
+        """Whether it sends any request to the canary."""
+        return self.to is None
 
 
 FULL = PhaseSpec("100%", Fraction(1))
@@ -100,10 +95,6 @@ def parse(items: list[Any], has_testers: bool) -> tuple[list[PhaseSpec], list[Fi
         findings += [
             Finding("phases", "error", path, message) for message in _misplaced(phase, phases, has_testers)
         ]
-        findings += [
-            Finding("phases", "error", (*path, "gates", number, "min"), message)
-            for number, message in _empty_gates(item)
-        ]
         phases.append(phase)
     if phases and phases[-1].weight != 1:
         phases.append(FULL)
@@ -131,7 +122,6 @@ def _phase(item: Any) -> PhaseSpec:
         methods=_methods(item),
         replicas=item.get("replicas"),
         pause=_seconds(item),
-        gates=tuple(_gates(item.get("gates"))),
     )
 
 
@@ -222,23 +212,6 @@ def _seconds(item: dict[str, Any]) -> int:
         return formats.seconds(item.get("pause", "0s"))
     except (TypeError, ValueError):
         return 0
-
-
-def _gates(items: Any) -> Iterator[Gate]:
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("query"), str):
-            yield Gate(
-                **{"name": item["query"], **{k: v for k, v in item.items() if k in Gate.__annotations__}}
-            )
-
-
-def _empty_gates(item: Any) -> Iterator[tuple[int, str]]:
-    """Gates that no value passes: their number, and why."""
-    gates = item.get("gates") if isinstance(item, dict) else None
-    for number, gate in enumerate(gates if isinstance(gates, list) else ()):
-        low, high = (gate.get("min"), gate.get("max")) if isinstance(gate, dict) else (None, None)
-        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-            yield number, f"at least {low} and at most {high}: no value is both; exchange the two"
 
 
 def _misplaced(phase: PhaseSpec, before: list[PhaseSpec], has_testers: bool) -> Iterator[str]:

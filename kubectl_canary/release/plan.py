@@ -13,7 +13,8 @@ from kubectl_canary.api import formats
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
 from kubectl_canary.release.application import Application, Receiver, Version, Workload
-from kubectl_canary.release.phases import Gate, PhaseSpec, canonical, slug
+from kubectl_canary.release.gates import Gate
+from kubectl_canary.release.phases import PhaseSpec, canonical, slug
 
 
 class PhaseKind(Enum):
@@ -123,6 +124,11 @@ class Phase:
     def slug(self) -> str:
         """The name as a folder: safe in shells and URLs."""
         return slug(self.name)
+
+    @property
+    def lasts(self) -> int:
+        """How many seconds it has to last: its pause, or longer where a gate takes longer."""
+        return max([self.pause, *(gate.lasts for gate in self.gates)])
 
     @property
     def is_way_back(self) -> bool:
@@ -290,10 +296,15 @@ def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
     middle = list(_middle(application, specs, before))
     full = middle[-1]
     roll = replace(
-        full, name="promote-roll", kind=PhaseKind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0, gates=()
+        full, name="promote-roll", kind=PhaseKind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0
     )
     back = replace(
-        roll, name="promote-return", kind=PhaseKind.PROMOTE_RETURN, traffic=AS_BEFORE, pods=_idle(roll)
+        roll,
+        name="promote-return",
+        kind=PhaseKind.PROMOTE_RETURN,
+        traffic=AS_BEFORE,
+        pods=_idle(roll),
+        gates=(),
     )
     promoted = replace(before, name="promoted", kind=PhaseKind.PROMOTED, stable_version=Version.NEW)
     return Plan(application, (before, *middle, roll, back, promoted))

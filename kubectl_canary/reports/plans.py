@@ -11,9 +11,11 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
 from kubectl_canary.release import neighbours, shares
 from kubectl_canary.release.application import SERVICE_API, Application, Located, Version
-from kubectl_canary.release.phases import Gate, percent
+from kubectl_canary.release.gates import Gate
+from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan, pods_text
 from kubectl_canary.release.reach import other_senders
+from kubectl_canary.reports.gates import gate_data, gate_texts, gates_text
 from kubectl_canary.reports.programs import as_identity, as_json, as_value
 
 if TYPE_CHECKING:
@@ -46,19 +48,23 @@ class Row:
     mirrored_to: str | None
     testers: bool
     pause: int
+    lasts: int
     gates: tuple[Gate, ...]
     changes: str
     is_current: bool
 
     @property
     def wait(self) -> str:
-        """The pause as text."""
-        return wait_text(self.pause)
+        """How long it lasts as text."""
+        return wait_text(self.lasts)
 
     @property
     def words(self) -> str:
         """What the phase changes, and the gates before the next one."""
-        words = [self.changes, *(f"gate: {gate_text(gate)}" for gate in self.gates)]
+        longer = "its gates take longer than its pause" if self.lasts > self.pause else ""
+        names = ", ".join(gate.name for gate in self.gates)
+        gated = f"{'gate' if len(self.gates) == 1 else 'gates'}: {names}" if names else ""
+        words = [self.changes, gated, longer]
         return "; ".join(word for word in words if word)
 
 
@@ -81,6 +87,7 @@ def _row(plan: Plan, phase: Phase, is_current: bool) -> Row:
         mirrored_to=phase.traffic.to.title if phase.traffic.to is not None else None,
         testers=phase.traffic.testers,
         pause=phase.pause,
+        lasts=phase.lasts,
         gates=phase.gates,
         changes="" if is_first else changes_text(plan.previous(phase), phase, plan.application),
         is_current=is_current,
@@ -121,13 +128,6 @@ def wait_text(seconds: int) -> str:
     )
 
 
-def gate_text(gate: Gate) -> str:
-    """`error rate ≤ 0.01`, `requests ≥ 100 (3 times)`."""
-    bounds = [f"{sign} {bound:g}" for sign, bound in (("≥", gate.min), ("≤", gate.max)) if bound is not None]
-    times = f" ({gate.passes} times)" if gate.passes > 1 else ""
-    return f"{gate.name} {' and '.join(bounds)}{times}"
-
-
 def plan_text(
     plan: Plan, current: Phase | None, spec: dict[str, Any], commands: Mapping[str, str], checked: str
 ) -> str:
@@ -140,6 +140,7 @@ def plan_text(
     if application.has_release:
         title = f"{application.title}: {stable} → {canary}, through {_routes_text(application)}"
         below = [
+            *gates_text(plan.phases),
             *_differences_text(spec),
             *_capacity_text(plan),
             *_streams_text(application),
@@ -301,7 +302,8 @@ def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
         **({"mirrorTo": row.mirrored_to} if row.mirrored_to is not None else {}),
         "testers": row.testers,
         "pauseSeconds": row.pause,
-        "gates": [vars(gate) for gate in row.gates],
+        "lastsSeconds": row.lasts,
+        "gates": [gate_data(gate) for gate in row.gates],
         "summary": row.changes,
         "changes": [{"action": change.action, **as_identity(change.part)} for change in touched],
     }
@@ -332,16 +334,16 @@ def _touched(step: Step) -> str:
 
 
 def _before_leaving(phase: Phase) -> list[str]:
-    pause = [f"then wait {wait_text(phase.pause)}"] if phase.pause else []
-    return [*pause, *(f"gate: {gate_text(gate)}" for gate in phase.gates)]
+    pause = [f"then wait {wait_text(phase.lasts)}"] if phase.lasts else []
+    return [*pause, *(f"gate: {text}" for text in gate_texts(phase.gates, phase.traffic.share))]
 
 
 def ways_markdown(steps: Sequence[Step]) -> str:
     """The way from one phase to another as a Markdown table."""
     lines = ["| phase | changes | wait | gates |", "|---|---|---|---|"]
     for step in steps:
-        gates = "; ".join(map(gate_text, step.phase.gates))
-        lines.append(_markdown_row([step.phase.name, _touched(step), wait_text(step.phase.pause), gates]))
+        gates = "; ".join(gate_texts(step.phase.gates, step.phase.traffic.share))
+        lines.append(_markdown_row([step.phase.name, _touched(step), wait_text(step.phase.lasts), gates]))
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.steps import steps
 from kubectl_canary.reports.ages import ago
-from kubectl_canary.reports.plans import gate_text
+from kubectl_canary.reports.gates import gate_texts
 from kubectl_canary.reports.programs import as_identity, as_json, said
 
 LIVE = "the cluster"
@@ -120,7 +120,7 @@ def _notes(way: Sequence[Step], printed: Sequence[Step], call: Call) -> list[str
     """What whoever goes this way has to know: where it stops before the goal, and what follows promotion."""
     if len(printed) < len(way):
         here = printed[-1].phase
-        gates = "; ".join(map(gate_text, here.gates))
+        gates = "; ".join(gate_texts(here.gates, here.traffic.share))
         output = (
             "-o",
             "kubectl",
