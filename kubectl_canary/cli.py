@@ -29,6 +29,7 @@ VERBS = {
     "apply": "Lead the release in the cluster to a phase, in safe order",
     "promote": "Lead the release in the cluster from 100 % to its end",
     "rollback": "Lead the release in the cluster back, or print the way back",
+    "check": "Measure the gates of a phase once, with an exit code",
     "next": "Lead the release in the cluster one phase on",
     "previous": "Lead the release in the cluster one phase back",
     "status": "Say which phase the cluster is in, and what is not settled",

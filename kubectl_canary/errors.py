@@ -6,6 +6,7 @@ CanaryError
 ├── UsageError   2  the command line asks for something that does not exist
 └── WorldError   4  files, pipes, kubectl or the network failed
     ├── Unreachable    the cluster did not answer: it may a moment later
+    ├── Forbidden      whoever we are to the cluster must not do that
     └── Conflict       the cluster is another than it was when it was read
 """
 

@@ -82,6 +82,11 @@ def is_there(name: str) -> bool:
     return name != "-" and Path(name).exists()
 
 
+def beside(name: str, file: str) -> str:
+    """What another file means by the name of a file: one in the same folder, where the name is not absolute."""
+    return str((Path.cwd() if file == "-" else Path(file).parent) / name)
+
+
 def relative(name: str, file: str) -> str:
     """The name of a file or folder, as it is from the folder of another file; a folder's ends in a slash."""
     start = Path.cwd() if file == "-" else Path(file).parent

@@ -6,6 +6,10 @@ import contextlib
 import getpass
 import os
 import platform
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 UNKNOWN = "unknown"
@@ -43,6 +47,53 @@ def has_ended(process: int, known_as: str) -> bool:
         return False
     now = machine(process)
     return now != known_as if now else _is_gone(process)
+
+
+def variable(name: str) -> str:
+    """A variable of the environment; nothing where there is none."""
+    return os.environ.get(name, "")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended: its exit code, None where it did not by itself, and the last line that it said, or why."""
+
+    code: int | None
+    said: str
+
+
+def run(words: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ending:
+    """Run a command with more in its environment; it and what it has started end after so many seconds."""
+    try:
+        command = subprocess.Popen(
+            words,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return Ending(None, f"it cannot be run: {error}")
+    try:
+        said, _ = command.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end(command)
+        return Ending(None, f"it was ended after {seconds:g} s")
+    except BaseException:
+        _end(command)
+        raise
+    if command.returncode < 0:
+        return Ending(None, f"it was ended by {signal.Signals(-command.returncode).name}")
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return Ending(command.returncode, lines[-1] if lines else "")
+
+
+def _end(command: subprocess.Popen[bytes]) -> None:
+    """End a command and what it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(command.pid, signal.SIGKILL)
+    command.communicate()
 
 
 def _is_gone(process: int) -> bool:

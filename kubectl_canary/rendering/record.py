@@ -95,6 +95,12 @@ def of_plan(plan: Plan, phase: Phase) -> Record:
     )
 
 
+def release_digest(plan: Plan) -> str:
+    """What tells a release from every other of the same application: a digest of both versions."""
+    versions = [str(_rendered(plan.application, version)) for version in Version]
+    return digest(versions)
+
+
 def read(notes: Mapping[str, str]) -> Record | None:
     """The record that a folder's list has; None where it has none that we can read."""
     stable, canary = _read(notes.get(STABLE)), _read(notes.get(CANARY))

@@ -1,0 +1,55 @@
+"""`kubectl canary check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
+
+
+@dataclass(frozen=True)
+class CheckFlags:
+    """The arguments and flags of `check` itself."""
+
+    gates: tuple[str, ...]
+    phase: str | None
+    output: str
+
+
+@verb(
+    "check",
+    "Measure the gates of a phase once.\n\n"
+    "Exit code 0 says that all pass, 1 that one fails, 6 that one is inconclusive: there is no answer, or too little\n"
+    "data. Prometheus is asked where spec.prometheus says; the cluster is read for an approval alone.",
+    """
+  # All gates of the phase that the file declares
+  kubectl canary check
+
+  # One gate of a phase
+  kubectl canary check error-rate --phase 25%
+
+  # For programs
+  kubectl canary check --phase 25% -o json
+""",
+    prints_once=False,
+    runs_long=True,
+)
+@release_flags
+@flags_of(
+    CheckFlags,
+    click.argument("gates", nargs=-1, metavar="[GATE]..."),
+    goal_flag("--phase", "phase", help="The phase whose gates are meant (default: the file's)."),
+    click.option(
+        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
+    ),
+)
+@cluster_flags
+def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
+    """Measure gates once."""
+    from kubectl_canary.commands.run import check
+
+    return check.run(release_flags, flags, cluster_flags)

@@ -1,0 +1,114 @@
+"""HTTP: an answer, whatever its status, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+
+from kubectl_canary.errors import WorldError
+
+LONGEST = 4_000_000  # bytes of an answer that are read
+CHUNK = 65_536
+OBJECT = re.compile(r"^(?:<.*>|\w+\(host=.*?\)): ")  # what urllib3 puts before what went wrong
+BACKOFF = 0.2  # seconds before a question is asked again, twice as long each time
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The status, the media type and the text of an answer."""
+
+    status: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a server is reached: seconds that an answer may take, how often it is asked again, and as whom."""
+
+    timeout: float
+    retries: int = 0
+    token: str = ""
+    ca_file: str | None = None
+    insecure: bool = False
+
+
+def get(url: str, fields: Mapping[str, str], access: Access) -> Answer:
+    """What a server answers to a GET; asked again where there is no answer, or one that says to.
+
+    Raises WorldError where there is none.
+    """
+    return _asked("GET", url, access, fields=dict(fields))
+
+
+def post(url: str, value: Any, access: Access) -> Answer:
+    """What a server answers to a POST of JSON, which is sent once. Raises WorldError where there is none."""
+    return _asked("POST", url, access, body=json.dumps(value), headers={"Content-Type": "application/json"})
+
+
+def _asked(
+    method: str, url: str, access: Access, *, headers: Mapping[str, str] | None = None, **sent: Any
+) -> Answer:
+    began = time.monotonic()
+    authorization = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+    retry = urllib3.Retry(
+        total=access.retries, backoff_factor=BACKOFF, status_forcelist=(502, 503, 504), raise_on_status=False
+    )
+    try:
+        with _manager(url, access) as manager:
+            response = manager.request(
+                method,
+                url,
+                headers={**(headers or {}), **authorization},
+                retries=retry,
+                preload_content=False,
+                **sent,
+            )
+            text = b"".join(_chunks(response, began + access.timeout)).decode("utf-8", "replace")
+            return Answer(response.status, response.headers.get("Content-Type", ""), text)
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise WorldError(f"no answer from {_shown(url)}: {_reason(error)}") from None
+
+
+def _manager(url: str, access: Access) -> urllib3.PoolManager:
+    settings: dict[str, Any] = {"timeout": urllib3.Timeout(total=access.timeout), "ca_certs": access.ca_file}
+    if access.insecure:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        settings |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if proxy and not proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy, **settings)
+    return urllib3.PoolManager(**settings)
+
+
+def _chunks(response: Any, deadline: float) -> Any:
+    """The body in pieces. Raises ValueError for one that is too long, or takes too long."""
+    length = 0
+    while chunk := response.read1(CHUNK):
+        length += len(chunk)
+        if length > LONGEST:
+            raise ValueError(f"it is longer than {LONGEST:,} bytes")
+        if time.monotonic() > deadline:
+            raise ValueError("it takes too long")
+        yield chunk
+
+
+def _shown(url: str) -> str:
+    """A URL without what a query or a password may keep secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def _reason(error: Exception) -> str:
+    """The last reason, without the objects around it."""
+    reason = getattr(error, "reason", None) or error
+    return OBJECT.sub("", str(reason)) or type(reason).__name__
