@@ -28,6 +28,7 @@ VERBS = {
     "diff": "Show what a phase has otherwise than the cluster, as kubectl diff does",
     "apply": "Lead the release in the cluster to a phase, in safe order",
     "promote": "Lead the release in the cluster from 100 % to its end",
+    "run": "Lead the release in the cluster to its end, phase by phase, as its gates allow",
     "rollback": "Lead the release in the cluster back, or print the way back",
     "check": "Measure the gates of a phase once, with an exit code",
     "next": "Lead the release in the cluster one phase on",
@@ -167,7 +168,8 @@ def complete() -> None:
 
 
 def _module(verb: str) -> str:
-    return f"kubectl_canary.commands.{verb.replace('-', '_')}"
+    name = "running" if verb == "run" else verb.replace("-", "_")  # run/ is what verbs do
+    return f"kubectl_canary.commands.{name}"
 
 
 def _verb(arguments: list[str]) -> Verb | None:

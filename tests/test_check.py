@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shlex
 import stat
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result
+from conftest import ROOT, Result
 from test_verdicts import vector
 
 from kubectl_canary.errors import WorldError
@@ -206,6 +207,18 @@ def test_a_webhook_is_told_what_it_is_about(
     assert asked == server.asked
 
 
+def test_the_examples_of_the_page_run(
+    canary: Callable[..., Result], canary_yaml: Callable[[str], Path], server: Server
+) -> None:
+    gates = f"  prometheus: {{url: {server.url}, gateway: traefik}}\n  gates: [{{metric: error-rate, max: 1, requests: 0}}]\n"
+    canary_yaml(FILE.replace("[5%, 50%]\n", f"[5%, 25%]\n{gates}"))
+    page = (ROOT / "docs/verbs/check.md").read_text().partition("```sh\n")[2].partition("```")[0]
+    commands = [shlex.split(line)[2:] for line in page.splitlines() if line.startswith("kubectl canary")]
+    assert 3 == len(commands)
+    for words in commands:
+        assert 0 == canary(*words).code, words
+
+
 def test_a_question_is_asked_again_where_there_was_no_answer(
     check: Callable[..., Result], server: Server
 ) -> None:
@@ -237,10 +250,10 @@ def test_an_error_names_no_query_and_no_password() -> None:
 
 
 def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:
-    script = f"({sys.executable} -c 'import time; time.sleep(3); open({str(tmp_path / 'late')!r}, \"w\")' &) ; sleep 9"
+    script = f"(sleep 2; touch {tmp_path}/late) & sleep 9"
     ending = process.run(["sh", "-c", script], 0.5, {})
     assert (None, "it was ended after 0.5 s") == (ending.code, ending.said)
-    time.sleep(3.2)
+    time.sleep(2.2)
     assert not (tmp_path / "late").exists()
 
 
@@ -270,7 +283,7 @@ else:
     assert (6, "inconclusive  approval  nobody has agreed yet\n") == (first.code, first.out)
     key, _, value = first.err.partition(" -n web ")[2].strip().partition("=")
     assert (
-        "to agree: kubectl annotate httproute shop-canary-route -n web kubectl-canary/approved.shop="
+        "to agree: kubectl annotate --overwrite httproute shop-canary-route -n web kubectl-canary/approved.shop="
         in first.err
     )
     assert value.startswith('"5% sha256:')

@@ -24,3 +24,11 @@ def is_approved(plan: Plan, phase: Phase, routes: Iterable[Mapping[str, Any]]) -
     """Whether a route says that somebody has agreed."""
     notes = (route["metadata"].get("annotations") or {} for route in routes)
     return any(note.get(annotation(plan)) == wanted(plan, phase) for note in notes)
+
+
+def how(plan: Plan, phase: Phase) -> str:
+    """The line that agrees to leave a phase."""
+    route = plan.application.routes[0]
+    place = f" -n {route.namespace}" if route.namespace else ""
+    words = f'{annotation(plan)}="{wanted(plan, phase)}"'
+    return f"to agree: kubectl annotate --overwrite {route.kind.lower()} {route.name}{place} {words}"

@@ -51,7 +51,7 @@ def gradually(plan: Plan, here: Phase) -> list[str]:
 
 def onward(plan: Plan, here: Phase) -> str:
     """The next phase. Raises Refused where there is none, or where one is between two."""
-    _refuse_between(plan, here)
+    refuse_between(plan, here)
     place = [phase.name for phase in plan.phases].index(here.name)
     if place + 1 == len(plan.phases):
         raise _refused("there is no next phase", f"the release is at `{here.name}`", "it is over")
@@ -63,7 +63,7 @@ def backward(plan: Plan, here: Phase) -> str:
 
     Raises Refused where there is none, where one is between two, and in the middle of promotion.
     """
-    _refuse_between(plan, here)
+    refuse_between(plan, here)
     place = [phase.name for phase in plan.phases].index(here.name)
     if here.stable_version is Version.NEW:
         message = f"the release is at `{here.name}`: stable runs the new version"
@@ -86,7 +86,8 @@ def refuse_way_back(plan: Plan, name: str) -> None:
         raise UsageError(f"apply goes to phases, and `{name}` is a way back", "say `kubectl canary rollback`")
 
 
-def _refuse_between(plan: Plan, here: Phase) -> None:
+def refuse_between(plan: Plan, here: Phase) -> None:
+    """Raises Refused where a release is in none of the plan's phases."""
     if not is_named(plan, here):
         message = "the release is in none of the plan's phases"
         raise _refused(

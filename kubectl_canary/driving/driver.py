@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from kubectl_canary.driving import features, moves, owners, statuses
+from kubectl_canary.driving import features, lease, moves, owners, statuses
 from kubectl_canary.driving.moves import (
     Arrived,
     ForParent,
@@ -26,12 +26,14 @@ from kubectl_canary.driving.moves import (
     Wait,
 )
 from kubectl_canary.driving.owners import Owner
+from kubectl_canary.driving.since import Notes, Since
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Part
+from kubectl_canary.release.patches import Op
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_step, phase_of
@@ -50,7 +52,8 @@ CONFLICTS = 8  # so many in a row are not somebody's edit any more
 class Manner:
     """How a driver goes: times in seconds, and what it takes upon itself.
 
-    `timeout` is how long others may take for one thing. `skip` leaves phases out where that is safe.
+    `timeout` is how long others may take for one thing. `skip` leaves phases out where that is safe. `stays` at the
+    wheel where a phase is reached, has it noted since when, and leaves the pods there that a phase has beyond its own.
     """
 
     timing: Timing
@@ -59,6 +62,7 @@ class Manner:
     accepts_unclaimed: bool = False
     forces_owned: bool = False
     skip: bool = False
+    stays: bool = False
 
 
 @dataclass
@@ -86,16 +90,18 @@ class Drive:
         self.known: tuple[object, Step] | None = None  # the step from the objects as they were read last
         self.lacked: float | None = None  # when pods lacked something last, or were looked at first
         self.held: Mapping[str, Any] | None = None  # the Lease as it was read last
+        self.notes, self.wheel.marking = Notes(plan), self._marks
         self.patience, self.away, self.doubts = Patience(), Patience(), Patience()
 
-    def to(self, goal: str) -> None:
-        """Lead the release to a phase.
+    def to(self, goal: str, meanwhile: Callable[[], None] | None = None) -> None:
+        """Lead the release to a phase; `meanwhile` is done after each thing that is.
 
         Raises Refused where a step is not safe or another drives, WorldError where the cluster does not get there.
         """
         self.patience = Patience()
         while not self.persist(lambda: self._advanced(goal)):
-            pass
+            if meanwhile is not None:
+                meanwhile()
 
     def look(self) -> Objects:
         """The objects as they are now. Raises Refused where another drives, or nobody may."""
@@ -109,6 +115,11 @@ class Drive:
     def here(self) -> Phase:
         """The phase that the cluster is in. Raises Refused where a rule of the release's cannot be told."""
         return phase_of(self.plan, self.persist(self.look))
+
+    def since(self, objects: Objects) -> Since | None:
+        """What the first route says of the phase that the release is in, and since when."""
+        first = next((objects[part.key] for part in self.wheel.routes[:1] if part.key in objects), None)
+        return None if first is None else self.notes.read(first, self.world.clock.utc())
 
     def rehearse(self, goal: str) -> Step:
         """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""
@@ -178,8 +189,14 @@ class Drive:
             step, findings = live_step(self.plan, self.generator, goal, objects, skip=skip, resumes=True)
             for finding in findings:
                 self._tell_once("finding", str(finding))
-            self.known = (state, step)
+            self.known = (state, self._without_losses(step) if self.manner.stays else step)
         return self.known[1]
+
+    def _without_losses(self, step: Step) -> Step:
+        """A step that takes no pods away in the phase that the release is in: they may be there for the next."""
+        if step.start.name != step.phase.name:
+            return step
+        return replace(step, changes=tuple(change for change in step.changes if not moves.takes_away(change)))
 
     def persist(self, action: Callable[[], Answer]) -> Answer:
         """Do something until it is done, as long as it is the network or somebody's edit that stands in the way."""
@@ -202,10 +219,14 @@ class Drive:
         move = self._next(step, objects)
         if self.world.clock.watch() - self.read_at > STALE:
             objects = self._looked_again(objects)
-        if isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held):
+        is_there = isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held)
+        noting = self._noting(step.phase, objects) if is_there else None
+        if is_there and noting is None and (self.wheel.taken or not self.manner.stays):
             return True
         if not self.wheel.taken and not (self.wheel.first and _moves_requests(move)):
             self.wheel.take(objects)
+        elif noting is not None:
+            self.world.cluster.patch(*noting)
         elif isinstance(move, Make):
             self._make(move.changes, objects)
             self.patience = Patience()
@@ -261,7 +282,7 @@ class Drive:
         if not all(isinstance(lack, ForParent) for lack in move.lacking):
             self.lacked = now
         words = [str(move), *self._troubles(move, objects)]
-        self._tell_on("waiting", "; ".join(words), since=self.patience.since)
+        self.tell_on("waiting", "; ".join(words), since=self.patience.since)
         if now - self.patience.since > self.manner.timeout:
             raise WorldError(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
         self.world.clock.sleep(LOOK_EVERY)
@@ -281,7 +302,7 @@ class Drive:
 
     def _rest(self, move: Rest) -> None:
         self.patience = Patience(told=self.patience.told)
-        self._tell_on("resting", str(move), move.reason)
+        self.tell_on("resting", str(move), move.reason)
         self.world.clock.sleep(min(move.seconds, LOOK_EVERY))
 
     def _bear(self, error: Unreachable) -> None:
@@ -291,7 +312,7 @@ class Drive:
         if now - self.away.since > self.manner.timeout:
             raise error
         text = f"the cluster does not answer, trying again: {_last_line(error.message)}"
-        self._tell_on("away", text, "away", self.away.since)
+        self.tell_on("away", text, "away", self.away.since)
         self.world.clock.sleep(LOOK_EVERY)
 
     def _doubt(self, error: Forbidden) -> None:
@@ -304,7 +325,7 @@ class Drive:
         if not (self.read_at or self.away.since) or now - self.doubts.since > LEARNS_RIGHTS:
             raise error
         text = f"the cluster forbids what it may allow in a moment, trying again: {_last_line(error.message)}"
-        self._tell_on("away", text, "forbidden", self.doubts.since)
+        self.tell_on("away", text, "forbidden", self.doubts.since)
         self.world.clock.sleep(LOOK_EVERY)
 
     def _give_way(self, error: Conflict) -> None:
@@ -325,11 +346,28 @@ class Drive:
             self.world.tell(Event(kind, text))
         return is_new
 
-    def _tell_on(self, kind: str, text: str, same_as: str = "", since: float | None = None) -> None:
+    def tell_on(self, kind: str, text: str, same_as: str = "", since: float | None = None) -> None:
         """Tell something that lasts, and then that it does."""
         if not self._tell_once(kind, text, same_as):
             seconds = None if since is None else self.world.clock.watch() - since
             self.world.tell(Event("tick", text, seconds=seconds))
+
+    # --- since when ---
+
+    def _marks(self, part: Part, route: Mapping[str, Any]) -> list[Op]:
+        """What the first route says of the phase that it is led to."""
+        if self.known is None or part.key != self.wheel.routes[0].key:
+            return []
+        return self.notes.on_the_way(self.known[1].phase, route, self.world.clock.utc())
+
+    def _noting(self, goal: Phase, objects: Objects) -> tuple[Part, list[Op]] | None:
+        """The patch that the first route lacks once a phase is reached; None where it says all."""
+        first = next((part for part in self.wheel.routes[:1] if part.key in objects), None)
+        if first is None:
+            return None
+        route, now = objects[first.key], self.world.clock.utc()
+        lacking = self.notes.at_the_end(goal, route, now, always=self.manner.stays)
+        return (first, [lease.fenced(self.wheel.release, self.world.driver), *lacking]) if lacking else None
 
     # --- changes ---
 

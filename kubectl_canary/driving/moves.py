@@ -242,7 +242,7 @@ def stages(step: Step) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Ch
     moving = tuple(change for change in step.changes if change.part.is_route)
     others = [change for change in step.changes if not change.part.is_route]
     waits = step.phase.is_way_back or any(map(_rolls_stable, others))
-    after = tuple(change for change in others if waits or _takes_away(change))
+    after = tuple(change for change in others if waits or takes_away(change))
     return tuple(change for change in others if change not in after), moving, after
 
 
@@ -254,7 +254,7 @@ def _rolls_stable(change: Change) -> bool:
     return change.part.side is not Side.CANARY and not same(*templates)
 
 
-def _takes_away(change: Change) -> bool:
+def takes_away(change: Change) -> bool:
     """Whether something goes: an object, pods, or the least number of pods that a scaler keeps."""
     if isinstance(change, Removal):
         return True

@@ -8,7 +8,7 @@ safety.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from kubectl_canary.release.changes import Alteration, Creation
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
 
+Marking = Callable[[Part, Mapping[str, Any]], list[Op]]
 LOOK_EVERY = 1.0  # seconds between two looks at a Lease of another's
 
 
@@ -42,6 +43,7 @@ class Wheel:
     wrote: bool = False
     uid: str = ""
     renewed: float = 0.0
+    marking: Marking | None = None  # what else a route says once it is patched
 
     def take(self, objects: Objects) -> None:
         """Become the one who drives.
@@ -55,9 +57,12 @@ class Wheel:
         elif not self.first:
             self._refuse_noted(objects)
         for part in self._there(objects):
-            operations = self._noting if self.first else self._claim
-            if lease.noted(objects[part.key], self.release) != str(self.world.driver):
-                self.world.cluster.patch(part, operations(objects[part.key]))
+            route = objects[part.key]
+            if lease.noted(route, self.release) != str(self.world.driver):
+                taking = (
+                    [*self._noting(route), *self._marked(part, route)] if self.first else self._claim(route)
+                )
+                self.world.cluster.patch(part, taking)
         self.taken = True
 
     def _refuse_noted(self, objects: Objects) -> None:
@@ -126,10 +131,14 @@ class Wheel:
         operations = change.operations()
         if not change.part.is_route:
             return operations
+        marks = self._marked(change.part, change.before.value)
         if self.taken:
-            return [lease.fenced(self.release, self.world.driver), *operations]
+            return [lease.fenced(self.release, self.world.driver), *operations, *marks]
         self.wrote = True
-        return [*operations, *self._noting(change.before.value)]
+        return [*operations, *self._noting(change.before.value), *marks]
+
+    def _marked(self, part: Part, route: Mapping[str, Any]) -> list[Op]:
+        return self.marking(part, route) if self.marking is not None else []
 
     def created(self, change: Creation) -> dict[str, Any]:
         """What is made; a route with the note."""

@@ -69,15 +69,17 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`.
+    """What a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`, `watching`, `measured`.
 
     A `tick` says that what was told last is so still, in words that may count, and for how many seconds it has been so.
+    `more` is what programs are told beside the words.
     """
 
     kind: str
     text: str
     part: Part | None = None
     seconds: float | None = None
+    more: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import os
 import platform
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,20 @@ def has_ended(process: int, known_as: str) -> bool:
         return False
     now = machine(process)
     return now != known_as if now else _is_gone(process)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let whoever ends this process interrupt it, as Ctrl-C does, so that it can say and do what is left."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def variable(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from kubectl_canary.findings import visible
 
 CLEAR = "\r\x1b[K"  # ECMA-48: EL, to the end of the line
+YES = ("y", "yes")
 USUAL = 80  # columns of a terminal that does not say how many it has
 
 
@@ -58,3 +60,14 @@ def _cut(text: str, columns: int) -> Iterator[str]:
         if columns < 0:
             return
         yield character
+
+
+def has_said_yes() -> bool:
+    """Whether somebody has typed yes and Enter since this was asked last; nobody, where there is no terminal."""
+    try:
+        if sys.stdin is None or not sys.stdin.isatty():
+            return False
+        is_typed, _, _ = select.select([sys.stdin], [], [], 0)
+        return bool(is_typed) and sys.stdin.readline().strip().lower() in YES
+    except (OSError, ValueError):
+        return False

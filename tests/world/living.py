@@ -82,7 +82,11 @@ class Release:
         """What there is of the canary, of Leases, and of notes on the route."""
         kinds = "deployments,services,leases,endpointslices"
         names = self.kubectl("get", kinds, "-o", "name").split()
-        notes = [key for key in self.route["metadata"]["annotations"] if "driver" in key or "phase" in key]
+        notes = [
+            key
+            for key in self.route["metadata"]["annotations"]
+            if key.startswith("kubectl-canary/") and "governs" not in key
+        ]
         return [*(name for name in names if "canary" in name), *notes]
 
 

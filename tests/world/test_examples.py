@@ -39,9 +39,10 @@ def test_the_examples_of_a_verb_run(release: Release, verb: str) -> None:
 
 
 @pytest.mark.long
-def test_the_example_of_promote_runs(release: Release) -> None:
+@pytest.mark.parametrize("verb", ["promote", "run"])
+def test_the_examples_of_verbs_that_go_to_the_end_run(release: Release, verb: str) -> None:
     release.to("100%")
-    for command in examples("promote"):
+    for command in examples(verb):
         assert 0 == pasted(release, command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import build
@@ -39,13 +40,15 @@ def test_an_older_kubectl_leads_a_release_as_well(kubectl: str, world: World, tm
     assert ([], "before") == (release.left, release.phase)
 
 
-def test_what_an_older_kubectl_says_of_a_conflict_and_of_no_answer_is_understood(
+def test_what_an_older_kubectl_says_of_no_answer_is_understood(
     kubectl: str, world: World, tmp_path: Path
 ) -> None:
     release = Release(world, tmp_path)
     release.to("deploy")
     process = release.start("apply", "--phase=header-only")
+    time.sleep(1.5)
     world.kill("apiserver")
+    time.sleep(1)
     world.start("apiserver")
     _, said = process.communicate(timeout=120)
     assert 0 == process.returncode, f"{kubectl}: {said}"

@@ -60,9 +60,14 @@ def test_a_rollback_from_the_middle_and_from_half_a_promotion_loses_no_request(r
 def test_a_mirror_goes_only_where_the_gateway_claims_it(world: World, tmp_path: Path) -> None:
     release = Release(world, tmp_path, phases=["mirror 20%", "100%"])
     release.do("apply", "--phase=deploy")
-    done = world.canary("apply", "-f", str(release.file), "--phase=mirror 20%", *QUICK)
-    assert (1, "") == (done.returncode, done.stdout)
-    assert "RequestMirror" in done.stderr or "RequestPercentageMirror" in done.stderr
+    with world.load(release.namespace.host) as load:
+        done = world.canary("apply", "-f", str(release.file), "--phase=mirror 20%", *QUICK)
+    answered(load, 1000)
+    if world.gateway == "contour":  # which claims it
+        assert (0, "mirror 20%") == (done.returncode, release.phase)
+    else:
+        assert (1, "") == (done.returncode, done.stdout)
+        assert "RequestMirror" in done.stderr or "RequestPercentageMirror" in done.stderr
 
 
 @pytest.mark.short_on("traefik")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
-from kubectl_canary.commands.run.measuring import Asked, Measuring
+from kubectl_canary.commands.run.driving import Call, call_of, cluster_of, namespace_of
+from kubectl_canary.commands.run.measuring import Measuring
 from kubectl_canary.commands.run.releases import phase_of
 from kubectl_canary.driving import approvals, verdicts
 from kubectl_canary.driving.verdicts import Measurement, Verdict
+from kubectl_canary.driving.watching import Asked
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 from kubectl_canary.outside.output import say, write
@@ -25,7 +26,7 @@ def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFl
     call = call_of("check", release_flags, DriveFlags(), cluster_flags)
     phase = phase_of(call.release, flags.phase, None)
     gates = _chosen(phase, flags.gates)
-    measuring = Measuring(call.release, _namespace(call), lambda of: _is_approved(call, of))
+    measuring = Measuring(call.release, namespace_of(call), lambda of: _is_approved(call, of))
     measuring.check(gates)
     measured = [(gate, measuring.measured(gate, Asked(phase))) for gate in gates]
     write(reports.measured_data(measured) if flags.output == "json" else reports.measured_text(measured))
@@ -46,11 +47,6 @@ def _chosen(phase: Phase, names: tuple[str, ...]) -> list[Gate]:
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
-def _namespace(call: Call) -> str:
-    """The namespace that queries are about: the file's, else that of the context."""
-    return call.release.plan.application.namespace or cluster_of(call).namespace or "default"
-
-
 def _is_approved(call: Call, phase: Phase) -> bool:
     cluster, plan = cluster_of(call), call.release.plan
     cluster.has_leases = False
@@ -64,9 +60,5 @@ def _say_ways(call: Call, phase: Phase, measured: list[tuple[Gate, Measurement]]
     waits = any(
         gate.is_approval and measurement.verdict is Verdict.INCONCLUSIVE for gate, measurement in measured
     )
-    plan = call.release.plan
-    routes = plan.application.routes
-    if waits and routes:
-        words = f'{approvals.annotation(plan)}="{approvals.wanted(plan, phase)}"'
-        place = f" -n {plan.application.namespace}" if plan.application.namespace else ""
-        say(f"to agree: kubectl annotate {routes[0].kind.lower()} {routes[0].name}{place} {words}")
+    if waits:
+        say(approvals.how(call.release.plan, phase))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -28,7 +29,7 @@ from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
 
-LASTING = ("waiting", "resting", "away", "tick")  # events that are over with the next one
+LASTING = ("waiting", "resting", "away", "watching", "tick")  # events that are over with the next one
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,35 @@ def cluster_of(call: Call) -> Cluster:
     return Cluster(Kubectl(call.cluster_flags.words()), application.name, application.namespace, parts)
 
 
+def namespace_of(call: Call) -> str:
+    """The namespace of the release: the file's, else that of the context."""
+    return call.release.plan.application.namespace or cluster_of(call).namespace or "default"
+
+
 @contextlib.contextmanager
-def driving(call: Call, *, first: bool = False, skip: bool = False) -> Iterator[Drive]:
-    """A driver of the release, who gives back what it has taken, however it ends."""
+def driving(
+    call: Call,
+    *,
+    first: bool = False,
+    skip: bool = False,
+    stays: bool = False,
+    hears: Callable[[Event], None] = lambda _: None,
+) -> Iterator[Drive]:
+    """A driver of the release, who gives back what it has taken, however it ends; `hears` is told what it tells."""
     plan, cluster = call.release.plan, cluster_of(call)
     teller = Teller(call.drive_flags.output, live_line())
-    world = Surroundings(cluster, Clock(), _driver(call.verb), teller.tell, _has_ended)
+
+    def tell(event: Event) -> None:
+        hears(event)
+        teller.tell(event)
+
+    world = Surroundings(cluster, Clock(), _driver(call.verb), tell, _has_ended)
     routes = [part for part in cluster.parts if part.is_route]
     leases = not call.drive_flags.no_lease
     wheel = Wheel(plan.application.name, plan.application.namespace, routes, world, leases, first)
     cluster.has_leases, cluster.needs_leases = leases, not first
-    drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, _manner(call, skip))
+    manner = replace(_manner(call, skip), stays=stays)
+    drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, manner)
     try:
         yield drive
     finally:
@@ -143,9 +162,9 @@ class Teller:
             say(event.text)
 
 
-def _as_json(event: Event) -> dict[str, str]:
+def _as_json(event: Event) -> dict[str, Any]:
     about = {"object": resource(event.part)} if event.part else {}
-    return {"event": event.kind, **about, "text": event.text}
+    return {"event": event.kind, **about, "text": event.text, **(event.more or {})}
 
 
 def say_where(call: Call, phase: Phase) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kubectl_canary.driving import prometheus, verdicts
 from kubectl_canary.driving.verdicts import Measurement, Reading, Verdict
+from kubectl_canary.driving.watching import Asked
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.outside import files, process, web
 from kubectl_canary.reading.release import Release
@@ -19,16 +20,8 @@ NO_PROMETHEUS = "write `prometheus: {url: http://prometheus.monitoring:9090}` be
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a gate is asked about: the phase, and when it was that stable last had requests, where that is past."""
-
-    phase: Phase
-    before: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Measuring:
-    """Measures gates of a release; `approved` answers whether somebody has agreed to a phase."""
+    """Measures gates of a release, one at a time; `approved` answers whether somebody agrees to leave a phase."""
 
     release: Release
     namespace: str

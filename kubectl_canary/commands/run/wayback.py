@@ -34,7 +34,7 @@ def run(
         if flags.gradual:
             for goal in courses.gradually(plan, drive.here()):
                 drive.to(goal)
-        _go_back(drive, keeps=flags.keep)
+        go_back(drive, keeps=flags.keep)
         for owner in drive.others():
             say(f"{owner.title} undoes this: {owner.suspend}, and {owner.git}")
     kept = "; the canary's pods are kept" if flags.keep else ""
@@ -42,7 +42,7 @@ def run(
     return 0
 
 
-def _go_back(drive: Drive, *, keeps: bool) -> None:
+def go_back(drive: Drive, *, keeps: bool) -> None:
     """Go home by one phase after the other.
 
     Where the cluster is elsewhere than it was, the way is another one. Where pods must stay, requests go back alone.

@@ -1,0 +1,162 @@
+"""Stays in a phase as long as it lasts, has its gates measured meanwhile, and answers with the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from kubectl_canary.driving import approvals, verdicts
+from kubectl_canary.driving.driver import Drive
+from kubectl_canary.driving.moves import Objects
+from kubectl_canary.driving.since import Since
+from kubectl_canary.driving.verdicts import Measurement, Verdict
+from kubectl_canary.driving.world import Event
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Where
+from kubectl_canary.release.gates import Gate
+from kubectl_canary.release.plan import Phase
+from kubectl_canary.rendering.live import CLUSTER, phase_of
+
+LOOK_EVERY = 2.0  # seconds between two looks at the cluster
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a gate is asked about: the phase, and when it was that stable last had requests, where that is past."""
+
+    phase: Phase
+    before: datetime | None = None
+
+
+class Asking(Protocol):
+    """Somebody who asks what gates ask, while others do something else."""
+
+    def ask(self, gate: Gate, asked: Asked) -> None:
+        """Begin to measure a gate."""
+
+    def answers(self) -> Sequence[tuple[str, Gate, Measurement]]:
+        """The measurements that have come since this was asked last, each with the name of the phase it is about."""
+
+    def agrees(self) -> bool:
+        """Whether somebody at the terminal has agreed."""
+
+
+@dataclass
+class Tally:
+    """What is known of one gate: when it was asked last (seconds in the phase), and its measurements."""
+
+    asked: float | None = None
+    is_out: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def is_due(self, gate: Gate, seconds: float) -> bool:
+        """Whether it is time to measure it."""
+        if self.is_out or seconds < gate.first:
+            return False
+        return self.asked is None or seconds - self.asked >= gate.rhythm.interval
+
+
+class Watch:
+    """One stay in a phase."""
+
+    def __init__(self, drive: Drive, phase: Phase, asking: Asking) -> None:
+        self.drive, self.phase, self.asking = drive, phase, asking
+        self.tallies = {gate: Tally() for gate in phase.gates}
+        self.began: float | None = None
+        self.agreed = False
+
+    def verdict(self) -> Verdict:
+        """Stay until the phase is over, or a gate says more. Raises Refused where somebody moves the release."""
+        if any(gate.is_approval for gate in self.tallies):
+            self.drive.world.tell(Event("finding", approvals.how(self.drive.plan, self.phase)))
+        while True:
+            objects = self.drive.persist(self.drive.look)
+            self._refuse_moved(objects)
+            since = self.drive.since(objects)
+            seconds = self._seconds(since)
+            self._collect()
+            found = self._found(objects, is_over=seconds >= self.phase.lasts)
+            if found is not None:
+                return found
+            self._ask(since, seconds)
+            self._tell(seconds)
+            self.drive.world.clock.sleep(LOOK_EVERY)
+
+    def glance(self) -> Verdict | None:
+        """Have measured what is due, while the release is led to the phase; a verdict where one gate has failed."""
+        seconds = self._seconds(None)
+        self._collect()
+        self._ask(None, seconds)
+        found = [
+            verdicts.judged(gate.rhythm, tally.verdicts, is_over=False)
+            for gate, tally in self.tallies.items()
+        ]
+        return Verdict.FAILED if Verdict.FAILED in found else None
+
+    def _seconds(self, since: Since | None) -> float:
+        """How long the phase has lasted, by the watch from the first look on, and by the note before."""
+        world = self.drive.world
+        if self.began is None:
+            noted = (world.clock.utc() - since.moment).total_seconds() if since is not None else 0.0
+            self.began = world.clock.watch() - max(0.0, noted)
+        return world.clock.watch() - self.began
+
+    def _refuse_moved(self, objects: Objects) -> None:
+        here = phase_of(self.drive.plan, objects)
+        if here.name != self.phase.name:
+            message = f"the release is at `{here.name}`, and this was watching `{self.phase.name}`"
+            finding = Finding("phase", "error", (), message, Where(CLUSTER), "`status` says who changed what")
+            raise Refused("somebody has moved the release", [finding])
+
+    def _ask(self, since: Since | None, seconds: float) -> None:
+        for gate, tally in self.tallies.items():
+            if not gate.is_approval and tally.is_due(gate, seconds):
+                tally.asked, tally.is_out = seconds, True
+                self.asking.ask(gate, Asked(self.phase, since.before_full if since is not None else None))
+
+    def _collect(self) -> None:
+        for phase, gate, measurement in self.asking.answers():
+            if phase != self.phase.name:
+                continue
+            tally = self.tallies[gate]
+            tally.is_out = False
+            tally.verdicts.append(measurement.verdict)
+            self.drive.world.tell(_measured(self.phase, gate, measurement))
+
+    def _found(self, objects: Objects, *, is_over: bool) -> Verdict | None:
+        verdict = verdicts.together([
+            self._approved(objects) if gate.is_approval else verdicts.judged(gate.rhythm, its.verdicts, is_over=is_over)
+            for gate, its in self.tallies.items()
+        ])  # fmt: skip
+        return None if verdict is Verdict.PASSED and not is_over else verdict
+
+    def _approved(self, objects: Objects) -> Verdict | None:
+        """Whether somebody has agreed: by the annotation, or at the terminal; nobody's silence is a verdict."""
+        plan, routes = self.drive.plan, self.drive.wheel.routes
+        there = [objects[part.key] for part in routes if part.key in objects]
+        self.agreed = self.agreed or approvals.is_approved(plan, self.phase, there) or self.asking.agrees()
+        return Verdict.PASSED if self.agreed else None
+
+    def _tell(self, seconds: float) -> None:
+        left = self.phase.lasts - seconds
+        words = [
+            f"{self.phase.name}: {left:.0f} s left"
+            if left > 0
+            else f"{self.phase.name}: over, waiting for gates"
+        ]
+        words += [_tally_text(gate, tally) for gate, tally in self.tallies.items() if tally.verdicts]
+        if any(gate.is_approval for gate in self.tallies) and not self.agreed:
+            words.append("waiting for somebody who agrees (here: yes and Enter)")
+        self.drive.tell_on("watching", "; ".join(words), self.phase.name)
+
+
+def _tally_text(gate: Gate, tally: Tally) -> str:
+    last = tally.verdicts[-gate.rhythm.measurements :]
+    return f"{gate.name} {last.count(Verdict.PASSED)} of {gate.rhythm.measurements} passed"
+
+
+def _measured(phase: Phase, gate: Gate, found: Measurement) -> Event:
+    known = {"phase": phase.name, "gate": gate.name, "verdict": found.verdict.value, "said": found.said}
+    return Event("measured", f"{phase.name}: {gate.name} {found.verdict.value}: {found.said}", more=known)

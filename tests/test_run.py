@@ -1,0 +1,303 @@
+"""`run` in a simulated cluster: from where the release is, phase by phase, as gates allow."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from releases import a_release
+from simulated import Killed, SimulatedCluster
+from test_driving import Drivers, at, back, holder, led_to, to, wrong
+
+from kubectl_canary.driving import runs
+from kubectl_canary.driving.driver import Drive
+from kubectl_canary.driving.since import BACK, Notes, Since
+from kubectl_canary.driving.verdicts import Measurement, Verdict
+from kubectl_canary.driving.watching import Asked, Watch
+from kubectl_canary.errors import Refused
+from kubectl_canary.release.gates import Gate
+from kubectl_canary.release.plan import Plan
+from kubectl_canary.rendering.live import live_parts
+
+P, F, U = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
+GATE = {
+    "name": "ok",
+    "query": "q",
+    "max": 1,
+    "interval": "10s",
+    "passes": 2,
+    "measurements": 3,
+    "window": "10s",
+}
+PHASES = ["header-only", {"weight": "5%", "pause": "1m"}, {"weight": "50%", "pause": "20s"}, "100%"]
+
+
+def gated(*gates: Any, phases: Sequence[Any] = PHASES) -> Plan:
+    return a_release(stable={"tag": "v1", "replicas": 4}, gates=list(gates), phases=list(phases))
+
+
+class Answers:
+    """Answers at once, as a phase and the number of the question tell; and what was asked, when."""
+
+    def __init__(
+        self, cluster: SimulatedCluster, answer: Callable[[str, int], Verdict] = lambda *_: P
+    ) -> None:
+        self.cluster, self.answer = cluster, answer
+        self.asked: list[tuple[str, float, Asked]] = []
+        self.waiting: list[tuple[str, Gate, Measurement]] = []
+        self.yes = False
+
+    def ask(self, gate: Gate, asked: Asked) -> None:
+        number = sum(name == asked.phase.name for name, *_ in self.asked)
+        self.asked.append((asked.phase.name, self.cluster.time, asked))
+        found = Measurement(self.answer(asked.phase.name, number), "said")
+        self.waiting.append((asked.phase.name, gate, found))
+
+    def answers(self) -> Sequence[tuple[str, Gate, Measurement]]:
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    def agrees(self) -> bool:
+        return self.yes
+
+    def times(self, phase: str) -> list[float]:
+        return [time for name, time, _ in self.asked if name == phase]
+
+
+class Stopped(Exception):
+    """A verdict that stops a run."""
+
+
+def running(asking: Answers, seen: list[str] | None = None) -> Callable[[Drive], None]:
+    """What `run` does to a cluster, as far as it goes on."""
+
+    def course(drive: Drive) -> None:
+        since = drive.since(drive.persist(drive.look))
+        assert since is None or not since.is_back
+        for phase in runs.way(drive.plan, drive.here(), since):
+            watch = Watch(drive, phase, asking)
+            drive.rehearse(phase.name)
+            drive.to(phase.name)
+            (seen if seen is not None else []).append(phase.name)
+            if phase.lasts or phase.gates:
+                verdict = watch.verdict()
+                if verdict is not P:
+                    raise Stopped(f"{phase.name} {verdict.value}")
+
+    return course
+
+
+def crew_of(plan: Plan, phase: str = "before") -> Drivers:
+    """A release of this plan, led to a phase by `apply`."""
+    crew = Drivers(plan, SimulatedCluster(live_parts(plan), 3.0))
+    for name in ["before", *[known.name for known in plan.phases[1:]]]:
+        crew.run("apply", to(name))
+        if name == phase:
+            break
+    crew.cluster.chance = random.Random(0)
+    return crew
+
+
+def run(crew: Drivers, course: Callable[[Drive], None]) -> None:
+    drive = crew.drive("run", stays=True)
+    try:
+        course(drive)
+    except Killed:
+        crew.ended.append(drive.world.driver)
+        raise
+    finally:
+        if drive.world.driver not in crew.ended:
+            drive.wheel.drop()
+
+
+def noted(crew: Drivers) -> Since | None:
+    route = next(crew.cluster.objects[part.key] for part in crew.cluster.parts if part.is_route)
+    return Notes(crew.plan).read(route, crew.cluster.utc())
+
+
+def test_a_healthy_release_goes_to_its_end_and_leaves_nothing() -> None:
+    crew, seen = crew_of(gated(GATE)), list[str]()
+    asking = Answers(crew.cluster)
+    run(crew, running(asking, seen))
+    assert [phase.name for phase in crew.plan.phases[1:]] == seen
+    assert ("promoted", [], None, None) == (crew.here, crew.cluster.wrong, holder(crew.cluster), noted(crew))
+    assert {"header-only", "5%", "50%", "100%", "promote-roll"} == {name for name, *_ in asking.asked}
+
+
+def test_a_phase_lasts_and_the_first_measurement_is_about_it_alone() -> None:
+    crew = crew_of(gated(GATE), "header-only")
+    began, asking = crew.cluster.time, Answers(crew.cluster, lambda phase, _: F if phase == "50%" else P)
+    with pytest.raises(Stopped, match="50% failed"):
+        run(crew, running(asking))
+    first, *_, last = asking.times("5%")
+    assert asking.times("header-only")[0] > began
+    assert first >= asking.times("header-only")[-1] + 25
+    assert last - first <= 60
+    assert asking.times("50%")[0] - first >= 60 - 25
+    assert ("50%", 2) == (crew.here, len(asking.times("50%")))
+
+
+@pytest.mark.parametrize("verdict", [F, U])
+def test_no_phase_is_left_past_a_gate_that_does_not_pass(verdict: Verdict) -> None:
+    for phase in ("header-only", "5%", "50%", "100%", "promote-roll"):
+        crew = crew_of(gated(GATE))
+        asking = Answers(crew.cluster, lambda name, _, phase=phase: verdict if name == phase else P)
+        with pytest.raises(Stopped, match=f"{phase} {verdict.value}"):
+            run(crew, running(asking))
+        assert (phase, [], None) == (crew.here, crew.cluster.wrong, holder(crew.cluster))
+
+
+def test_nobodys_silence_is_an_approval_and_silence_is_no_verdict() -> None:
+    crew = crew_of(gated(phases=["5%", {"weight": "50%", "gates": [{"approval": True}]}]))
+    asking, sleep = Answers(crew.cluster), crew.cluster.sleep
+    waited = iter(range(200))
+
+    def agreeing(seconds: float) -> None:
+        sleep(seconds)
+        asking.yes = crew.here == "50%" and next(waited) > 100
+
+    crew.cluster.sleep = agreeing  # type: ignore[method-assign]  # time brings the answer
+    began = crew.cluster.time
+    run(crew, running(asking))
+    assert "promoted" == crew.here
+    assert crew.cluster.time - began > 130
+    assert any("kubectl-canary/approved.shop" in event.text for event in crew.events)
+
+
+def test_a_release_that_somebody_moves_meanwhile_is_left_alone() -> None:
+    crew = crew_of(gated(GATE), "5%")
+    asking = Answers(crew.cluster)
+    moved = copy.deepcopy(led_to("header-only").objects)
+
+    def answer(phase: str, _: int) -> Verdict:
+        for part in crew.cluster.parts:
+            if part.is_route:
+                crew.cluster.objects[part.key]["spec"] = moved[part.key]["spec"]
+        return P
+
+    asking.answer = answer
+    with pytest.raises(Refused, match="somebody has moved the release"):
+        run(crew, running(asking))
+    assert "header-only" == crew.here
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 400), st.integers(0, 3))
+def test_a_run_that_is_killed_goes_on_where_it_was(dies_at: int, seed: int) -> None:
+    crew = crew_of(gated(GATE, phases=["5%", {"weight": "50%", "pause": "30s"}]))
+    crew.cluster.chance = random.Random(seed)
+    seen: list[str] = []
+    crew.cluster.dies_at = crew.cluster.calls + dies_at
+    try:
+        run(crew, running(Answers(crew.cluster), seen))
+    except Killed:
+        run(crew, running(Answers(crew.cluster), seen))
+    names = [phase.name for phase in crew.plan.phases[1:]]
+    assert [*dict.fromkeys(seen)] == names[len(names) - len({*seen}) :]
+    assert ("promoted", [], None, None) == (crew.here, wrong(crew), holder(crew.cluster), noted(crew))
+
+
+def test_a_pause_goes_on_where_it_was_and_begins_anew_where_nobody_knows() -> None:
+    crew = crew_of(gated(phases=[{"weight": "5%", "pause": "10m"}, "100%"]), "deploy")
+    asking = Answers(crew.cluster)
+
+    def stop_after(seconds: float) -> None:
+        drive = crew.drive("run", stays=True)
+        drive.to("5%")
+        crew.cluster.sleep(seconds)
+        drive.wheel.drop()
+
+    stop_after(400)
+    began = crew.cluster.time
+    run(crew, running(asking))
+    assert 190 < crew.cluster.time - began < 290
+
+
+@pytest.mark.parametrize(
+    ("change", "is_known"),
+    [
+        ({}, True),
+        ({"release": "sha256:other"}, False),
+        ({"since": timedelta(hours=1)}, False),
+        ({"phase": 3}, True),
+    ],
+)
+def test_what_a_note_says_of_another_release_or_the_future_counts_for_nothing(
+    change: dict[str, Any], is_known: bool
+) -> None:
+    crew = at("5%")
+    since = noted(crew)
+    assert since is not None
+    assert ("5%", False) == (since.phase, since.is_back)
+    part = next(part for part in crew.cluster.parts if part.is_route)
+    notes = Notes(crew.plan)
+    moment = crew.cluster.utc() + change.pop("since", timedelta())
+    other = replace(since, moment=moment, **{key: str(value) for key, value in change.items()})
+    annotations = crew.cluster.objects[part.key]["metadata"]["annotations"]
+    from kubectl_canary.driving import since as module
+
+    annotations[notes.annotation] = module._text(other)
+    assert is_known == (noted(crew) is not None)
+    annotations[notes.annotation] = "not ours"
+    assert noted(crew) is None
+
+
+def marking(crew: Drivers, patch: Any, marks: list[str | None]) -> Any:
+    """Patches, and what is noted after each of a route."""
+
+    def looking(part: Any, operations: Any, *, trying: bool = False) -> None:
+        patch(part, operations, trying=trying)
+        if part.is_route and not trying:
+            since = noted(crew)
+            marks.append(since.phase if since else None)
+
+    return looking
+
+
+def test_a_rollback_marks_the_route_in_its_first_patch_and_takes_the_mark_off_at_its_end() -> None:
+    for phase in ("5%", "100%", "promote-roll"):
+        crew = at(phase)
+        written = len(crew.cluster.writes)
+        patch, marks = crew.cluster.patch, list[str | None]()
+
+        crew.cluster.patch = marking(crew, patch, marks)  # type: ignore[method-assign]  # to see what each leaves
+        crew.run("rollback", back)
+        assert (BACK, None) == (marks[0], noted(crew)), phase
+        assert "before" == crew.here
+        assert len(crew.cluster.writes) > written
+
+
+def test_pods_that_are_there_for_the_next_phase_stay_in_this_one() -> None:
+    crew = crew_of(gated(phases=["5%", "50%"]), "5%")
+    part = next(part for part in crew.cluster.parts if part.title == "Deployment shop-canary")
+    crew.cluster.objects[part.key]["spec"]["replicas"] = 4
+    crew.cluster.sleep(30)
+    drive = crew.drive("run", stays=True)
+    drive.to("5%")
+    assert (4, "5%") == (crew.cluster.objects[part.key]["spec"]["replicas"], crew.here)
+    drive.to("50%")
+    assert [] == crew.cluster.wrong
+
+
+def test_where_a_release_goes_on() -> None:
+    plan = gated()
+    names = [phase.name for phase in plan.phases]
+
+    def of(here: str, said: str | None = None) -> list[str]:
+        since = Since(said, None, "") if said else None  # type: ignore[arg-type]  # nobody asks when
+        return [phase.name for phase in runs.way(plan, plan.find(here), since)]
+
+    assert names[1:] == of("before")
+    assert names[names.index("5%") :] == of("5%")
+    assert names[names.index("5%") :] == of("header-only", "5%")
+    assert names[names.index("header-only") :] == of("header-only", "50%")
+    assert names[names.index("50%") :] == of("50%", "5%")
+    assert ["promoted"] == of("promoted")
+    assert names[1:] == of("before", "50%")
