@@ -72,7 +72,8 @@ def test_what_a_gate_asks_and_how_often() -> None:
     assert ("error-rate", 60, 70, 50) == (
         errors.name, errors.question.window, errors.question.settles, errors.question.requests,
     )  # fmt: skip
-    assert (70, 70, Rhythm(30)) == (errors.first, errors.lasts, errors.rhythm)
+    assert (70, 130, Rhythm(30, 1, 3, 0, 2)) == (errors.first, errors.lasts, errors.rhythm)
+    assert (Rhythm(30), Rhythm(30)) == (webhook.rhythm, command.rhythm)
     assert (130, 170, Rhythm(10, 3, 5, 1, 0)) == (ratio.first, ratio.lasts, ratio.rhythm)
     assert (ratio.is_compared, errors.is_compared) == (True, False)
     assert Webhook("http://ci/ok", 5) == webhook.question
@@ -90,7 +91,7 @@ def test_a_phase_lasts_as_long_as_its_gates_need() -> None:
         {"query": "q", "max": 1, "window": "5m", "passes": 3, "interval": "1m"},
         phases=[{"weight": "5%", "pause": "2m"}, {"weight": "50%", "pause": "1h"}],
     )
-    assert [430, 3600, 430] == [plan.find(name).lasts for name in ("5%", "50%", "100%")]
+    assert [550, 3600, 550] == [plan.find(name).lasts for name in ("5%", "50%", "100%")]
     assert 0 == plan.find("promote-return").lasts
 
 
@@ -136,7 +137,7 @@ def test_every_name_is_filled_in() -> None:
         ("{query: q, maxRatio: 1}", "11:32: spec.gates[0].maxRatio", "asks for stable what it asks for the canary"),
         ('{query: "{{ pod }}", max: 1}', "11:19: spec.gates[0].query", "`{{ pod }}` is nothing that is filled in"),
         ("{query: q, max: 1, passes: 3, measurements: 2}", "11:38: spec.gates[0].passes", "3 of 2 measurements"),
-        ("{query: q, max: 1, failureLimit: 1}", "11:44: spec.gates[0].failureLimit", "the gate never says it"),
+        ("{query: q, max: 1, failureLimit: 3}", "11:44: spec.gates[0].failureLimit", "the gate never says it"),
         ("{query: q, max: 1, interval: 0s}", "11:40: spec.gates[0].interval", "no time at all"),
         ("{query: q, max: 1, timeout: 5s}", "11:39: spec.gates[0].timeout", "`timeout` is of `webhook` and `command`"),
         ("{command: [a], max: 1}", "11:31: spec.gates[0].max", "`max` is of `metric` and `query`"),

@@ -16,7 +16,7 @@ from releases import a_release
 from simulated import Killed, SimulatedCluster
 from test_driving import Drivers, at, back, holder, led_to, to, wrong
 
-from kubectl_canary.driving import runs
+from kubectl_canary.driving import approvals, runs
 from kubectl_canary.driving.driver import Drive
 from kubectl_canary.driving.since import BACK, Notes, Since
 from kubectl_canary.driving.verdicts import Measurement, Verdict
@@ -51,16 +51,16 @@ class Answers:
     ) -> None:
         self.cluster, self.answer = cluster, answer
         self.asked: list[tuple[str, float, Asked]] = []
-        self.waiting: list[tuple[str, Gate, Measurement]] = []
+        self.waiting: list[tuple[Asked, Gate, Measurement]] = []
         self.yes = False
 
     def ask(self, gate: Gate, asked: Asked) -> None:
         number = sum(name == asked.phase.name for name, *_ in self.asked)
         self.asked.append((asked.phase.name, self.cluster.time, asked))
         found = Measurement(self.answer(asked.phase.name, number), "said")
-        self.waiting.append((asked.phase.name, gate, found))
+        self.waiting.append((asked, gate, found))
 
-    def answers(self) -> Sequence[tuple[str, Gate, Measurement]]:
+    def answers(self) -> Sequence[tuple[Asked, Gate, Measurement]]:
         waiting, self.waiting = self.waiting, []
         return waiting
 
@@ -284,6 +284,56 @@ def test_pods_that_are_there_for_the_next_phase_stay_in_this_one() -> None:
     assert (4, "5%") == (crew.cluster.objects[part.key]["spec"]["replicas"], crew.here)
     drive.to("50%")
     assert [] == crew.cluster.wrong
+
+
+def test_since_when_stable_has_nothing_is_noted_with_the_share_alone() -> None:
+    crew = crew_of(gated(phases=["50%", "100%"]), "50%")
+    before = crew.cluster.utc()
+    run(crew, lambda drive: drive.to("100%"))
+    since = noted(crew)
+    assert since is not None
+    assert since.before_full is not None
+    assert before <= since.before_full <= since.moment
+    run(crew, lambda drive: drive.to("promote-roll"))
+    rolling = noted(crew)
+    assert rolling is not None
+    assert ("promote-roll", since.before_full) == (rolling.phase, rolling.before_full)
+    annotations(crew).pop(Notes(crew.plan).annotation)
+    run(crew, lambda drive: drive.to("promote-roll"))
+    rolling = noted(crew)
+    assert rolling is not None
+    assert ("promote-roll", None) == (rolling.phase, rolling.before_full)
+
+
+def annotations(crew: Drivers) -> dict[str, str]:
+    part = next(part for part in crew.cluster.parts if part.is_route)
+    found: dict[str, str] = crew.cluster.objects[part.key]["metadata"]["annotations"]
+    return found
+
+
+@pytest.mark.parametrize("course", [back, to("before")])
+def test_an_agreement_goes_with_its_release(course: Callable[[Drive], None]) -> None:
+    crew = crew_of(gated(phases=["5%"]), "deploy")
+    annotations(crew)[approvals.annotation(crew.plan)] = approvals.wanted(crew.plan, crew.plan.find("5%"))
+    crew.run("rollback" if course is back else "apply", course)
+    assert ["kubectl-canary/governs"] == [*annotations(crew)]
+
+
+def test_what_was_measured_before_a_long_sleep_lets_nothing_pass() -> None:
+    crew = crew_of(gated(GATE, phases=[{"weight": "5%", "pause": "2m"}]), "deploy")
+    asking, slept = Answers(crew.cluster, lambda *_: P if not slept else F), list[float]()
+    sleep = crew.cluster.sleep
+
+    def sleeping(seconds: float) -> None:
+        if len(asking.times("5%")) == 5 and not slept:
+            slept.append(300)
+            sleep(300)
+        sleep(seconds)
+
+    crew.cluster.sleep = sleeping  # type: ignore[method-assign]  # the laptop is closed for a while
+    with pytest.raises(Stopped, match="5% failed"):
+        run(crew, running(asking))
+    assert "5%" == crew.here
 
 
 def test_where_a_release_goes_on() -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
+from kubectl_canary.driving import approvals
 from kubectl_canary.driving.lease import ANNOTATIONS, micro_time
 from kubectl_canary.release.application import OWN_PREFIX
 from kubectl_canary.release.patches import Op, look_up, pointer
@@ -62,21 +63,16 @@ class Notes:
         is_known = since.release == record.release_digest(self.plan)
         return since if is_known and since.moment <= now else None
 
-    def of(self, goal: Phase, route: Mapping[str, Any], now: datetime) -> Since | None:
-        """What a route says on the way to a goal; None where nothing is left to be said."""
-        if goal.kind in (PhaseKind.BEFORE, PhaseKind.PROMOTED):
-            return None
-        before, full = self.read(route, now), None
-        if goal.traffic.share == 1 and not goal.is_way_back:
-            full = before.before_full if before is not None and before.before_full is not None else now
-        return Since(BACK if goal.is_way_back else goal.name, now, record.release_digest(self.plan), full)
-
     def on_the_way(self, goal: Phase, route: Mapping[str, Any], now: datetime) -> list[Op]:
-        """The operations that make a route with annotations say where it goes."""
-        since = self.of(goal, route, now)
-        if since is None:
+        """The operations that make a route with annotations say where its requests go now."""
+        if goal.kind in (PhaseKind.BEFORE, PhaseKind.PROMOTED):
             return self._forgetting(route)
-        return [{"op": "add", "path": self._place, "value": _text(since)}]
+        full = (
+            (self._before_full(route, now) or now)
+            if goal.traffic.share == 1 and not goal.is_way_back
+            else None
+        )
+        return self._saying(goal, now, full)
 
     def at_the_end(self, goal: Phase, route: Mapping[str, Any], now: datetime, *, always: bool) -> list[Op]:
         """The operations for a route that has arrived; none where it says what it has to.
@@ -86,18 +82,32 @@ class Notes:
         if goal.kind in ENDS:
             return self._forgetting(route)
         there = self.read(route, now)
-        since = self.of(goal, route, now)
-        is_right = there is not None and since is not None and there.phase == since.phase
-        is_noted = look_up(route, self._place) is not MISSING
-        return self.on_the_way(goal, route, now) if not is_right and (always or is_noted) else []
+        is_right = there is not None and there.phase == _called(goal)
+        is_noted = look_up(route, _place(self.annotation)) is not MISSING
+        if is_right or not (always or is_noted):
+            return []
+        return self._saying(goal, now, self._before_full(route, now) if goal.traffic.share == 1 else None)
 
-    @property
-    def _place(self) -> str:
-        return pointer((*ANNOTATIONS, self.annotation))
+    def _before_full(self, route: Mapping[str, Any], now: datetime) -> datetime | None:
+        since = self.read(route, now)
+        return since.before_full if since is not None else None
+
+    def _saying(self, goal: Phase, now: datetime, full: datetime | None) -> list[Op]:
+        since = Since(_called(goal), now, record.release_digest(self.plan), full)
+        return [{"op": "add", "path": _place(self.annotation), "value": _text(since)}]
 
     def _forgetting(self, route: Mapping[str, Any]) -> list[Op]:
-        is_noted = look_up(route, self._place) is not MISSING
-        return [{"op": "remove", "path": self._place}] if is_noted else []
+        """The operations that take off what is of a release alone: this note, and somebody's agreement."""
+        places = (_place(self.annotation), _place(approvals.annotation(self.plan)))
+        return [{"op": "remove", "path": place} for place in places if look_up(route, place) is not MISSING]
+
+
+def _called(goal: Phase) -> str:
+    return BACK if goal.is_way_back else goal.name
+
+
+def _place(annotation: str) -> str:
+    return pointer((*ANNOTATIONS, annotation))
 
 
 def _text(since: Since) -> str:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from kubectl_canary.release.gates import Bounds, Rhythm
 
@@ -45,6 +46,12 @@ class Measurement:
     said: str
     value: float | None = None
     stable: float | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for programs; a number is left out where there is none, or none that JSON has."""
+        numbers = {"value": self.value, "stable": self.stable}
+        known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
+        return {"verdict": self.verdict.value, "said": self.said, **known}
 
 
 def of_query(

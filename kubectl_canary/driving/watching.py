@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -20,9 +21,10 @@ from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.live import CLUSTER, phase_of
 
 LOOK_EVERY = 2.0  # seconds between two looks at the cluster
+GAP = 30.0  # seconds after which what was measured before counts for nothing: a laptop was closed, a cluster away
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """What a gate is asked about: the phase, and when it was that stable last had requests, where that is past."""
 
@@ -36,8 +38,8 @@ class Asking(Protocol):
     def ask(self, gate: Gate, asked: Asked) -> None:
         """Begin to measure a gate."""
 
-    def answers(self) -> Sequence[tuple[str, Gate, Measurement]]:
-        """The measurements that have come since this was asked last, each with the name of the phase it is about."""
+    def answers(self) -> Sequence[tuple[Asked, Gate, Measurement]]:
+        """The measurements that have come since this was asked last, each with what was asked."""
 
     def agrees(self) -> bool:
         """Whether somebody at the terminal has agreed."""
@@ -45,15 +47,15 @@ class Asking(Protocol):
 
 @dataclass
 class Tally:
-    """What is known of one gate: when it was asked last (seconds in the phase), and its measurements."""
+    """What is known of one gate: when it was asked last (seconds in the phase), what is out, and its measurements."""
 
     asked: float | None = None
-    is_out: bool = False
+    out: Asked | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 
     def is_due(self, gate: Gate, seconds: float) -> bool:
         """Whether it is time to measure it."""
-        if self.is_out or seconds < gate.first:
+        if self.out is not None or seconds < gate.first:
             return False
         return self.asked is None or seconds - self.asked >= gate.rhythm.interval
 
@@ -63,32 +65,30 @@ class Watch:
 
     def __init__(self, drive: Drive, phase: Phase, asking: Asking) -> None:
         self.drive, self.phase, self.asking = drive, phase, asking
-        self.tallies = {gate: Tally() for gate in phase.gates}
+        self.tallies: Mapping[Gate, Tally] = {}
         self.began: float | None = None
+        self.looked = -math.inf
         self.agreed = False
 
     def verdict(self) -> Verdict:
         """Stay until the phase is over, or a gate says more. Raises Refused where somebody moves the release."""
-        if any(gate.is_approval for gate in self.tallies):
+        if any(gate.is_approval for gate in self.phase.gates):
             self.drive.world.tell(Event("finding", approvals.how(self.drive.plan, self.phase)))
         while True:
             objects = self.drive.persist(self.drive.look)
             self._refuse_moved(objects)
             since = self.drive.since(objects)
             seconds = self._seconds(since)
-            self._collect()
+            self._measure(seconds, since)
             found = self._found(objects, is_over=seconds >= self.phase.lasts)
             if found is not None:
                 return found
-            self._ask(since, seconds)
             self._tell(seconds)
             self.drive.world.clock.sleep(LOOK_EVERY)
 
     def glance(self) -> Verdict | None:
         """Have measured what is due, while the release is led to the phase; a verdict where one gate has failed."""
-        seconds = self._seconds(None)
-        self._collect()
-        self._ask(None, seconds)
+        self._measure(self._seconds(None), None)
         found = [
             verdicts.judged(gate.rhythm, tally.verdicts, is_over=False)
             for gate, tally in self.tallies.items()
@@ -110,20 +110,24 @@ class Watch:
             finding = Finding("phase", "error", (), message, Where(CLUSTER), "`status` says who changed what")
             raise Refused("somebody has moved the release", [finding])
 
-    def _ask(self, since: Since | None, seconds: float) -> None:
+    def _measure(self, seconds: float, since: Since | None) -> None:
+        """Take what was measured, and have measured what is due; all anew where nobody has looked for a while."""
+        if seconds - self.looked > GAP:
+            self.tallies = {gate: Tally() for gate in self.phase.gates}
+        self.looked = seconds
+        for asked, gate, measurement in self.asking.answers():
+            tally = self.tallies.get(gate)
+            if tally is not None and tally.out is asked:
+                tally.out = None
+                tally.verdicts.append(measurement.verdict)
+                self.drive.world.tell(_measured(self.phase, gate, measurement, self.drive.world.clock.utc()))
         for gate, tally in self.tallies.items():
             if not gate.is_approval and tally.is_due(gate, seconds):
-                tally.asked, tally.is_out = seconds, True
-                self.asking.ask(gate, Asked(self.phase, since.before_full if since is not None else None))
-
-    def _collect(self) -> None:
-        for phase, gate, measurement in self.asking.answers():
-            if phase != self.phase.name:
-                continue
-            tally = self.tallies[gate]
-            tally.is_out = False
-            tally.verdicts.append(measurement.verdict)
-            self.drive.world.tell(_measured(self.phase, gate, measurement))
+                tally.asked, tally.out = (
+                    seconds,
+                    Asked(self.phase, since.before_full if since is not None else None),
+                )
+                self.asking.ask(gate, tally.out)
 
     def _found(self, objects: Objects, *, is_over: bool) -> Verdict | None:
         verdict = verdicts.together([
@@ -147,7 +151,7 @@ class Watch:
             else f"{self.phase.name}: over, waiting for gates"
         ]
         words += [_tally_text(gate, tally) for gate, tally in self.tallies.items() if tally.verdicts]
-        if any(gate.is_approval for gate in self.tallies) and not self.agreed:
+        if any(gate.is_approval for gate in self.phase.gates) and not self.agreed:
             words.append("waiting for somebody who agrees (here: yes and Enter)")
         self.drive.tell_on("watching", "; ".join(words), self.phase.name)
 
@@ -157,6 +161,11 @@ def _tally_text(gate: Gate, tally: Tally) -> str:
     return f"{gate.name} {last.count(Verdict.PASSED)} of {gate.rhythm.measurements} passed"
 
 
-def _measured(phase: Phase, gate: Gate, found: Measurement) -> Event:
-    known = {"phase": phase.name, "gate": gate.name, "verdict": found.verdict.value, "said": found.said}
+def _measured(phase: Phase, gate: Gate, found: Measurement, now: datetime) -> Event:
+    known = {
+        "at": now.isoformat(timespec="seconds"),
+        "phase": phase.name,
+        "gate": gate.name,
+        **found.as_data(),
+    }
     return Event("measured", f"{phase.name}: {gate.name} {found.verdict.value}: {found.said}", more=known)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UNKNOWN = "unknown"
+RUNNING: set[subprocess.Popen[bytes]] = set()  # commands that have not ended
 
 
 def who() -> str:
@@ -89,6 +90,7 @@ def run(words: Sequence[str], seconds: float, environment: Mapping[str, str]) ->
         )
     except (OSError, ValueError) as error:
         return Ending(None, f"it cannot be run: {error}")
+    RUNNING.add(command)
     try:
         said, _ = command.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -97,16 +99,28 @@ def run(words: Sequence[str], seconds: float, environment: Mapping[str, str]) ->
     except BaseException:
         _end(command)
         raise
+    finally:
+        RUNNING.discard(command)
     if command.returncode < 0:
         return Ending(None, f"it was ended by {signal.Signals(-command.returncode).name}")
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return Ending(command.returncode, lines[-1] if lines else "")
 
 
-def _end(command: subprocess.Popen[bytes]) -> None:
-    """End a command and what it has started."""
+def end_all() -> None:
+    """End every command that runs still, in whichever thread, and what it has started."""
+    for command in tuple(RUNNING):
+        _kill(command)
+
+
+def _kill(command: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(command.pid, signal.SIGKILL)
+
+
+def _end(command: subprocess.Popen[bytes]) -> None:
+    """End a command and what it has started."""
+    _kill(command)
     command.communicate()
 
 

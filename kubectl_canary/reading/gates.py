@@ -32,6 +32,7 @@ ONLY_OF = {
     "quantile": ("metric",),
     "timeout": ("webhook", "command"),
 }
+SPARE = 2  # measurements of Prometheus that may say nothing where the file does not say how many
 TIMEOUT, INTERVAL, SCRAPE = "30s", "30s", "15s"
 
 
@@ -103,16 +104,22 @@ def _query(item: dict[str, Any], asked: Prometheus | None) -> Query:
 
 
 def _rhythm(item: dict[str, Any]) -> Rhythm:
-    passes = item.get("passes", 1)
-    measurements = item.get("measurements", passes)
+    passes, measurements = _counts(item)
     allowed = measurements - passes
     return Rhythm(
         formats.seconds(item.get("interval", INTERVAL)),
         passes,
         measurements,
-        item.get("failureLimit", allowed),
+        item.get("failureLimit", allowed if "measurements" in item else 0),
         item.get("inconclusiveLimit", allowed),
     )
+
+
+def _counts(item: dict[str, Any]) -> tuple[Any, Any]:
+    """How many measurements have to pass, and of how many; Prometheus may say nothing now and then."""
+    passes = item.get("passes", 1)
+    spare = SPARE if isinstance(passes, int) and ("query" in item or "metric" in item) else 0
+    return passes, item.get("measurements", passes + spare)
 
 
 # --- what is wrong -----------------------------------------------------------
@@ -209,8 +216,7 @@ def _wrong_bounds(item: dict[str, Any], kind: str) -> Iterator[tuple[str, str, s
 
 
 def _wrong_numbers(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    passes = item.get("passes", 1)
-    measurements = item.get("measurements", passes)
+    passes, measurements = _counts(item)
     if _are_numbers(passes, measurements) and passes > measurements:
         yield (
             "passes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -44,7 +43,7 @@ def _text(gate: Gate, when: str) -> str:
     kind = "" if isinstance(asked, Query) else KINDS[type(asked)]
     kind = "" if gate.name.startswith(kind) else f"({kind})"
     rhythm = gate.rhythm
-    times = f"({rhythm.passes} of {rhythm.measurements})" if rhythm.measurements > 1 else ""
+    times = f"({rhythm.passes} of {rhythm.measurements})" if rhythm.passes > 1 else ""
     return " ".join(filter(None, (gate.name, what, kind, times)))
 
 
@@ -77,11 +76,4 @@ def measured_text(measured: Sequence[tuple[Gate, Measurement]]) -> str:
 
 def measured_data(measured: Sequence[tuple[Gate, Measurement]]) -> str:
     """The same for programs."""
-    return as_json([{"gate": gate.name, **measurement_data(found)} for gate, found in measured])
-
-
-def measurement_data(found: Measurement) -> dict[str, Any]:
-    """A measurement for programs; a number is left out where there is none."""
-    numbers = {"value": found.value, "stable": found.stable}
-    known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
-    return {"verdict": found.verdict.value, "said": found.said, **known}
+    return as_json([{"gate": gate.name, **found.as_data()} for gate, found in measured])

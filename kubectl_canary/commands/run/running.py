@@ -17,6 +17,7 @@ from kubectl_canary.driving.driver import Drive
 from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked, Watch
 from kubectl_canary.driving.world import Event
+from kubectl_canary.errors import CanaryError, UsageError
 from kubectl_canary.outside import files, process, terminal
 from kubectl_canary.outside.background import Background
 from kubectl_canary.outside.output import say
@@ -42,14 +43,23 @@ def run(
 ) -> int:
     """Lead the release to its end, as its gates allow; the exit code says how it ended."""
     call = call_of("run", release_flags, drive_flags, cluster_flags)
-    leading, code = Run(call, flags), None
+    if not call.release.plan.application.has_release:
+        raise UsageError(
+            "there is nothing to release", "write spec.canary into the file, or say --canary-tag"
+        )
+    leading = Run(call, flags)
     leading.asking.measuring.check([gate for phase in call.release.plan.phases for gate in phase.gates])
+    leading.report(None)  # what cannot be written is said before anything is done
+    code = None
     try:
         with process.interruptible():
             code = leading.code()
     finally:
-        if flags.report is not None:
-            files.write(flags.report, as_json({"exitCode": code, "measured": leading.measured}), over=True)
+        process.end_all()
+        try:
+            leading.report(code)
+        except CanaryError as error:
+            say(f"the report is not written: {error.message}")
     return code
 
 
@@ -60,6 +70,11 @@ class Run:
         self.call, self.flags = call, flags
         self.measured: list[dict[str, Any]] = []
         self.asking = Asker(Measuring(call.release, namespace_of(call), lambda _: False))
+
+    def report(self, code: int | None) -> None:
+        """Write what was measured so far, where that is wanted. Raises WorldError where it cannot be written."""
+        if self.flags.report is not None:
+            files.write(self.flags.report, as_json({"exitCode": code, "measured": self.measured}), over=True)
 
     def code(self) -> int:
         """Lead the release, and answer with the exit code."""
@@ -139,15 +154,15 @@ class Asker:
 
     def __init__(self, measuring: Measuring) -> None:
         self.measuring = measuring
-        self.background: Background[tuple[str, Gate], Measurement] = Background()
+        self.background: Background[tuple[Asked, Gate], Measurement] = Background()
 
     def ask(self, gate: Gate, asked: Asked) -> None:
         """Begin to measure a gate."""
-        self.background.start((asked.phase.name, gate), lambda: self.measuring.measured(gate, asked))
+        self.background.start((asked, gate), lambda: self.measuring.measured(gate, asked))
 
-    def answers(self) -> Sequence[tuple[str, Gate, Measurement]]:
-        """The measurements that have come, each with the phase that it is about."""
-        return [(phase, gate, measurement) for (phase, gate), measurement in self.background.ended()]
+    def answers(self) -> Sequence[tuple[Asked, Gate, Measurement]]:
+        """The measurements that have come, each with what was asked."""
+        return [(asked, gate, measurement) for (asked, gate), measurement in self.background.ended()]
 
     def agrees(self) -> bool:
         """Whether somebody at the terminal has said yes."""
