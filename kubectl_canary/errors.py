@@ -7,6 +7,7 @@ CanaryError
 └── WorldError   4  files, pipes, kubectl or the network failed
     ├── Unreachable    the cluster did not answer: it may a moment later
     ├── Forbidden      whoever we are to the cluster must not do that
+    ├── TooLate        the cluster did not get there in time
     └── Conflict       the cluster is another than it was when it was read
 """
 
@@ -62,6 +63,10 @@ class Unreachable(WorldError):
 
 class Forbidden(WorldError):
     """Whoever we are to the cluster must not do that."""
+
+
+class TooLate(WorldError):
+    """The cluster has not done what it has to in the time that it was given."""
 
 
 class Conflict(WorldError):

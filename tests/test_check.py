@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import shlex
@@ -44,6 +45,7 @@ class Server:
         self.asked: list[dict[str, Any]] = []
         self.answers: Answers = lambda *_: (200, "application/json", vector("0.5"))
         self.slow = 0.0
+        self.headers: dict[str, str] = {}
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,7 +62,8 @@ class Server:
                 server.asked.append({"method": method, "place": place, "said": said, "token": token})
                 status, kind, text = server.answers(place, said)
                 self.send_response(status)
-                self.send_header("Content-Type", kind)
+                for name, value in {"Content-Type": kind, **server.headers}.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 for character in text:
                     self.wfile.write(character.encode())
@@ -108,7 +111,6 @@ def check(
          "failed        c  exit code 3: 5% v2\n"),
         ("{name: c, command: [sh, -c, 'sleep 9'], timeout: 1s}", 6,
          "inconclusive  c  it was ended after 1 s\n"),
-        ("{name: c, command: [./is-not-there]}", 6, "inconclusive  c  it cannot be run: "),
     ],
 )  # fmt: skip
 def test_the_exit_code_is_the_verdict(check: Callable[..., Result], gate: str, code: int, line: str) -> None:
@@ -121,7 +123,8 @@ def test_what_prometheus_is_asked(check: Callable[..., Result], server: Server) 
     check("{metric: request-rate, min: 1, window: 2m}")
     assert [{
         "method": "GET", "place": "/api/v1/query", "token": None,
-        "said": {"query": 'sum(rate(traefik_service_requests_total{service=~"web-(shop-canary)-.*@kubernetesgateway"}'
+        "said": {"query": 'sum(rate(traefik_service_requests_total{service=~"web-(shop-canary)-(http-[0-9]+|'
+                 '[0-9]+-grpc)@kubernetesgateway"}'
                  "[120s]))"},
     }] == server.asked[:1]  # fmt: skip
 
@@ -135,7 +138,7 @@ def test_the_token_is_read_and_never_said(
     monkeypatch.setenv("TOKEN", "secret-2")
     check("{query: q, max: 1}", prometheus="tokenVariable: TOKEN")
     assert ["Bearer secret-1", "Bearer secret-2"] == [asked["token"] for asked in server.asked]
-    assert (6, "inconclusive  q  HTTP 403 and text/plain, as Prometheus does not answer\n") == (
+    assert (6, "inconclusive  q  HTTP 403, and no answer of Prometheus' API: text/plain\n") == (
         result.code, result.out,
     )  # fmt: skip
     assert "secret" not in result.out + result.err
@@ -228,6 +231,38 @@ def test_a_question_is_asked_again_where_there_was_no_answer(
     assert 2 == len(server.asked)
 
 
+def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for(server: Server) -> None:
+    server.answers = lambda *_: (503, "text/plain", "later")
+    server.headers = {"Retry-After": "3600"}
+    assert 503 == web.get(server.url, {}, web.Access(2, retries=1)).status
+    assert 2 == len(server.asked)
+
+
+def test_a_slow_answer_is_asked_for_again(server: Server) -> None:
+    waits = iter([0.6, 0.0])
+    server.answers = lambda *_: (time.sleep(next(waits)), (200, "application/json", "{}"))[1]  # type: ignore[func-returns-value]  # a pause first
+    assert 200 == web.get(server.url, {}, web.Access(0.3, retries=1)).status
+
+
+def test_a_webhook_that_leads_elsewhere_is_not_followed(server: Server) -> None:
+    server.answers = lambda *_: (302, "text/plain", "")
+    server.headers = {"Location": "/elsewhere"}
+    assert 302 == web.post(server.url, {}, web.Access(2)).status
+    assert 1 == len(server.asked)
+
+
+@pytest.mark.parametrize("token", ["secret-token\n", "secret\r\nX: y", "sécret-token"])
+def test_no_token_is_said_however_odd(
+    check: Callable[..., Result], server: Server, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("TOKEN", token)
+    result = check("{query: q, max: 1}", prometheus="tokenVariable: TOKEN")
+    assert (0 if token.endswith("\n") else 4) == result.code
+    assert "cret" not in result.out + result.err
+    with pytest.raises(WorldError, match=r"it cannot be asked so$"):
+        web.get(server.url, {}, web.Access(1, token=f"{token}\nmore"))
+
+
 def test_an_answer_that_drips_ends_with_its_time(server: Server) -> None:
     server.slow = 0.05
     began = time.monotonic()
@@ -249,16 +284,45 @@ def test_an_error_names_no_query_and_no_password() -> None:
     assert "secret" not in refused.value.message
 
 
+def test_a_command_that_is_not_there_is_said_before_anything_is_asked(
+    check: Callable[..., Result], server: Server, tmp_path: Path
+) -> None:
+    result = check("{query: q, max: 1}, {name: c, command: [./smok.sh]}")
+    assert (2, "", []) == (result.code, result.out, server.asked)
+    assert "the command `./smok.sh` of a gate is not there, or cannot be run" in result.err
+
+
+def test_a_command_runs_beside_the_canary_file(check: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "smoke.sh").write_text("#!/bin/sh\nls canary.yaml; printf 'a\\033[31m\\n'\n")
+    (tmp_path / "smoke.sh").chmod(0o755)
+    result = check("{name: c, command: [./smoke.sh]}")
+    assert (0, "passed        c  exit code 0: a\\x1b[31m\n") == (result.code, result.out)
+
+
+def test_what_a_command_leaves_behind_keeps_nobody_waiting() -> None:
+    began = time.monotonic()
+    assert process.Ending(0, "done") == process.run(["sh", "-c", "setsid sleep 5 & echo done"], 4, {}, ".")
+    assert time.monotonic() - began < 3
+
+
+def test_a_user_and_a_password_of_a_url_are_sent_and_not_said(server: Server) -> None:
+    web.get(server.url.replace("//", "//anna:pass%20word@"), {}, web.Access(2))
+    assert f"Basic {base64.b64encode(b'anna:pass word').decode()}" == server.asked[0]["token"]
+    with pytest.raises(WorldError) as refused:
+        web.get("http://anna:hidden@127.0.0.1:1/", {}, web.Access(1))
+    assert "hidden" not in refused.value.message
+
+
 def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:
     script = f"(sleep 2; touch {tmp_path}/late) & sleep 9"
-    ending = process.run(["sh", "-c", script], 0.5, {})
+    ending = process.run(["sh", "-c", script], 0.5, {}, ".")
     assert (None, "it was ended after 0.5 s") == (ending.code, ending.said)
     time.sleep(2.2)
     assert not (tmp_path / "late").exists()
 
 
 def test_a_command_that_a_signal_ends_says_nothing_about_the_canary() -> None:
-    assert process.Ending(None, "it was ended by SIGTERM") == process.run(["sh", "-c", "kill $$"], 5, {})
+    assert process.Ending(None, "it was ended by SIGTERM") == process.run(["sh", "-c", "kill $$"], 5, {}, ".")
 
 
 def test_an_approval_is_read_from_the_route_and_how_to_give_it_is_said(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,17 @@ def test_gates_for_all_are_of_every_phase_that_reaches_the_canary() -> None:
     plan = with_gates({"query": "up", "min": 1}, phases=phases)
     both, one = ["up", "ci"], ["up"]
     assert {
-        "mirror 10%": one, "header-only": one, "50%": both, "100%": one, "promote-roll": one,
+        "mirror 10%": one, "50%": both, "100%": one, "promote-roll": one,
     } == gated(plan)  # fmt: skip
     assert all(not way.gates for way in plan.ways_back())
+
+
+def test_few_testers_are_judged_by_the_gates_of_their_own_phase() -> None:
+    own = {"name": "header-only", "gates": [{"query": "own", "min": 1}]}
+    plan = with_gates({"query": "up", "min": 1}, {"approval": True}, phases=[own, "5%"])
+    assert ["approval", "own"] == gated(plan)["header-only"]
+    assert ["up", "approval"] == gated(plan)["5%"]
+    assert ["up"] == gated(plan)["promote-roll"]
 
 
 def test_promotion_is_watched_as_100_percent_is() -> None:
@@ -117,6 +126,20 @@ def filled(plan: Plan, query: Query, text: str, side: Side) -> str:
     return gates.filled(text, query, plan.application, side, "web")
 
 
+def test_traefik_tells_a_service_from_those_whose_names_begin_alike() -> None:
+    text = metrics.of("traefik").volume.replace("{{ namespace }}", "web").replace("{{ service }}", "shop")
+    selector = re.search(r'service=~"(.*?)"', text)
+    assert selector is not None
+    names = ["web-shop-http-80@kubernetesgateway", "web-shop-80-grpc@kubernetesgateway"]
+    others = ["web-shop-canary-http-80@kubernetesgateway", "web-shop-admin-80-grpc@kubernetesgateway"]
+    assert names == [name for name in (*names, *others) if re.fullmatch(selector[1], name)]
+
+
+def test_a_webhook_is_not_called_by_its_secrets() -> None:
+    (gate,) = with_gates({"webhook": "https://user:word@ci.example.com/hook?token=x"}).find("5%").gates
+    assert "ci.example.com/hook" == gate.name
+
+
 def test_every_name_is_filled_in() -> None:
     text = "{{service}} {{ deployment }} {{ namespace }} {{ route }} {{  window  }}"
     plan = with_gates({"query": text, "max": 1, "window": "90s"})
@@ -144,6 +167,12 @@ def test_every_name_is_filled_in() -> None:
         ("{query: q, max: 1, quantile: 0.5}", "11:40: spec.gates[0].quantile", "`quantile` is of `metric`"),
         ("{metric: error-rate, max: 1}", "11:20: spec.gates[0].metric", "nothing says whose metrics are asked"),
         ("{query: q, max: 1}, {query: q, max: 2}", "11:31: spec.gates[1]", "another gate here is called `q`"),
+        ("{query: q, max: .nan}", "11:27: spec.gates[0].max", "nan is no number to hold a value against"),
+        ("{query: q, max: .inf}", "11:27: spec.gates[0].max", "inf is no number to hold a value against"),
+        ("{query: ' ', max: 1}", "11:19: spec.gates[0].query", "it asks nothing"),
+        ("{command: [a], timeout: 0s}", "11:35: spec.gates[0].timeout", "`timeout` is no time at all"),
+        ("{webhook: 'http://h:99999/'}", "11:21: spec.gates[0].webhook", "is not an address such as"),
+        ("{webhook: 'http://[::1'}", "11:21: spec.gates[0].webhook", "is not an address such as"),
         ("{webhook: ftp://x}", "11:21: spec.gates[0].webhook", "`ftp://x` is not an address such as"),
     ],
 )  # fmt: skip
@@ -163,6 +192,15 @@ def test_a_gate_where_nothing_reaches_the_canary_is_an_error() -> None:
         parsed(a_file(phases=phases))
     assert ["nothing reaches the canary in `mirror 10% to recorder`: a gate there judges nothing"] == [
         finding.message for finding in refused.value.findings
+    ]
+
+
+def test_a_gate_of_a_phase_is_not_called_as_one_for_all() -> None:
+    own = {"weight": "5%", "gates": [{"query": "p", "max": 1, "name": "a"}]}
+    with pytest.raises(Refused) as refused:
+        parsed(a_file(gates=[{"query": "q", "max": 1, "name": "a"}], phases=[own]))
+    assert [(("spec", "phases", 0, "gates", 0, "name"), "another gate here is called `a`")] == [
+        (finding.path, finding.message) for finding in refused.value.findings
     ]
 
 
@@ -190,7 +228,7 @@ def test_plan_says_what_each_gate_asks_and_where(
 What has to hold before the next phase:
   error-rate ≤ 0.01
   latency 0.99 ≤ 1.2 x stable's (3 of 5); at 100% and promote-roll, stable's value before 100%
-  approval
+  approval, at 5%, 50%, 100%
   ./smoke.sh (command), at 50%
 """
         in out

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from urllib.parse import urlsplit
 
 from kubectl_canary.api.unsupported import Unsupported
 
@@ -154,7 +155,11 @@ def port_or_name(port: int | str) -> None:
 
 def web_address(text: str) -> None:
     """A URL that is asked by HTTP."""
-    if not WEB_ADDRESS.match(text):
+    try:
+        is_one = bool(WEB_ADDRESS.match(text)) and urlsplit(text).port != 0
+    except ValueError:
+        is_one = False  # a port beyond 65535, a bracket without its other
+    if not is_one:
         raise ValueError(f"`{text}` is not an address such as `https://ci.example.com/canary`")
 
 

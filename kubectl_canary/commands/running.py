@@ -35,13 +35,13 @@ STOP_OR_BACK = click.Choice(["stop", "rollback"])
     "run",
     "Lead the release in the cluster to its end: each phase as `apply` does, then its pause, and its gates.\n\n"
     "It begins where the release is, and nothing is kept elsewhere: one that was interrupted is run again. Exit code\n"
-    "0 says that the release is over, 1 that a gate has failed and it stopped, 5 that it is rolled back, 6 that a\n"
-    "gate is inconclusive.",
+    "0 says that the release is over, 1 that it stopped: a gate has failed, or it must not go on; 4 that the cluster\n"
+    "did not get there, 5 that it is rolled back, 6 that a gate is inconclusive, 130 that it was interrupted.",
     """
   # From where it is to the end
   kubectl canary run
 
-  # In a pipeline: every end is a decided one
+  # In a pipeline: rather go back than stop where nobody looks
   kubectl canary run --on-inconclusive=rollback --on-interrupt=rollback --report report.json
 
   # Events as JSON lines

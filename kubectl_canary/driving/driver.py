@@ -29,7 +29,7 @@ from kubectl_canary.driving.owners import Owner
 from kubectl_canary.driving.since import Notes, Since
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
+from kubectl_canary.errors import Conflict, Forbidden, Refused, TooLate, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Part
@@ -90,7 +90,9 @@ class Drive:
         self.known: tuple[object, Step] | None = None  # the step from the objects as they were read last
         self.lacked: float | None = None  # when pods lacked something last, or were looked at first
         self.held: Mapping[str, Any] | None = None  # the Lease as it was read last
-        self.notes, self.wheel.marking = Notes(plan), self._marks
+        self.notes, self.wheel.marking, self.wheel.closing = Notes(plan), self._marks, self._closes
+        self.arrived: Phase | None = None
+        self.seen: Objects = {}  # the objects as they were read last
         self.patience, self.away, self.doubts = Patience(), Patience(), Patience()
 
     def to(self, goal: str, meanwhile: Callable[[], None] | None = None) -> None:
@@ -106,7 +108,7 @@ class Drive:
     def look(self) -> Objects:
         """The objects as they are now. Raises Refused where another drives, or nobody may."""
         objects, self.held = self.world.cluster.read()
-        self.read_at = self.world.clock.watch()
+        self.seen, self.read_at = objects, self.world.clock.watch()
         self.wheel.keep(objects, self.held)
         if self.wheel.taken or not self.wheel.first:
             self.wheel.mind_hold(objects)
@@ -116,10 +118,15 @@ class Drive:
         """The phase that the cluster is in. Raises Refused where a rule of the release's cannot be told."""
         return phase_of(self.plan, self.persist(self.look))
 
-    def since(self, objects: Objects) -> Since | None:
-        """What the first route says of the phase that the release is in, and since when."""
-        first = next((objects[part.key] for part in self.wheel.routes[:1] if part.key in objects), None)
+    def since(self) -> Since | None:
+        """What the first route said of the phase that the release is in, and since when, as it was read last."""
+        first = next((self.seen[part.key] for part in self.wheel.routes[:1] if part.key in self.seen), None)
         return None if first is None else self.notes.read(first, self.world.clock.utc())
+
+    def turn_back(self) -> None:
+        """Go back from here on: what others have done to the routes stops nothing any more."""
+        self.wheel.first, self.plan = True, self.plan.going_back()
+        self.manner, self.known, self.patience = replace(self.manner, stays=False), None, Patience()
 
     def rehearse(self, goal: str) -> Step:
         """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""
@@ -210,7 +217,7 @@ class Drive:
             except Conflict as error:
                 self._give_way(error)
             else:
-                self.away, self.doubts = Patience(), Patience()
+                self.away, self.doubts, self.conflicts = Patience(), Patience(), 0
                 return answer
 
     def _advanced(self, goal: str) -> bool:
@@ -222,6 +229,7 @@ class Drive:
         is_there = isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held)
         noting = self._noting(step.phase, objects) if is_there else None
         if is_there and noting is None and (self.wheel.taken or not self.manner.stays):
+            self.arrived = step.phase
             return True
         if not self.wheel.taken and not (self.wheel.first and _moves_requests(move)):
             self.wheel.take(objects)
@@ -284,7 +292,7 @@ class Drive:
         words = [str(move), *self._troubles(move, objects)]
         self.tell_on("waiting", "; ".join(words), since=self.patience.since)
         if now - self.patience.since > self.manner.timeout:
-            raise WorldError(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
+            raise TooLate(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
         self.world.clock.sleep(LOOK_EVERY)
 
     def _troubles(self, move: Wait, objects: Objects) -> tuple[str, ...]:
@@ -360,6 +368,12 @@ class Drive:
             return []
         return self.notes.on_the_way(self.known[1].phase, route, self.world.clock.utc())
 
+    def _closes(self, part: Part, route: Mapping[str, Any]) -> list[Op]:
+        """What the first route says of the phase where a driver has left it, if it has said that it goes there."""
+        if self.arrived is None or part.key != self.wheel.routes[0].key or self.since() is None:
+            return []
+        return self.notes.at_the_end(self.arrived, route, self.world.clock.utc(), always=True)
+
     def _noting(self, goal: Phase, objects: Objects) -> tuple[Part, list[Op]] | None:
         """The patch that the first route lacks once a phase is reached; None where it says all."""
         first = next((part for part in self.wheel.routes[:1] if part.key in objects), None)
@@ -383,7 +397,6 @@ class Drive:
             if number and self.world.clock.watch() - self.read_at > STALE:
                 return
             self._change(change, objects)
-        self.conflicts = 0
 
     def _refuse_half(self, changes: Sequence[Change]) -> None:
         """Forward, several routes change all or none. Raises what the server would."""

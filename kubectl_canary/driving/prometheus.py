@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from kubectl_canary.driving.verdicts import Reading
+from kubectl_canary.findings import visible
 
 API = "/api/v1/query"
 
@@ -17,10 +18,10 @@ def reading(status: int, kind: str, text: str) -> Reading:
         outcome = answer["status"]
     except (ValueError, KeyError, TypeError):
         return Reading(
-            None, f"HTTP {status} and {kind.partition(';')[0] or 'nothing'}, as Prometheus does not answer"
+            None, f"HTTP {status}, and no answer of Prometheus' API: {kind.partition(';')[0] or 'no type'}"
         )
     if outcome != "success":
-        return Reading(None, f"Prometheus says {answer.get('errorType')}: {answer.get('error')}")
+        return Reading(None, visible(f"Prometheus says {answer.get('errorType')}: {answer.get('error')}"))
     try:
         return _number(answer["data"])
     except (ValueError, KeyError, TypeError, IndexError):

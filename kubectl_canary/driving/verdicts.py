@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from kubectl_canary.findings import visible
 from kubectl_canary.release.gates import Bounds, Rhythm
 
 INCONCLUSIVE_EXIT = 6  # of a command, as of our own `check`
@@ -34,8 +35,12 @@ class Reading:
 
     @classmethod
     def of(cls, value: float) -> Reading:
-        """A number; those that are none say that there is too little data."""
-        return cls(None, "NaN, as of nothing divided by nothing") if math.isnan(value) else cls(value)
+        """A number; those that are none, or have no end, say that there is too little data."""
+        if math.isnan(value):
+            return cls(None, "NaN, as of nothing divided by nothing")
+        return (
+            cls(None, f"{value:g}, as of something divided by nothing") if math.isinf(value) else cls(value)
+        )
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Measurement:
     def as_data(self) -> dict[str, Any]:
         """The same for programs; a number is left out where there is none, or none that JSON has."""
         numbers = {"value": self.value, "stable": self.stable}
-        known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
+        known = {key: value for key, value in numbers.items() if value is not None}
         return {"verdict": self.verdict.value, "said": self.said, **known}
 
 
@@ -69,13 +74,15 @@ def of_query(
     if why or canary.value is None:
         return Measurement(Verdict.INCONCLUSIVE, why or canary.why)
     compared = stable.value if bounds.ratio is not None and stable is not None else None
-    if bounds.ratio is not None and stable is not None and (compared is None or math.isinf(compared)):
-        return Measurement(Verdict.INCONCLUSIVE, f"of stable: {stable.why or 'no end'}", canary.value)
+    if bounds.ratio is not None and stable is not None and compared is None:
+        return Measurement(Verdict.INCONCLUSIVE, f"of stable: {stable.why}", canary.value)
     wrong = [text for holds, text in _held(bounds, canary.value, compared) if not holds]
     right = [text for holds, text in _held(bounds, canary.value, compared) if holds]
     if not wrong and not right:
         return Measurement(Verdict.INCONCLUSIVE, "nothing to hold it against", canary.value)
     said = f"{number(canary.value)} {' and '.join(wrong or right)}"
+    if bounds.ratio is not None and compared is None:
+        said += ", and stable's value is not known"
     return Measurement(Verdict.FAILED if wrong else Verdict.PASSED, said, canary.value, compared)
 
 
@@ -112,8 +119,8 @@ def number(value: float) -> str:
 def of_exit(code: int | None, said: str) -> Measurement:
     """The verdict on a command that has ended with a code, None where it has not ended by itself."""
     if code is None:
-        return Measurement(Verdict.INCONCLUSIVE, said)
-    words = f"exit code {code}" + (f": {said}" if said else "")
+        return Measurement(Verdict.INCONCLUSIVE, visible(said))
+    words = f"exit code {code}" + (f": {visible(said)}" if said else "")
     verdicts = {0: Verdict.PASSED, INCONCLUSIVE_EXIT: Verdict.INCONCLUSIVE}
     return Measurement(verdicts.get(code, Verdict.FAILED), words)
 
@@ -121,8 +128,8 @@ def of_exit(code: int | None, said: str) -> Measurement:
 def of_status(status: int | None, said: str) -> Measurement:
     """The verdict on a webhook's answer, None where there was none."""
     if status is None or status >= 500:
-        return Measurement(Verdict.INCONCLUSIVE, said)
-    return Measurement(Verdict.PASSED if 200 <= status < 300 else Verdict.FAILED, said)
+        return Measurement(Verdict.INCONCLUSIVE, visible(said))
+    return Measurement(Verdict.PASSED if 200 <= status < 300 else Verdict.FAILED, visible(said))
 
 
 def judged(rhythm: Rhythm, measured: Sequence[Verdict], *, is_over: bool) -> Verdict | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +11,6 @@ from typing import Protocol
 from kubectl_canary.driving import approvals, verdicts
 from kubectl_canary.driving.driver import Drive
 from kubectl_canary.driving.moves import Objects
-from kubectl_canary.driving.since import Since
 from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import Refused
@@ -73,13 +72,13 @@ class Watch:
     def verdict(self) -> Verdict:
         """Stay until the phase is over, or a gate says more. Raises Refused where somebody moves the release."""
         if any(gate.is_approval for gate in self.phase.gates):
+            self.asking.agrees()  # what was typed before is about something else
             self.drive.world.tell(Event("finding", approvals.how(self.drive.plan, self.phase)))
         while True:
             objects = self.drive.persist(self.drive.look)
             self._refuse_moved(objects)
-            since = self.drive.since(objects)
-            seconds = self._seconds(since)
-            self._measure(seconds, since)
+            seconds = self._seconds()
+            self._measure(seconds)
             found = self._found(objects, is_over=seconds >= self.phase.lasts)
             if found is not None:
                 return found
@@ -88,17 +87,18 @@ class Watch:
 
     def glance(self) -> Verdict | None:
         """Have measured what is due, while the release is led to the phase; a verdict where one gate has failed."""
-        self._measure(self._seconds(None), None)
+        self._measure(self._seconds())
         found = [
             verdicts.judged(gate.rhythm, tally.verdicts, is_over=False)
             for gate, tally in self.tallies.items()
         ]
         return Verdict.FAILED if Verdict.FAILED in found else None
 
-    def _seconds(self, since: Since | None) -> float:
+    def _seconds(self) -> float:
         """How long the phase has lasted, by the watch from the first look on, and by the note before."""
-        world = self.drive.world
+        world, since = self.drive.world, self.drive.since()
         if self.began is None:
+            since = since if since is not None and since.phase == self.phase.name else None
             noted = (world.clock.utc() - since.moment).total_seconds() if since is not None else 0.0
             self.began = world.clock.watch() - max(0.0, noted)
         return world.clock.watch() - self.began
@@ -106,21 +106,27 @@ class Watch:
     def _refuse_moved(self, objects: Objects) -> None:
         here = phase_of(self.drive.plan, objects)
         if here.name != self.phase.name:
-            message = f"the release is at `{here.name}`, and this was watching `{self.phase.name}`"
+            where = (
+                f"at `{here.name}`"
+                if here.name in [known.name for known in self.drive.plan.phases]
+                else "in no phase"
+            )
+            message = f"the release is {where}, and this was watching `{self.phase.name}`"
             finding = Finding("phase", "error", (), message, Where(CLUSTER), "`status` says who changed what")
             raise Refused("somebody has moved the release", [finding])
 
-    def _measure(self, seconds: float, since: Since | None) -> None:
+    def _measure(self, seconds: float) -> None:
         """Take what was measured, and have measured what is due; all anew where nobody has looked for a while."""
         if seconds - self.looked > GAP:
             self.tallies = {gate: Tally() for gate in self.phase.gates}
         self.looked = seconds
-        for asked, gate, measurement in self.asking.answers():
+        for asked, gate, measurement in (*self.asking.answers(), *self._unanswered(seconds)):
             tally = self.tallies.get(gate)
             if tally is not None and tally.out is asked:
                 tally.out = None
                 tally.verdicts.append(measurement.verdict)
                 self.drive.world.tell(_measured(self.phase, gate, measurement, self.drive.world.clock.utc()))
+        since = self.drive.since()
         for gate, tally in self.tallies.items():
             if not gate.is_approval and tally.is_due(gate, seconds):
                 tally.asked, tally.out = (
@@ -128,6 +134,13 @@ class Watch:
                     Asked(self.phase, since.before_full if since is not None else None),
                 )
                 self.asking.ask(gate, tally.out)
+
+    def _unanswered(self, seconds: float) -> Iterator[tuple[Asked, Gate, Measurement]]:
+        """Questions that have been out for too long: they say nothing, and are asked again."""
+        for gate, tally in self.tallies.items():
+            if tally.out is not None and tally.asked is not None and seconds - tally.asked > gate.patience:
+                said = f"no answer after {gate.patience} s"
+                yield tally.out, gate, Measurement(Verdict.INCONCLUSIVE, said)
 
     def _found(self, objects: Objects, *, is_over: bool) -> Verdict | None:
         verdict = verdicts.together([
@@ -152,7 +165,7 @@ class Watch:
         ]
         words += [_tally_text(gate, tally) for gate, tally in self.tallies.items() if tally.verdicts]
         if any(gate.is_approval for gate in self.phase.gates) and not self.agreed:
-            words.append("waiting for somebody who agrees (here: yes and Enter)")
+            words.append("waiting for somebody who agrees")
         self.drive.tell_on("watching", "; ".join(words), self.phase.name)
 
 

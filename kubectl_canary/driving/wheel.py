@@ -44,6 +44,7 @@ class Wheel:
     uid: str = ""
     renewed: float = 0.0
     marking: Marking | None = None  # what else a route says once it is patched
+    closing: Marking | None = None  # what else it says once this driver gives it back
 
     def take(self, objects: Objects) -> None:
         """Become the one who drives.
@@ -112,8 +113,10 @@ class Wheel:
         objects, held = self._as_they_are()
         for part in self._there(objects):
             if lease.noted(objects[part.key], self.release) == str(self.world.driver):
+                closing = self.closing(part, objects[part.key]) if self.closing is not None else []
                 with contextlib.suppress(CanaryError):
-                    self.world.cluster.patch(part, lease.forgetting(self.release, self.world.driver))
+                    forgetting = lease.forgetting(self.release, self.world.driver)
+                    self.world.cluster.patch(part, [*forgetting, *closing])
         there = lease.held(held)
         if there is not None and there.identity == str(self.world.driver):
             with contextlib.suppress(CanaryError):

@@ -69,7 +69,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """What a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`, `watching`, `measured`.
+    """What a driver tells: `made`, `waiting`, `resting`, `finding`, `away`, `conflict`, `watching`, `measured`,
+    `ended`.
 
     A `tick` says that what was told last is so still, in words that may count, and for how many seconds it has been so.
     `more` is what programs are told beside the words.

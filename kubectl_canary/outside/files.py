@@ -82,6 +82,11 @@ def is_there(name: str) -> bool:
     return name != "-" and Path(name).exists()
 
 
+def are_same(name: str, other: str) -> bool:
+    """Whether two names are of one file that is there."""
+    return is_there(name) and is_there(other) and Path(name).samefile(other)
+
+
 def beside(name: str, file: str) -> str:
     """What another file means by the name of a file: one in the same folder, where the name is not absolute."""
     return str((Path.cwd() if file == "-" else Path(file).parent) / name)

@@ -122,7 +122,9 @@ class Kubectl:
             if IN_A_POD in os.environ:
                 return self
             raise WorldError("kubectl has no current context", NO_CONTEXT) from None
-        contexts = view["contexts"]
+        contexts = view.get("contexts")
+        if not contexts:
+            raise WorldError(f"`{_program()} config view` names no context", NO_CONTEXT)
         flags = [flag for flag in self.flags if not flag.startswith("--context=")]
         context, cluster = contexts[0]["name"], contexts[0]["context"]["cluster"]
         pins = [f"--context={context}", f"--cluster={cluster}", PATIENCE]

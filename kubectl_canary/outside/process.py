@@ -6,13 +6,17 @@ import contextlib
 import getpass
 import os
 import platform
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 UNKNOWN = "unknown"
+LONGEST_LINE = 2_000  # bytes of what a command says last
 RUNNING: set[subprocess.Popen[bytes]] = set()  # commands that have not ended
 
 
@@ -57,11 +61,35 @@ def interruptible() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    with _handling(interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def hardly_interruptible(warn: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C, or who ends this process, be told that something goes on, and the second interrupt it."""
+    told: list[int] = []
+
+    def interrupt(*_: object) -> None:
+        if told:
+            raise KeyboardInterrupt
+        told.append(1)
+        warn()
+
+    with _handling(interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(interrupt: Callable[..., None]) -> Iterator[None]:
+    names = ("SIGHUP", "SIGINT", "SIGTERM")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def variable(name: str) -> str:
@@ -77,34 +105,48 @@ class Ending:
     said: str
 
 
-def run(words: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ending:
-    """Run a command with more in its environment; it and what it has started end after so many seconds."""
-    try:
-        command = subprocess.Popen(
-            words,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return Ending(None, f"it cannot be run: {error}")
-    RUNNING.add(command)
-    try:
-        said, _ = command.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        _end(command)
-        return Ending(None, f"it was ended after {seconds:g} s")
-    except BaseException:
-        _end(command)
-        raise
-    finally:
-        RUNNING.discard(command)
-    if command.returncode < 0:
-        return Ending(None, f"it was ended by {signal.Signals(-command.returncode).name}")
-    lines = said.decode("utf-8", "replace").strip().splitlines()
-    return Ending(command.returncode, lines[-1] if lines else "")
+def is_runnable(word: str, folder: str) -> bool:
+    """Whether a command of that name can be run in a folder."""
+    is_name = Path(word).name == word
+    return shutil.which(word if is_name else Path(folder).absolute() / word) is not None
+
+
+def run(words: Sequence[str], seconds: float, environment: Mapping[str, str], folder: str) -> Ending:
+    """Run a command in a folder with more in its environment; it and what it started end after so many seconds.
+
+    What it says is kept in a file: a pipe would be open as long as anything that it has started.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            command = subprocess.Popen(
+                words,
+                env={**os.environ, **environment},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return Ending(None, f"it cannot be run: {error}")
+        RUNNING.add(command)
+        try:
+            command.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return Ending(None, f"it was ended after {seconds:g} s")
+        finally:
+            _kill(command)
+            command.wait()
+            RUNNING.discard(command)
+        if command.returncode < 0:
+            return Ending(None, f"it was ended by {signal.Signals(-command.returncode).name}")
+        return Ending(command.returncode, _last_line(said))
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - LONGEST_LINE))
+    lines = said.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def end_all() -> None:
@@ -116,12 +158,6 @@ def end_all() -> None:
 def _kill(command: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(command.pid, signal.SIGKILL)
-
-
-def _end(command: subprocess.Popen[bytes]) -> None:
-    """End a command and what it has started."""
-    _kill(command)
-    command.communicate()
 
 
 def _is_gone(process: int) -> bool:

@@ -62,10 +62,20 @@ def _cut(text: str, columns: int) -> Iterator[str]:
         yield character
 
 
+def is_asked() -> bool:
+    """Whether somebody at a terminal can answer: in the background, reading would stop us."""
+    try:
+        return (
+            sys.stdin is not None and sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        )
+    except (OSError, ValueError):
+        return False
+
+
 def has_said_yes() -> bool:
     """Whether somebody has typed yes and Enter since this was asked last; nobody, where there is no terminal."""
     try:
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not is_asked():
             return False
         is_typed, _, _ = select.select([sys.stdin], [], [], 0)
         return bool(is_typed) and sys.stdin.readline().strip().lower() in YES

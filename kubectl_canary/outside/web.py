@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -57,25 +58,46 @@ def post(url: str, value: Any, access: Access) -> Answer:
 def _asked(
     method: str, url: str, access: Access, *, headers: Mapping[str, str] | None = None, **sent: Any
 ) -> Answer:
-    began = time.monotonic()
-    authorization = {"Authorization": f"Bearer {access.token}"} if access.token else {}
-    retry = urllib3.Retry(
-        total=access.retries, backoff_factor=BACKOFF, status_forcelist=(502, 503, 504), raise_on_status=False
-    )
     try:
+        url, authorization = _authorized(url, access)
         with _manager(url, access) as manager:
             response = manager.request(
                 method,
                 url,
                 headers={**(headers or {}), **authorization},
-                retries=retry,
+                retries=_retries(method, access),
+                redirect=method == "GET",
                 preload_content=False,
                 **sent,
             )
-            text = b"".join(_chunks(response, began + access.timeout)).decode("utf-8", "replace")
+            text = b"".join(_chunks(response, time.monotonic() + access.timeout)).decode("utf-8", "replace")
             return Answer(response.status, response.headers.get("Content-Type", ""), text)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise WorldError(f"no answer from {_shown(url)}: {_reason(error)}") from None
+        raise WorldError(f"no answer from {_shown(url)}: {_reason(error, access.token)}") from None
+
+
+def _authorized(url: str, access: Access) -> tuple[str, dict[str, str]]:
+    """A URL without user and password, and the header that says who asks. Raises ValueError for no URL."""
+    parts = urlsplit(url)
+    if access.token:
+        headers = {"Authorization": f"Bearer {access.token}"}
+    elif parts.username is not None:
+        known = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers = {"Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"}
+    else:
+        headers = {}
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
+
+
+def _retries(method: str, access: Access) -> urllib3.Retry:
+    """As often as is said, a moment later each time: not as late as a server may ask for."""
+    return urllib3.Retry(
+        total=access.retries if method == "GET" else 0,
+        backoff_factor=BACKOFF,
+        status_forcelist=(502, 503, 504) if method == "GET" else (),
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
 
 
 def _manager(url: str, access: Access) -> urllib3.PoolManager:
@@ -91,14 +113,14 @@ def _manager(url: str, access: Access) -> urllib3.PoolManager:
 
 
 def _chunks(response: Any, deadline: float) -> Any:
-    """The body in pieces. Raises ValueError for one that is too long, or takes too long."""
+    """The body in pieces. Raises OSError for one that is too long, or takes too long."""
     length = 0
     while chunk := response.read1(CHUNK):
         length += len(chunk)
         if length > LONGEST:
-            raise ValueError(f"it is longer than {LONGEST:,} bytes")
+            raise OSError(f"it is longer than {LONGEST:,} bytes")
         if time.monotonic() > deadline:
-            raise ValueError("it takes too long")
+            raise OSError("it takes too long")
         yield chunk
 
 
@@ -108,7 +130,9 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
-def _reason(error: Exception) -> str:
-    """The last reason, without the objects around it."""
+def _reason(error: Exception, token: str) -> str:
+    """The last reason, without the objects around it; one that might have the token in it is not said."""
     reason = getattr(error, "reason", None) or error
+    if token and isinstance(reason, ValueError):
+        return "it cannot be asked so"  # http.client says which header has what it must not have
     return OBJECT.sub("", str(reason)) or type(reason).__name__

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from kubectl_canary.api import formats
-from kubectl_canary.findings import Finding, Path
+from kubectl_canary.findings import Finding, Path, visible
 from kubectl_canary.release import metrics
 from kubectl_canary.release.gates import (
     Approval,
@@ -63,9 +64,14 @@ def gated(specs: Sequence[PhaseSpec], spec: dict[str, Any]) -> list[PhaseSpec]:
     ]
     own += [[] for _ in specs[len(own) :]]
     return [
-        replace(phase, gates=(*(shared if phase.reaches_canary else ()), *its))
+        replace(phase, gates=(*(gate for gate in shared if _fits(gate, phase)), *its))
         for phase, its in zip(specs, own, strict=True)
     ]
+
+
+def _fits(gate: Gate, phase: PhaseSpec) -> bool:
+    """Whether a gate for all is one of this phase: few testers are no statistics."""
+    return phase.reaches_canary and not (phase.is_for_testers and isinstance(gate.question, Query))
 
 
 def _gate(item: dict[str, Any], asked: Prometheus | None) -> Gate:
@@ -75,12 +81,23 @@ def _gate(item: dict[str, Any], asked: Prometheus | None) -> Gate:
 
 def _name(item: dict[str, Any]) -> str:
     if "name" in item:
-        return str(item["name"])
+        return visible(str(item["name"]))
     if isinstance(item.get("command"), list):
         return " ".join(map(str, item["command"]))
     if item.get("metric") == "latency":
         return f"latency {item.get('quantile', metrics.QUANTILE)}"
-    return str(item.get("metric") or item.get("query") or item.get("webhook") or "approval")
+    if isinstance(item.get("webhook"), str):
+        return _address(item["webhook"])
+    return str(item.get("metric") or item.get("query") or "approval")
+
+
+def _address(url: str) -> str:
+    """A URL without what may be a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "webhook"
+    return f"{parts.hostname}{parts.path}"
 
 
 def _other(item: dict[str, Any]) -> Webhook | Command | Approval:
@@ -130,10 +147,11 @@ def findings(spec: Any) -> Iterator[Finding]:
     if not isinstance(spec, dict):
         return
     asked = spec["prometheus"] if isinstance(spec.get("prometheus"), dict) else None
-    yield from _of_list(spec.get("gates"), ("spec", "gates"), asked)
+    shared = [_name(gate) for gate in _maps(spec.get("gates"))]
+    yield from _of_list(spec.get("gates"), ("spec", "gates"), asked, [])
     for index, item in enumerate(spec["phases"] if isinstance(spec.get("phases"), list) else ()):
         if isinstance(item, dict):
-            yield from _of_list(item.get("gates"), ("spec", "phases", index, "gates"), asked)
+            yield from _of_list(item.get("gates"), ("spec", "phases", index, "gates"), asked, shared)
     if asked is not None and "tokenFile" in asked and "tokenVariable" in asked:
         message, hint = "two places for one token", "keep `tokenFile` or `tokenVariable`"
         yield Finding("gates", "error", ("spec", "prometheus", "tokenVariable"), message, hint=hint)
@@ -148,8 +166,15 @@ def misplaced(specs: Sequence[PhaseSpec]) -> Iterator[Finding]:
             yield Finding("gates", "error", path, message, hint="leave it out")
 
 
-def _of_list(items: Any, path: Path, prometheus: dict[str, Any] | None) -> Iterator[Finding]:
-    names: list[str] = []
+def _maps(items: Any) -> list[dict[str, Any]]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _of_list(
+    items: Any, path: Path, prometheus: dict[str, Any] | None, shared: Sequence[str]
+) -> Iterator[Finding]:
+    """What is wrong with a list of gates, beside which those of the shared names are."""
+    names = list(shared)
     for number, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, dict):
             for key, message, hint in (*_complaints(item, prometheus), *_alike(item, names)):
@@ -197,7 +222,10 @@ def _misplaced(item: dict[str, Any], kind: str) -> Iterator[tuple[str, str, str]
 def _wrong_bounds(item: dict[str, Any], kind: str) -> Iterator[tuple[str, str, str]]:
     if kind in ("metric", "query") and not any(key in item for key in BOUNDS):
         yield (kind, "no bound: every value would pass", "write `max`, `min` or `maxRatio`")
-    low, high = item.get("min", 0), item.get("max", math.inf)
+    for key in (*BOUNDS, "slack"):
+        if _are_numbers(item.get(key)) and not math.isfinite(item[key]):
+            yield (key, f"{item[key]} is no number to hold a value against", "write a number")
+    low, high = item.get("min", -math.inf), item.get("max", math.inf)
     if _are_numbers(low, high) and low > high:
         yield ("min", f"at least {low} and at most {high}: no value is both", "exchange the two")
     if "slack" in item and "maxRatio" not in item:
@@ -228,12 +256,14 @@ def _wrong_numbers(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         if _are_numbers(item.get(key), measurements) and item[key] >= measurements:
             message = f"{item[key]} of {measurements} measurements may be so: the gate never says it"
             yield (key, message, "write fewer than `measurements`")
-    for key in ("interval", "window"):
+    for key in ("interval", "window", "timeout"):
         if isinstance(item.get(key), str) and item[key] and _is_nothing(item[key]):
             yield (key, f"`{key}` is no time at all", "write `30s`")
 
 
 def _wrong_query(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if isinstance(item.get("query"), str) and not item["query"].strip():
+        yield ("query", "it asks nothing", "write a query")
     for name in metrics.unknown(item["query"]) if isinstance(item.get("query"), str) else ():
         known = ", ".join(f"`{{{{ {one} }}}}`" for one in metrics.NAMES)
         yield ("query", f"`{{{{ {name} }}}}` is nothing that is filled in", f"known are {known}")

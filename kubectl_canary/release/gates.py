@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from kubectl_canary.release import metrics
 from kubectl_canary.release.application import Application, Side
 
+LONGEST_ANSWER = 300  # seconds
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -94,6 +96,12 @@ class Gate:
     def lasts(self) -> int:
         """How many seconds a phase needs for as many measurements as count."""
         return self.first + (self.rhythm.measurements - 1) * self.rhythm.interval
+
+    @property
+    def patience(self) -> int:
+        """After how many seconds a question has no answer any more, whatever became of it."""
+        own = self.question.timeout if isinstance(self.question, Webhook | Command) else 0
+        return max(LONGEST_ANSWER, 2 * own)
 
     @property
     def is_compared(self) -> bool:

@@ -68,7 +68,7 @@ LINKERD = (
     'backend_namespace="{{ namespace }}"',
     'backend_name=~"{{ service }}"',
 )
-TRAEFIK = ('service=~"{{ namespace }}-({{ service }})-.*@kubernetesgateway"',)
+TRAEFIK = ('service=~"{{ namespace }}-({{ service }})-(http-[0-9]+|[0-9]+-grpc)@kubernetesgateway"',)
 
 GATEWAYS: Mapping[str, Metrics] = {
     "cilium": Metrics(

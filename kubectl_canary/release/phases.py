@@ -37,6 +37,11 @@ class PhaseSpec:
     gates: tuple[Gate, ...] = ()
 
     @property
+    def is_for_testers(self) -> bool:
+        """Whether testers alone get to the canary."""
+        return not self.weight and not self.mirror
+
+    @property
     def reaches_canary(self) -> bool:
         """Whether it sends any request to the canary."""
         return self.to is None

@@ -296,7 +296,12 @@ def plan(application: Application, specs: Sequence[PhaseSpec]) -> Plan:
     middle = list(_middle(application, specs, before))
     full = middle[-1]
     roll = replace(
-        full, name="promote-roll", kind=PhaseKind.PROMOTE_ROLL, stable_version=Version.NEW, pause=0
+        full,
+        name="promote-roll",
+        kind=PhaseKind.PROMOTE_ROLL,
+        stable_version=Version.NEW,
+        pause=0,
+        gates=tuple(gate for gate in full.gates if not gate.is_approval),
     )
     back = replace(
         roll,

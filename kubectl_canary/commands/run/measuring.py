@@ -9,7 +9,7 @@ from datetime import datetime
 from kubectl_canary.driving import prometheus, verdicts
 from kubectl_canary.driving.verdicts import Measurement, Reading, Verdict
 from kubectl_canary.driving.watching import Asked
-from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.errors import CanaryError, UsageError, WorldError
 from kubectl_canary.outside import files, process, web
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.application import Side, Version
@@ -31,16 +31,30 @@ class Measuring:
         """Raises UsageError, WorldError where some of the gates can never be measured."""
         if any(isinstance(gate.question, Query) for gate in gates):
             self._access(self._prometheus)
+        commands = [gate.question.words[0] for gate in gates if isinstance(gate.question, Command)]
+        for word in dict.fromkeys(commands):
+            if not process.is_runnable(word, self._folder):
+                hint = "write it as it is called beside the canary file, or from the root"
+                raise UsageError(f"the command `{word}` of a gate is not there, or cannot be run", hint)
 
     def measured(self, gate: Gate, asked: Asked) -> Measurement:
-        """One measurement. What cannot be asked is inconclusive."""
+        """One measurement. What cannot be asked is inconclusive, whatever is wrong: it says nothing of the canary."""
+        try:
+            return self._measured(gate, asked)
+        except CanaryError as error:
+            return Measurement(Verdict.INCONCLUSIVE, error.message)
+        except Exception as error:  # a release under way must not end with a traceback
+            return Measurement(Verdict.INCONCLUSIVE, f"it cannot be asked: {type(error).__name__}: {error}")
+
+    def _measured(self, gate: Gate, asked: Asked) -> Measurement:
         question = gate.question
         if isinstance(question, Query):
             return self._of_query(question, asked)
         if isinstance(question, Webhook):
             return self._of_webhook(question, asked.phase)
         if isinstance(question, Command):
-            ending = process.run(question.words, question.timeout, self._environment(asked.phase))
+            facts = self._environment(asked.phase)
+            ending = process.run(question.words, question.timeout, facts, self._folder)
             return verdicts.of_exit(ending.code, ending.said)
         return self._of_approval(question, asked.phase)
 
@@ -84,16 +98,23 @@ class Measuring:
         if there.token_file is not None:
             token = files.read_text(self._beside(there.token_file, "tokenFile"))[1].strip()
         elif there.token_variable is not None:
-            token = process.variable(there.token_variable)
+            token = process.variable(there.token_variable).strip()
             if not token:
                 hint = f"export {there.token_variable}=…"
                 raise WorldError(
                     f"the environment has no {there.token_variable}, the token for Prometheus", hint
                 )
+        if not token.isprintable() or not token.isascii():
+            raise WorldError("the token for Prometheus has characters that no header may have")
         ca_file = self._beside(there.ca_file, "caFile") if there.ca_file is not None else None
         if ca_file is not None and not files.is_there(ca_file):
             raise WorldError(f"there is no {ca_file}, the certificates for Prometheus")
         return web.Access(there.timeout, there.retries, token, ca_file, there.insecure)
+
+    @property
+    def _folder(self) -> str:
+        """The folder of the canary file, in which commands are run."""
+        return files.beside("", self.release.sources.file_of(("spec",)))
 
     def _beside(self, name: str, key: str) -> str:
         """A file that the canary file names, beside it."""

@@ -10,6 +10,7 @@ from kubectl_canary.commands.rollback import RollbackFlags
 from kubectl_canary.commands.run.driving import call_of, driving
 from kubectl_canary.driving import courses
 from kubectl_canary.driving.driver import Drive
+from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.release.application import Version
@@ -35,15 +36,13 @@ def run(
             for goal in courses.gradually(plan, drive.here()):
                 drive.to(goal)
         go_back(drive, keeps=flags.keep)
-        for owner in drive.others():
-            say(f"{owner.title} undoes this: {owner.suspend}, and {owner.git}")
     kept = "; the canary's pods are kept" if flags.keep else ""
     say(f"{plan.application.title} is at {plan.application.called(Version.OLD)}{kept}")
     return 0
 
 
 def go_back(drive: Drive, *, keeps: bool) -> None:
-    """Go home by one phase after the other.
+    """Go home by one phase after the other, and say who else brings the routes elsewhere.
 
     Where the cluster is elsewhere than it was, the way is another one. Where pods must stay, requests go back alone.
     """
@@ -59,3 +58,6 @@ def go_back(drive: Drive, *, keeps: bool) -> None:
             if goal == PhaseKind.ROLLED_BACK.value:
                 drive.to(PhaseKind.ROLLBACK.value)
             raise
+    for owner in drive.others():
+        text = f"{owner.title} undoes this: {owner.suspend}, and {owner.git}"
+        drive.world.tell(Event("finding", text))
