@@ -30,6 +30,7 @@ VERBS = {
     "promote": "Lead the release in the cluster from 100 % to its end",
     "run": "Lead the release in the cluster to its end, phase by phase, as its gates allow",
     "rollback": "Lead the release in the cluster back, or print the way back",
+    "queries": "Print what the gates ask Prometheus, also as recording rules and alerts",
     "check": "Measure the gates of a phase once, with an exit code",
     "next": "Lead the release in the cluster one phase on",
     "previous": "Lead the release in the cluster one phase back",

@@ -889,6 +889,8 @@ BUGS = [
     Bug("check: a slow answer is waited for", "outside/web.py", "if time.monotonic() > deadline:", "if False:", "test_check"),
     Bug("check: what a command has started lives on", "outside/process.py", "os.killpg(command.pid, signal.SIGKILL)", "command.kill()", "test_check"),
     Bug("check: an old agreement counts for another release", "driving/approvals.py", "f\"{phase.name} {record.release_digest(plan)}\"", "phase.name", "test_check"),
+    Bug("queries: stable's record is the canary's", "reports/queries.py", "text = filled(query.text, query, application, side,", "text = filled(query.text, query, application, Side.CANARY,", "test_queries"),
+    Bug("queries: a bound is the wrong way round", "reports/queries.py", 'yield "min", f"{canary} < {bounds.min:g}"', 'yield "min", f"{canary} > {bounds.min:g}"', "test_queries"),
     # run
     Bug("run: a gate that fails is left behind", "driving/watching.py", "return None if verdict is Verdict.PASSED and not is_over else verdict", "return Verdict.PASSED if is_over else None", "test_run"),
     Bug("run: a phase is left before it is over", "driving/watching.py", "return None if verdict is Verdict.PASSED and not is_over else verdict", "return verdict", "test_run"),

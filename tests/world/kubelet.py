@@ -8,6 +8,7 @@ the length of what it got. A WebSocket echoes. Words of the pod's annotation `wo
     rude           drops its connections when it is deleted (so does every pod that says nothing else)
     graceful       when it is deleted: unready at once, serves for 2 s more, then closes
     slow           answers after 0.2 s
+    failing        answers 500 to three of a hundred requests
     crashing, no-image, unschedulable, never-ready   never serves, for that reason
 
 `world/ready-after` is the time until it is ready, in seconds (3).
@@ -101,7 +102,7 @@ class Pod:
         self.container = pod["spec"]["containers"][0]
         self.bound = bool(pod["spec"].get("nodeName"))
         annotations = self.metadata.get("annotations") or {}
-        self.words = set(annotations.get("world/pod", "").split())
+        self.words, self.served = set(annotations.get("world/pod", "").split()), 0
         self.ready_after = float(annotations.get("world/ready-after", READY_SECONDS))
         self.path = f"/api/v1/namespaces/{self.metadata['namespace']}/pods/{self.metadata['name']}"
         self.tag = self.container["image"].rpartition(":")[2].encode()
@@ -206,13 +207,21 @@ class Pod:
                 body = self.tag
                 if length := int(headers.get("content-length", 0)):
                     body += b" %d" % len(await reader.readexactly(length))
-                writer.write(self.head(b"200 OK", b"Content-Length: %d" % len(body)) + body)
+                status = (
+                    b"500 Internal Server Error" if "failing" in self.words and self.fails() else b"200 OK"
+                )
+                writer.write(self.head(status, b"Content-Length: %d" % len(body)) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
             self.writers.discard(writer)
             writer.close()
+
+    def fails(self) -> bool:
+        """Whether this is one of three in a hundred requests."""
+        self.served += 1
+        return self.served % 100 in (33, 66, 99)
 
     def head(self, status: bytes, *headers: bytes) -> bytes:
         lines = [b"HTTP/1.1 " + status, *headers, b"x-version: " + self.tag]

@@ -26,6 +26,8 @@ import supervisor as control_plane
 
 ADDRESS = "10.244.0.1"
 # Envoy listens 8000 above the port of the Gateway's listener
+# where each gateway exports its metrics: the address and the path; Contour's Envoy has them at a listener of its own
+METRICS = {"traefik": ("127.0.0.1:9101", "/metrics"), "contour": ("127.0.0.1:8002", "/stats/prometheus")}
 PORTS = {"traefik": 80, "contour": 8080}
 CONTROLLERS = {"traefik": "traefik.io/gateway-controller", "contour": "projectcontour.io/gateway-controller"}
 USERS = {"admin": "system:masters", "releaser": "releasers", "viewer": "viewers"}
@@ -186,6 +188,10 @@ def traefik(world: World) -> list[list[str]]:
         f"--providers.kubernetesgateway.statusaddress.ip={ADDRESS}",
         f"--entrypoints.web.address={ADDRESS}:80",
         f"--entrypoints.websecure.address={ADDRESS}:443",
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.addServicesLabels=true",
+        "--metrics.prometheus.entryPoint=metrics",
+        f"--entrypoints.metrics.address={METRICS['traefik'][0]}",
         "--global.checknewversion=false",
         "--log.level=ERROR",
     ]
