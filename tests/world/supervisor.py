@@ -216,7 +216,7 @@ def contour(world: World) -> list[list[str]]:
         f"--kubeconfig={world.kubeconfig}", "--xds-address=127.0.0.1", f"--xds-port={xds}",
         f"--envoy-service-http-address={ADDRESS}", f"--envoy-service-https-address={ADDRESS}",
         "--envoy-service-http-port=80", "--envoy-service-https-port=443",
-        "--stats-address=127.0.0.1", f"--stats-port={world.others[2]}",
+        "--stats-address=127.0.0.1", f"--stats-port={METRICS['contour'][0].partition(':')[2]}",
         "--http-address=127.0.0.1", f"--http-port={world.others[3]}", f"--health-port={world.others[4]}",
         "--debug-http-address=127.0.0.1", f"--debug-http-port={world.others[5]}",
     ]  # fmt: skip

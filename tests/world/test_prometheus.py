@@ -118,9 +118,10 @@ def test_a_bad_canary_is_taken_back(
     assert (5, [], "before") == (done.returncode, release.left, release.phase), done.stderr
 
 
-def test_errors_that_the_gateway_answers_itself_count(
+def test_a_canary_without_pods_does_not_pass(
     world: World, tmp_path: Path, prometheus: dict[str, Any]
 ) -> None:
+    """Envoy counts what it answers itself; Traefik does not, and then there is too little data."""
     release = a_release(world, tmp_path, prometheus, "", {**ERRORS, "name": "errors"})
     release.do("apply", "--phase=deploy")
     release.do("apply", "--phase=20%")
@@ -131,4 +132,4 @@ def test_errors_that_the_gateway_answers_itself_count(
         time.sleep(15)
         broken = release.ask("check", "--phase=20%")
     print(healthy.stdout, broken.stdout)
-    assert (0, 1) == (healthy.returncode, broken.returncode)
+    assert (0, {"traefik": 6, "contour": 1}[world.gateway]) == (healthy.returncode, broken.returncode)
