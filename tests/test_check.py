@@ -17,24 +17,13 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, Result
+from test_gates import FILE as GATED
 from test_verdicts import vector
 
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside import process, web
 
-FILE = """\
-apiVersion: kubectl-canary/v1alpha1
-kind: Canary
-metadata: {name: shop, namespace: web}
-spec:
-  image: registry.example.com/shop
-  stable: {tag: v1}
-  canary: {tag: v2}
-  container: {port: 8080}
-  route: {gateway: {name: gw}}
-  phases: [5%, 50%]
-  phase: 5%
-"""
+FILE = GATED.replace("phase: deploy", "phase: 5%")
 Answers = Callable[[str, Any], tuple[int, str, str]]
 
 
@@ -240,7 +229,12 @@ def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for(server: Se
 
 def test_a_slow_answer_is_asked_for_again(server: Server) -> None:
     waits = iter([0.6, 0.0])
-    server.answers = lambda *_: (time.sleep(next(waits)), (200, "application/json", "{}"))[1]  # type: ignore[func-returns-value]  # a pause first
+
+    def late(*_: Any) -> tuple[int, str, str]:
+        time.sleep(next(waits))
+        return 200, "application/json", "{}"
+
+    server.answers = late
     assert 200 == web.get(server.url, {}, web.Access(0.3, retries=1)).status
 
 
@@ -328,7 +322,7 @@ def test_a_command_that_a_signal_ends_says_nothing_about_the_canary() -> None:
 def test_an_approval_is_read_from_the_route_and_how_to_give_it_is_said(
     check: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    route = {
+    route: dict[str, Any] = {
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {},
         "metadata": {"name": "shop-canary-route", "namespace": "web", "annotations": {}},
     }  # fmt: skip
@@ -351,7 +345,7 @@ else:
         in first.err
     )
     assert value.startswith('"5% sha256:')
-    route["metadata"]["annotations"] = {key: value.strip('"')}  # type: ignore[index]  # it is a map of maps
+    route["metadata"]["annotations"] = {key: value.strip('"')}
     (tmp_path / "route").write_text(json.dumps(route))
     assert (0, "passed        approval  somebody has agreed\n") == (check("{approval: true}").code,
                                                                     check("{approval: true}").out)  # fmt: skip
