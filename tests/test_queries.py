@@ -76,6 +76,7 @@ def test_rules_have_a_record_for_each_side_and_an_alert_for_each_bound(
         ("error-rate", "canary"), ("latency 0.99", "canary"), ("latency 0.99", "stable"), ('a "b"', "canary"),
         ("request-rate", "canary"),
     ] == [(rule["labels"]["gate"], rule["labels"]["side"]) for rule in records]  # fmt: skip
+    assert [False, False, True, False, False] == ["shop-stable" in rule["expr"] for rule in records]
     assert ["> 0.01", "< 0.001", "+ 0.05)", "< 1", "< 5"] == [
         f"{rule['expr'].split()[-2]} {rule['expr'].split()[-1]}" for rule in alerts
     ]
