@@ -66,6 +66,7 @@ def test_nobody_who_reads_stops_no_release(
 
 
 WAITING = Event("waiting", "Deployment shop-canary has 0 of 1 ready")
+MARK = b"\0"
 TICK = replace(WAITING, kind="tick", seconds=12.4)
 
 
@@ -80,6 +81,15 @@ class Streams:
         return sys.stdout
 
 
+def read_so_far(own: int, theirs: int) -> str:
+    """What was written to a terminal: the kernel may hand it over in parts, up to our mark."""
+    os.write(theirs, MARK)
+    seen = b""
+    while not seen.endswith(MARK):
+        seen += os.read(own, 65536)
+    return seen.removesuffix(MARK).decode()
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """Standard error is a terminal of 40 columns; what is on it is read, and it ends."""
@@ -89,9 +99,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     streams = Streams(stream)
     monkeypatch.setattr(terminals, "sys", streams)
     monkeypatch.setattr(outputs, "sys", streams)
-    os.set_blocking(own, False)
     monkeypatch.setenv("TERM", "xterm")
-    yield lambda: os.read(own, 65536).decode()
+    yield lambda: read_so_far(own, theirs)
     stream.close()
     os.close(own)
 
