@@ -25,6 +25,7 @@ REGISTRY = re.compile(
 )
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?\Z")
+MARKS = ("header", "json", "pattern", "status")  # where in an answer a version stands
 PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
 DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
 PORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-))*\Z")
@@ -163,6 +164,22 @@ def web_address(text: str) -> None:
         raise ValueError(f"`{text}` is not an address such as `https://ci.example.com/canary`")
 
 
+def version_mark(text: str) -> None:
+    """What in an answer tells which version has given it: `header:x-version`, `json:build.version`, `status`."""
+    kind, _, what = text.partition(":")
+    if kind not in MARKS or (kind == "status") == bool(what):
+        raise ValueError(
+            f"`{text}` tells no version; write header:x-version, json:build.version, pattern:v([0-9]+) or status"
+        )
+    if kind == "header":
+        header_name(what)
+    if kind == "pattern":
+        try:
+            re.compile(what)
+        except re.error as error:
+            raise ValueError(f"`{what}` is not a regular expression: {error}") from None
+
+
 def percentage(text: str) -> None:
     """A share in per cent, with up to two decimals."""
     if not 0 < share(text) <= 1:
@@ -285,6 +302,7 @@ CHECKS: dict[str, tuple[tuple[type, ...], Callable[..., None]]] = {
     "query-name": ((str,), query_name),
     "route-hostname": ((str,), route_hostname),
     "service-and-port": ((str,), service_and_port),
+    "version-mark": ((str,), version_mark),
 }
 
 

@@ -26,6 +26,9 @@ class Verdict(Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+EXITS = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: INCONCLUSIVE_EXIT}
+
+
 @dataclass(frozen=True)
 class Reading:
     """A number that was asked for, or why there is none."""

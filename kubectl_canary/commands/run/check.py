@@ -18,8 +18,6 @@ from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.reports import gates as reports
 
-EXITS = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: verdicts.INCONCLUSIVE_EXIT}
-
 
 def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Measure gates once; the exit code is the verdict. Raises UsageError where the phase has no such gate."""
@@ -31,7 +29,9 @@ def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFl
     measured = [(gate, measuring.measured(gate, Asked(phase))) for gate in gates]
     write(reports.measured_data(measured) if flags.output == "json" else reports.measured_text(measured))
     _say_ways(call, phase, measured)
-    return EXITS[verdicts.together([measurement.verdict for _, measurement in measured]) or Verdict.PASSED]
+    return verdicts.EXITS[
+        verdicts.together([measurement.verdict for _, measurement in measured]) or Verdict.PASSED
+    ]
 
 
 def _chosen(phase: Phase, names: tuple[str, ...]) -> list[Gate]:
