@@ -206,7 +206,13 @@ def bundled(python: Path, source: Path, site: Path) -> Path:
 
 NAMES = (
     "attrs",
+    "certifi",
     "click",
+    "h11",
+    "h2",
+    "hpack",
+    "httpcore",
+    "hyperframe",
     "jinja2",
     "jsonschema",
     "markupsafe",
