@@ -31,6 +31,7 @@ VERBS = {
     "run": "Lead the release in the cluster to its end, phase by phase, as its gates allow",
     "rollback": "Lead the release in the cluster back, or print the way back",
     "queries": "Print what the gates ask Prometheus, also as recording rules and alerts",
+    "verify": "Send requests, and say whether they are split as a phase says",
     "check": "Measure the gates of a phase once, with an exit code",
     "next": "Lead the release in the cluster one phase on",
     "previous": "Lead the release in the cluster one phase back",

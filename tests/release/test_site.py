@@ -25,8 +25,20 @@ ELSEWHERE = re.compile(
     r"completion zsh|completion fish|completion powershell|^kpt |^kubectl canary rollback( --keep)?$",
     re.MULTILINE,
 )
-# they need pods that get ready, gateways that answer, gates: tests/world/test_examples.py, test_check, test_queries
-IN_A_WORLD = ("apply", "run", "promote", "next", "previous", "status", "check", "queries", "diff", "doctor")
+# they need pods that get ready, gateways that answer, gates: tests/world/test_examples.py, test_check, test_queries, test_verify
+IN_A_WORLD = (
+    "apply",
+    "run",
+    "promote",
+    "next",
+    "previous",
+    "status",
+    "check",
+    "verify",
+    "queries",
+    "diff",
+    "doctor",
+)
 
 
 def blocks(page: Path, language: str) -> list[str]:

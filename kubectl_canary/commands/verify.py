@@ -1,0 +1,135 @@
+"""`kubectl canary verify`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kubectl_canary.commands import candidates
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
+from kubectl_canary.commands.simulate import METHODS
+
+
+@dataclass(frozen=True)
+class VerifyFlags:
+    """The request, and the flags of `verify` itself."""
+
+    url: str | None
+    method: str | None
+    headers: tuple[str, ...]
+    mark: str | None
+    stable: str | None
+    canary: str | None
+    phase: str | None
+    requests: int | None
+    rate: float
+    resolve: tuple[str, ...]
+    http: str
+    grpc: bool
+    ca_file: str | None
+    insecure: bool
+    output: str
+
+
+@verb(
+    "verify",
+    "Send requests, and say whether stable and canary answer them as a phase says.\n\n"
+    "Half of the requests come over new connections, half over some that are kept. Who has answered is read from what\n"
+    "--by names. Exit code 0 says that the split is the phase's, 1 that it is not, 6 that these requests do not tell.\n"
+    "It is failed where chance would do the same once in a thousand times, and passed where it is that sure that the\n"
+    "share is right by 5 points, and by half the smaller share. Which share is right is simulated, for this request.\n"
+    "Where the phase has testers, some of their requests are sent too. No redirect is followed, and no proxy used.",
+    """
+  # As spec.verify of the canary file says
+  kubectl canary verify
+
+  # The application says its version in a header of its answers
+  kubectl canary verify http://app.example.com/ --by header:x-version
+
+  # The same through a gateway whose name has no address yet
+  kubectl canary verify http://app.example.com/ --by header:x-version --resolve app.example.com:80:203.0.113.7
+
+  # The application says its version in JSON, and not as the image's tag
+  kubectl canary verify https://app.example.com/info --by json:build.version --stable 1.0.0 --canary 1.1.0
+
+  # By gRPC
+  kubectl canary verify http://app.example.com/shop.Cart/Get --grpc --by header:x-version
+
+  # In a pipeline, for the phase that was just applied
+  kubectl canary verify --phase 25% --by header:x-version --requests 5000 --rate 500 -o json
+""",
+    runs_long=True,
+)
+@release_flags
+@flags_of(
+    VerifyFlags,
+    click.argument(
+        "url", required=False, metavar="[URL]", shell_complete=candidates.completer(candidates.addresses)
+    ),
+    click.option(
+        "-X",
+        "--request",
+        "method",
+        type=click.Choice(METHODS),
+        metavar="METHOD",
+        help=f"The method: {', '.join(METHODS)} (default GET, with --grpc POST).",
+    ),
+    click.option(
+        "-H",
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        help="A header of each request. May be given several times.",
+    ),
+    click.option(
+        "--by",
+        "mark",
+        metavar="MARK",
+        help="What in an answer tells the version: header:NAME, json:FIELD.FIELD, pattern:EXPRESSION or status.",
+    ),
+    click.option(
+        "--stable", metavar="VALUE", help="What stands there for stable's version (default its tag)."
+    ),
+    click.option("--canary", metavar="VALUE", help="What stands there for the canary's (default its tag)."),
+    goal_flag(
+        "--phase", "phase", help="The phase that is meant (default: the file's, else where the cluster is)."
+    ),
+    click.option(
+        "--requests",
+        type=click.IntRange(1, 10_000_000),
+        metavar="NUMBER",
+        help="How many to send (default: as many as tell a split that is right, at most 20000).",
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0),
+        default=100.0,
+        metavar="NUMBER",
+        help="How many a second at most (default 100); 0 for as many as can be.",
+    ),
+    click.option(
+        "--resolve",
+        multiple=True,
+        metavar="HOST:PORT:ADDRESS[:PORT]",
+        help="Where a host is instead, as for curl; several with commas. May be given several times.",
+    ),
+    click.option(
+        "--http", type=click.Choice(["1.1", "2"]), default="1.1", help="HTTP/1.1 (default) or HTTP/2."
+    ),
+    click.option("--grpc", is_flag=True, help="Call the URL's method by gRPC, with an empty message."),
+    click.option("--ca-file", metavar="FILE", help="Certificates to trust, as PEM."),
+    click.option("--insecure", is_flag=True, help="Take every certificate."),
+    click.option(
+        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
+    ),
+)
+@cluster_flags
+def command(release_flags: ReleaseFlags, flags: VerifyFlags, cluster_flags: ClusterFlags) -> int:
+    """Verify a split."""
+    from kubectl_canary.commands.run import verify
+
+    return verify.run(release_flags, flags, cluster_flags)
