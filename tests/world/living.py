@@ -29,7 +29,7 @@ class Release:
         world.answers(self.namespace.host)
 
     def words(self, verb: str, *words: str) -> list[str]:
-        times = [] if verb in ("status", "diff", "doctor", "render", "rbac", "check") else QUICK
+        times = [] if verb in ("status", "diff", "doctor", "render", "rbac", "check", "verify") else QUICK
         return [verb, "-f", str(self.file), *times, *words]
 
     def ask(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -103,3 +103,49 @@ def test_a_run_that_is_killed_again_and_again_ends_where_it_should(world: World,
         release.do("run")
     answered(load, 1000)
     assert ([], "promoted") == (release.left, release.phase)
+
+
+def leading(release: Release) -> subprocess.Popen[str]:
+    """A run that has taken the release."""
+    process, deadline = release.start("run"), time.monotonic() + 30
+    while not release.kubectl("get", "leases", "-o", "name"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return process
+
+
+@pytest.mark.long
+def test_of_two_runs_one_leads_and_the_other_says_who(world: World, tmp_path: Path) -> None:
+    release = with_gate(world, tmp_path, "true")
+    with world.load(release.namespace.host) as load:
+        first = leading(release)
+        second = release.ask("run")
+        out, err = first.communicate(timeout=180)
+    answered(load, 1000)
+    assert (0, 1) == (first.returncode, second.returncode), out + err + second.stderr
+    assert "another drives this release" in second.stderr
+    assert ([], "promoted") == (release.left, release.phase)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_run_that_slept_for_a_minute_knows_who_leads(
+    world: World, tmp_path: Path, is_replaced: bool
+) -> None:
+    release = with_gate(world, tmp_path, "true")
+    with world.load(release.namespace.host) as load:
+        sleeper = leading(release)
+        time.sleep(random.uniform(0, 8))
+        sleeper.send_signal(signal.SIGSTOP)
+        try:
+            if is_replaced:
+                release.do("run")
+            else:
+                time.sleep(60)
+        finally:
+            sleeper.send_signal(signal.SIGCONT)
+        out, err = sleeper.communicate(timeout=180)
+    answered(load, 1000)
+    assert ([], "promoted") == (release.left, release.phase)
+    assert (1 if is_replaced else 0) == sleeper.returncode, out + err
+    assert not is_replaced or "nothing more was done" in err, err

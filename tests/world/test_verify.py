@@ -1,0 +1,69 @@
+"""`verify` through real gateways: a healthy split passes, another is found, and false alarms are as rare as promised."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from living import Release
+from world import World
+
+RUNS = int(os.environ.get("KUBECTL_CANARY_RUNS", "200"))
+MOST_ALARMS = 2  # of 200 runs; at one in a thousand, three or more come once in a thousand times
+
+
+class Split(Release):
+    """A release at 10 %."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        super().__init__(world, folder, phases=["10%"])
+        for phase in ("deploy", "10%"):
+            self.do("apply", f"--phase={phase}")
+
+    def verify(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Through the gateway, as quickly as can be."""
+        host = self.namespace.host
+        where = f"--resolve={host}:80:{self.world.address}"
+        return self.ask(
+            "verify", f"http://{host}/version", "--by=header:x-version", where, "--rate=0", *words
+        )
+
+    def weigh(self, stable: int, canary: int) -> None:
+        """Somebody writes other weights."""
+        number = next(
+            number for number, rule in enumerate(self.route["spec"]["rules"]) if len(rule["backendRefs"]) == 2
+        )
+        patch = [
+            {"op": "add", "path": f"/spec/rules/{number}/backendRefs/{side}/weight", "value": weight}
+            for side, weight in enumerate((stable, canary))
+        ]
+        self.kubectl(
+            "patch", "httproute", "my-app-canary-route", "--type=json", f"--patch={json.dumps(patch)}"
+        )
+
+
+def test_a_healthy_split_passes_and_another_is_found(world: World, tmp_path: Path) -> None:
+    release = Split(world, tmp_path)
+    for words in ([], ["--http=2"]):
+        done = release.verify("--requests=4000", *words)
+        assert 0 == done.returncode, done.stdout + done.stderr
+        assert done.stderr.startswith("the cluster is in `10%`")
+        assert "x-canary: true  50 of 50 answered by v1.1.0\npassed\n" in done.stdout
+    few = release.verify("--requests=50")
+    assert (6, True) == (few.returncode, "more requests are needed, --requests 1400" in few.stdout)
+    release.weigh(80, 20)
+    found = [release.verify("--phase=10%", "--requests=1000").returncode for _ in range(6)]
+    assert [1] * 5 == found[1:]  # the gateway may have followed in the middle of the first
+
+
+@pytest.mark.long
+def test_false_alarms_are_as_rare_as_the_interval_promises(world: World, tmp_path: Path) -> None:
+    release = Split(world, tmp_path)
+    codes = Counter(release.verify("--phase=10%", "--requests=1000").returncode for _ in range(RUNS))
+    print(f"{RUNS} runs of 1,000 requests: {dict(codes)}")
+    assert {0, 1, 6} >= set(codes)
+    assert codes[1] <= MOST_ALARMS
