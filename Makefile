@@ -19,7 +19,7 @@ demo: .venv/.installed
 
 test: .venv/.ready-to-test
 	$(BIN)/python tests/tools/build.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 quick: .venv/.ready-to-test
 	$(BIN)/python -m pytest -m "not cluster" -n 2
@@ -47,7 +47,7 @@ world-load: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
 
 world-kill: .venv/.ready-to-test
-	KUBECTL_CANARY_KILLS=200 $(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_killed.py -s
+	KUBECTL_CANARY_KILLS=200 $(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_killed.py tests/world/test_run.py -k killed -s
 
 site: .venv/.ready-to-test
 	$(BIN)/python scripts/pages.py

@@ -55,7 +55,7 @@ def test_the_tests_pass_with_the_oldest_dependencies(tmp_path: Path) -> None:
     for pin in oldest():
         assert re.search(rf"^{re.escape(pin.lower())}(\.0)*$", frozen, re.MULTILINE), pin
     ignored = [f"--ignore=tests/{name}" for name in ELSEWHERE]
-    command = [own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored]
+    command = [own, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *ignored]
     known = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-5000:]

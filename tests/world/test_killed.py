@@ -11,7 +11,7 @@ from pathlib import Path
 from living import PHASES, Release, answered
 from world import World
 
-KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "5"))
+KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "10"))
 LONGEST = 6.0  # seconds after which a driver is killed at the latest
 
 

@@ -16,7 +16,7 @@ from living import Release, answered
 from world import World
 
 pytestmark = pytest.mark.short_on("traefik")
-KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "5"))
+KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "20"))
 SHORT = {"interval": "2s", "passes": 1}
 
 
