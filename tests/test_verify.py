@@ -51,7 +51,7 @@ def verify(canary: Callable[..., Result], canary_yaml: Callable[[str], Path]) ->
         canary_yaml(file)
         known = servers if isinstance(servers, list) else [servers]
         where = ",".join(f"127.0.0.1:{server.port}" for server in known)
-        return canary("verify", "--rate=0", f"--resolve={HOST}:80:{where}", *words)
+        return canary("verify", "--rate=0", "--phase=10%", f"--resolve={HOST}:80:{where}", *words)
 
     return call
 

@@ -95,9 +95,7 @@ class VerifyFlags:
         "--stable", metavar="VALUE", help="What stands there for stable's version (default its tag)."
     ),
     click.option("--canary", metavar="VALUE", help="What stands there for the canary's (default its tag)."),
-    goal_flag(
-        "--phase", "phase", help="The phase that is meant (default: the file's, else where the cluster is)."
-    ),
+    goal_flag("--phase", "phase", help="The phase that is meant (default: where the cluster is)."),
     click.option(
         "--requests",
         type=click.IntRange(1, 10_000_000),

@@ -105,12 +105,10 @@ def _versions(call: Call, flags: VerifyFlags) -> dict[str, Version]:
 
 
 def _phase(call: Call, name: str | None) -> Phase:
-    """The phase that --phase names, or the file declares, or the cluster is in."""
+    """The phase that --phase names, else the one that the cluster is in."""
     plan, current = call.release.plan, call.release.current
     if name is not None:
         return plan.find(name, current.name if current else None)
-    if current is not None:
-        return current
     cluster = cluster_of(call)
     cluster.has_leases = False
     there = position(plan, cluster.read()[0], {})
