@@ -29,7 +29,7 @@ class Reply:
     """What is answered."""
 
     status: int = 200
-    headers: Headers = field(default_factory=dict)
+    headers: Headers | list[tuple[str, str]] = field(default_factory=dict)
     body: bytes = b"ok"
 
 
@@ -81,6 +81,10 @@ def answering(rule: Rule, certificate: Path | None = None) -> Iterator[Server]:
         loop.close()
 
 
+def dict_or_list(headers: Headers | list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [*headers.items()] if isinstance(headers, dict) else headers
+
+
 def application(rule: Rule, server: Server) -> Any:
     async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -97,7 +101,7 @@ def application(rule: Rule, server: Server) -> Any:
         server.http.add(scope["http_version"])
         server.requests.append((scope["method"], target, headers, connection))
         reply = rule(headers, connection)
-        sent = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        sent = [(name.encode(), value.encode()) for name, value in dict_or_list(reply.headers)]
         await send({"type": "http.response.start", "status": reply.status, "headers": sent})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -66,6 +66,7 @@ def test_what_others_answer_tells_nothing(change: dict[str, object], why: str) -
         (Testers("header", "x-user", "qa", "Prefix"), (*ASKED.headers, ("x-user", "qa")), "a=1"),
         (Testers("cookie", "canary", "1"), (("X-Canary", "false"), ("cookie", "a=1; canary=1")), "a=1"),
         (Testers("query", "a", "2"), ASKED.headers, "a=2&a=1"),
+        (Testers("query", "a", "b c&ü"), ASKED.headers, "a=b%20c%26%C3%BC&a=1"),
     ],
 )
 def test_a_tester_sends_what_testers_send(

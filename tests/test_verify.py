@@ -5,12 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from answers import CANARY, STABLE, Headers, Reply, Rule, Server, answering, certificate, said, split
-from conftest import Result
+from conftest import ROOT, Result
+
+from kubectl_canary.outside import traffic
 
 HOST = "app.example.com"
 FILE = """\
@@ -65,7 +70,7 @@ def test_a_healthy_split_passes(verify: Verify) -> None:
     assert ("v1.0.0", "90%") == (stable.split()[0], stable.split()[4])
     assert ("v1.1.0", "10%") == (new.split()[0], new.split()[4])
     assert 1400 == int(stable.split()[1]) + int(new.split()[1])
-    assert ["x-canary: true  50 of 50 answered by v1.1.0", "passed"] == [tested, verdict]
+    assert ["x-canary: true  150 of 150 answered by v1.1.0", "passed"] == [tested, verdict]
     assert {("GET", "/version", HOST)} == {
         (method, target, headers["host"]) for method, target, headers, _ in server.requests
     }
@@ -81,21 +86,22 @@ def test_too_few_requests_say_how_many_are_needed(verify: Verify) -> None:
     with answering(HEALTHY) as server:
         result = verify(server, "--requests=100")
     assert 6 == result.code
-    assert "inconclusive: about 1300 more requests are needed, --requests 1400\n" in result.out
+    assert "inconclusive: run it again with --requests 1400\n" in result.out
 
 
 def test_testers_that_stable_answers_are_failed(verify: Verify) -> None:
     with answering(split(0.1)) as server:
         result = verify(server)
     assert (1, "failed") == (result.code, result.out.splitlines()[4])
+    assert "150 requests of testers were not answered by v1.1.0\n" in result.out
 
 
 def test_in_a_phase_for_testers_alone_nobody_else_reaches_the_canary(verify: Verify) -> None:
     with answering(with_testers(lambda *_: said(STABLE))) as server:
-        assert 0 == verify(server, "--phase=header-only", "--requests=100").code
+        assert 0 == verify(server, "--phase=header-only", "--requests=200").code
         late = itertools.count()
-    with answering(with_testers(lambda *_: said(CANARY if next(late) == 90 else STABLE))) as server:
-        assert 1 == verify(server, "--phase=header-only", "--requests=100").code
+    with answering(with_testers(lambda *_: said(CANARY if next(late) == 190 else STABLE))) as server:
+        assert 1 == verify(server, "--phase=header-only", "--requests=200").code
 
 
 def of_connections(share: float) -> Rule:
@@ -113,10 +119,16 @@ def of_cookies(share: float) -> Rule:
     chance = random.Random(4)
 
     def rule(headers: Headers, _: tuple[str, int]) -> Reply:
-        version = headers.get("cookie", "").removeprefix("at=") or (
+        version = headers.get("cookie", "").rpartition("at=")[2] or (
             CANARY if chance.random() < share else STABLE
         )
-        return said(version, set_cookie=f"at={version}; Path=/")
+        return Reply(
+            headers=[
+                ("x-version", version),
+                ("set-cookie", "seen=1"),
+                ("set-cookie", f"at={version}; Path=/"),
+            ]
+        )
 
     return with_testers(rule)
 
@@ -125,7 +137,7 @@ def test_connections_that_stay_with_a_version_are_named(verify: Verify) -> None:
     with answering(of_connections(0.1)) as server:
         result = verify(server, "--requests=2800")
     assert (0, "passed") == (result.code, result.out.splitlines()[4])
-    assert "  each connection stays with one version: over new ones requests are split" in result.out
+    assert "  connections that are kept stay with a version; only new ones are judged\n" in result.out
 
 
 @pytest.mark.parametrize(("rule", "is_sticky"), [(of_cookies(0.1), True), (HEALTHY, False)])
@@ -134,7 +146,7 @@ def test_sticky_sessions_are_named(verify: Verify, rule: Rule, is_sticky: bool) 
         result = verify(server)
     assert 0 == result.code
     assert is_sticky == (
-        "sessions are sticky: who sends the cookie `at` back stays with one version" in result.out
+        "sessions are sticky: who sends the cookies `seen` and `at` back stays with one version" in result.out
     )
 
 
@@ -143,7 +155,7 @@ def test_a_cookie_that_holds_nobody_is_not_named(verify: Verify) -> None:
     rule = with_testers(lambda *_: said(CANARY if chance.random() < 0.1 else STABLE, set_cookie="session=1"))
     with answering(rule) as server:
         assert "sticky" not in verify(server).out
-        assert [1400 + 50 + 3] == [len(server.requests)]
+        assert [1400 + 150 + 3] == [len(server.requests)]
 
 
 def test_weights_that_are_ignored_are_named(verify: Verify) -> None:
@@ -155,14 +167,35 @@ def test_weights_that_are_ignored_are_named(verify: Verify) -> None:
     )
 
 
+def test_a_gateway_that_has_not_followed_is_named_by_the_phase_that_it_is_in(verify: Verify) -> None:
+    with answering(with_testers(lambda *_: said(STABLE))) as server:
+        result = verify(server, "--phase=5%")
+    assert 1 == result.code
+    assert (
+        "the split is that of `header-only`: the gateway has not followed\n    `kubectl canary status` says"
+        in result.out
+    )
+
+
 def test_a_gateway_that_is_behind_is_named_by_its_address(verify: Verify) -> None:
     with answering(with_testers(split(0.5))) as one, answering(with_testers(split(0.1))) as late:
         result = verify([one, late], "--phase=50%")
     assert 1 == result.code
-    assert (
-        f"  127.0.0.1:{late.port} still answers as in the phase before, and others as they should\n"
-        in result.out
-    )
+    line = rf"^  at 127\.0\.0\.1:{late.port}, \d+\.\d % of requests are answered by v1\.1\.0$"
+    assert re.search(line, result.out, re.MULTILINE)
+    assert f":{one.port}," not in result.out
+
+
+def test_a_gateway_that_takes_turns_is_a_healthy_one(verify: Verify) -> None:
+    turns, lock = itertools.count(), threading.Lock()
+
+    def rule(*_: object) -> Reply:
+        with lock:
+            return said(CANARY if next(turns) % 10 == 0 else STABLE)
+
+    with answering(with_testers(rule)) as server:
+        result = verify(server, "--rate=1000")
+    assert (0, "passed") == (result.code, result.out.splitlines()[-1])
 
 
 def test_flags_are_asked_before_the_file(verify: Verify) -> None:
@@ -184,12 +217,13 @@ def test_flags_are_asked_before_the_file(verify: Verify) -> None:
 @pytest.mark.parametrize("way_of_http", ["1.1", "2"])
 def test_programs_get_json(verify: Verify, way_of_http: str) -> None:
     with answering(with_testers(lambda *_: said(CANARY))) as server:
-        result = verify(server, "-o", "json", "--phase=promoted", "--requests=20", f"--http={way_of_http}")
+        result = verify(server, "-o", "json", "--phase=promoted", "--requests=200", f"--http={way_of_http}")
         assert {way_of_http} == server.http
     found = json.loads(result.out)
-    assert (0, "passed", "promoted") == (result.code, found["verdict"], found["phase"])
-    assert [("v1.0.0", 0, "0"), ("v1.1.0", 20, "1")] == [
-        (side["version"], side["requests"], side["expected"]) for side in found["versions"]
+    asked = "GET http://app.example.com/version in `promoted`"
+    assert (0, "passed", asked) == (result.code, found["verdict"], found["asked"])
+    assert [("v1.0.0", 0, "0%", "0"), ("v1.1.0", 200, "100%", "1")] == [
+        (side["version"], side["requests"], side["expected"], side["fraction"]) for side in found["versions"]
     ]
     assert "testers" not in found
 
@@ -200,7 +234,7 @@ def test_a_call_by_grpc_is_one(verify: Verify) -> None:
         return said(CANARY, content_type="application/grpc") if is_call else Reply(415)
 
     with answering(rule) as server:
-        result = verify(server, "/shop.Cart/Get", "--grpc", "--phase=100%", "--requests=20")
+        result = verify(server, "/shop.Cart/Get", "--grpc", "--phase=100%", "--requests=200")
         assert {"2"} == server.http
     assert 0 == result.code, result.out
     assert {("POST", "/shop.Cart/Get", "5")} == {
@@ -213,7 +247,44 @@ def test_answers_that_tell_no_version_are_counted(verify: Verify) -> None:
     with answering(lambda *_: Reply(503) if next(turn) % 3 == 0 else said(STABLE)) as server:
         result = verify(server, "--requests=90", "--phase=deploy")
     assert 6 == result.code
-    assert "30 tell no version: HTTP 503, no header x-version\ninconclusive\n" in result.out
+    assert "30 of neither version: HTTP 503, no header x-version\ninconclusive\n" in result.out
+    assert (
+        "  30 of 90 answers are of neither version, 30 of them: HTTP 503, no header x-version\n" in result.out
+    )
+
+
+def test_many_reasons_are_told_in_few_lines(verify: Verify) -> None:
+    turn = itertools.count()
+    with answering(lambda *_: said(f"v{next(turn)}")) as server:
+        result = verify(server, "--requests=300", "--phase=deploy")
+    assert (6, True) == (result.code, len(result.out.splitlines()) < 20)
+    assert "of neither version: something else\n" in result.out
+    assert "of neither version: others\n" in result.out
+
+
+def test_testers_who_are_refused_spoil_no_result(verify: Verify) -> None:
+    rule = split(0.1)
+    with answering(lambda headers, at: Reply(503) if "x-canary" in headers else rule(headers, at)) as server:
+        result = verify(server)
+    assert 6 == result.code
+    assert "0 of 150 answered by v1.1.0\n" in result.out
+    assert "150 of 150 requests of testers were not answered by v1.1.0\n" in result.out
+
+
+def test_a_server_that_dies_is_not_asked_on(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, sent = itertools.count(), traffic.Client._exchanged
+
+    def exchanged(client: traffic.Client, *rest: object) -> object:
+        if next(turn) > 100:
+            raise OSError("gone")
+        return sent(client, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(traffic.Client, "_exchanged", exchanged)
+    with answering(lambda *_: said(STABLE)) as server:
+        result = verify(server, "--phase=deploy")
+    assert 6 == result.code
+    assert "of 1000 requests were sent: the last 20 had no answer\n" in result.err
+    assert "of neither version: no answer from 127.0.0.1" in result.out
 
 
 def test_over_tls_with_an_authority_of_ones_own(verify: Verify, tmp_path: Path) -> None:
@@ -246,12 +317,22 @@ def test_nobody_who_answers_is_not_asked_for_long(verify: Verify) -> None:
         ([f"--resolve={HOST}:80"], 2, f"--resolve {HOST}:80: not HOST:PORT:ADDRESS"),
         ([f"--resolve={HOST}:x:1.2.3.4"], 2, "not HOST:PORT:ADDRESS"),
         ([f"--resolve={HOST}:80:"], 2, "not HOST:PORT:ADDRESS"),
-        ([f"http://{HOST}:81/"], 2, f"say --resolve {HOST}:81:127.0.0.1"),
+        ([f"http://{HOST}:81/"], 2, f"say --resolve {HOST}:81:127.0.0.1:9"),
         (["http://other.example.com/"], 2, "tells nothing of `10%`: no rule takes it"),
+        (["http://other.example.com/"], 2, "such as app.example.com/; kubectl canary simulate http://other"),
+        (["http://other.example.com/", "-X", "POST"], 2, "simulate http://other.example.com/ -X POST"),
+        (["http://me:secret@app.example.com/"], 2, "the URL has a user"),
+        (["-H", "Host: other"], 2, "name the host in the URL, and its address by --resolve"),
+        (["-H", "Content-Length: 10"], 2, "leave that header out"),
+        (["--insecure"], 2, "--ca-file and --insecure go with https"),
+        (["--grpc", "--http=1.1"], 2, "gRPC comes by HTTP/2"),
+        (["--by=status"], 2, "say --stable 200 and --canary 201"),
+        (["--rate=nan"], 2, "--rate"),
+        ([f"--resolve={HOST}:80:[::1"], 2, "not HOST:PORT:ADDRESS"),
         (["http://[/"], 2, "is not a URL"),
         (["--phase=11%"], 2, "11%"),
         (["-H", "x"], 2, "is not a header"),
-        (["--ca-file=nowhere.pem"], 4, "there is no nowhere.pem"),
+        ([f"https://{HOST}/", "--ca-file=nowhere.pem"], 4, "there is no nowhere.pem"),
         (["--requests=0"], 2, "--requests"),
     ],
 )
@@ -259,6 +340,17 @@ def test_what_cannot_be_asked_is_an_error(verify: Verify, words: list[str], code
     result = verify(Server(9), *words)
     assert (code, "") == (result.code, result.out)
     assert said_ in result.err
+
+
+def test_of_several_applications_each_has_its_versions(verify: Verify, tmp_path: Path) -> None:
+    case = ROOT / "tests/cases/adopt-together"
+    shutil.copytree(case / "k8s", tmp_path / "k8s")
+    with answering(lambda *_: said("v1")) as server:
+        where = f"--resolve=store.example.com:80:127.0.0.1:{server.port}"
+        words = ["http://store.example.com/", "--by=header:x-version", "--phase=before", where]
+        result = verify(server, *words, file=(case / "canary.yaml").read_text())
+    assert (0, "") == (result.code, result.err)
+    assert "v1, v6" in result.out
 
 
 def test_without_a_mark_the_cure_is_said(verify: Verify) -> None:
@@ -279,4 +371,4 @@ def test_of_testers_by_a_pattern_one_has_to_be_named(verify: Verify) -> None:
         result = verify(server, file=pattern)
         assert 0 == result.code
         assert "testers are not tried: only a pattern is known (x-canary matches t.*)" in result.err
-        assert 0 == verify(server, "-H", "x-canary: true", "--requests=20", file=pattern).code
+        assert 0 == verify(server, "-H", "x-canary: true", "--requests=200", file=pattern).code

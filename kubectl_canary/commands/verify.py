@@ -25,9 +25,9 @@ class VerifyFlags:
     canary: str | None
     phase: str | None
     requests: int | None
-    rate: float
+    rate: int
     resolve: tuple[str, ...]
-    http: str
+    http: str | None
     grpc: bool
     ca_file: str | None
     insecure: bool
@@ -40,8 +40,9 @@ class VerifyFlags:
     "Half of the requests come over new connections, half over some that are kept. Who has answered is read from what\n"
     "--by names. Exit code 0 says that the split is the phase's, 1 that it is not, 6 that these requests do not tell.\n"
     "It is failed where chance would do the same once in a thousand times, and passed where it is that sure that the\n"
-    "share is right by 5 points, and by half the smaller share. Which share is right is simulated, for this request.\n"
-    "Where the phase has testers, some of their requests are sent too. No redirect is followed, and no proxy used.",
+    "share is right by 5 points, or by half the smaller share where that is less. Which share is right is simulated,\n"
+    "for this request. Where the phase has testers, some of their requests are sent too. No redirect is followed, and\n"
+    "no proxy used.",
     """
   # As spec.verify of the canary file says
   kubectl canary verify
@@ -104,8 +105,8 @@ class VerifyFlags:
     ),
     click.option(
         "--rate",
-        type=click.FloatRange(0),
-        default=100.0,
+        type=click.IntRange(0),
+        default=100,
         metavar="NUMBER",
         help="How many a second at most (default 100); 0 for as many as can be.",
     ),
@@ -115,9 +116,7 @@ class VerifyFlags:
         metavar="HOST:PORT:ADDRESS[:PORT]",
         help="Where a host is instead, as for curl; several with commas. May be given several times.",
     ),
-    click.option(
-        "--http", type=click.Choice(["1.1", "2"]), default="1.1", help="HTTP/1.1 (default) or HTTP/2."
-    ),
+    click.option("--http", type=click.Choice(["1.1", "2"]), help="HTTP/1.1 (default) or HTTP/2."),
     click.option("--grpc", is_flag=True, help="Call the URL's method by gRPC, with an empty message."),
     click.option("--ca-file", metavar="FILE", help="Certificates to trust, as PEM."),
     click.option("--insecure", is_flag=True, help="Take every certificate."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
+from urllib.parse import quote
 
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.plan import Phase
@@ -34,6 +36,18 @@ def share_of_new(application: Application, phase: Phase, outcome: Outcome) -> Fr
     return sum((share for side, _, share in parts if side and is_new[side]), Fraction(0))
 
 
+def example(application: Application, routes: Sequence[dict[str, Any]]) -> str | None:
+    """Host and path of a request that a rule of the release takes; None where only a pattern says which."""
+    for route in routes:
+        hosts = route.get("spec", {}).get("hostnames") or [""]
+        for rule in route.get("spec", {}).get("rules") or ():
+            path = (rule.get("matches") or [{}])[0].get("path") or {}
+            is_ours = any(_side(application, BackendRef(ref)) for ref in rule.get("backendRefs") or ())
+            if is_ours and path.get("type") != "RegularExpression" and "*" not in hosts[0]:
+                return f"{hosts[0]}{path.get('value') or '/'}"
+    return None
+
+
 def _side(application: Application, ref: BackendRef) -> Side | None:
     sides = (side for side in Side if any(service.is_sent(ref, side) for service in application.services))
     return next(sides, None)
@@ -52,15 +66,23 @@ def of_tester(request: Request, testers: Testers) -> Request | None:
         return None
     if testers.carrier == "query":
         return replace(request, query="&".join(_parameters(request, testers)))
-    name, value = testers.name, testers.value
     if testers.carrier == "cookie":
-        name, value = COOKIE, "; ".join(filter(None, (request.header(COOKIE), f"{name}={value}")))
+        return with_cookie(request, f"{testers.name}={testers.value}")
+    return _with_header(request, testers.name, testers.value)
+
+
+def with_cookie(request: Request, cookie: str) -> Request:
+    """The request with one more cookie, or several with semicolons."""
+    return _with_header(request, COOKIE, "; ".join(filter(None, (request.header(COOKIE), cookie))))
+
+
+def _with_header(request: Request, name: str, value: str) -> Request:
     others = [header for header in request.headers if header[0].lower() != name.lower()]
     return replace(request, headers=(*others, (name, value)))
 
 
 def _parameters(request: Request, testers: Testers) -> Iterator[str]:
     """The tester's first: of a parameter that comes twice the first counts."""
-    yield f"{testers.name}={testers.value}"
+    yield f"{quote(testers.name, safe='')}={quote(testers.value, safe='')}"
     if request.query:
         yield request.query

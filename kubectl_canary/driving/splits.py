@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from kubectl_canary.driving.intervals import Interval, interval
@@ -19,11 +19,11 @@ from kubectl_canary.release.application import Version
 CONFIDENCE, USUAL = 0.999, 0.95
 OF_GROUPS = 0.9999  # there are several, and none may be blamed by chance
 TOLERANCE = Fraction(1, 20)
-BY_CHANCE = 1e-6  # that connections which do not stay with a version look as if they did
 STAYS = 1e-3  # the same of requests with a cookie
 MOST_WITH_COOKIE = 100
 SPARE = 2.55  # (1.96 + 3.29)² / 3.29²: a deviation that comes once in twenty times, beside the interval's own
 WHOLE = 1000  # requests, where one version answers all
+MOST_REASONS, OTHERS = 100, "something else"
 MOST = 10_000_000  # requests that anybody would send
 
 
@@ -55,18 +55,34 @@ class Count:
         elif version is Version.OLD:
             self.old += 1
         else:
-            self.unknown[why] += 1
+            self.unknown[why if why in self.unknown or len(self.unknown) < MOST_REASONS else OTHERS] += 1
+
+
+@dataclass
+class Connection(Count):
+    """The same of a connection that is kept, and how often another version has answered than before."""
+
+    changes: int = 0
+    last: Version | None = None
+
+    def add(self, version: Version | None, why: str = "") -> None:
+        """One more answer."""
+        super().add(version, why)
+        if version is not None:
+            self.changes += self.last not in (None, version)
+            self.last = version
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a phase says of a request: the new version's share, in the phase before too, and of the pods.
+    """What a phase says of a request: the new version's share, in the phases around it too, and of the pods.
 
-    Fractions of 1. None where there is no phase before, or no pods to compare with.
+    Fractions of 1; those of phases by their names, the nearest first. None where there are no pods to compare.
     """
 
     share: Fraction
-    before: Fraction | None = None
+    before: Mapping[str, Fraction] = field(default_factory=dict)
+    after: Mapping[str, Fraction] = field(default_factory=dict)
     pods: Fraction | None = None
 
     @property
@@ -77,29 +93,31 @@ class Expected:
 
 @dataclass
 class Sample:
-    """How requests were answered: over new connections, and over each that was kept; and by each address.
+    """How requests were answered: over new connections, those by each address, and over each that was kept.
 
-    `cookies` has one that an answer of a version has set.
+    `cookies` has what an answer of a version has set; `answers` is how many there were at all.
     """
 
     fresh: Count = field(default_factory=Count)
-    kept: dict[Hashable, Count] = field(default_factory=dict)
+    kept: dict[Hashable, Connection] = field(default_factory=dict)
     addresses: dict[str, Count] = field(default_factory=dict)
     cookies: dict[Version, str] = field(default_factory=dict)
+    answers: int = 0
 
     @property
     def all(self) -> Count:
         """All of them."""
-        return sum(self.kept.values(), self.fresh)
+        return sum(self.kept.values(), Count()) + self.fresh
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict on a count, held against the new version's share."""
+    """A verdict on a count, held against the new version's share; `sent` were sent to count so many."""
 
     verdict: Verdict
     count: Count
     share: Fraction
+    sent: int
 
     def interval(self, confidence: float) -> Interval:
         """Between which shares that of the new version is, by the answers that tell a version."""
@@ -111,39 +129,44 @@ class Judgement:
 
         They are as many as tell a split that is right; twice as many as were sent, where that was not enough.
         """
-        is_open = self.verdict is Verdict.INCONCLUSIVE and not self.count.unknown
-        return max(sufficient(self.share), 2 * self.count.total) if is_open else None
+        total = self.count.total
+        is_open = self.verdict is Verdict.INCONCLUSIVE and total > 0
+        if not is_open or Fraction(self.count.unknown.total(), total) >= tolerance(self.share):
+            return None
+        return rounded(max(sufficient(self.share) * self.sent / total, 2 * self.sent))
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that is known to split requests otherwise, and what to do."""
+    """Something that is known to split requests otherwise, and what to do: `{status}` and `{doctor}` are commands."""
 
     text: str
     cure: str
 
 
 def judged(sample: Sample, expected: Expected) -> Judgement:
-    """The verdict on a split: over new connections alone where each kept one stays with a version.
+    """The verdict on a split: over new connections alone where kept ones stay with a version.
 
-    Those are no independent draws then, and say nothing of the split.
+    Those are no independent draws then, and say nothing of the split. It is failed where that of one address is.
     """
-    return judge(sample.fresh if stays(sample, expected) else sample.all, expected.share)
+    sent = sample.all.total
+    judgement = judge(sample.fresh if stays(sample, expected) else sample.all, expected.share, sent)
+    return replace(judgement, verdict=Verdict.FAILED) if _apart(sample, expected) else judgement
 
 
-def judge(count: Count, share: Fraction) -> Judgement:
+def judge(count: Count, share: Fraction, sent: int | None = None) -> Judgement:
     """The verdict on a count, whoever has given the answers that tell no version."""
     extremes = {_verdict(count.new + more, count.total, share) for more in {0, count.unknown.total()}}
     verdict = extremes.pop()[1] if len(extremes) == 1 else Verdict.INCONCLUSIVE
-    return Judgement(verdict, count, share)
+    return Judgement(verdict, count, share, count.total if sent is None else sent)
 
 
 def _verdict(hits: int, number: int, share: Fraction) -> tuple[int, Verdict]:
     """The verdict, and on which side of the plan's share a failed one is."""
     if not number:
         return 0, Verdict.INCONCLUSIVE
-    if share in (0, 1):
-        return (0, Verdict.PASSED) if hits == share * number else (1 if share == 0 else -1, Verdict.FAILED)
+    if share in (0, 1) and hits != share * number:
+        return (1 if share == 0 else -1), Verdict.FAILED
     true = interval(hits, number, CONFIDENCE)
     if not true.has(share):
         return (1 if true.low > share else -1), Verdict.FAILED
@@ -153,14 +176,18 @@ def _verdict(hits: int, number: int, share: Fraction) -> tuple[int, Verdict]:
 
 
 def tolerance(share: Fraction) -> Fraction:
-    """How far from its share a split may be: 5 points, at most half the smaller share."""
-    return min(TOLERANCE, min(share, 1 - share) / 2)
+    """How far from its share a split may be: 5 points, at most half the smaller share that anybody gets."""
+    return min(TOLERANCE, min(share, 1 - share) / 2) or TOLERANCE
 
 
 def sufficient(share: Fraction) -> int:
-    """How many requests tell a split that is right, nineteen times of twenty: a number with two digits and noughts."""
-    number = math.ceil(SPARE * wanted(share)) if 0 < share < 1 else WHOLE
-    unit = int(10 ** max(len(str(number)) - 2, 0))
+    """How many requests tell a split that is right, nineteen times of twenty."""
+    return rounded(SPARE * wanted(share)) if 0 < share < 1 else WHOLE
+
+
+def rounded(number: float) -> int:
+    """A number or a little more, with two digits and noughts."""
+    unit = int(10 ** max(len(str(math.ceil(number))) - 2, 0))
     return math.ceil(number / unit) * unit
 
 
@@ -185,87 +212,131 @@ def _tells(number: int, share: Fraction) -> bool:
 
 def causes(sample: Sample, expected: Expected, names: Mapping[Version, str]) -> Iterator[Cause]:
     """What is known to be the reason, or speaks of another one; `names` are what people call the versions."""
-    if stays(sample, expected):
+    if apart := _apart(sample, expected):
+        yield from (_of_address(address, sample.addresses[address], names) for address in apart)
+        return
+    judgement, is_staying = judged(sample, expected), stays(sample, expected)
+    if is_staying:
         yield Cause(
-            "each connection stays with one version: over new ones requests are split, over those that are kept not",
-            "clients that keep connections see the canary later, and never or always; "
+            "connections that are kept stay with a version; only new ones are judged",
+            "clients that keep connections are split connection by connection: "
             "look whether something before the gateway balances connections",
         )
-    judgement = judged(sample, expected)
-    if judgement.verdict is Verdict.FAILED and (cause := _of_all(judgement.count, expected, names)):
-        yield cause
-    elif not stays(sample, expected):
-        yield from _behind(sample, expected)
+    if judgement.verdict is Verdict.INCONCLUSIVE and judgement.needed is None:
+        yield from _of_unknown(judgement.count)
+        return
+    is_known = judgement.verdict is Verdict.FAILED and _speaks(judgement.count, expected.share)
+    found = [*_of_all(judgement.count, expected, names)] if is_known else []
+    yield from found or ([] if is_staying else _behind(sample, expected))
+
+
+def _speaks(count: Count, share: Fraction) -> bool:
+    """Whether so few answers are of neither version that the others speak for all."""
+    return Fraction(count.unknown.total(), count.total) < tolerance(share)
+
+
+def _of_unknown(count: Count) -> Iterator[Cause]:
+    for why, number in count.unknown.most_common(1):
+        yield Cause(
+            f"{count.unknown.total()} of {count.total} answers are of neither version, {number} of them: {why}",
+            "--by says where an answer has its version, --stable and --canary what stands there; "
+            "`{status}` says whether pods are ready",
+        )
+
+
+def _apart(sample: Sample, expected: Expected) -> list[str]:
+    """The addresses whose split alone is not the phase's; none where there is one address."""
+    known = {address: count for address, count in sample.addresses.items() if count.known}
+    apart = [address for address, count in known.items() if not _fits(count, expected.share)]
+    return apart if len(sample.addresses) > 1 else []
+
+
+def _fits(count: Count, share: Fraction) -> bool:
+    return interval(count.new, count.known, OF_GROUPS).has(share)
+
+
+def _of_address(address: str, count: Count, names: Mapping[Version, str]) -> Cause:
+    return Cause(
+        f"at {address}, {100 * count.new / count.known:.1f} % of requests are answered by {names[Version.NEW]}",
+        "look at the gateway's replica with that address: has it received the route?",
+    )
 
 
 def stays(sample: Sample, expected: Expected) -> bool:
-    """Whether new connections reach both versions and each kept one reaches one alone, and not by chance."""
-    is_split = expected.is_split and sample.fresh.old and sample.fresh.new
-    if not is_split or any(count.old and count.new for count in sample.kept.values()):
+    """Whether new connections reach both versions, and kept ones change half as often as by chance, or less."""
+    fresh, kept = sample.fresh, sample.kept.values()
+    if not (expected.is_split and fresh.old and fresh.new):
         return False
-    return sum(_chance(count, expected.share) for count in sample.kept.values()) < math.log(BY_CHANCE)
-
-
-def _chance(count: Count, share: Fraction) -> float:
-    """The logarithm of how probable it is that all further answers of a connection are by the version of the first."""
-    return max(count.known - 1, 0) * math.log(share if count.new else 1 - share)
+    share = Fraction(fresh.new, fresh.known)
+    pairs = sum(max(connection.known - 1, 0) for connection in kept)
+    changes = sum(connection.changes for connection in kept)
+    return bool(pairs) and interval(changes, pairs, CONFIDENCE).high < share * (1 - share)
 
 
 def _behind(sample: Sample, expected: Expected) -> Iterator[Cause]:
-    """A replica of the gateway that has not followed: by its address, or by the connections that it has."""
-    late = _as_before(sample.addresses, expected)
-    if late:
-        yield Cause(
-            f"{', '.join(map(str, late))} still answers as in the phase before, and others as they should",
-            "look at the gateway's replica with that address: has it received the route?",
-        )
-    elif connections := _as_before(sample.kept, expected):
-        yield Cause(
-            f"{len(connections)} of {len(sample.kept)} kept connections are answered as in the phase before: "
-            "a replica of the gateway is behind",
-            "look at the gateway's pods: one has not received the route, or is being replaced",
-        )
+    """A replica of the gateway that has not followed, by the connections that it has."""
+    known = {key: count for key, count in sample.kept.items() if count.known}
+    late = [count for count in known.values() if not _fits(count, expected.share)]
+    for phase, share in (*expected.before.items(), *expected.after.items()):
+        if late and len(late) < len(known) and all(_fits(count, share) for count in late):
+            yield Cause(
+                f"{len(late)} of {len(known)} kept connections are answered as in `{phase}`: "
+                "a replica of the gateway is behind",
+                "look at the gateway's pods: one has not received the route, or is being replaced",
+            )
+            return
 
 
-def _as_before(groups: Mapping[Hashable, Count] | Mapping[str, Count], expected: Expected) -> list[Hashable]:
-    """The groups whose share is that of the phase before, where that of others is the one of this phase."""
-    before = expected.before
-    if before is None or before == expected.share:
-        return []
-    shares = {
-        key: interval(count.new, count.known, OF_GROUPS) for key, count in groups.items() if count.known
-    }
-    late: list[Hashable] = [
-        key for key, known in shares.items() if not known.has(expected.share) and known.has(before)
-    ]
-    return late if any(known.has(expected.share) for known in shares.values()) else []
-
-
-def _of_all(count: Count, expected: Expected, names: Mapping[Version, str]) -> Cause | None:
-    known, before = interval(count.new, count.known, CONFIDENCE), expected.before
-    if expected.is_split and not (count.old and count.new):
+def _of_all(count: Count, expected: Expected, names: Mapping[Version, str]) -> Iterator[Cause]:
+    """The first reason that goes with what was counted."""
+    known = interval(count.new, count.known, CONFIDENCE)
+    before, after = (_phase(known, shares) for shares in (expected.before, expected.after))
+    if before is not None:
+        yield _of_phase(before)
+    elif expected.is_split and not (count.old and count.new):
         version = names[Version.NEW if count.new else Version.OLD]
-        return Cause(
+        yield Cause(
             f"every request was answered by {version}: weights are not looked at, or the gateway chooses by the "
             "client's address",
-            "ask from another machine; `kubectl canary status` says whether the route is in force",
+            "ask from another machine; `{status}` says whether the route is in force",
         )
-    if before is not None and before != expected.share and known.has(before):
-        return Cause(
-            "the split is that of the phase before: the gateway has not followed",
-            "`kubectl canary status` says whether the route is in force",
+    elif known.has(1 - expected.share):
+        yield Cause(
+            "the shares are the other way round",
+            "look whether --stable and --canary, or stable and canary of `spec.verify`, are exchanged",
         )
-    if expected.is_split and known.has(Fraction(1, 2)):
-        return Cause(
+    elif expected.is_split and known.has(Fraction(1, 2)):
+        yield Cause(
             "both versions answer as often: the implementation ignores weights",
-            "`kubectl canary doctor` says what the implementation claims",
+            "`{doctor}` says what the implementation claims",
         )
-    if expected.pods is not None and known.has(expected.pods):
-        return Cause(
+    elif expected.pods is not None and known.has(expected.pods):
+        yield Cause(
             "requests are split as there are pods: something sends past the weights",
-            "`kubectl canary doctor` says whether a Service selects the pods of both versions",
+            "`{doctor}` says whether a Service selects the pods of both versions",
         )
-    return None
+    elif after is not None:
+        yield _of_phase(after)
+
+
+def _phase(known: Interval, shares: Mapping[str, Fraction]) -> str | None:
+    return next((phase for phase, share in shares.items() if known.has(share)), None)
+
+
+def _of_phase(phase: str) -> Cause:
+    return Cause(
+        f"the split is that of `{phase}`: the gateway has not followed",
+        "`{status}` says whether the route is in force; if it is, the gateway may choose by the client's address",
+    )
+
+
+def of_testers(count: Count, names: Mapping[Version, str]) -> Iterator[Cause]:
+    """What it means that testers were not all answered by the canary."""
+    if count.new < count.total:
+        yield Cause(
+            f"{count.total - count.new} of {count.total} requests of testers were not answered by {names[Version.NEW]}",
+            "`{status}` says whether the route is in force, and whether the canary's pods are ready",
+        )
 
 
 def probe(sample: Sample, expected: Expected) -> tuple[Version, str, int] | None:
@@ -281,12 +352,17 @@ def probe(sample: Sample, expected: Expected) -> tuple[Version, str, int] | None
     return (known[0], sample.cookies[known[0]], number) if number <= MOST_WITH_COOKIE else None
 
 
+def _names(cookie: str) -> str:
+    names = [f"`{pair.partition('=')[0]}`" for pair in cookie.split("; ")]
+    return f"the cookie{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+
+
 def sticky(version: Version, cookie: str, count: Count) -> Cause | None:
     """What it means that requests with a cookie of a version were answered so."""
     stayed = count.new if version is Version.NEW else count.old
     if not count.total or stayed < count.total:
         return None
     return Cause(
-        f"sessions are sticky: who sends the cookie `{cookie.partition('=')[0]}` back stays with one version",
+        f"sessions are sticky: who sends {_names(cookie)} back stays with one version",
         "the share is one of new clients then; look at sessionPersistence of the route, or at the Gateway's policies",
     )

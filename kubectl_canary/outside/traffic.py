@@ -5,26 +5,30 @@ No redirect is followed, no cookie kept, no proxy used: each answer is what the 
 
 from __future__ import annotations
 
-import itertools
 import queue
+import random
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import h2.exceptions
 import httpcore
 
 from kubectl_canary.errors import WorldError
 
-WORKERS = 8  # connections at a time
-PATIENCE = 10.0  # seconds for a connection, and for each part of an answer
+WORKERS, KEPT = 8, 8  # requests at a time, and connections that are kept
+HALF = 0.5
+PATIENCE = 10.0  # seconds for a connection, and for an answer
 LONGEST = 1_000_000  # bytes of an answer that are read
 Socket = tuple[str, int]  # an address and a port
 HOW = "say --resolve {0.host}:{0.port}:ADDRESS with the Gateway's address: kubectl get gateways -A"
 TOO_LONG = "the answer is longer than 1,000,000 bytes"
+LATE = f"no answer within {PATIENCE:g} s"
+FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, h2.exceptions.H2Error)
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,32 @@ class Question:
     target: str
     headers: Sequence[tuple[str, str]]
     body: bytes | None = None
-    keeps: bool = False
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it may be asked twice."""
+        return self.method in ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+@dataclass(frozen=True)
+class Questions:
+    """So many questions; `at` answers with each by its number from 0."""
+
+    number: int
+    at: Callable[[int], Question]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, or why there is none; `connection` names the one that was kept, None for a new one."""
+    """An answer, or why there is none.
+
+    `connection` names the one that was kept, None for a new one. `is_reached` says that there was one.
+    """
 
     question: Question
     address: str
     connection: tuple[int, int] | None
+    is_reached: bool
     status: int | None
     headers: Sequence[tuple[str, str]] = ()
     text: str = ""
@@ -89,124 +109,160 @@ def _is_open(where: Socket) -> bool:
     return True
 
 
-def send(place: Place, questions: Sequence[Question], rate: float) -> Iterator[Answer]:
-    """The answers as they come, to that many questions a second at most; as many as can be where the rate is 0.
+def send(place: Place, questions: Questions, rate: int, *, keeps: bool = False) -> Iterator[Answer]:
+    """The answers as they come to questions, so many a second at most; as many as can be where the rate is 0.
 
-    Those that nobody waits for any more are not asked. Raises WorldError where certificates cannot be read.
+    Each comes over a new connection, or half of them over some that are kept. Those that nobody waits for any more are
+    not asked. Raises WorldError where certificates cannot be read.
     """
-    sending = Sending(place, addresses(place), questions, rate)
+    sending = Sending(place, addresses(place), questions, rate, keeps)
     try:
         yield from sending.answers()
     finally:
-        sending.over.set()
+        sending.end()
 
 
 class Sending:
-    """Questions that are being asked by several threads."""
+    """Questions that are being asked by several threads.
+
+    Chance says which connection asks: a gateway may take turns as well, and would give each its own version.
+    """
 
     def __init__(
-        self, place: Place, where: Sequence[Socket], questions: Sequence[Question], rate: float
+        self, place: Place, where: Sequence[Socket], questions: Questions, rate: int, keeps: bool
     ) -> None:
-        self.place, self.where, self.questions, self.rate = place, where, questions, rate
-        self.context = _context(place) if place.scheme == "https" else None
-        self.over = threading.Event()
-        self.next = itertools.count()
-        self.turns = itertools.count()
+        self.questions, self.rate = questions, rate
+        context = _context(place) if place.scheme == "https" else None
+        self.fresh = [Client(place, context, address) for address in where]
+        self.kept = [Client(place, context, where[n % len(where)], n) for n in range(KEPT if keeps else 0)]
+        self.over, self.lock = threading.Event(), threading.Lock()
+        self.next, self.turn = 0, time.monotonic()
+        self.chance = random.Random(0)  # noqa: S311  it hides nothing
         self.answered: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
 
     def answers(self) -> Iterator[Answer]:
         """Begin to ask, and answer with what comes."""
-        self.started = time.monotonic()
-        for worker in range(min(WORKERS, len(self.questions))):
-            threading.Thread(target=self._work, args=(worker,), daemon=True).start()
-        for _ in self.questions:
+        for _ in range(min(WORKERS, self.questions.number)):
+            threading.Thread(target=self._work, daemon=True).start()
+        for _ in range(self.questions.number):
             answer = self.answered.get()
             if isinstance(answer, BaseException):
                 raise answer
             yield answer
 
-    def _work(self, worker: int) -> None:
+    def end(self) -> None:
+        """Ask no more."""
+        self.over.set()
+        for client in self.kept:
+            client.pool.close()
+
+    def _work(self) -> None:
         """Ask whatever is next, until nothing is."""
         try:
-            with self._client(worker) as kept:
-                while (number := next(self.next)) < len(self.questions) and not self._is_over_before(number):
-                    self.answered.put(self._asked(self.questions[number], kept, worker))
+            while (taken := self._taken()) is not None:
+                question, client, turn = taken
+                if self.over.wait(max(0.0, turn - time.monotonic())):
+                    return
+                self.answered.put(client.asked(question))
         except BaseException as error:  # whoever waits for answers is told
             self.answered.put(error)
 
-    def _is_over_before(self, number: int) -> bool:
-        """Wait until it is a question's turn; whether nobody waits for its answer any more."""
-        turn = self.started + number / self.rate if self.rate else 0.0
-        return self.over.wait(max(0.0, turn - time.monotonic()))
-
-    def _asked(self, question: Question, kept: Client, worker: int) -> Answer:
-        if question.keeps:
-            return kept.asked(question, worker)
-        with self._client(next(self.turns)) as fresh:
-            return fresh.asked(question, None)
-
-    def _client(self, turn: int) -> Client:
-        return Client(self.place, self.context, self.where[turn % len(self.where)])
+    def _taken(self) -> tuple[Question, Client, float] | None:
+        """The next question, who asks it, and when; None where there is none."""
+        with self.lock:
+            number, self.next = self.next, self.next + 1
+            if number >= self.questions.number:
+                return None
+            turn = max(self.turn, time.monotonic())
+            self.turn = turn + (1 / self.rate if self.rate else 0)
+            is_kept = self.kept and self.chance.random() < HALF
+            clients = self.kept if is_kept else [self.fresh[number % len(self.fresh)]]
+            return self.questions.at(number), self.chance.choice(clients), turn
 
 
 class Client:
-    """One connection at a time, to one address; opened again where it was closed."""
+    """Asks at one address: over one connection, opened again where it was closed, or over a new one each time."""
 
-    def __init__(self, place: Place, context: ssl.SSLContext | None, where: Socket) -> None:
-        self.place, self.address = place, where[0] if where[1] == place.port else f"{where[0]}:{where[1]}"
-        self.backend = Backend(where)
-        self.pool = httpcore.ConnectionPool(
-            ssl_context=context,
+    def __init__(
+        self, place: Place, context: ssl.SSLContext | None, where: Socket, number: int | None = None
+    ) -> None:
+        self.place, self.context, self.where, self.number = place, context, where, number
+        self.address = where[0] if where[1] == place.port else f"{where[0]}:{where[1]}"
+        self.backend, self.lock = Backend(where), threading.Lock()
+        self.pool = self._pool(self.backend)
+
+    def asked(self, question: Question) -> Answer:
+        """The answer to a question, or why there is none."""
+        if self.number is None:
+            backend = Backend(self.where)
+            with self._pool(backend) as pool:
+                return self._answer(question, pool, backend)
+        with self.lock:
+            opened = self.backend.opened
+            answer = self._answer(question, self.pool, self.backend)
+            is_closed = answer.status is None and opened == self.backend.opened > 0 and answer.why != LATE
+            # a server may close a connection between two requests (RFC 9112, 9.3.1)
+            return (
+                self._answer(question, self.pool, self.backend) if is_closed and question.is_safe else answer
+            )
+
+    def _pool(self, backend: Backend) -> httpcore.ConnectionPool:
+        http2 = self.place.http2
+        return httpcore.ConnectionPool(
+            ssl_context=self.context,
             max_connections=1,
-            http1=not place.http2,
-            http2=place.http2,
-            network_backend=self.backend,
+            http1=not http2,
+            http2=http2,
+            network_backend=backend,
         )
 
-    def __enter__(self) -> Client:
-        return self
+    def _answer(self, question: Question, pool: httpcore.ConnectionPool, backend: Backend) -> Answer:
+        found: tuple[int | None, list[tuple[str, str]], str] = (None, [], "")
+        why = ""
+        try:
+            found = self._exchanged(question, pool)
+        except (*FAILURES, OSError) as error:
+            why = _reason(error)
+        connection = None if self.number is None else (self.number, backend.opened)
+        return Answer(question, self.address, connection, backend.is_open, *found, why)
 
-    def __exit__(self, *_: object) -> None:
-        self.pool.close()
-
-    def asked(self, question: Question, worker: int | None) -> Answer:
-        """The answer to a question, or why there is none."""
+    def _exchanged(
+        self, question: Question, pool: httpcore.ConnectionPool
+    ) -> tuple[int, list[tuple[str, str]], str]:
+        place = self.place
         url = httpcore.URL(
-            scheme=self.place.scheme.encode(),
-            host=self.place.host.encode(),
-            port=self.place.port,
+            scheme=place.scheme.encode(),
+            host=place.host.encode(),
+            port=place.port,
             target=question.target.encode(),
         )
-        headers = [(name.encode(), value.encode("utf-8")) for name, value in question.headers]
+        headers = [(name.encode(), value.encode()) for name, value in question.headers]
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)
-        try:
-            with self.pool.stream(
-                question.method, url, headers=headers, content=question.body, extensions={"timeout": timeouts}
-            ) as response:
-                text = b"".join(_parts(response.iter_stream())).decode("utf-8", "replace")
-                known = [
-                    (name.decode("latin-1").lower(), value.decode("latin-1"))
-                    for name, value in response.headers
-                ]
-                return Answer(question, self.address, self._connection(worker), response.status, known, text)
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            return Answer(question, self.address, self._connection(worker), None, why=_reason(error))
-
-    def _connection(self, worker: int | None) -> tuple[int, int] | None:
-        return None if worker is None else (worker, self.backend.opened)
+        until = time.monotonic() + PATIENCE
+        with pool.stream(
+            question.method, url, headers=headers, content=question.body, extensions={"timeout": timeouts}
+        ) as response:
+            text = b"".join(_parts(response.iter_stream(), until)).decode("utf-8", "replace")
+            known = [
+                (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers
+            ]
+            return response.status, known, text
 
 
 class Backend(httpcore.SyncBackend):
     """Connections to one address, whatever the name; counted."""
 
     def __init__(self, where: Socket) -> None:
-        self.where, self.opened = where, 0
+        self.where, self.opened, self.is_open = where, 0, False
 
     def connect_tcp(self, host: str, port: int, *rest: Any, **more: Any) -> httpcore.NetworkStream:
         """Connect. The name stays the one that certificates are for."""
         self.opened += 1
+        self.is_open = False
         address, own_port = self.where
-        return super().connect_tcp(address, own_port, *rest, **more)
+        stream = super().connect_tcp(address, own_port, *rest, **more)
+        self.is_open = True
+        return stream
 
 
 def _context(place: Place) -> ssl.SSLContext:
@@ -220,17 +276,20 @@ def _context(place: Place) -> ssl.SSLContext:
     return context
 
 
-def _parts(body: Iterable[bytes]) -> Iterator[bytes]:
+def _parts(body: Iterable[bytes], until: float) -> Iterator[bytes]:
+    """The body in pieces. Raises OSError for one that is too long, or takes too long."""
     length = 0
     for part in body:
         length += len(part)
         if length > LONGEST:
             raise OSError(TOO_LONG)
+        if time.monotonic() > until:
+            raise OSError(LATE)
         yield part
 
 
 def _reason(error: Exception) -> str:
     """Why there is no answer; what timed out has no words of its own."""
     if isinstance(error, httpcore.TimeoutException):
-        return f"no answer within {PATIENCE:.0f} s"
+        return LATE
     return str(error) or type(error).__name__

@@ -15,6 +15,7 @@ from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import percent
 from kubectl_canary.reports.programs import as_json
 
+SHOWN = 5  # reasons why answers tell no version
 HEADINGS = ("version", "requests", "share", "expected", "95 % interval")
 
 
@@ -22,7 +23,6 @@ HEADINGS = ("version", "requests", "share", "expected", "95 % interval")
 class Verified:
     """What was found: `testers` are how they are called and how their requests were answered, None without any."""
 
-    phase: str
     asked: str
     names: Mapping[Version, str]
     expected: Expected
@@ -77,8 +77,11 @@ def _others(verified: Verified) -> Iterator[str]:
     if verified.testers is not None:
         who, count = verified.testers
         yield f"{who}  {count.new} of {count.total} answered by {verified.names[Version.NEW]}"
-    for why, number in sum((count for count in _counts(verified)), Count()).unknown.most_common():
-        yield f"{number} tell no version: {why}"
+    unknown = sum(_counts(verified), Count()).unknown
+    shown = unknown.most_common(SHOWN)
+    yield from (f"{number} of neither version: {why}" for why, number in shown)
+    if rest := unknown.total() - sum(number for _, number in shown):
+        yield f"{rest} of neither version: others"
 
 
 def _counts(verified: Verified) -> Iterator[Count]:
@@ -88,9 +91,9 @@ def _counts(verified: Verified) -> Iterator[Count]:
 
 
 def _verdict(verified: Verified) -> Iterator[str]:
-    needed, sent = verified.judgement.needed, verified.judgement.count.total
-    needs = f": about {needed - sent} more requests are needed, --requests {needed}" if needed else ""
-    yield f"{verified.verdict.value}{needs if verified.verdict is Verdict.INCONCLUSIVE else ''}"
+    needed = verified.judgement.needed
+    more = f": run it again with --requests {needed}" if needed else ""
+    yield f"{verified.verdict.value}{more if verified.verdict is Verdict.INCONCLUSIVE else ''}"
     for cause in verified.causes:
         yield f"  {cause.text}"
         yield f"    {cause.cure}"
@@ -103,15 +106,15 @@ def as_data(verified: Verified) -> str:
         {
             "version": verified.names[version],
             "requests": number_of(judgement.count, version),
-            "expected": str(share_of(verified, version)),
-            "interval": list(of_version(judgement.interval(CONFIDENCE), version)),
+            "expected": percent(share_of(verified, version)),
+            "fraction": str(share_of(verified, version)),
             "interval95": list(of_version(judgement.interval(USUAL), version)),
+            "interval99.9": list(of_version(judgement.interval(CONFIDENCE), version)),
         }
         for version in Version
     ]
     found: dict[str, Any] = {
-        "phase": verified.phase,
-        "request": verified.asked,
+        "asked": verified.asked,
         "verdict": verified.verdict.value,
         "versions": versions,
         "unknown": dict(judgement.count.unknown),

@@ -52,9 +52,13 @@ class Request:
 
 def url_of(scheme: str, host: str, port: int, path: str, query: str) -> str:
     """A URL; the port is left out where it is the scheme's own."""
+    return f"{scheme}://{authority_of(scheme, host, port)}{path}{'?' if query else ''}{query}"
+
+
+def authority_of(scheme: str, host: str, port: int) -> str:
+    """Host and port as they stand in a URL and in the header `Host`."""
     name = f"[{host}]" if ":" in host else host
-    authority = name if PORTS.get(scheme) == port else f"{name}:{port}"
-    return f"{scheme}://{authority}{path}{'?' if query else ''}{query}"
+    return name if PORTS.get(scheme) == port else f"{name}:{port}"
 
 
 def request_of(url: str, method: str, headers: Sequence[Header], base: str) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,8 +15,8 @@ from kubectl_canary.commands.run.sending import Sender, place
 from kubectl_canary.commands.verify import VerifyFlags
 from kubectl_canary.driving import expectations, splits, verdicts
 from kubectl_canary.driving.position import position
-from kubectl_canary.driving.recognition import Mark, mark_of
-from kubectl_canary.driving.splits import Expected
+from kubectl_canary.driving.recognition import STATUS, Mark, mark_of
+from kubectl_canary.driving.splits import Cause, Count, Expected, Sample
 from kubectl_canary.driving.verdicts import EXITS, Verdict
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
@@ -26,7 +27,10 @@ from kubectl_canary.reports.splits import Verified, as_data, as_text
 from kubectl_canary.routing.requests import Request
 from kubectl_canary.routing.simulation import simulate
 
-OF_TESTERS, MOST = 50, 20_000  # requests
+AGENT = ("user-agent", "kubectl-canary")
+GRPC = (("content-type", "application/grpc"), ("te", "trailers"))
+LONG = 5  # seconds, after which somebody who waits wants to know for how long
+OF_TESTERS, MOST = 150, 20_000  # requests; fewer of testers would not tell 95 % from all of them
 
 
 def run(release_flags: ReleaseFlags, flags: VerifyFlags, cluster_flags: ClusterFlags) -> int:
@@ -36,40 +40,56 @@ def run(release_flags: ReleaseFlags, flags: VerifyFlags, cluster_flags: ClusterF
     """
     call = call_of("verify", release_flags, DriveFlags(), cluster_flags)
     flags = _said(call, flags)
-    mark, versions = _mark(flags), _versions(call, flags)
+    mark = _mark(flags)
+    versions = _versions(call, flags, mark)
     phase = _phase(call, flags.phase)
     asked = _request(call, flags)
     planned = Planned(call, generator_of(call.release, release_flags))
     expected = planned.expected(phase, asked)
     tested = planned.tested(phase, asked, expected)
     sender = Sender(place(asked, flags), flags, mark, versions)
-    number = flags.requests or min(splits.sufficient(expected.share), MOST)
-    sample = sender.sample(asked, number)
-    testers = sender.counted(tested, min(OF_TESTERS, number)) if tested is not None else None
-    judgement = splits.judged(sample, expected)
-    every = [
-        judgement.verdict,
-        *([splits.judge(testers, Fraction(1)).verdict] if testers is not None else []),
-    ]
-    application = call.release.plan.application
-    names = {version: application.called(version) for version in Version}
-    verified = Verified(
-        phase.name,
-        f"{asked.method} {asked.url}",
-        names,
-        expected,
-        judgement,
-        verdicts.together(every) or Verdict.INCONCLUSIVE,
-        (_title(call), testers) if testers is not None else None,
-        [*splits.causes(sample, expected, names), *sender.stickiness(asked, sample, expected)],
+    sample = sender.sample(asked, _number(flags, expected))
+    testers = None if tested is None else sender.counted(tested, OF_TESTERS)
+    held = [*sender.stickiness(asked, sample, expected)]
+    verified = _verified(
+        call, f"{asked.method} {asked.url} in `{phase.name}`", expected, sample, testers, held
     )
     write(as_data(verified) if flags.output == "json" else as_text(verified))
     return EXITS[verified.verdict]
 
 
-def _title(call: Call) -> str:
-    testers = call.release.plan.application.testers
-    return testers.title if testers is not None else ""
+def _verified(
+    call: Call, asked: str, expected: Expected, sample: Sample, testers: Count | None, held: list[Cause]
+) -> Verified:
+    """What was counted, with its verdict and what is known to be why."""
+    application = call.release.plan.application
+    names = {version: application.called(version) for version in Version}
+    judgement, by_testers = splits.judged(sample, expected), []
+    causes = [*splits.causes(sample, expected, names), *held]
+    if testers is not None:
+        by_testers = [splits.judge(testers, Fraction(1)).verdict]
+        causes += splits.of_testers(testers, names)
+    commands = {verb: call.command(verb) for verb in ("status", "doctor")}
+    return Verified(
+        asked,
+        names,
+        expected,
+        judgement,
+        verdicts.together([judgement.verdict, *by_testers]) or Verdict.INCONCLUSIVE,
+        None if testers is None else (application.testers.title if application.testers else "", testers),
+        [replace(cause, cure=cause.cure.format(**commands)) for cause in causes],
+    )
+
+
+def _number(flags: VerifyFlags, expected: Expected) -> int:
+    """How many requests are sent."""
+    wanted = splits.sufficient(expected.share)
+    if flags.requests is None and wanted > MOST:
+        say(f"{MOST} requests can tell that the split is wrong, not that it is right: --requests {wanted}")
+    number = flags.requests or min(wanted, MOST)
+    if flags.rate and number > LONG * flags.rate:
+        say(f"{number} requests are sent, in about {number / flags.rate:.0f} s")
+    return number
 
 
 def _said(call: Call, flags: VerifyFlags) -> VerifyFlags:
@@ -94,14 +114,20 @@ def _mark(flags: VerifyFlags) -> Mark:
         raise UsageError(f"--by: {error}") from None
 
 
-def _versions(call: Call, flags: VerifyFlags) -> dict[str, Version]:
-    """What stands at the mark for each version."""
-    application = call.release.plan.application
-    old = flags.stable or application.called(Version.OLD)
-    new = flags.canary or application.called(Version.NEW)
-    if old == new:
-        raise UsageError(f"`{old}` stands for both versions", "say --stable VALUE and --canary VALUE")
-    return {old: Version.OLD, new: Version.NEW}
+def _versions(call: Call, flags: VerifyFlags, mark: Mark) -> dict[str, Version]:
+    """What stands at the mark for each version; a tag that both sides have somewhere tells nothing."""
+    workloads = call.release.plan.application.workloads
+    old = {flags.stable} if flags.stable else {workload.runs(Version.OLD).called for workload in workloads}
+    new = {flags.canary} if flags.canary else {workload.runs(Version.NEW).called for workload in workloads}
+    told = {**dict.fromkeys(old - new, Version.OLD), **dict.fromkeys(new - old, Version.NEW)}
+    if {*told.values()} != {Version.OLD, Version.NEW}:
+        raise UsageError(
+            f"`{', '.join(sorted(old & new))}` stands for both versions",
+            "say --stable VALUE and --canary VALUE",
+        )
+    if mark.kind == STATUS and not all(value.isdecimal() for value in told):
+        raise UsageError("a status is a number", "say --stable 200 and --canary 201, or another --by")
+    return told
 
 
 def _phase(call: Call, name: str | None) -> Phase:
@@ -122,9 +148,20 @@ def _phase(call: Call, name: str | None) -> Phase:
 
 
 def _request(call: Call, flags: VerifyFlags) -> Request:
-    headers = [requests.header(text) for text in flags.headers]
-    method = flags.method or ("POST" if flags.grpc else "GET")
-    return requests.request(flags.url or "/", method, headers, call.release.plan.application)
+    """The request with all headers that are sent, since a rule may look at each."""
+    said = [requests.header(text) for text in flags.headers]
+    names = {name.lower() for name, _ in said}
+    if "host" in names:
+        raise UsageError(
+            "the header Host is the URL's", "name the host in the URL, and its address by --resolve"
+        )
+    if names & {"connection", "content-length", "transfer-encoding"}:
+        raise UsageError("-H says nothing of how a request is sent", "leave that header out")
+    url, method = flags.url or "/", flags.method or ("POST" if flags.grpc else "GET")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise UsageError("the URL has a user", "say -H 'Authorization: …'")
+    own = [header for header in (AGENT, *(GRPC if flags.grpc else ())) if header[0] not in names]
+    return requests.request(url, method, [*own, *said], call.release.plan.application)
 
 
 @dataclass(frozen=True)
@@ -135,18 +172,30 @@ class Planned:
     generator: Generator
 
     def expected(self, phase: Phase, asked: Request) -> Expected:
-        """What a phase and the one before it say. Raises UsageError where not both versions, and only they, answer."""
-        phases = self.call.release.plan.phases
-        number = phases.index(phase) if phase in phases else 0
+        """What phases say. Raises UsageError where not both versions, and only they, answer."""
         try:
             share = self._share(phase, asked)
         except ValueError as error:
             raise UsageError(
                 f"{asked.method} {asked.url} tells nothing of `{phase.name}`: {error}",
-                f"name a URL that a rule of the release takes: {self._simulated(phase, asked)}",
+                f"name a URL that a rule of the release takes{self._example(phase)}; {self._simulated(phase, asked)}",
             ) from None
-        before = self._known(phases[number - 1], asked) if number else None
-        return Expected(share, before, expectations.share_of_pods(phase))
+        return Expected(share, *self._around(phase, asked), expectations.share_of_pods(phase))
+
+    def _around(self, phase: Phase, asked: Request) -> tuple[dict[str, Fraction], dict[str, Fraction]]:
+        """What the phases before and after one say, the nearest first."""
+        phases = self.call.release.plan.phases
+        number = phases.index(phase) if phase in phases else 0
+        return self._shares(phases[:number][::-1], asked), self._shares(phases[number + 1 :], asked)
+
+    def _shares(self, phases: Sequence[Phase], asked: Request) -> dict[str, Fraction]:
+        found = {phase.name: self._known(phase, asked) for phase in phases}
+        return {name: share for name, share in found.items() if share is not None}
+
+    def _example(self, phase: Phase) -> str:
+        routes = requests.documents(self.call.release, self.generator, phase)
+        known = expectations.example(self.call.release.plan.application, routes)
+        return f", such as {known}" if known else ""
 
     def tested(self, phase: Phase, asked: Request, expected: Expected) -> Request | None:
         """A tester's request, where the phase has testers and only they reach the canary for sure."""
@@ -159,7 +208,12 @@ class Planned:
                 f"testers are not tried: only a pattern is known ({testers.title}); say one of theirs with -H"
             )
             return None
-        return request if self._known(phase, request) == 1 else None
+        if self._known(phase, request) != 1:
+            say(
+                f"testers are not tried: of this URL, requests with {testers.title} do not all reach the canary"
+            )
+            return None
+        return request
 
     def _known(self, phase: Phase, asked: Request) -> Fraction | None:
         try:
@@ -173,4 +227,6 @@ class Planned:
         return expectations.share_of_new(release.plan.application, phase, outcome)
 
     def _simulated(self, phase: Phase, asked: Request) -> str:
-        return self.call.command("simulate", asked.url, "--phase", phase.name)
+        headers = [word for name, value in asked.headers for word in ("-H", f"{name}: {value}")]
+        method = [] if asked.method == "GET" else ["-X", asked.method]
+        return self.call.command("simulate", asked.url, *method, *headers, "--phase", phase.name)
