@@ -200,7 +200,7 @@ BEFORE = {"before": "1/20", "after": "1/2"}
             BEFORE,
             ["600 of 1000 answers are of neither version, 600 of them: HTTP 503"],
         ),
-        (sample(count(500, 1000, unknown=100)), "1/10", {}, []),
+        (sample(count(450, 1000, unknown=100)), "1/10", {}, []),
     ],
 )
 def test_reasons_are_named(found: Sample, share: str, more: dict[str, str], words: list[str]) -> None:
@@ -229,27 +229,24 @@ def test_connections_that_stay_are_not_judged() -> None:
 
 def test_connections_stay_that_change_once() -> None:
     found = sample(count(50, 500), *STAYING[:-1], kept(1, 60, 2))
-    assert stays(found, Expected(TENTH))
+    assert stays(found)
 
 
 @pytest.mark.parametrize(
-    ("found", "share"),
+    "found",
     [
-        (sample(count(50, 500), *[kept(0, 2)] * 8), "1/10"),  # by chance
-        (sample(count(50, 500), *[kept(6, 60)] * 8), "1/10"),
-        (sample(count(50, 500), *[kept(6, 60, 12)] * 8), "1/10"),  # a gateway that takes turns
-        (
-            sample(count(150, 500), *[kept(30, 60)] * 4, *[kept(6, 60)] * 4),
-            "1/2",
-        ),  # one of two addresses is behind
-        (sample(count(0, 500), *STAYING), "1/10"),
-        (sample(count(500, 500), *[kept(60, 60)] * 8), "1"),
-        (sample(count(50, 500)), "1/10"),
-        (sample(count(50, 500), *[kept(0, 1)] * 200), "1/10"),  # each was closed after an answer
+        sample(count(50, 500), *[kept(0, 2)] * 8),  # by chance
+        sample(count(50, 500), *[kept(6, 60)] * 8),
+        sample(count(50, 500), *[kept(6, 60, 12)] * 8),  # a gateway that takes turns
+        sample(count(150, 500), *[kept(30, 60)] * 4, *[kept(6, 60)] * 4),  # one of two addresses is behind
+        sample(count(0, 500), *STAYING),
+        sample(count(500, 500), *[kept(60, 60)] * 8),
+        sample(count(50, 500)),
+        sample(count(50, 500), *[kept(0, 1)] * 200),  # each was closed after an answer
     ],
 )
-def test_connections_are_not_said_to_stay_by_chance(found: Sample, share: str) -> None:
-    assert not stays(found, Expected(Fraction(share)))
+def test_connections_are_not_said_to_stay_by_chance(found: Sample) -> None:
+    assert not stays(found)
 
 
 def test_a_connection_knows_how_often_another_version_has_answered() -> None:

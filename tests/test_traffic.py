@@ -222,8 +222,8 @@ def test_what_was_late_is_not_made_up_for() -> None:
 
     with answering(rule) as server:
         asked(place(server.port), 60, rate=50)
-    after = [at for at in times if at > times[traffic.WORKERS - 1] + 0.3]
-    assert len(after) < traffic.WORKERS or after[-1] - after[0] > 0.8 * len(after) / 50
+    after = times[traffic.WORKERS :]
+    assert after[-1] - after[0] > 0.8 * len(after) / 50
 
 
 def test_who_waits_no_more_asks_no_more() -> None:

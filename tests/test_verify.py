@@ -345,12 +345,14 @@ def test_what_cannot_be_asked_is_an_error(verify: Verify, words: list[str], code
 def test_of_several_applications_each_has_its_versions(verify: Verify, tmp_path: Path) -> None:
     case = ROOT / "tests/cases/adopt-together"
     shutil.copytree(case / "k8s", tmp_path / "k8s")
-    with answering(lambda *_: said("v1")) as server:
-        where = f"--resolve=store.example.com:80:127.0.0.1:{server.port}"
-        words = ["http://store.example.com/", "--by=header:x-version", "--phase=before", where]
-        result = verify(server, *words, file=(case / "canary.yaml").read_text())
-    assert (0, "") == (result.code, result.err)
-    assert "v1, v6" in result.out
+    text = (case / "canary.yaml").read_text().replace("search:v7", "search:v6")
+    for version, code in (("v1", 0), ("v6", 6)):
+        with answering(lambda *_, version=version: said(version)) as server:
+            where = f"--resolve=store.example.com:80:127.0.0.1:{server.port}"
+            words = ["http://store.example.com/", "--by=header:x-version", "--phase=before", where]
+            result = verify(server, *words, file=text)
+        assert (code, "") == (result.code, result.err)
+    assert "1000 of neither version: header x-version is `v6`" in result.out
 
 
 def test_without_a_mark_the_cure_is_said(verify: Verify) -> None:
