@@ -237,3 +237,44 @@ What has to hold before the next phase:
         "gates: error-rate, latency 0.99, approval, ./smoke.sh; its gates take longer than its pause" in out
     )
     assert "3m15s" in out
+
+
+WRONG = FILE.replace("phases: [5%, 50%]", "phases: [{weight: 5%, gates: [{query: up}]}, 50%]").replace(
+    "phase: deploy", "phase: 5%\n  gates: [{metric: errors}]\n  prometheus: {}\n  verify: {by: x}"
+)
+COMPLAINTS = ("spec.gates[0].metric", "spec.phases[0].gates[0]", "spec.prometheus", "spec.verify.by")
+
+
+def test_gates_that_are_wrong_stop_no_way_back(
+    canary: Callable[..., Result], canary_yaml: Callable[[str], Path]
+) -> None:
+    canary_yaml(FILE.replace("phase: deploy", "phase: 5%"))
+    right = canary("rollback", "--print")
+    canary_yaml(WRONG)
+    back = canary("rollback", "--print")
+    assert (0, right.out) == (back.code, back.out)
+    said = [line for line in back.err.splitlines() if line.startswith("left out: canary.yaml:")]
+    assert all(any(path in line for line in said) for path in COMPLAINTS), back.err
+    assert 1 == canary("plan").code
+
+
+@pytest.mark.parametrize("verb", ["rollback", "status", "diff", "doctor", "apply", "run"])
+def test_nor_those_who_only_look(
+    canary: Callable[..., Result],
+    canary_yaml: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+) -> None:
+    monkeypatch.setenv("KUBECTL_PATH", "/nowhere/kubectl")
+    canary_yaml(WRONG)
+    is_stopped = "canary.yaml is not valid" in canary(verb).err
+    assert (verb in ("apply", "run")) == is_stopped
+
+
+def test_what_else_is_wrong_stops_a_way_back(
+    canary: Callable[..., Result], canary_yaml: Callable[[str], Path]
+) -> None:
+    canary_yaml(WRONG.replace("port: 8080", "prt: 8080"))
+    back = canary("rollback", "--print")
+    assert (1, "") == (back.code, back.out)
+    assert all(path in back.err for path in (*COMPLAINTS, "spec.container"))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
-from kubectl_canary.reading import release, sources
+from kubectl_canary.outside.output import say
+from kubectl_canary.reading import gates, release, sources
 from kubectl_canary.reading.adopted.file import Sets
 
 ONCE = "standard input can be read only once"
@@ -33,11 +34,12 @@ def load(
     namespace: str | None = None,
     reads_input: bool = True,
     read_sets: SetReader | None = None,
+    needs_gates: bool = True,
 ) -> Release:
     """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
 
     `short` has values that have a flag of their own, by that flag; without `reads_input` manifests are files.
-    `read_sets` reads them in another way.
+    `read_sets` reads them in another way. Without `needs_gates` what is wrong with gates alone is said, and left out.
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
@@ -48,6 +50,14 @@ def load(
     used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
     if used.count("-") > int(reads_input):
         raise UsageError(ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them")
+    try:
+        return release.read(source, namespace, read_sets or sets)
+    except Refused as refused:
+        if needs_gates or not all(gates.is_of_gates(finding.path) for finding in refused.findings):
+            raise
+        for finding in refused.findings:
+            say(f"left out: {finding}")
+    gates.taken_out(source.value["spec"])
     return release.read(source, namespace, read_sets or sets)
 
 

@@ -24,6 +24,7 @@ from kubectl_canary.release.gates import (
 from kubectl_canary.release.metrics import WINDOW
 from kubectl_canary.release.phases import PhaseSpec
 
+KEYS = ("gates", "prometheus", "verify")  # of `spec`
 KINDS = ("metric", "query", "webhook", "command", "approval")
 BOUNDS = ("max", "min", "maxRatio")
 OF_QUERIES = (*BOUNDS, "slack", "window")
@@ -155,6 +156,21 @@ def findings(spec: Any) -> Iterator[Finding]:
     if asked is not None and "tokenFile" in asked and "tokenVariable" in asked:
         message, hint = "two places for one token", "keep `tokenFile` or `tokenVariable`"
         yield Finding("gates", "error", ("spec", "prometheus", "tokenVariable"), message, hint=hint)
+
+
+def is_of_gates(path: Path) -> bool:
+    """Whether a place in the canary file is about gates, or about what `verify` asks: no phase is another without."""
+    return path[:2] in {("spec", key) for key in KEYS} or (
+        path[:2] == ("spec", "phases") and path[3:4] == ("gates",)
+    )
+
+
+def taken_out(spec: dict[str, Any]) -> None:
+    """Leave out of a `spec` what is about gates, and about what `verify` asks."""
+    for key in KEYS:
+        spec.pop(key, None)
+    for phase in _maps(spec.get("phases")):
+        phase.pop("gates", None)
 
 
 def misplaced(specs: Sequence[PhaseSpec]) -> Iterator[Finding]:

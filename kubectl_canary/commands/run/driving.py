@@ -29,6 +29,7 @@ from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
 
+WITHOUT_GATES = ("diff", "doctor", "rollback", "status")
 LASTING = ("waiting", "resting", "away", "watching", "tick")  # events that are over with the next one
 
 
@@ -50,8 +51,14 @@ class Call:
 def call_of(
     verb: str, release_flags: ReleaseFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
 ) -> Call:
-    """Read the release. Raises as `releases.load`."""
-    return Call(verb, load(release_flags), release_flags, drive_flags, cluster_flags)
+    """Read the release; gates that are wrong stop none who only looks, or goes back. Raises as `releases.load`."""
+    return Call(
+        verb,
+        load(release_flags, needs_gates=verb not in WITHOUT_GATES),
+        release_flags,
+        drive_flags,
+        cluster_flags,
+    )
 
 
 def cluster_of(call: Call) -> Cluster:

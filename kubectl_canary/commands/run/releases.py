@@ -14,12 +14,12 @@ from kubectl_canary.rendering.generator import Generator
 OR_GIVE = ", or give --phase"
 
 
-def load(flags: ReleaseFlags) -> Release:
-    """Read the release.
+def load(flags: ReleaseFlags, *, needs_gates: bool = True) -> Release:
+    """Read the release; without `needs_gates`, what is wrong with gates alone is said, and left out.
 
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
-    return inputs.load(flags.files, flags.settings, flags.short, flags.namespace)
+    return inputs.load(flags.files, flags.settings, flags.short, flags.namespace, needs_gates=needs_gates)
 
 
 def generator_of(release: Release, flags: ReleaseFlags) -> Generator:

@@ -23,7 +23,7 @@ def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:
         raise UsageError(
             "--keep and --gradual are about a cluster, and --print changes none", "leave --print out"
         )
-    release = load(release_flags)
+    release = load(release_flags, needs_gates=False)
     start = start_of(release, flags.origin, "rollback")
     back = way_back(release.plan, generator_of(release, release_flags), start)
     if back is None:
