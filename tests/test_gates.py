@@ -278,3 +278,4 @@ def test_what_else_is_wrong_stops_a_way_back(
     back = canary("rollback", "--print")
     assert (1, "") == (back.code, back.out)
     assert all(path in back.err for path in (*COMPLAINTS, "spec.container"))
+    assert "left out" not in back.err
