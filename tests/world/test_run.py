@@ -17,6 +17,7 @@ from world import World
 
 pytestmark = pytest.mark.short_on("traefik")
 KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "20"))
+LONGEST = 7.0  # seconds after which a run is killed at the latest
 SHORT = {"interval": "2s", "passes": 1}
 
 
@@ -92,7 +93,7 @@ def test_a_run_that_is_killed_again_and_again_ends_where_it_should(world: World,
         while killed < KILLS:
             process = release.start("run")
             try:
-                process.communicate(timeout=chance.uniform(0.5, 15))
+                process.communicate(timeout=chance.uniform(0.5, LONGEST))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
