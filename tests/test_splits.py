@@ -8,19 +8,15 @@ from fractions import Fraction
 
 import pytest
 
+from kubectl_canary.driving.causes import MOST_WITH_COOKIE, causes, of_testers, probe, sticky
 from kubectl_canary.driving.splits import (
-    MOST_WITH_COOKIE,
     Connection,
     Count,
     Expected,
     Sample,
-    causes,
     judge,
     judged,
-    of_testers,
-    probe,
     stays,
-    sticky,
     sufficient,
     tolerance,
     wanted,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kubectl_canary.driving.causes import Cause
 from kubectl_canary.driving.intervals import Interval
-from kubectl_canary.driving.splits import CONFIDENCE, USUAL, Cause, Count, Expected, Judgement
+from kubectl_canary.driving.splits import CONFIDENCE, USUAL, Count, Expected, Judgement
 from kubectl_canary.driving.verdicts import Verdict
 from kubectl_canary.findings import visible
 from kubectl_canary.release.application import Version

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kubectl_canary.commands.verify import VerifyFlags
-from kubectl_canary.driving import expectations, splits
+from kubectl_canary.driving import causes, expectations
+from kubectl_canary.driving.causes import Cause
 from kubectl_canary.driving.recognition import Mark, Reply, Unknown, version_of
-from kubectl_canary.driving.splits import Cause, Connection, Count, Expected, Sample
+from kubectl_canary.driving.splits import Connection, Count, Expected, Sample
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.findings import visible
 from kubectl_canary.outside import files, traffic
@@ -116,11 +117,11 @@ class Sender:
 
     def stickiness(self, asked: Request, sample: Sample, expected: Expected) -> Iterator[Cause]:
         """Whether a cookie that was set holds clients at a version, by asking with it."""
-        probe = splits.probe(sample, expected)
+        probe = causes.probe(sample, expected)
         if probe is not None:
             version, cookie, number = probe
             count = self.counted(expectations.with_cookie(asked, cookie), number)
-            if (cause := splits.sticky(version, cookie, count)) is not None:
+            if (cause := causes.sticky(version, cookie, count)) is not None:
                 yield cause
 
     def _answers(self, asked: Request, number: int, keeps: bool = False) -> Iterator[Answer]:

@@ -13,10 +13,11 @@ from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.commands.run.sending import Sender, place
 from kubectl_canary.commands.verify import VerifyFlags
-from kubectl_canary.driving import expectations, splits, verdicts
+from kubectl_canary.driving import causes, expectations, splits, verdicts
+from kubectl_canary.driving.causes import Cause
 from kubectl_canary.driving.position import position
 from kubectl_canary.driving.recognition import STATUS, Mark, mark_of
-from kubectl_canary.driving.splits import Cause, Count, Expected, Sample
+from kubectl_canary.driving.splits import Count, Expected, Sample
 from kubectl_canary.driving.verdicts import EXITS, Verdict
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
@@ -65,10 +66,10 @@ def _verified(
     application = call.release.plan.application
     names = {version: application.called(version) for version in Version}
     judgement, by_testers = splits.judged(sample, expected), []
-    causes = [*splits.causes(sample, expected, names), *held]
+    known = [*causes.causes(sample, expected, names), *held]
     if testers is not None:
         by_testers = [splits.judge(testers, Fraction(1)).verdict]
-        causes += splits.of_testers(testers, names)
+        known += causes.of_testers(testers, names)
     commands = {verb: call.command(verb) for verb in ("status", "doctor")}
     return Verified(
         asked,
@@ -77,7 +78,7 @@ def _verified(
         judgement,
         verdicts.together([judgement.verdict, *by_testers]) or Verdict.INCONCLUSIVE,
         None if testers is None else (application.testers.title if application.testers else "", testers),
-        [replace(cause, cure=cause.cure.format(**commands)) for cause in causes],
+        [replace(cause, cure=cause.cure.format(**commands)) for cause in known],
     )
 
 
