@@ -20,8 +20,10 @@ from conftest import ROOT, Result
 from test_gates import FILE as GATED
 from test_verdicts import vector
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside import process, web
+from kubectl_canary.rendering.record import release_digest
 
 FILE = GATED.replace("phase: deploy", "phase: 5%")
 Answers = Callable[[str, Any], tuple[int, str, str]]
@@ -319,13 +321,17 @@ def test_a_command_that_a_signal_ends_says_nothing_about_the_canary() -> None:
     assert process.Ending(None, "it was ended by SIGTERM") == process.run(["sh", "-c", "kill $$"], 5, {}, ".")
 
 
-def test_an_approval_is_read_from_the_route_and_how_to_give_it_is_said(
-    check: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    route: dict[str, Any] = {
-        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {},
-        "metadata": {"name": "shop-canary-route", "namespace": "web", "annotations": {}},
-    }  # fmt: skip
+ROUTE: dict[str, Any] = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "spec": {},
+    "metadata": {"name": "shop-canary-route", "namespace": "web", "annotations": {}},
+}
+
+
+@pytest.fixture
+def annotate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """The route in a cluster has these annotations."""
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f"""#!{sys.executable}
 import json, sys, pathlib
@@ -336,7 +342,60 @@ else:
 """)
     kubectl.chmod(kubectl.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("KUBECTL_PATH", str(kubectl))
-    (tmp_path / "route").write_text(json.dumps(route))
+
+    def write(annotations: dict[str, str]) -> None:
+        route = {**ROUTE, "metadata": {**ROUTE["metadata"], "annotations": annotations}}
+        (tmp_path / "route").write_text(json.dumps(route))
+
+    return write
+
+
+COMPARED = "{query: '{{ service }}', name: q, maxRatio: 1, max: 1}"
+
+
+def test_at_full_share_stables_value_is_the_one_that_the_route_notes(
+    check: Callable[..., Result], server: Server, tmp_path: Path, annotate: Callable[[dict[str, str]], None]
+) -> None:
+    annotate({})
+    check(COMPARED, "--phase=100%")
+    digest = release_digest(inputs.load([str(tmp_path / "canary.yaml")]).plan)
+    moment, now = "2026-01-02T03:04:05.000000Z", "2026-01-02T04:00:00.000000Z"
+    note = {"phase": "100%", "since": now, "release": digest, "beforeFull": moment}
+    annotate({"kubectl-canary/since.shop": json.dumps(note)})
+    server.asked.clear()
+    result = check(COMPARED, "--phase=100%")
+    assert (0, "", "passed        q  0.5 ≤ 1 and ≤ 1 x 0.5 of stable\n") == (
+        result.code, result.err, result.out,
+    )  # fmt: skip
+    asked = {asked["said"]["query"]: asked["said"].get("time") for asked in server.asked}
+    assert {"shop-canary": None, "shop-stable": "1767323045.000"} == asked
+
+
+@pytest.mark.parametrize("annotations", [{}, {"kubectl-canary/since.shop": "{}"}])
+def test_without_a_note_that_is_said(
+    check: Callable[..., Result], annotate: Callable[[dict[str, str]], None], annotations: dict[str, str]
+) -> None:
+    annotate(annotations)
+    result = check(COMPARED, "--phase=100%")
+    assert 0 == result.code
+    assert "stable's value before 100% is not known" in result.err
+    assert "no route notes when that was" in result.err
+    assert "not known" not in check(COMPARED, "--phase=50%").err
+    assert "not known" not in check("{query: q, max: 1}", "--phase=100%").err
+
+
+def test_without_a_cluster_that_is_said_as_well(
+    check: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECTL_PATH", "/nowhere/kubectl")
+    result = check(COMPARED, "--phase=100%")
+    assert (0, True) == (result.code, "decide: /nowhere/kubectl is not on PATH" in result.err)
+
+
+def test_an_approval_is_read_from_the_route_and_how_to_give_it_is_said(
+    check: Callable[..., Result], annotate: Callable[[dict[str, str]], None]
+) -> None:
+    annotate({})
     first = check("{approval: true}")
     assert (6, "inconclusive  approval  nobody has agreed yet\n") == (first.code, first.out)
     key, _, value = first.err.partition(" -n web ")[2].strip().partition("=")
@@ -345,8 +404,7 @@ else:
         in first.err
     )
     assert value.startswith('"5% sha256:')
-    route["metadata"]["annotations"] = {key: value.strip('"')}
-    (tmp_path / "route").write_text(json.dumps(route))
+    annotate({key: value.strip('"')})
     assert (0, "passed        approval  somebody has agreed\n") == (check("{approval: true}").code,
                                                                     check("{approval: true}").out)  # fmt: skip
     assert 6 == check("{approval: true}", "--canary-tag", "v3").code

@@ -24,7 +24,8 @@ class CheckFlags:
     "check",
     "Measure the gates of a phase once.\n\n"
     "Exit code 0 says that all pass, 1 that one fails, 6 that one is inconclusive: there is no answer, or too little\n"
-    "data. Prometheus is asked where spec.prometheus says; the cluster is read for an approval alone.",
+    "data. Prometheus is asked where spec.prometheus says; the cluster is read for an approval, and for when\n"
+    "stable last had a share, where the canary has all and a gate compares them.",
     """
   # All gates of the phase that the file declares
   kubectl canary check

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
@@ -9,10 +11,12 @@ from kubectl_canary.commands.run.driving import Call, call_of, cluster_of, names
 from kubectl_canary.commands.run.measuring import Measuring
 from kubectl_canary.commands.run.releases import phase_of
 from kubectl_canary.driving import approvals, verdicts
+from kubectl_canary.driving.since import Notes
 from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.findings import nearest
+from kubectl_canary.outside import clock
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase
@@ -26,7 +30,8 @@ def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFl
     gates = _chosen(phase, flags.gates)
     measuring = Measuring(call.release, namespace_of(call), lambda of: _is_approved(call, of))
     measuring.check(gates)
-    measured = [(gate, measuring.measured(gate, Asked(phase))) for gate in gates]
+    asked = _asked(call, phase, gates)
+    measured = [(gate, measuring.measured(gate, asked)) for gate in gates]
     write(reports.measured_data(measured) if flags.output == "json" else reports.measured_text(measured))
     _say_ways(call, phase, measured)
     return verdicts.EXITS[
@@ -47,12 +52,31 @@ def _chosen(phase: Phase, names: tuple[str, ...]) -> list[Gate]:
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
+def _asked(call: Call, phase: Phase, gates: list[Gate]) -> Asked:
+    """What gates are asked about. From 100 % on stable's value is an earlier one; the route notes when that was."""
+    if phase.traffic.share < 1 or not any(gate.is_compared for gate in gates):
+        return Asked(phase)
+    try:
+        noted = [Notes(call.release.plan).read(route, clock.now()) for route in _routes(call)[:1]]
+        before = next((since.before_full for since in noted if since is not None), None)
+        why = "" if before is not None else "no route notes when that was"
+    except WorldError as error:
+        before, why = None, error.message
+    if why:
+        say(f"stable's value before 100% is not known, and `max` and `min` alone decide: {why}")
+    return Asked(phase, before)
+
+
 def _is_approved(call: Call, phase: Phase) -> bool:
-    cluster, plan = cluster_of(call), call.release.plan
+    return approvals.is_approved(call.release.plan, phase, _routes(call))
+
+
+def _routes(call: Call) -> list[dict[str, Any]]:
+    """The routes of the release that are in the cluster."""
+    cluster = cluster_of(call)
     cluster.has_leases = False
     objects, _ = cluster.read()
-    routes = [objects[part.key] for part in cluster.parts if part.is_route and part.key in objects]
-    return approvals.is_approved(plan, phase, routes)
+    return [objects[part.key] for part in cluster.parts if part.is_route and part.key in objects]
 
 
 def _say_ways(call: Call, phase: Phase, measured: list[tuple[Gate, Measurement]]) -> None:
