@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+import shlex
 import shutil
 import threading
 from collections.abc import Callable
@@ -374,3 +375,30 @@ def test_of_testers_by_a_pattern_one_has_to_be_named(verify: Verify) -> None:
         assert 0 == result.code
         assert "testers are not tried: only a pattern is known (x-canary matches t.*)" in result.err
         assert 0 == verify(server, "-H", "x-canary: true", "--requests=200", file=pattern).code
+
+
+def version_everywhere(headers: Headers, _: tuple[str, int]) -> Reply:
+    """A version in a header, in JSON, and behind a method of gRPC."""
+    kind = {"content-type": "application/grpc"} if "grpc" in headers.get("content-type", "") else {}
+    return Reply(headers={"x-version": STABLE, **kind}, body=b'{"build": {"version": "1.0.0"}}')
+
+
+def test_every_example_of_the_page_runs(verify: Verify, tmp_path: Path) -> None:
+    page = (ROOT / "docs/verbs/verify.md").read_text(encoding="utf-8")
+    commands = [
+        shlex.split(line)[3:] for line in page.splitlines() if line.startswith("kubectl canary verify")
+    ]
+    assert len(commands) == 6
+    file = FILE.replace("50%, 100%", "25%, 50%, 100%")
+    with (
+        answering(version_everywhere) as server,
+        answering(version_everywhere, certificate(tmp_path, HOST)) as secure,
+    ):
+        for words in commands:
+            where = f"--resolve={HOST}:443:127.0.0.1:{secure.port}"
+            more = [where, "--insecure"] if any(word.startswith("https") for word in words) else []
+            known = [word.replace("203.0.113.7", f"127.0.0.1:{server.port}") for word in words]
+            result = verify(server, "--requests=40", *known, *more, "--requests=40", "--rate=0", file=file)
+            assert result.code in (1, 6), result.err
+            assert "of neither version" not in result.out
+            assert "40" in result.out
