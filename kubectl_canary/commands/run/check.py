@@ -16,7 +16,7 @@ from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.findings import nearest
-from kubectl_canary.outside import clock
+from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase
@@ -57,7 +57,7 @@ def _asked(call: Call, phase: Phase, gates: list[Gate]) -> Asked:
     if phase.traffic.share < 1 or not any(gate.is_compared for gate in gates):
         return Asked(phase)
     try:
-        noted = [Notes(call.release.plan).read(route, clock.now()) for route in _routes(call)[:1]]
+        noted = [Notes(call.release.plan).read(route, Clock().utc()) for route in _routes(call)[:1]]
         before = next((since.before_full for since in noted if since is not None), None)
         why = "" if before is not None else "no route notes when that was"
     except WorldError as error:
