@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answers import CANARY, STABLE, Reply, answering, certificate, said
@@ -21,8 +22,8 @@ HOST = "app.example.com"
 ASKED = Question("GET", "/version?x=1", [("host", HOST), ("x-canary", "true")])
 
 
-def place(port: int, scheme: str = "http", **more: object) -> Place:
-    return Place(scheme, HOST, 80, [("127.0.0.1", port)], **more)  # type: ignore[arg-type]
+def place(port: int, scheme: str = "http", **more: Any) -> Place:
+    return Place(scheme, HOST, 80, [("127.0.0.1", port)], **more)
 
 
 def asked(
@@ -230,7 +231,7 @@ def test_who_waits_no_more_asks_no_more() -> None:
     with answering(lambda *_: said(CANARY)) as server:
         answers = send(place(server.port), Questions(1000, lambda _: ASKED), 200, keeps=True)
         next(answers)
-        answers.close()  # type: ignore[attr-defined]
+        answers.close()
         time.sleep(0.3)
         assert len(server.requests) < 10
 

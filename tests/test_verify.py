@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answers import CANARY, STABLE, Headers, Reply, Rule, Server, answering, certificate, said, split
@@ -275,10 +276,10 @@ def test_testers_who_are_refused_spoil_no_result(verify: Verify) -> None:
 def test_a_server_that_dies_is_not_asked_on(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
     turn, sent = itertools.count(), traffic.Client._exchanged
 
-    def exchanged(client: traffic.Client, *rest: object) -> object:
+    def exchanged(client: traffic.Client, *rest: Any) -> Any:
         if next(turn) > 100:
             raise OSError("gone")
-        return sent(client, *rest)  # type: ignore[arg-type]
+        return sent(client, *rest)
 
     monkeypatch.setattr(traffic.Client, "_exchanged", exchanged)
     with answering(lambda *_: said(STABLE)) as server:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 Flags = TypeVar("Flags", bound="DataclassInstance")
+# of an HTTPRoute's match: Gateway API, HTTPMethod
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 CANARY_FILE = "canary.yaml"
 
 
@@ -131,6 +133,19 @@ def start_flag(*names: str, **options: Any) -> Callable[[Function], Function]:
     return click.option(
         *names, metavar="PHASE", shell_complete=candidates.completer(candidates.phases), **options
     )
+
+
+def method_flag(usual: str, **options: Any) -> Callable[[Function], Function]:
+    """The method of a request, and what it is where nobody says."""
+    text = f"The method: {', '.join(METHODS)} ({usual})."
+    kind = click.Choice(METHODS)
+    return click.option("-X", "--request", "method", type=kind, metavar="METHOD", help=text, **options)
+
+
+def headers_flag(text: str) -> Callable[[Function], Function]:
+    """Headers of a request."""
+    text = f"{text} May be given several times."
+    return click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help=text)
 
 
 _OVER_THE_FILE = (

@@ -8,10 +8,15 @@ import click
 
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ReleaseFlags, flags_of, goal_flag, release_flags, start_flag
-
-# of an HTTPRoute's match: Gateway API, HTTPMethod
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+from kubectl_canary.commands.flags import (
+    ReleaseFlags,
+    flags_of,
+    goal_flag,
+    headers_flag,
+    method_flag,
+    release_flags,
+    start_flag,
+)
 
 
 @dataclass(frozen=True)
@@ -51,23 +56,8 @@ class SimulateFlags:
 @flags_of(
     SimulateFlags,
     click.argument("url", metavar="URL", shell_complete=candidates.completer(candidates.addresses)),
-    click.option(
-        "-X",
-        "--request",
-        "method",
-        type=click.Choice(METHODS),
-        default="GET",
-        metavar="METHOD",
-        help=f"The method: {', '.join(METHODS)} (default GET).",
-    ),
-    click.option(
-        "-H",
-        "--header",
-        "headers",
-        multiple=True,
-        metavar="'NAME: VALUE'",
-        help="A header of the request. May be given several times.",
-    ),
+    method_flag("default GET", default="GET"),
+    headers_flag("A header of the request."),
     goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them."),
     start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase."),
     click.option("--all", "all_phases", is_flag=True, help="All phases and ways back, as a table."),

@@ -9,8 +9,15 @@ import click
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
-from kubectl_canary.commands.simulate import METHODS
+from kubectl_canary.commands.flags import (
+    ReleaseFlags,
+    cluster_flags,
+    flags_of,
+    goal_flag,
+    headers_flag,
+    method_flag,
+    release_flags,
+)
 
 
 @dataclass(frozen=True)
@@ -70,22 +77,8 @@ class VerifyFlags:
     click.argument(
         "url", required=False, metavar="[URL]", shell_complete=candidates.completer(candidates.addresses)
     ),
-    click.option(
-        "-X",
-        "--request",
-        "method",
-        type=click.Choice(METHODS),
-        metavar="METHOD",
-        help=f"The method: {', '.join(METHODS)} (default GET, with --grpc POST).",
-    ),
-    click.option(
-        "-H",
-        "--header",
-        "headers",
-        multiple=True,
-        metavar="'NAME: VALUE'",
-        help="A header of each request. May be given several times.",
-    ),
+    method_flag("default GET, with --grpc POST"),
+    headers_flag("A header of each request."),
     click.option(
         "--by",
         "mark",

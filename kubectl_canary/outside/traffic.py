@@ -137,7 +137,7 @@ class Sending:
         self.kept = [Client(place, context, where[n % len(where)], n) for n in range(KEPT if keeps else 0)]
         self.over, self.lock = threading.Event(), threading.Lock()
         self.next, self.turn = 0, time.monotonic()
-        self.chance = random.Random(0)  # noqa: S311  it hides nothing
+        self.chance = random.Random(0)  # noqa: S311  nobody gains by guessing which connection asks
         self.answered: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
 
     def answers(self) -> Iterator[Answer]:
