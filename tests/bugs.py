@@ -935,6 +935,7 @@ BUGS = [
     Bug("gates: wrong ones stop a way back", "commands/run/driving.py", 'WITHOUT_GATES = ("diff", "doctor", "rollback", "status")', "WITHOUT_GATES = ()", "test_gates"),
     Bug("gates: what else is wrong stops no way back", "commands/inputs.py", "needs_gates or not all(gates.is_of_gates(finding.path) for finding in refused.findings)", "needs_gates", "test_gates"),
     Bug("gates: those of a phase stay", "reading/gates.py", '        phase.pop("gates", None)\n', "        pass\n", "test_gates"),
+    Bug("check: a file that is not valid is a gate that fails", "commands/run/driving.py", 'ANSWERING = ("check", "verify")', "ANSWERING = ()", "test_verify"),
     Bug("check: at 100% stable's value is the one of now", "commands/run/check.py", "    return Asked(phase, before)\n", "    return Asked(phase)\n", "test_check"),
     Bug("check: the cluster is asked for every phase", "commands/run/check.py", "phase.traffic.share < 1 or not any", "not any", "test_check"),
     Bug("check: what has failed is inconclusive", "driving/verdicts.py", "Verdict.FAILED: 1", "Verdict.FAILED: 6", "test_check"),

@@ -17,7 +17,7 @@ from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.errors import Refused, Undecided, UsageError, WorldError
 from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.kubectl import Kubectl
@@ -29,6 +29,7 @@ from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
 
+ANSWERING = ("check", "verify")
 WITHOUT_GATES = ("diff", "doctor", "rollback", "status")
 LASTING = ("waiting", "resting", "away", "watching", "tick")  # events that are over with the next one
 
@@ -51,14 +52,17 @@ class Call:
 def call_of(
     verb: str, release_flags: ReleaseFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
 ) -> Call:
-    """Read the release; gates that are wrong stop none who only looks, or goes back. Raises as `releases.load`."""
-    return Call(
-        verb,
-        load(release_flags, needs_gates=verb not in WITHOUT_GATES),
-        release_flags,
-        drive_flags,
-        cluster_flags,
-    )
+    """Read the release; gates that are wrong stop none who only looks, or goes back.
+
+    Raises as `releases.load`, and Undecided in the place of Refused for a verb whose 1 is an answer.
+    """
+    try:
+        release = load(release_flags, needs_gates=verb not in WITHOUT_GATES)
+    except Refused as refused:
+        if verb in ANSWERING:
+            raise Undecided(refused.message, refused.findings, refused.hint) from None
+        raise
+    return Call(verb, release, release_flags, drive_flags, cluster_flags)
 
 
 def cluster_of(call: Call) -> Cluster:
