@@ -100,6 +100,7 @@ def back(drive: Drive) -> None:
         drive.to(goal)
 
 
+SEED_OF_DEATHS_BEFORE_A_WRITE = 1  # a process that dies in a write has not made it
 PLAN = a_release(stable={"tag": "v1", "replicas": 4})
 
 
@@ -175,13 +176,26 @@ def test_a_rollback_leads_back_from_every_phase(phase: str) -> None:
 
 @pytest.mark.parametrize("phase", ["header-only", "50%", "100%"])
 def test_the_first_write_of_a_rollback_is_the_patch_of_the_route_after_one_read(phase: str) -> None:
-    crew = at(phase)
+    crew = at(phase, seed=SEED_OF_DEATHS_BEFORE_A_WRITE)
     crew.cluster.writes.clear()
-    before = crew.cluster.calls
-    crew.cluster.dies_at = before + 3  # way_home reads, the step reads, the patch
+    crew.cluster.dies_at = crew.cluster.calls + 3  # the read, the patch, and whatever is next
     with pytest.raises(Killed):
         crew.run("rollback", back)
-    assert crew.cluster.writes in ([], ["patch HTTPRoute shop-canary-route"])
+    assert crew.cluster.writes == ["patch HTTPRoute shop-canary-route"]
+
+
+def test_what_was_read_a_while_ago_is_read_again_before_the_first_write() -> None:
+    crew = at("50%")
+    drive = crew.drive("rollback")
+    drive.here()
+    crew.cluster.sleep(10)
+    before = crew.cluster.calls
+    crew.cluster.dies_at = before + 3
+    crew.cluster.writes.clear()
+    with pytest.raises(Killed):
+        drive.to("rollback")
+    assert crew.cluster.writes == ["patch HTTPRoute shop-canary-route"]
+    assert crew.cluster.calls == before + 3
 
 
 @settings(max_examples=40)

@@ -93,6 +93,7 @@ class Drive:
         self.notes, self.wheel.marking, self.wheel.closing = Notes(plan), self._marks, self._closes
         self.arrived: Phase | None = None
         self.seen: Objects = {}  # the objects as they were read last
+        self.is_fresh = False  # whether nothing was done since they were
         self.patience, self.away, self.doubts = Patience(), Patience(), Patience()
 
     def to(self, goal: str, meanwhile: Callable[[], None] | None = None) -> None:
@@ -116,7 +117,9 @@ class Drive:
 
     def here(self) -> Phase:
         """The phase that the cluster is in. Raises Refused where a rule of the release's cannot be told."""
-        return phase_of(self.plan, self.persist(self.look))
+        objects = self.persist(self.look)
+        self.is_fresh = True
+        return phase_of(self.plan, objects)
 
     def since(self) -> Since | None:
         """What the first route said of the phase that the release is in, and since when, as it was read last."""
@@ -221,10 +224,11 @@ class Drive:
                 return answer
 
     def _advanced(self, goal: str) -> bool:
-        objects = self.look()
+        objects = self.seen if self.is_fresh else self.look()
+        self.is_fresh = False
         step = self._step(goal, objects)
         move = self._next(step, objects)
-        if self.world.clock.watch() - self.read_at > STALE:
+        if self._is_stale():
             objects = self._looked_again(objects)
         is_there = isinstance(move, Arrived) and not self.wheel.is_left_behind(objects, self.held)
         noting = self._noting(step.phase, objects) if is_there else None
@@ -243,6 +247,10 @@ class Drive:
         elif isinstance(move, Rest):
             self._rest(move)
         return False
+
+    def _is_stale(self) -> bool:
+        """Whether nothing may be written any more from what was read last."""
+        return self.world.clock.watch() - self.read_at > STALE
 
     def _looked_again(self, objects: Objects) -> Objects:
         """What was read a while ago, where it is the same still. Raises Conflict where it is not."""
@@ -394,7 +402,7 @@ class Drive:
             return
         self._refuse_half(changes)
         for number, change in enumerate(changes):
-            if number and self.world.clock.watch() - self.read_at > STALE:
+            if number and self._is_stale():
                 return
             self._change(change, objects)
 
