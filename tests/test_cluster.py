@@ -66,7 +66,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def cluster(*flags: str) -> Cluster:
-    return Cluster(Kubectl(flags), "shop", "web", PARTS)
+    return Cluster(Kubectl(flags).pinned(), "shop", "web", PARTS)
 
 
 def a_list(*items: dict[str, Any]) -> str:
@@ -216,7 +216,7 @@ def test_only_the_object_that_was_read_is_deleted(fake: Fake) -> None:
 def test_a_release_without_a_namespace_is_in_that_of_the_context(fake: Fake) -> None:
     contexts = [{"name": "prod", "context": {"cluster": "west", "namespace": "shop"}}]
     fake.answer(("config view", 0, json.dumps({"contexts": contexts})), ("get", 0, a_list()))
-    there = Cluster(Kubectl(()), "shop", None, [replace(part, namespace=None) for part in PARTS])
+    there = Cluster(Kubectl(()).pinned(), "shop", None, [replace(part, namespace=None) for part in PARTS])
     there.read()
     there.delete(replace(ROUTE, namespace=None), "uid-1")
     assert ["-n", "shop"] == fake.calls[1][-6:-4]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import click
+
+    from kubectl_canary.outside.background import Later
+    from kubectl_canary.outside.kubectl import Kubectl
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,14 @@ class ClusterFlags:
         """The flags as kubectl takes them."""
         pairs = (("--context", self.context), ("--kubeconfig", self.kubeconfig), ("--as", self.as_user))
         return tuple(f"{flag}={value}" for flag, value in pairs if value)
+
+    def ask(self) -> Later[Kubectl]:
+        """Kubectl, pinned to its context of now; asked once, it answers while something else is imported and read."""
+        return self._asked
+
+    @cached_property
+    def _asked(self) -> Later[Kubectl]:
+        from kubectl_canary.outside.background import Later
+        from kubectl_canary.outside.kubectl import Kubectl
+
+        return Later(Kubectl(self.words()).pinned)

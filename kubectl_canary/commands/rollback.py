@@ -81,6 +81,7 @@ def command(
 ) -> int:
     """Lead back, or print the way."""
     if not flags.printing:
+        cluster_flags.ask()
         from kubectl_canary.commands.run import wayback
 
         return wayback.run(release_flags, flags, drive_flags, cluster_flags)

@@ -51,6 +51,7 @@ class StatusFlags:
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: StatusFlags, cluster_flags: ClusterFlags) -> int:
     """Say where the release stands."""
+    cluster_flags.ask()
     from kubectl_canary.commands.run import status
 
     return status.run(release_flags, flags, cluster_flags)

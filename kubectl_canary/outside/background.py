@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
 from typing import Generic, NoReturn, TypeVar
@@ -11,31 +10,32 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-class Background(Generic[Key, Answer]):
-    """Functions that run beside each other, each under a key; nobody waits for those that have not ended."""
+class Later(Generic[Answer]):
+    """A function that has begun; nobody waits for it who does not ask for its answer."""
 
-    def __init__(self) -> None:
-        self._ended: queue.SimpleQueue[tuple[Key, Callable[[], Answer]]] = queue.SimpleQueue()
+    def __init__(self, function: Callable[[], Answer]) -> None:
+        self._function = function
+        self._outcome: list[Callable[[], Answer]] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def start(self, key: Key, function: Callable[[], Answer]) -> None:
-        """Begin to run a function."""
-        threading.Thread(target=self._run, args=(key, function), daemon=True).start()
+    @property
+    def has_ended(self) -> bool:
+        """Whether its answer is there."""
+        return not self._thread.is_alive()
 
-    def ended(self) -> list[tuple[Key, Answer]]:
-        """What has ended since this was asked last. Raises what a function has raised."""
-        found = []
-        while not self._ended.empty():
-            key, answer = self._ended.get()
-            found.append((key, answer()))
-        return found
+    def answer(self) -> Answer:
+        """What it answers, once it does. Raises what it has raised."""
+        self._thread.join()
+        return self._outcome[0]()
 
-    def _run(self, key: Key, function: Callable[[], Answer]) -> None:
+    def _run(self) -> None:
         try:
-            answer = function()
+            answer = self._function()
         except BaseException as error:  # whoever asks is told, in his own thread
-            self._ended.put((key, _raising(error)))
+            self._outcome.append(_raising(error))
         else:
-            self._ended.put((key, lambda: answer))
+            self._outcome.append(lambda: answer)
 
 
 def _raising(error: BaseException) -> Callable[[], NoReturn]:
@@ -43,3 +43,20 @@ def _raising(error: BaseException) -> Callable[[], NoReturn]:
         raise error
 
     return answer
+
+
+class Background(Generic[Key, Answer]):
+    """Functions that run beside each other, each under a key; nobody waits for those that have not ended."""
+
+    def __init__(self) -> None:
+        self._begun: list[tuple[Key, Later[Answer]]] = []
+
+    def start(self, key: Key, function: Callable[[], Answer]) -> None:
+        """Begin to run a function."""
+        self._begun.append((key, Later(function)))
+
+    def ended(self) -> list[tuple[Key, Answer]]:
+        """What has ended since this was asked last. Raises what a function has raised."""
+        ended = [(key, later) for key, later in self._begun if later.has_ended]
+        self._begun = [known for known in self._begun if known not in ended]
+        return [(key, later.answer()) for key, later in ended]

@@ -24,10 +24,10 @@ NO_SUCH_PATH = "could not find the requested resource"
 
 
 class Cluster:
-    """The cluster, for one release: `parts` are its objects, `namespace` is where it is."""
+    """The cluster that `kubectl` is pinned to, for one release: `parts` are its objects, `namespace` is where it is."""
 
     def __init__(self, kubectl: Kubectl, release: str, namespace: str | None, parts: Sequence[Part]) -> None:
-        self.kubectl, self.release, self.parts = kubectl.pinned(), release, tuple(parts)
+        self.kubectl, self.release, self.parts = kubectl, release, tuple(parts)
         self.namespace = namespace or self.kubectl.namespace
         self.has_leases, self.needs_leases = True, True
         self.may_start = False

@@ -20,7 +20,6 @@ from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Refused, Undecided, UsageError, WorldError
 from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
-from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import ClosedPipe, say, write
 from kubectl_canary.outside.terminal import LiveLine, live_line
 from kubectl_canary.reading.release import Release
@@ -69,7 +68,7 @@ def cluster_of(call: Call) -> Cluster:
     """The cluster, for the release of a call."""
     application = call.release.plan.application
     parts = live_parts(call.release.plan)
-    return Cluster(Kubectl(call.cluster_flags.words()), application.name, application.namespace, parts)
+    return Cluster(call.cluster_flags.ask().answer(), application.name, application.namespace, parts)
 
 
 def namespace_of(call: Call) -> str:
