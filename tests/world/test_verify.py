@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from answers import certificate
+from balancer import SHARES, balancing
 from living import Release
 from world import World
 
@@ -26,11 +28,28 @@ class Split(Release):
 
     def verify(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Through the gateway, as quickly as can be."""
+        return self.verify_at("http", f"80:{self.world.address}", *words)
+
+    def verify_at(self, scheme: str, place: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Elsewhere: `place` is the port that is meant, and the address of who answers."""
         host = self.namespace.host
-        where = f"--resolve={host}:80:{self.world.address}"
-        return self.ask(
-            "verify", f"http://{host}/version", "--by=header:x-version", where, "--rate=0", *words
-        )
+        words = (f"--resolve={host}:{place}", "--by=header:x-version", "--rate=0", *words)
+        return self.ask("verify", f"{scheme}://{host}/version", *words)
+
+    @property
+    def pods(self) -> dict[str, list[str]]:
+        """The addresses of the ready pods of stable and of the canary."""
+        slices = json.loads(self.kubectl("get", "endpointslices", "-o", "json"))["items"]
+        return {
+            side: [
+                f"{address}:{known['ports'][0]['port']}"
+                for known in slices
+                if known["metadata"]["labels"]["kubernetes.io/service-name"] == f"my-app-{side}"
+                for endpoint in known["endpoints"]
+                for address in endpoint["addresses"]
+            ]
+            for side in SHARES
+        }
 
     def weigh(self, stable: int, canary: int) -> None:
         """Somebody writes other weights."""
@@ -58,6 +77,24 @@ def test_a_healthy_split_passes_and_another_is_found(world: World, tmp_path: Pat
     release.weigh(80, 20)
     found = [release.verify("--phase=10%", "--requests=1000").returncode for _ in range(6)]
     assert [1] * 5 == found[1:]  # the gateway may have followed in the middle of the first
+
+
+@pytest.mark.short_on("contour")
+def test_what_holds_clients_at_a_version_is_named(world: World, tmp_path: Path) -> None:
+    release = Split(world, tmp_path)
+    trusted = certificate(tmp_path, release.namespace.host)
+    words = ("--phase=10%", "--requests=2000")
+    with balancing(tmp_path, release.pods, trusted) as ports:
+        held = release.verify_at("http", f"80:127.0.0.1:{ports['cookie']}", *words)
+        assert "sessions are sticky: who sends the cookie `held` back stays with one version" in held.stdout
+        kept = release.verify_at("http", f"80:127.0.0.1:{ports['connection']}", *words)
+        assert "connections that are kept stay with a version; only new ones are judged" in kept.stdout
+        for http in ("1.1", "2"):
+            flags = (f"--ca-file={trusted}", f"--http={http}")
+            done = release.verify_at("https", f"443:127.0.0.1:{ports['tls']}", *words, *flags)
+            assert 0 == done.returncode, done.stdout + done.stderr
+        strange = release.verify_at("https", f"443:127.0.0.1:{ports['tls']}", *words)
+        assert "certificate verify failed" in strange.stderr
 
 
 @pytest.mark.long
