@@ -41,7 +41,7 @@ HEART = [
     {"overlay", "companions", "reach"},
     {"apart", "neighbours"},
     {"observed", "changes", "adoption"},
-    {"actions", "precedence", "wording"},
+    {"actions", "lifecycle", "precedence", "wording"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
 DECIDING = (
