@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,27 @@ def bytes_of(name: str) -> bytes | None:
         return None
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def alone(file: str, otherwise: str) -> Iterator[None]:
+    """Hold a file, which is made, for one process; where there is no flock (Windows), nothing is held.
+
+    Raises UsageError, with what is told `otherwise`, where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(otherwise, "wait until it has ended") from None
+    finally:
+        os.close(handle)
 
 
 def write(changes: Sequence[Change]) -> None:

@@ -77,6 +77,12 @@ def names_in(folder: str) -> list[str]:
         raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
 
 
+def below(folder: str) -> list[str]:
+    """The files in a folder and below it, but for what git keeps there."""
+    places = (place for place in Path(folder).rglob("*") if ".git" not in place.parts and place.is_file())
+    return sorted(str(place) for place in places)
+
+
 def is_there(name: str) -> bool:
     """Whether there is a file or folder of this name."""
     return name != "-" and Path(name).exists()

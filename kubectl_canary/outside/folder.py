@@ -45,6 +45,19 @@ def write(
         raise WorldError(f"cannot write to {out}: {error.strerror or error}") from None
 
 
+def owner(place: PurePath) -> str:
+    """Whose phases a folder holds; empty where it holds none of ours."""
+    first = (_text(Path(place) / LIST) or "").partition("\n")[0]
+    return first.removeprefix("# ") if first.startswith("# ") else ""
+
+
+def ours(place: PurePath) -> list[str]:
+    """The files of ours in a folder, its list among them; none where it holds none."""
+    if not owner(place):
+        return []
+    return [str(Path(place, name)) for name in (LIST, *sorted(_listed(Path(place), owner(place))))]
+
+
 def refuse_inside(place: PurePath, sources: Mapping[str, str]) -> None:
     """Raise UsageError for a folder that one of the `sources`, by what names it, would read the next time."""
     for named, source in sources.items():

@@ -33,8 +33,8 @@ def _adopt_after(adopt: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _overlays(spec: dict[str, Any]) -> list[str]:
-    """What of the file lays new images or configuration over the manifests."""
+def overlays(spec: dict[str, Any]) -> list[str]:
+    """What of a file that adopts manifests lays new images or configuration over the manifests."""
     listed = spec["adopt"].get("deployment")
     named = enumerate(listed) if isinstance(listed, list) else ()
     images = [f"spec.adopt.deployment[{index}].images" for index, item in named if "images" in item]
@@ -44,11 +44,11 @@ def _overlays(spec: dict[str, Any]) -> list[str]:
 def _advice_on_manifests(spec: dict[str, Any], named: str) -> Iterator[str]:
     manifests = "the manifests" if spec["adopt"]["from"] == "-" else spec["adopt"]["from"]
     parts = ["spec.adopt.stable"] if "stable" in spec["adopt"] else []
-    if overlays := _overlays(spec):
-        said = ", ".join(overlays)
+    if laid := overlays(spec):
+        said = ", ".join(laid)
         deployments = "Deployments" if isinstance(spec["adopt"].get("deployment"), list) else "Deployment"
         yield f"Once `promoted` is reached, write what {said} says into the {deployments} in {manifests},"
-        parts += overlays
+        parts += laid
     else:
         yield f"Once `promoted` is reached, {manifests} is what runs, to begin the next release from:"
     gone = ", ".join(parts)
@@ -73,5 +73,5 @@ def advice(spec: dict[str, Any], file: str) -> str:
 def advice_in_place(spec: dict[str, Any], folder: str, file: str) -> str:
     """What to write into the file once the manifests say themselves what runs."""
     named = "the canary file" if file == "standard input" else file
-    gone = ", ".join(_overlays(spec))
+    gone = ", ".join(overlays(spec))
     return f"Once {folder} is applied, take {gone} and spec.phase out of {named}: {folder} is what runs then."

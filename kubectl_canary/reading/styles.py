@@ -11,6 +11,7 @@ from typing import Any
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.nodes import MAPPING, SEQUENCE, Node
 
+SHARES = re.compile(r"(?:[a-z][a-z-]* )*[0-9.]+%\Z|[a-z][a-z-]* from [a-z][a-z-]*\Z")
 SINGLE_QUOTED = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdff]*\Z")
 
 
@@ -67,9 +68,9 @@ def indented(lines: list[str], columns: int) -> list[str]:
 
 
 def scalar_like(value: Any, quote: str) -> str | None:
-    """A scalar in the quotes of another; None where these cannot hold it, or there are none."""
+    """A scalar in the quotes of another, shares (`mirror 20%`) without; None where these cannot hold it."""
     if not isinstance(value, str) or quote not in ("'", '"'):
-        return None
+        return value if isinstance(value, str) and SHARES.match(value) else None
     if quote == "'":
         return f"'{value.replace(quote, quote * 2)}'" if SINGLE_QUOTED.match(value) else None
     return yamltext.quoted(value)

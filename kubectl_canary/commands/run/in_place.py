@@ -42,13 +42,29 @@ def write(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     release = _read(release_flags, place)
     phase = step.goal(release, place.there, flags)
     generator_of(release, release_flags).render(planned(release.plan.application, phase))
-    notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
+    _refuse_edited(release, place)
     step.judge(release, place.there, phase, skip=flags.skip)
     changes = _changes(release, place, phase)
     exchange.write(changes)
     count = len({change.name for change in changes})
     say(f"{place.there.folder} is `{phase.name}` ({count} files changed)")
     return _ended(release, place.there, phase)
+
+
+def promoted(release_flags: ReleaseFlags) -> list[Change]:
+    """What makes the user's files those of a release that is promoted: they say the new version themselves then.
+
+    Raises as `write`.
+    """
+    place = _Place()
+    release = _read(release_flags, place)
+    _refuse_edited(release, place)
+    return _changes(release, place, release.plan.phases[-1])
+
+
+def _refuse_edited(release: Release, place: _Place) -> None:
+    """Raises Refused where the files were changed since the last phase was written into them."""
+    notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
 
 
 def _read(given: ReleaseFlags, place: _Place) -> Release:

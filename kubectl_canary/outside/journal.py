@@ -1,0 +1,51 @@
+"""What a run is about to write, noted in a file, so that the next one knows what a run that was killed has left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubectl_canary.errors import WorldError
+from kubectl_canary.outside import exchange
+
+
+class Journal:
+    """The file of one release."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes this release meanwhile. Raises UsageError where somebody does."""
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorldError(f"cannot write {self.file}: {error.strerror}") from None
+        with exchange.alone(f"{self.file}.lock", f"{self.file.stem} is being written by another run"):
+            yield
+
+    def begin(self, noted: Mapping[str, Any]) -> None:
+        """Say what is about to be written. Raises WorldError where that cannot be noted."""
+        try:
+            self.file.write_text(json.dumps(noted), encoding="utf-8")
+        except OSError as error:
+            raise WorldError(f"cannot write {self.file}: {error.strerror}") from None
+
+    def left(self) -> dict[str, Any]:
+        """What was about to be written by a run that did not end; nothing where all have ended.
+
+        What cannot be read was not written whole, and then nothing else was written yet.
+        """
+        try:
+            noted: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return noted
+
+    def end(self) -> None:
+        """Say that nothing is under way any more."""
+        self.file.unlink(missing_ok=True)
