@@ -1,0 +1,53 @@
+"""`kubectl canary advance`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.declaring import DeclareFlags, declare_flags, now_flag
+from kubectl_canary.commands.flags import ReleaseFlags, flags_of, goal_flag, release_flags
+
+
+@dataclass(frozen=True)
+class AdvanceFlags:
+    """The flags of `advance` itself."""
+
+    goal: str | None
+    skip: bool
+    at_once: bool
+
+
+@verb(
+    "advance",
+    "Write the next phase into the canary file, and render it where the release was rendered last.\n\n"
+    "From `promoted` it ends the release: what was the canary is written into stable, with its own configuration, or\n"
+    "into your manifests, and spec.canary and spec.phase are taken out. No cluster is asked or changed.\n"
+    "A GitOps engine takes several commits as one, so a phase that was committed has to last before the next.",
+    """
+  # The next phase, in the file alone
+  kubectl canary advance
+
+  # As a commit of the file and of what is rendered
+  kubectl canary advance --commit
+
+  # As a pull request
+  kubectl canary advance --branch my-app-25 --push --pull-request pull-request.md
+""",
+    prints_once=False,
+)
+@release_flags
+@flags_of(
+    AdvanceFlags,
+    goal_flag("--to", "goal", help="Another phase than the next one."),
+    click.option("--skip", is_flag=True, help="Leave out the phases between, where going straight is safe."),
+    now_flag,
+)
+@declare_flags
+def command(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: DeclareFlags) -> int:
+    """Write the next phase."""
+    from kubectl_canary.commands.run import advance
+
+    return advance.run(release_flags, flags, declare_flags)

@@ -1,0 +1,52 @@
+"""The flags of the verbs that write a step of a release into files, and into Git."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kubectl_canary.commands.flags import flags_of
+
+
+@dataclass(frozen=True)
+class DeclareFlags:
+    """Where a step is rendered, and what becomes of it in Git."""
+
+    output: str | None
+    commits: bool
+    branch: str | None
+    pushes: bool
+    request: str | None
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether a commit is made: a branch, a push and a pull request are of one."""
+        return bool(self.commits or self.branch or self.pushes or self.request)
+
+
+declare_flags = flags_of(
+    DeclareFlags,
+    click.option(
+        "-o",
+        "--output",
+        metavar="dir=OUT|in-place",
+        help="Where the phase is rendered, instead of where it was rendered last.",
+    ),
+    click.option("--commit", "commits", is_flag=True, help="Commit what was written, and nothing else."),
+    click.option("--branch", metavar="NAME", help="Make that commit on a new branch."),
+    click.option("--push", "pushes", is_flag=True, help="Push the commit."),
+    click.option(
+        "--pull-request",
+        "request",
+        metavar="FILE",
+        help="Write the title and the body of a pull request, as Markdown; - is standard output.",
+    ),
+    as_="declare_flags",
+)
+now_flag = click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="Do not wait until the phase before has lasted as long as it should.",
+)

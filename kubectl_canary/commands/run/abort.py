@@ -1,0 +1,60 @@
+"""What `kubectl canary abort` does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.declaring import DeclareFlags
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.run.declaring import Files, Step, load
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding
+from kubectl_canary.reading import declaring
+from kubectl_canary.release import lifecycle
+from kubectl_canary.release.application import Version
+from kubectl_canary.reports import commits
+
+
+def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
+    """Write the next step back; the first one waits for nothing. Raises Refused where there is none."""
+    with Files(release_flags, declare_flags).held() as files:
+        return _abort(files, at_once=at_once)
+
+
+def _abort(files: Files, *, at_once: bool) -> int:
+    release, here = load(files)
+    to = lifecycle.back(release.plan, here)
+    if here.is_way_back and not at_once:
+        files.mind_time(release, here, lasts=0)
+    if to is not None:
+        return files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
+    _refuse_new_manifests(files)
+    application = release.plan.application
+    title = f"{application.called(Version.OLD)} stays stable, and no release is under way"
+    subject = commits.subject_of_end(application, is_promoted=False)
+    return files.write(Step(declaring.without_release(release.spec), title, subject, here))
+
+
+def _refuse_new_manifests(files: Files) -> None:
+    """Raises Refused where the manifests are still those of the release: without it they would be what runs."""
+    adopt = files.source.value["spec"].get("adopt") or {}
+    if "stable" not in adopt:
+        return
+    sets = inputs.sets(files.source)
+    if [known.value for known in sets.stable] != [known.value for known in sets.new]:
+        path = ("spec", "adopt", "stable")
+        message = f"{adopt['from']} is what the release brought, and {adopt['stable']} is what runs"
+        where = files.source.value_where(path)
+        finding = Finding("adopt", "error", path, message, where, _as_it_was(adopt))
+        raise Refused("the manifests are not as they were", [finding])
+
+
+def _as_it_was(adopt: Mapping[str, str]) -> str:
+    """How the manifests become what runs again."""
+    kind, _, ref = adopt["stable"].partition(":")
+    if kind != "git":
+        return f"make {adopt['from']} what {adopt['stable']} is, and commit it"
+    ref, _, path = ref.partition(":")
+    return f"`git checkout {shlex.quote(ref)} -- {shlex.quote(path or adopt['from'])}`, commit it, and abort again"

@@ -1,0 +1,728 @@
+"""A release lives in Git: real repositories, a commit a phase, and nothing half done."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, Result
+from test_manifest_sets import IDENTITY, Repository
+
+HOUR_AGO = int(time.time()) - 3600
+FILE = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  image: example.com/shop   # the team's
+  container: {port: 8080}
+  stable:
+    tag: v1   # what runs
+    replicas: 4
+  route: {hostnames: [shop.example.com], gateway: {name: edge}}
+  drain: 10s
+  phases:
+    - {name: 25%, pause: 1m}
+    - 100%
+"""
+RELEASE = "  canary:\n    tag: v2\n"
+MESSAGES = ROOT / "tests/messages"
+
+
+class Project(Repository):
+    """A repository with a canary file, in the working directory."""
+
+    def __init__(self, folder: Path, canary: Callable[..., Result]) -> None:
+        super().__init__(folder)
+        object.__setattr__(self, "canary", canary)
+
+    @property
+    def file(self) -> str:
+        return (self.folder / "canary.yaml").read_bytes().decode()
+
+    @property
+    def log(self) -> list[str]:
+        return self.git("log", "--format=%s", "--reverse").splitlines()
+
+    @property
+    def is_clean(self) -> bool:
+        return self.git("status", "--porcelain") == ""
+
+    def do(self, *words: str) -> str:
+        """A verb that has to end well; what it prints."""
+        done = self.canary(*words)
+        assert done.code == 0, done.err
+        return str(done.out)
+
+    def refuses(self, *words: str, code: int = 1) -> str:
+        """What a verb says that is refused, and changes nothing."""
+        before = self.state
+        done = self.canary(*words)
+        assert (code, "", before) == (done.code, done.out, self.state), done.err
+        return str(done.err)
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        files = {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file() and ".git" not in path.relative_to(self.folder).parts
+        }
+        return files, self.git("status", "--porcelain"), self.git("show-ref", "--head")
+
+    def hook(self, name: str, text: str) -> None:
+        place = self.folder / ".git/hooks" / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(f"#!/bin/sh\n{text}\n")
+        place.chmod(0o755)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canary: Callable[..., Result]
+) -> Callable[..., Project]:
+    """A repository with this canary file, committed an hour ago; what follows is committed now."""
+
+    def make(text: str = FILE, **more: str) -> Project:
+        folder = tmp_path / "work"
+        folder.mkdir()
+        for name, value in IDENTITY.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(folder)
+        there = Project(folder, canary)
+        there.git("init", "-q", "-b", "main")
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"@{HOUR_AGO} +0000")
+        there.has({"canary.yaml": text, **more})
+        monkeypatch.delenv("GIT_COMMITTER_DATE")
+        return there
+
+    return make
+
+
+def declaring(phase: str) -> str:
+    return f"{FILE}{RELEASE}  phase: {phase}\n"
+
+
+# --- a whole release ------------------------------------------------------------------
+
+
+def test_a_release_is_a_commit_a_phase_and_ends_as_a_careful_human_would_write_it(
+    project: Callable[..., Project],
+) -> None:
+    there = project()
+    there.do("start", "v2", "--commit")
+    assert there.file == declaring("deploy")
+    for phase in ("25%", "100%", "promote-roll", "promote-return", "promoted"):
+        there.do("advance", "--commit", "--now")
+        assert (declaring(phase), True) == (there.file, there.is_clean)
+    there.do("advance", "--commit", "--now")
+    assert (FILE.replace("tag: v1 ", "tag: v2 "), True) == (there.file, there.is_clean)
+    assert there.log[1:] == [
+        "shop: v2 is deployed (1 of 5 pods)",
+        "shop: 25% to v2 (4 of 8 pods), from deploy",
+        "shop: 100% to v2 (4 of 8 pods), from 25%",
+        "shop: stable rolls to v2, from 100%",
+        "shop: requests return to stable, which is v2, from promote-roll",
+        "shop: v2 is promoted, from promote-return",
+        "shop: v2 is stable, and the release is over",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "back"),
+    [
+        ("deploy", ["rollback from deploy", "rolled-back"]),
+        ("25%", ["rollback from 25%", "rolled-back"]),
+        ("promote-roll", ["rollback-promotion from promote-roll", "rollback from 100%", "rolled-back"]),
+        ("promote-return", ["rollback-promotion from promote-return", "rollback from 100%", "rolled-back"]),
+    ],
+)
+def test_the_way_back_is_a_commit_a_step(
+    project: Callable[..., Project], phase: str, back: list[str]
+) -> None:
+    there = project(declaring(phase))
+    for step in back:
+        there.do("abort", "--commit", "--now")
+        assert there.file == declaring(step)
+    there.do("abort", "--commit", "--now")
+    assert (FILE, True) == (there.file, there.is_clean)
+    assert there.log[-1] == "shop: v1 stays stable, and the release of v2 is over"
+
+
+def test_three_releases_the_middle_one_aborted(project: Callable[..., Project]) -> None:
+    there = project()
+    for tag, verb in (("v2", "advance"), ("v3", "abort"), ("v4", "advance")):
+        there.do("start", tag, "--commit")
+        there.do("advance", "--commit", "--now")
+        while "phase:" in there.file:
+            there.do(verb, "--commit", "--now")
+    assert (FILE.replace("tag: v1 ", "tag: v4 "), True) == (there.file, there.is_clean)
+
+
+def test_the_canarys_own_configuration_becomes_stables(project: Callable[..., Project]) -> None:
+    own = "    container:\n      env: [{name: MODE, value: new}]\n"
+    text = FILE.replace("{port: 8080}", "\n    port: 8080   # of all\n    env: [{name: MODE, value: old}]")
+    there = project(f"{text}{RELEASE}{own}  phase: promoted\n")
+    there.do("advance", "--commit")
+    assert there.file == text.replace("tag: v1 ", "tag: v2 ").replace("value: old", "value: new")
+
+
+def test_after_a_promotion_undo_releases_the_version_before(project: Callable[..., Project]) -> None:
+    there = project(f"{declaring('promoted')}")
+    there.do("advance", "--commit")
+    there.do("undo", "--commit")
+    assert there.file == FILE.replace("tag: v1 ", "tag: v2 ") + "  canary:\n    tag: v1\n  phase: deploy\n"
+    assert "there is a release already" in there.refuses("undo")
+
+
+def test_undo_brings_the_configuration_back_too(project: Callable[..., Project]) -> None:
+    old, new = (FILE.replace("8080", f"8080, env: [{{name: {name}, value: x}}]") for name in "AB")
+    there = project(old)
+    there.has({"canary.yaml": new.replace("tag: v1 ", "tag: v2 ")})
+    there.do("undo")
+    deployment = yaml.safe_load(there.do("render", "--phase", "promoted", "--only", "workloads"))
+    assert "example.com/shop:v1" == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert [{"name": "A", "value": "x"}] == deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+
+
+def test_without_a_version_before_there_is_nothing_to_undo(project: Callable[..., Project]) -> None:
+    assert "there is no version before" in project().refuses("undo")
+
+
+# --- when the next step may be taken --------------------------------------------------
+
+
+def test_a_phase_has_to_last_in_git_before_the_next(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project(declaring("deploy"))
+    there.do("advance", "--commit")  # `deploy` was committed an hour ago
+    said = there.refuses("advance", "--commit")
+    assert (
+        "`25%` was committed a moment ago, and has to last 1m10s (pause and gates 1m, drain 10s); wait"
+        in said
+    )
+    monkeypatch.setenv("GIT_COMMITTER_DATE", f"@{int(time.time()) - 75} +0000")
+    there.git("commit", "-q", "--amend", "--no-edit")
+    there.do("advance", "--commit")
+
+
+def test_the_interval_of_the_engine_counts_and_a_merge_counts_from_when_it_is_made(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project(declaring("deploy").replace("  drain: 10s", "  drain: 10s\n  gitops: {interval: 3m}"))
+    there.git("switch", "-qc", "next")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", f"@{HOUR_AGO + 60} +0000")
+    there.do("advance", "--commit", "--now")
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    there.git("switch", "-q", "main")
+    there.has({"other": "1"})
+    there.git("merge", "-q", "--no-edit", "next")
+    assert "has to last 4m10s (pause and gates 1m, drain 10s, interval 3m)" in there.refuses("advance")
+
+
+def test_the_first_step_back_waits_for_nothing_and_the_next_one_for_drain(
+    project: Callable[..., Project],
+) -> None:
+    there = project(declaring("deploy"))
+    there.do("advance", "--commit")
+    there.do("abort", "--commit")
+    assert "has to last 10s (drain 10s)" in there.refuses("abort", "--commit")
+
+
+def test_a_phase_that_is_not_committed_is_not_passed_by(project: Callable[..., Project]) -> None:
+    there = project(declaring("deploy"))
+    there.do("advance")
+    assert "`25%` is not committed yet; commit it first, or say --now" in there.refuses("advance")
+
+
+def test_outside_git_nothing_is_waited_for(
+    canary_yaml: Callable[[str], Path], canary: Callable[..., Result]
+) -> None:
+    place = canary_yaml(declaring("deploy"))
+    assert 0 == canary("advance").code == canary("advance").code
+    assert place.read_text() == declaring("100%")
+
+
+def test_a_shallow_clone_is_said(
+    project: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project(declaring("deploy"))
+    there.do("advance", "--commit")
+    there.git("clone", "-q", "--depth=1", f"file://{there.folder}", str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    done = there.canary("advance")
+    assert (4, True) == (
+        done.code,
+        "this clone is shallow" in done.err and "git fetch --unshallow" in done.err,
+    )
+
+
+def test_phases_are_left_out_only_where_that_is_said(project: Callable[..., Project]) -> None:
+    there = project(declaring("deploy").replace("    - 100%", "    - 50%\n    - 100%"))
+    said = there.refuses("advance", "--to", "100%")
+    assert "from `deploy` to `100%`" in said
+
+
+# --- what is refused ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("start", "v1"), 1, "as stable is"),
+        (("start",), 2, "which version?"),
+        (("advance",), 2, "canary.yaml has no release"),
+        (("abort",), 2, "canary.yaml has no release"),
+        (("start", "v2", "--from", "git:main"), 2, "of manifests, and the file adopts none"),
+        (("start", "v2", "--set", "spec.canary.tag=v3"), 2, "this is typed"),
+        (("start", "v2", "-f", "-"), 2, "cannot be written"),
+        (("start", "v2", "-o", "yaml"), 2, "rendered into which folder?"),
+    ],
+)
+def test_what_cannot_be_started_is_refused(
+    project: Callable[..., Project], words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in project().refuses(*words, code=code)
+
+
+def test_a_release_under_way_is_not_written_over(project: Callable[..., Project]) -> None:
+    said = project(declaring("25%")).refuses("start", "v3")
+    assert "canary.yaml:17:3: spec.phase: a release is under way" in said
+    assert "`kubectl canary advance` goes on, `kubectl canary abort` goes back" in said
+
+
+def test_what_is_not_committed_is_not_committed_along(project: Callable[..., Project]) -> None:
+    there = project()
+    (there.folder / "canary.yaml").write_text(f"{FILE}# mine\n")
+    assert "canary.yaml: changed, and not committed" in there.refuses("start", "v2", "--commit", code=2)
+
+
+def test_what_else_is_staged_stays_staged(project: Callable[..., Project]) -> None:
+    there = project()
+    (there.folder / "mine").write_text("1")
+    there.git("add", "mine")
+    there.do("start", "v2", "--commit")
+    assert ("A  mine", "canary.yaml") == (
+        there.git("status", "--porcelain"),
+        there.git("show", "--format=", "--name-only"),
+    )
+
+
+def test_a_detached_head_and_a_merge_are_refused(project: Callable[..., Project]) -> None:
+    there = project()
+    there.git("switch", "-q", "--detach")
+    assert "no branch is checked out" in there.refuses("start", "v2", "--commit", code=2)
+    there.git("switch", "-qc", "one")
+    there.has({"a": "1"})
+    there.git("switch", "-q", "main")
+    there.has({"a": "2"})
+    there.canary("version")
+    subprocess.run(["git", "merge", "-q", "one"], cwd=there.folder, capture_output=True, check=False)
+    said = there.refuses("start", "v2", "--commit", code=2)
+    assert "a merge is under way" in said
+    assert "git merge --abort" in said
+
+
+def test_what_git_ignores_cannot_be_committed(project: Callable[..., Project]) -> None:
+    there = project(**{".gitignore": "out\n"})
+    assert "git is told to ignore out" in there.refuses("start", "v2", "-o", "dir=out", "--commit", code=2)
+
+
+def test_outside_a_repository_there_is_no_commit(
+    canary_yaml: Callable[[str], Path], canary: Callable[..., Result]
+) -> None:
+    place = canary_yaml(FILE)
+    done = canary("start", "v2", "--commit")
+    assert (2, FILE) == (done.code, place.read_text())
+    assert "canary.yaml is in no git repository" in done.err
+
+
+@pytest.mark.parametrize("flags", [["--commit"], ["--branch=next"]])
+def test_a_commit_that_a_hook_refuses_leaves_nothing(
+    project: Callable[..., Project], flags: list[str]
+) -> None:
+    there = project()
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    there.hook("pre-commit", "echo 'no releases on Fridays' >&2; exit 1")
+    assert "git did not commit: no releases on Fridays" in there.refuses("start", "v2", *flags, code=4)
+
+
+def test_what_a_killed_run_has_left_is_put_back_by_the_next(project: Callable[..., Project]) -> None:
+    there = project()
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    there.hook("pre-commit", "touch .git/there; sleep 60")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not (there.folder / ".git/there").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (there.folder / ".git/hooks/pre-commit").unlink()
+    (there.folder / ".git/index.lock").unlink(missing_ok=True)
+    assert there.file == declaring("deploy")
+    done = there.canary("start", "v3", "--commit")
+    assert (0, True) == (done.code, "put back what a run that was killed has left" in done.err), done.err
+    assert (declaring("deploy").replace("tag: v2", "tag: v3"), True) == (there.file, there.is_clean)
+
+
+def test_what_was_changed_since_a_run_was_killed_is_not_put_back(project: Callable[..., Project]) -> None:
+    there = project()
+    there.hook("pre-commit", "kill -9 $(ps -o ppid= -p $PPID)")
+    subprocess.run(
+        [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    (there.folder / ".git/hooks/pre-commit").unlink()
+    time.sleep(0.5)
+    there.git("reset", "-q", "--hard")
+    (there.folder / "canary.yaml").write_text(f"{FILE}# mine\n")
+    assert "it was changed since" in there.refuses("start", "v2", "--commit", code=2)
+
+
+# --- branches, remotes, requests ------------------------------------------------------
+
+
+def test_a_branch_and_a_push(project: Callable[..., Project], tmp_path: Path) -> None:
+    there = project()
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    text = there.do("start", "v2", "--branch", "shop-v2", "--push", "--pull-request", "-")
+    assert text.startswith("shop: v2 is deployed (1 of 5 pods)\n\n")
+    assert "| **deploy** (now) |" in text
+    assert there.git("ls-remote", "--heads", "origin").endswith("refs/heads/shop-v2")
+    assert "--branch shop-v2" in there.refuses("advance", "--now", "--branch", "shop-v2", code=2)
+
+
+def test_a_release_that_has_moved_on_the_remote_is_not_moved_here(
+    project: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project()
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("push", "-q", "-u", str(tmp_path / "remote"), "main")
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    there.git("clone", "-q", str(tmp_path / "remote"), str(tmp_path / "other"))
+    monkeypatch.chdir(tmp_path / "other")
+    there.do("start", "v3", "--push")
+    monkeypatch.chdir(there.folder)
+    said = there.refuses("start", "v2", "--push")
+    assert "the release has moved on the remote" in said
+    assert "shop: v3 is deployed" in said
+
+
+def test_a_push_that_is_refused_leaves_the_commit_and_says_so(
+    project: Callable[..., Project], tmp_path: Path
+) -> None:
+    there = project()
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    there.git("push", "-q", "-u", "origin", "main")
+    hook = tmp_path / "remote/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'main is protected' >&2; exit 1\n")
+    hook.chmod(0o755)
+    done = there.canary("start", "v2", "--push")
+    assert (4, True, True) == (done.code, "main is protected" in done.err, "the commit is here" in done.err)
+    assert (2, True) == (len(there.log), there.is_clean)
+
+
+# --- where it is rendered -------------------------------------------------------------
+
+
+def test_the_folder_that_was_rendered_last_is_rendered_again(project: Callable[..., Project]) -> None:
+    there = project()
+    there.do("render", "--all", "-o", "dir=deploy/out")
+    there.has({})
+    there.do("start", "v2", "--commit")
+    there.do("advance", "--commit", "--now")
+    assert "# phase: 25%" in (there.folder / "deploy/out/.kubectl-canary").read_text()
+    assert there.is_clean
+    there.do("render", "--all", "-o", "dir=elsewhere")
+    there.has({})
+    assert "say which: -o dir=" in there.refuses("advance", "--now", code=2)
+
+
+def test_a_step_that_the_folder_refuses_is_not_written(project: Callable[..., Project]) -> None:
+    there = project(declaring("25%"))
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({"canary.yaml": FILE.replace("tag: v1 ", "tag: v7 ")})
+    assert "not a safe step" in there.refuses("start", "v9", "--commit")
+
+
+# --- users' own files -----------------------------------------------------------------
+
+
+def test_line_ends_and_a_byte_order_mark_stay(project: Callable[..., Project]) -> None:
+    text = "\ufeff" + declaring("deploy").replace("\n", "\r\n")
+    there = project()
+    (there.folder / "canary.yaml").write_bytes(text.encode())
+    there.has({})
+    there.do("advance", "--commit", "--now")
+    assert (there.folder / "canary.yaml").read_bytes().decode() == text.replace("phase: deploy", "phase: 25%")
+
+
+def test_of_merged_files_each_keeps_what_it_says(project: Callable[..., Project]) -> None:
+    base, over = FILE.replace("    tag: v1   # what runs\n", ""), "spec:\n  stable: {tag: v1}\n  canary: {}\n"
+    there = project(base, **{"prod.yaml": over})
+    files = ("-f", "canary.yaml", "-f", "prod.yaml")
+    there.do("start", "v2", *files, "--commit")
+    assert base == there.file
+    assert (there.folder / "prod.yaml").read_text() == (
+        "spec:\n  stable: {tag: v1}\n  canary:\n    tag: v2\n  phase: deploy\n"
+    )
+
+
+# --- manifests that are adopted -------------------------------------------------------
+
+APP = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      containers:
+        - name: app   # the only one
+          image: example.com/app:v1   # what runs
+          ports: [{containerPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec:
+  selector: {app: app}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: app}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [app.example.com]
+  rules:
+    - backendRefs: [{name: app, port: 80}]
+"""
+ADOPTS = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Canary
+metadata: {name: app}
+spec:
+  adopt: {from: k8s}   # ours
+  phases: [50%, 100%]
+"""
+
+
+def app(there: Project) -> str:
+    return (there.folder / "k8s/app.yaml").read_text()
+
+
+@pytest.mark.parametrize("output", ["in-place", "dir=out"])
+def test_what_is_promoted_is_written_into_the_users_own_manifests(
+    project: Callable[..., Project], output: str
+) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "-o", output, "--commit")
+    assert ("app:v2" in app(there), there.is_clean) == (False, True)
+    for _ in range(5):
+        there.do("advance", "--commit", "--now")
+    assert there.file == f"{ADOPTS}  canary:\n    tag: v2\n  phase: promoted\n"
+    there.do("advance", "--commit", "--now")
+    assert (there.file, app(there), there.is_clean) == (ADOPTS, APP.replace("app:v1 ", "app:v2 "), True)
+    assert ["canary.yaml", "k8s/app.yaml"] == [
+        name for name in there.git("ls-files").splitlines() if not name.startswith("out/")
+    ]
+
+
+def test_an_aborted_release_leaves_the_users_manifests_as_they_were(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "-o", "in-place", "--commit")
+    there.do("advance", "--commit", "--now")
+    assert app(there) != APP
+    for _ in range(3):
+        there.do("abort", "--commit", "--now")
+    assert (there.file, app(there), there.is_clean) == (ADOPTS, APP, True)
+
+
+def test_manifests_that_have_changed_since_a_tag_are_released(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.git("tag", "v1")
+    new = APP.replace("app:v1 ", "app:v2 ").replace(
+        "ports: [{", "env: [{name: NEW, value: x}]\n          ports: [{", 1
+    )
+    there.has({"k8s/app.yaml": new})
+    there.do("start", "--from", "git:v1", "--commit")
+    assert "adopt: {from: k8s, stable: git:v1}   # ours" in there.file
+    for _ in range(6):
+        there.do("advance", "--commit", "--now")
+    assert (there.file, app(there), there.is_clean) == (ADOPTS, new, True)
+
+
+def test_a_release_of_changed_manifests_ends_only_where_they_are_as_they_were(
+    project: Callable[..., Project],
+) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.git("tag", "v1")
+    there.has({"k8s/app.yaml": APP.replace("app:v1 ", "app:v2 ")})
+    there.do("start", "--from", "git:v1", "--commit")
+    there.do("abort", "--commit", "--now")
+    there.do("abort", "--commit", "--now")
+    said = there.refuses("abort", "--commit", "--now")
+    assert "git checkout v1 -- k8s" in said
+    there.git("checkout", "v1", "--", "k8s")
+    there.git("commit", "-qm", "as it was")
+    there.do("abort", "--commit", "--now")
+    assert (there.file, app(there), there.is_clean) == (ADOPTS, APP, True)
+
+
+# --- what the documentation shows -----------------------------------------------------
+
+KUBECTL = """\
+#!/bin/sh
+case "$*" in
+*"config view"*) echo '{"contexts": [{"name": "a", "context": {"cluster": "a", "namespace": "shop"}}]}' ;;
+*) echo '{"kind": "Deployment", "metadata": {"name": "shop-stable"}, "spec": {"template": {"spec": {"containers": \
+  [{"name": "app", "image": "example.com/shop:v1.1.9"}]}}}}' ;;
+esac
+"""
+
+
+def examples(verb: str) -> list[str]:
+    page = (ROOT / f"docs/verbs/{verb}.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return block.split("\n\n")
+
+
+def pasted(there: Project, script: str) -> str:
+    """What lines print, as a user pastes them; each commit is an hour old at once, `gh` is there, and a remote."""
+    programs = there.folder.parent / "programs"
+    if not programs.exists():
+        programs.mkdir()
+        for name, text in (("kubectl", KUBECTL), ("gh", '#!/bin/sh\necho "$@"\n')):
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        there.git("init", "-q", "-b", "main", "--bare", str(there.folder.parent / "remote"))
+        there.git("remote", "add", "origin", str(there.folder.parent / "remote"))
+        there.git("push", "-q", "-u", "origin", "main")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("kubectl canary", "kubectl-canary")],
+        cwd=there.folder,
+        env={
+            **os.environ,
+            "PATH": f"{programs}:{Path(sys.executable).parent}:/usr/bin:/bin",
+            "GIT_COMMITTER_DATE": f"@{HOUR_AGO} +0000",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "number"),
+    [
+        (verb, number)
+        for verb in ("start", "advance", "abort", "undo")
+        for number in range(len(examples(verb)))
+    ],
+)
+def test_the_examples_of_a_verb_run(project: Callable[..., Project], verb: str, number: int) -> None:
+    example = examples(verb)[number]
+    if "--image" in example or "git:v41" in example:
+        two = APP.replace(
+            "      containers:", "      containers:\n        - {name: proxy, image: example.com/proxy:v1}"
+        )
+        there = project(ADOPTS, **{"k8s/app.yaml": two})
+        there.git("tag", "v41")
+        if "git:v41" in example:
+            there.has({"k8s/app.yaml": two.replace("app:v1", "app:v2")})
+    elif verb == "start":
+        there = project()
+    elif verb == "undo":
+        there = project(FILE)
+        there.has({"canary.yaml": FILE.replace("tag: v1 ", "tag: v2 ")})
+    else:
+        there = project(declaring("25%"))
+        if number and verb == "abort":
+            pasted(there, "kubectl canary abort --commit")
+    before = there.file
+    pasted(there, example)
+    assert there.file != before
+    assert "--from cluster" not in example or "tag: v1.1.9 " in there.file
+
+
+def test_the_lines_of_the_page_run_in_order(project: Callable[..., Project]) -> None:
+    there = project(FILE.replace("name: shop", "name: my-app"))
+    page = (ROOT / "docs/git.md").read_text(encoding="utf-8")
+    printed = pasted(there, "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)))
+    assert "--title my-app: 100% to v1.2.0 (4 of 8 pods), from 25% --body     Changes:" in printed
+    assert "| **100%** (now) |" in printed
+
+
+def test_the_lines_of_the_readme_run_in_order(project: Callable[..., Project]) -> None:
+    there = project()
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [
+        one
+        for one in re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        if "canary start" in one
+    ]
+    pasted(there, block)
+    assert "phase: rollback from 25%" in there.file
+
+
+# --- the messages ---------------------------------------------------------------------
+
+
+def test_every_message_is_as_it_was_agreed(
+    project: Callable[..., Project], request: pytest.FixtureRequest
+) -> None:
+    """`pytest --update` writes them again: the example's whole way there, and back from the middle of it."""
+    text = (ROOT / "examples/my-app/canary.yaml").read_text(encoding="utf-8")
+    there = project(re.sub(r"^  (canary|phase): .*\n", "", text, flags=re.MULTILINE))
+    said = {"00-start": message(there, "start", "v1.1.0")}
+    while "phase: promoted" not in there.file:
+        said[f"{len(said):02}-advance"] = message(there, "advance", "--now")
+        if "phase: promote-roll" in there.file:
+            there.git("branch", "promotion")
+    said[f"{len(said):02}-end"] = message(there, "advance", "--now")
+    said[f"{len(said):02}-undo"] = message(there, "undo")
+    said[f"{len(said):02}-abort"] = message(there, "abort", "--now")
+    there.git("switch", "-q", "promotion")
+    for _ in range(4):
+        said[f"{len(said):02}-abort"] = message(there, "abort", "--now")
+    if request.config.getoption("--update"):
+        MESSAGES.mkdir(exist_ok=True)
+        for name, one in said.items():
+            (MESSAGES / f"{name}.md").write_text(one, encoding="utf-8")
+    assert said == {file.stem: file.read_text(encoding="utf-8") for file in sorted(MESSAGES.iterdir())}
+
+
+def message(there: Project, *words: str) -> str:
+    """The pull request of a verb, which has the message of its commit."""
+    text = there.do(*words, "--pull-request", "-")
+    subject, _, body = there.git("log", "-1", "--format=%B").partition("\n\n")
+    assert text.startswith(f"{subject}\n\n")
+    assert [f"    {line}" for line in body.strip().splitlines()] == [
+        line for line in text.splitlines()[2:] if line.startswith("    ")
+    ]
+    return text
