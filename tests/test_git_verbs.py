@@ -726,3 +726,56 @@ def message(there: Project, *words: str) -> str:
         line for line in text.splitlines()[2:] if line.startswith("    ")
     ]
     return text
+
+
+# --- where one stands -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", ["apps/shop", ".", "/"])
+def test_from_wherever_it_is_called_it_is_the_same_commit(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    there = project(FILE, **{"apps/shop/my [canary] file.yaml": FILE, "apps/shop/other": "1"})
+    place = there.folder / "apps/shop/my [canary] file.yaml"
+    link = there.folder / "link.yaml"
+    link.symlink_to("apps/shop/my [canary] file.yaml")
+    there.has({})
+    monkeypatch.chdir(there.folder / at)
+    there.do("render", "--all", "-f", str(place), "-o", f"dir={there.folder}/apps/out")
+    there.has({})
+    there.do("start", "v2", "-f", os.path.relpath(place), "--commit")
+    there.do("advance", "-f", os.path.relpath(link), "--commit", "--now")
+    assert (place.read_text(), there.file, link.is_symlink()) == (declaring("25%"), FILE, True)
+    assert (there.is_clean, "# phase: 25%" in (there.folder / "apps/out/.kubectl-canary").read_text()) == (
+        True,
+        True,
+    )
+
+
+def test_a_worktree_has_its_own_note_and_branch(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project()
+    there.git("worktree", "add", "-q", "../beside", "-b", "beside")
+    monkeypatch.chdir(there.folder.parent / "beside")
+    there.do("start", "v2", "--commit")
+    assert (there.file, there.git("log", "-1", "--format=%s", "beside")) == (
+        FILE,
+        "shop: v2 is deployed (1 of 5 pods)",
+    )
+
+
+def test_two_at_once_take_turns(project: Callable[..., Project]) -> None:
+    there = project()
+    there.hook("pre-commit", "touch .git/there; sleep 2")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    while not (there.folder / ".git/there").exists():
+        time.sleep(0.01)
+    done = there.canary("start", "v3", "--commit")
+    assert (2, True) == (done.code, "is being written by another run" in done.err)
+    assert 0 == process.wait()
+    assert (there.file, there.is_clean) == (declaring("deploy"), True)

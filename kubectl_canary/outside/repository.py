@@ -34,7 +34,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Repository:
-    """A working tree, by the folder at its top."""
+    """A working tree, by the folder at its top. Paths are named from here, and links are what they lead to."""
 
     top: str
 
@@ -69,24 +69,18 @@ class Repository:
 
     def changed(self, paths: Sequence[str]) -> list[str]:
         """Those of some paths that are not as they were committed, from the top; what is not tracked is among them."""
-        answer = self._run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *paths).stdout
-        words = iter(os.fsdecode(answer).split("\0"))
-        found = []
-        for word in words:
-            if word:
-                found.append(word[3:])
-            if word[:1] in ("R", "C"):
-                next(words, None)
-        return found
+        words = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--")
+        answer = self._run(*words, *_real(paths)).stdout
+        return [word[3:] for word in os.fsdecode(answer).split("\0") if word]
 
     def is_tracked(self, path: str) -> bool:
         """Whether a file is in the index."""
-        return self._run("ls-files", "--error-unmatch", "--", path).returncode == 0
+        return self._run("ls-files", "--error-unmatch", "--", *_real([path])).returncode == 0
 
     def restore(self, paths: Sequence[str]) -> None:
         """Make files what they are in HEAD; those that it has not are deleted."""
-        self._run("reset", "--quiet", "--", *paths)
-        for path in paths:
+        self._run("reset", "--quiet", "--", *_real(paths))
+        for path in _real(paths):
             if self.is_tracked(path):
                 self._run("checkout", "HEAD", "--", path)
             else:
@@ -94,7 +88,11 @@ class Repository:
 
     def ignored(self, paths: Sequence[str]) -> list[str]:
         """Those of some paths that git is told to ignore."""
-        return [path for path in paths if self._run("check-ignore", "--quiet", path).returncode == 0]
+        return [
+            path
+            for path in paths
+            if _git(self.top, "check-ignore", "--quiet", "--", *_real([path])).returncode == 0
+        ]
 
     def history(self, path: str) -> Iterator[tuple[Revision, bytes | None]]:
         """The commits on the way of this branch that have changed a file, the newest first, with the file in each.
@@ -102,8 +100,8 @@ class Repository:
         Raises WorldError where a shallow clone ends before the history does.
         """
         place = self._from_top(path)
-        words = ("log", "--first-parent", f"--max-count={MOST_COMMITS}", "--format=%H %ct", "--", path)
-        for line in self._said(*words).splitlines():
+        words = ("log", "--first-parent", f"--max-count={MOST_COMMITS}", "--format=%H %ct", "--")
+        for line in self._said(*words, *_real([path])).splitlines():
             identity, _, made = line.partition(" ")
             if self.is_shallow and identity in self._shallow():
                 hint = f"`{self.command('fetch', '--unshallow')}` brings the rest"
@@ -120,10 +118,11 @@ class Repository:
 
         Raises WorldError, with nothing staged of them, where git or one of its hooks refuses.
         """
-        self._run("add", "--all", "--", *paths)
-        done = self._run("commit", "--only", "--file=-", "--cleanup=whitespace", "--", *paths, text=message)
+        real = _real(paths)
+        self._run("add", "--all", "--", *real)
+        done = self._run("commit", "--only", "--file=-", "--cleanup=whitespace", "--", *real, text=message)
         if done.returncode != 0:
-            self._run("reset", "--quiet", "--", *paths)
+            self._run("reset", "--quiet", "--", *real)
             raise WorldError(f"git did not commit: {_said_by(done)}")
         return os.fsdecode(done.stdout).strip().partition("\n")[0]
 
@@ -167,7 +166,7 @@ class Repository:
             if "couldn't find remote ref" in _said_by(done):
                 return []
             raise WorldError(f"git did not fetch {branch} from {remote}: {_said_by(done)}")
-        return self._said("log", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--", *paths).splitlines()
+        return self._said("log", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--", *_real(paths)).splitlines()
 
     def push(self) -> str:
         """Push this branch; where it went. Raises WorldError where git or the remote refuses: the commit stays."""
@@ -187,16 +186,9 @@ class Repository:
 
     def named(self, name: str) -> list[str]:
         """The files of a name anywhere in the working tree, from here, that are tracked, or new and not ignored."""
-        words = (
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "--",
-            f":(glob,top)**/{name}",
-        )
-        return [os.path.relpath(Path(self.top, known)) for known in self._said(*words).split("\0") if known]
+        words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        known = [Path(self.top, path) for path in self._said(*words).split("\0") if path]
+        return [os.path.relpath(path) for path in known if path.name == name]
 
     def _shallow(self) -> list[str]:
         place = Path(self.top, self._said("rev-parse", "--git-path", "shallow"))
@@ -211,7 +203,7 @@ class Repository:
         return os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
 
     def _run(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
-        return _git(self.top, *words, text=text)
+        return _git(self.top, "--literal-pathspecs", *words, text=text)
 
 
 def around(path: str) -> Repository | None:
@@ -221,6 +213,11 @@ def around(path: str) -> Repository | None:
         folder = str(Path(folder).parent)
     done = _git(folder, "rev-parse", "--show-toplevel")
     return Repository(os.fsdecode(done.stdout).rstrip("\n")) if done.returncode == 0 else None
+
+
+def _real(paths: Sequence[str]) -> list[str]:
+    """Paths as git finds them from any folder."""
+    return [os.path.realpath(path) for path in paths]
 
 
 def _git(folder: str, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
