@@ -18,14 +18,18 @@ class CheckFlags:
     gates: tuple[str, ...]
     phase: str | None
     output: str
+    base: str | None
+    skip: bool
 
 
 @verb(
     "check",
-    "Measure the gates of a phase once.\n\n"
+    "Measure the gates of a phase once; or, with --git, judge a change of the release before it is merged.\n\n"
     "Exit code 0 says that all pass, 1 that one fails, 6 that one is inconclusive: there is no answer, or too little\n"
     "data. Prometheus is asked where spec.prometheus says; the cluster is read for an approval, and for when\n"
-    "stable last had a share, where the canary has all and a gate compares them.",
+    "stable last had a share, where the canary has all and a gate compares them.\n\n"
+    "With --git nothing is asked: what is rendered is what the file renders, the step from that branch is one that\n"
+    "the plan allows, and what is stable's has not changed meanwhile.",
     """
   # All gates of the phase that the file declares
   kubectl canary check
@@ -35,6 +39,12 @@ class CheckFlags:
 
   # For programs
   kubectl canary check --phase 25% -o json
+
+  # A change of the release, before it is merged
+  kubectl canary check --git origin/main
+
+  # The same as annotations of a pull request
+  kubectl canary check --git origin/main -o github
 """,
     prints_once=False,
     runs_long=True,
@@ -45,12 +55,24 @@ class CheckFlags:
     click.argument("gates", nargs=-1, metavar="[GATE]..."),
     goal_flag("--phase", "phase", help="The phase whose gates are meant (default: the file's)."),
     click.option(
-        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+        default="text",
+        help="text (default) or json; with --git also sarif, github or junit.",
+    ),
+    click.option("--git", "base", metavar="REF", help="The branch or commit that the change goes into."),
+    click.option(
+        "--skip", is_flag=True, help="With --git: phases may be left out, where going straight is safe."
     ),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Measure gates once."""
+    if flags.base is not None:
+        from kubectl_canary.commands.run import check_git
+
+        return check_git.run(release_flags, flags, flags.base)
     from kubectl_canary.commands.run import check
 
     return check.run(release_flags, flags, cluster_flags)

@@ -58,6 +58,15 @@ def ours(place: PurePath) -> list[str]:
     return [str(Path(place, name)) for name in (LIST, *sorted(_listed(Path(place), owner(place))))]
 
 
+def outdated(place: PurePath, files: Mapping[str, str], notes: Mapping[str, str]) -> list[str]:
+    """The files of ours in a folder that are not what they should be, or should not be, or are not there."""
+    out, title = Path(place), owner(place)
+    wrong = [name for name, text in files.items() if _text(out / name) != text]
+    stale = sorted(_listed(out, title) - set(files)) if title else []
+    is_other = _text(out / LIST) != _list(title, set(files), notes)
+    return [str(out / name) for name in (*wrong, *stale, *([LIST] if is_other and not wrong else []))]
+
+
 def refuse_inside(place: PurePath, sources: Mapping[str, str]) -> None:
     """Raise UsageError for a folder that one of the `sources`, by what names it, would read the next time."""
     for named, source in sources.items():
@@ -112,9 +121,13 @@ def _notes(out: Path) -> dict[str, str]:
 
 
 def _write_list(out: Path, staging: Path, owner: str, names: set[str], notes: Mapping[str, str]) -> None:
-    noted = [f"# {key}: {text}" for key, text in notes.items()]
-    _write(staging / LIST, "\n".join([f"# {owner}", *noted, *sorted(names)]) + "\n")
+    _write(staging / LIST, _list(owner, names, notes))
     (staging / LIST).replace(out / LIST)
+
+
+def _list(owner: str, names: set[str], notes: Mapping[str, str]) -> str:
+    noted = [f"# {key}: {text}" for key, text in notes.items()]
+    return "\n".join([f"# {owner}", *noted, *sorted(names)]) + "\n"
 
 
 def _refuse_foreign(out: Path, names: set[str]) -> None:

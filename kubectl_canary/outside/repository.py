@@ -5,8 +5,10 @@ Author, signature and hooks are git's own business: it is called with the user's
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,34 @@ class Repository:
     def is_shallow(self) -> bool:
         """Whether its history is cut off."""
         return self._said("rev-parse", "--is-shallow-repository") == "true"
+
+    def base(self, ref: str) -> str:
+        """The newest commit that a branch, tag or commit has in common with what is checked out.
+
+        Raises UsageError where there is none.
+        """
+        if not self._said("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"):
+            hint = f"`{self.command('fetch', 'origin')}` brings what only the remote has"
+            raise UsageError(f"--git {ref}: there is no such branch, tag or commit here", hint)
+        found = self._said("merge-base", ref, "HEAD")
+        if not found:
+            hint = f"`{self.command('fetch', '--unshallow')}` brings the rest" if self.is_shallow else ""
+            raise UsageError(f"--git {ref}: it has no commit in common with what is checked out", hint)
+        return found
+
+    @contextlib.contextmanager
+    def beside(self, identity: str) -> Iterator[str]:
+        """A commit in a working tree of its own, as a folder that is gone after the block. Raises WorldError."""
+        with tempfile.TemporaryDirectory(prefix="kubectl-canary-") as folder:
+            place = f"{folder}/tree"
+            quiet = ("-c", f"core.hooksPath={os.devnull}")
+            done = self._run(*quiet, "worktree", "add", "--quiet", "--detach", place, identity)
+            if done.returncode != 0:
+                raise WorldError(f"git did not check {identity} out: {_said_by(done)}")
+            try:
+                yield place
+            finally:
+                self._run("worktree", "remove", "--force", place)
 
     def command(self, *words: str) -> str:
         """A call of git as a user types it."""
@@ -99,7 +129,7 @@ class Repository:
 
         Raises WorldError where a shallow clone ends before the history does.
         """
-        place = self._from_top(path)
+        place = self.from_top(path)
         words = ("log", "--first-parent", f"--max-count={MOST_COMMITS}", "--format=%H %ct", "--")
         for line in self._said(*words, *_real([path])).splitlines():
             identity, _, made = line.partition(" ")
@@ -181,7 +211,7 @@ class Repository:
 
     def note_of(self, path: str) -> Path:
         """A file of ours among git's own, for a file of the working tree."""
-        name = self._from_top(path).replace("/", "_")
+        name = self.from_top(path).replace("/", "_")
         return Path(self.top, self._said("rev-parse", "--git-path", f"kubectl-canary/{name}.json"))
 
     def named(self, name: str) -> list[str]:
@@ -194,7 +224,8 @@ class Repository:
         place = Path(self.top, self._said("rev-parse", "--git-path", "shallow"))
         return place.read_text(encoding="ascii").split() if place.exists() else []
 
-    def _from_top(self, path: str) -> str:
+    def from_top(self, path: str) -> str:
+        """A path as it is from the top, by the file that it leads to."""
         return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(self.top))).as_posix()
 
     def _said(self, *words: str) -> str:

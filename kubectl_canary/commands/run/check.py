@@ -25,6 +25,10 @@ from kubectl_canary.reports import gates as reports
 
 def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Measure gates once; the exit code is the verdict. Raises UsageError where the phase has no such gate."""
+    if flags.output not in ("text", "json") or flags.skip:
+        raise UsageError(
+            "-o sarif, github and junit, and --skip go with --git", "gates are told as text or json"
+        )
     call = call_of("check", release_flags, DriveFlags(), cluster_flags)
     phase = phase_of(call.release, flags.phase, None)
     gates = _chosen(phase, flags.gates)

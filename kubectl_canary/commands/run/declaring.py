@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
@@ -13,10 +12,11 @@ from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run import committing, releases
+from kubectl_canary.commands.run import folder as rendering
 from kubectl_canary.commands.run.committing import Commit, Place
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
-from kubectl_canary.outside import exchange, files, folder, repository
+from kubectl_canary.outside import exchange, files, repository
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say, write
@@ -198,12 +198,9 @@ class Files:
 
     def _rendered_last(self) -> str:
         title = self._title()
-        lists = self.repository.named(folder.LIST) if self.repository is not None else []
-        found = [
-            str(PurePath(known).parent) for known in lists if folder.owner(PurePath(known).parent) == title
-        ]
+        found = rendering.places(self.repository, title) if self.repository is not None else []
         if len(found) > 1:
-            listed = " and ".join(found)
+            listed = " and ".join(map(str, found))
             raise UsageError(f"{title} is rendered into {listed}", f"say which: -o dir={found[0]}")
         return f"{FOLDER}{found[0]}" if found else ""
 

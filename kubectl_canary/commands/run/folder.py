@@ -12,6 +12,7 @@ from kubectl_canary.commands.run.releases import finish, say_what_follows
 from kubectl_canary.errors import Refused
 from kubectl_canary.outside import folder
 from kubectl_canary.outside.output import say
+from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
 from kubectl_canary.release.changes import Alteration, Step
@@ -28,8 +29,19 @@ from kubectl_canary.reports.programs import as_json, compact
 
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
     """Write all phases and the ways back. Raises Refused where the step from what is there is not safe."""
-    plan, current = release.plan, release.declared()
+    current = release.declared()
     folder.refuse_inside(out, inputs.adopted_folders(release.sources))
+    files = files_of(release, generator)
+    changed = replaced(release, generator, out, files, current, flags)
+    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
+    code = finish("", release)
+    say_what_follows(release, current)
+    return code
+
+
+def files_of(release: Release, generator: Generator) -> dict[str, str]:
+    """The texts of all phases and of the ways back, by their names in the folder."""
+    plan, current = release.plan, release.declared()
     files = _phase_files(generator, plan, current, "current")
     files |= _way_back_files(generator, plan, current, "rollback")
     for number, phase in enumerate(plan.phases):
@@ -38,12 +50,13 @@ def write(release: Release, generator: Generator, out: PurePath, flags: RenderFl
         files |= _way_back_files(generator, plan, phase, f"{place}/rollback")
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
+    return files
 
-    changed = replaced(release, generator, out, files, current, flags)
-    say(f"wrote {len(files)} files into {out} ({changed} changed); {out}/current is `{current.name}`")
-    code = finish("", release)
-    say_what_follows(release, current)
-    return code
+
+def places(there: Repository, title: str) -> list[PurePath]:
+    """The folders of a repository that have the phases of a release."""
+    known = [PurePath(name).parent for name in there.named(folder.LIST)]
+    return [place for place in known if folder.owner(place) == title]
 
 
 def replaced(

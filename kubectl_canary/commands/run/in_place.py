@@ -62,6 +62,13 @@ def promoted(release_flags: ReleaseFlags) -> list[Change]:
     return _changes(release, place, release.plan.phases[-1])
 
 
+def outstanding(release_flags: ReleaseFlags) -> list[Change]:
+    """What the user's files lack to be the phase that the canary file declares. Raises as `write`."""
+    place = _Place()
+    release = _read(release_flags, place)
+    return _changes(release, place, release.declared())
+
+
 def _refuse_edited(release: Release, place: _Place) -> None:
     """Raises Refused where the files were changed since the last phase was written into them."""
     notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
