@@ -735,21 +735,20 @@ def message(there: Project, *words: str) -> str:
 def test_from_wherever_it_is_called_it_is_the_same_commit(
     project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    there = project(FILE, **{"apps/shop/my [canary] file.yaml": FILE, "apps/shop/other": "1"})
-    place = there.folder / "apps/shop/my [canary] file.yaml"
+    there = project(FILE, **{"apps/shop/my *.yaml": FILE, "apps/shop/other": "1"})
+    place = there.folder / "apps/shop/my *.yaml"
     link = there.folder / "link.yaml"
-    link.symlink_to("apps/shop/my [canary] file.yaml")
+    link.symlink_to("apps/shop/my *.yaml")
     there.has({})
     monkeypatch.chdir(there.folder / at)
     there.do("render", "--all", "-f", str(place), "-o", f"dir={there.folder}/apps/out")
     there.has({})
+    (there.folder / "apps/shop/my other.yaml").write_text("theirs")
     there.do("start", "v2", "-f", os.path.relpath(place), "--commit")
     there.do("advance", "-f", os.path.relpath(link), "--commit", "--now")
     assert (place.read_text(), there.file, link.is_symlink()) == (declaring("25%"), FILE, True)
-    assert (there.is_clean, "# phase: 25%" in (there.folder / "apps/out/.kubectl-canary").read_text()) == (
-        True,
-        True,
-    )
+    assert "# phase: 25%" in (there.folder / "apps/out/.kubectl-canary").read_text()
+    assert there.git("status", "--porcelain") == '?? "apps/shop/my other.yaml"'
 
 
 def test_a_worktree_has_its_own_note_and_branch(
@@ -779,3 +778,21 @@ def test_two_at_once_take_turns(project: Callable[..., Project]) -> None:
     assert (2, True) == (done.code, "is being written by another run" in done.err)
     assert 0 == process.wait()
     assert (there.file, there.is_clean) == (declaring("deploy"), True)
+
+
+def test_a_phase_lasts_from_its_first_commit_whatever_else_is_changed(
+    project: Callable[..., Project],
+) -> None:
+    there = project(declaring("25%"))
+    there.has({"canary.yaml": f"{declaring('25%')}# noted\n"})
+    there.do("advance", "--commit")
+    assert there.file == f"{declaring('100%')}# noted\n"
+
+
+def test_a_phase_stays_in_the_file_that_declares_it(project: Callable[..., Project]) -> None:
+    there = project(declaring("deploy"), **{"prod.yaml": "spec: {stable: {replicas: 3}}\n"})
+    there.do("advance", "-f", "canary.yaml", "-f", "prod.yaml", "--commit", "--now")
+    assert (there.file, (there.folder / "prod.yaml").read_text()) == (
+        declaring("25%"),
+        "spec: {stable: {replicas: 3}}\n",
+    )
