@@ -382,7 +382,7 @@ def test_what_a_killed_run_has_left_is_put_back_by_the_next(project: Callable[..
 
 def test_what_was_changed_since_a_run_was_killed_is_not_put_back(project: Callable[..., Project]) -> None:
     there = project()
-    there.hook("pre-commit", "kill -9 $(ps -o ppid= -p $PPID)")
+    there.hook("pre-commit", "kill -9 $(ps -o ppid= -p $PPID); exit 1")
     subprocess.run(
         [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -530,6 +530,9 @@ spec:
 """
 
 
+MORE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {a: b}\n"
+
+
 def app(there: Project) -> str:
     return (there.folder / "k8s/app.yaml").read_text()
 
@@ -580,13 +583,13 @@ def test_a_release_of_changed_manifests_ends_only_where_they_are_as_they_were(
 ) -> None:
     there = project(ADOPTS, **{"k8s/app.yaml": APP})
     there.git("tag", "v1")
-    there.has({"k8s/app.yaml": APP.replace("app:v1 ", "app:v2 ")})
+    there.has({"k8s/app.yaml": APP.replace("app:v1 ", "app:v2 "), "k8s/more.yaml": MORE})
     there.do("start", "--from", "git:v1", "--commit")
     there.do("abort", "--commit", "--now")
     there.do("abort", "--commit", "--now")
     said = there.refuses("abort", "--commit", "--now")
-    assert "git checkout v1 -- k8s" in said
-    there.git("checkout", "v1", "--", "k8s")
+    assert "`git restore --source=v1 --staged --worktree -- k8s`" in said
+    there.git("restore", "--source=v1", "--staged", "--worktree", "--", "k8s")
     there.git("commit", "-qm", "as it was")
     there.do("abort", "--commit", "--now")
     assert (there.file, app(there), there.is_clean) == (ADOPTS, APP, True)
@@ -663,7 +666,7 @@ def test_the_examples_of_a_verb_run(project: Callable[..., Project], verb: str, 
     else:
         there = project(declaring("25%"))
         if number and verb == "abort":
-            pasted(there, "kubectl canary abort --commit")
+            pasted(there, "kubectl canary abort --push")
     before = there.file
     pasted(there, example)
     assert there.file != before
@@ -775,7 +778,7 @@ def test_two_at_once_take_turns(project: Callable[..., Project]) -> None:
     while not (there.folder / ".git/there").exists():
         time.sleep(0.01)
     done = there.canary("start", "v3", "--commit")
-    assert (2, True) == (done.code, "is being written by another run" in done.err)
+    assert (2, True) == (done.code, "another run writes a step in this working tree" in done.err)
     assert 0 == process.wait()
     assert (there.file, there.is_clean) == (declaring("deploy"), True)
 
@@ -796,3 +799,253 @@ def test_a_phase_stays_in_the_file_that_declares_it(project: Callable[..., Proje
         declaring("25%"),
         "spec: {stable: {replicas: 3}}\n",
     )
+
+
+# --- what somebody does meanwhile -----------------------------------------------------
+
+
+def killed(there: Project, *words: str, meanwhile: str = "") -> None:
+    """A run that is killed in its hook; the hook, git and their lock are gone."""
+    there.hook("pre-commit", f"{meanwhile}\ntouch .git/there; sleep 60")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kubectl_canary", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not (there.folder / ".git/there").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for name in ("there", "hooks/pre-commit", "index.lock"):
+        (there.folder / ".git" / name).unlink(missing_ok=True)
+
+
+def in_place(project: Callable[..., Project]) -> Project:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP, ".gitignore": "*.secret\n"})
+    there.do("start", "v2", "-o", "in-place", "--commit")
+    (there.folder / "k8s/a.secret").write_text("mine")
+    return there
+
+
+def test_after_a_kill_nothing_that_others_have_written_is_touched(project: Callable[..., Project]) -> None:
+    there = in_place(project)
+    killed(there, "advance", "--commit", "--now")
+    (there.folder / "k8s/new.yaml").write_text(MORE)
+    there.do("advance", "--commit", "--now")
+    assert "phase: 50%" in there.file
+    assert (there.folder / "k8s/a.secret").read_text() == "mine"
+    assert (there.folder / "k8s/new.yaml").read_text() == MORE
+
+
+def test_after_a_kill_what_was_edited_is_named_and_stays(project: Callable[..., Project]) -> None:
+    there = in_place(project)
+    killed(there, "advance", "--commit", "--now")
+    text = app(there)
+    (there.folder / "k8s/app.yaml").write_text(f"{text}# mine\n")
+    said = there.refuses("advance", "--commit", "--now", code=2)
+    assert "k8s/app.yaml: a run was killed in the middle, and it was changed since" in said
+
+
+def test_a_run_that_was_killed_on_its_branch_leaves_none(project: Callable[..., Project]) -> None:
+    there = project()
+    killed(there, "start", "v2", "--branch", "next")
+    there.do("start", "v3", "--commit")
+    assert ("main", "") == (there.git("branch", "--show-current"), there.git("branch", "--list", "next"))
+    assert there.is_clean
+
+
+def test_a_lock_of_gits_that_was_left_is_said_and_nothing_is_forgotten(
+    project: Callable[..., Project],
+) -> None:
+    there = project()
+    killed(there, "start", "v2", "--commit")
+    lock = there.folder / ".git/index.lock"
+    lock.write_text("")
+    assert "index.lock" in there.refuses("start", "v3", "--commit", code=4)
+    lock.unlink()
+    there.do("start", "v3", "--commit")
+    assert (there.file, there.is_clean) == (declaring("deploy").replace("tag: v2", "tag: v3"), True)
+
+
+def test_what_others_write_while_a_hook_refuses_stays(project: Callable[..., Project]) -> None:
+    there = in_place(project)
+    there.hook("pre-commit", "echo '# mine' >> k8s/app.yaml; echo a > k8s/report.txt; exit 1")
+    done = there.canary("advance", "--commit", "--now")
+    assert (4, True) == (done.code, "k8s/app.yaml was changed meanwhile: it stays as it is" in done.err)
+    assert app(there).endswith("# mine\n")
+    assert (there.folder / "k8s/report.txt").exists()
+    assert "phase: deploy" in there.file
+
+
+@pytest.mark.parametrize("verb", ["abort", "advance"])
+def test_a_refused_commit_at_the_end_puts_the_whole_folder_back(
+    project: Callable[..., Project], verb: str
+) -> None:
+    there = project(declaring("promoted" if verb == "advance" else "rolled-back"))
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    there.hook("pre-commit", "echo no; exit 1")
+    assert "no" in there.refuses(verb, "--commit", "--now", code=4)
+    scripts = [*(there.folder / "out").rglob("*.sh")]
+    assert scripts
+    assert all(os.access(script, os.X_OK) for script in scripts)
+
+
+def test_after_ctrl_c_nothing_is_staged_and_nothing_locked(project: Callable[..., Project]) -> None:
+    there = project()
+    there.hook("pre-commit", "touch .git/there; sleep 2; exit 1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not (there.folder / ".git/there").exists():
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    assert 130 == process.wait()
+    assert (there.file, there.is_clean, (there.folder / ".git/index.lock").exists()) == (FILE, True, False)
+
+
+def test_a_hook_that_formats_is_the_commit_and_leaves_nothing(project: Callable[..., Project]) -> None:
+    there = project()
+    there.hook("pre-commit", "echo '# formatted' >> canary.yaml; git add canary.yaml")
+    there.do("start", "v2", "--commit")
+    assert (there.is_clean, there.git("show", "HEAD:canary.yaml")) == (
+        True,
+        f"{declaring('deploy')}# formatted",
+    )
+
+
+# --- whose folder, whose file, whose branch -------------------------------------------
+
+
+def test_a_folder_is_rendered_from_the_file_that_it_was_rendered_from(
+    project: Callable[..., Project],
+) -> None:
+    there = project(FILE, **{"prod/canary.yaml": FILE})
+    there.do("render", "--all", "-f", "prod/canary.yaml", "-o", "dir=prod/out")
+    there.has({})
+    there.do("start", "v2", "--commit")
+    assert there.git("show", "--format=", "--name-only") == "canary.yaml"
+    assert "rendered from this file" in there.refuses(
+        "start", "v2", "-f", "prod/canary.yaml", "-n", "a", code=2
+    )
+
+
+def test_an_environment_is_promoted_alone(project: Callable[..., Project]) -> None:
+    over = "spec:\n  canary:\n    tag: v2\n  phase: promoted\n"
+    there = project(FILE, **{"staging.yaml": over})
+    there.do("advance", "-f", "canary.yaml", "-f", "staging.yaml", "--commit")
+    assert (there.file, (there.folder / "staging.yaml").read_text()) == (
+        FILE,
+        "spec:\n  stable:\n    tag: v2\n",
+    )
+
+
+def test_a_release_that_is_another_than_was_committed_goes_nowhere(project: Callable[..., Project]) -> None:
+    there = project(declaring("25%"))
+    there.has({"canary.yaml": declaring("25%").replace("tag: v2", "tag: v3")})
+    for verb in ("advance", "abort"):
+        said = there.refuses(verb, "--commit", "--now")
+        assert "it was another when `25%` was committed: the release under way would change" in said
+
+
+def test_in_place_once_is_in_place_again(project: Callable[..., Project]) -> None:
+    there = in_place(project)
+    for _ in range(6):
+        there.do("advance", "--commit", "--now")
+    assert (there.file, app(there)) == (ADOPTS, APP.replace("app:v1 ", "app:v2 "))
+    there.do("start", "v3", "--commit")
+    there.do("advance", "--commit", "--now")
+    assert "app-canary" in (there.folder / "k8s/app.yaml").read_text()
+
+
+def test_a_new_branch_follows_nobody_and_is_pushed_under_its_own_name(
+    project: Callable[..., Project], tmp_path: Path
+) -> None:
+    there = project()
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("remote", "add", "up", str(tmp_path / "remote"))
+    there.git("push", "-q", "-u", "up", "main")
+    there.git("config", "branch.autoSetupMerge", "inherit")
+    there.do("start", "v2", "--branch", "next", "--push")
+    assert there.git("ls-remote", "up", "main").split()[0] != there.git("rev-parse", "HEAD")
+    assert there.git("ls-remote", "up", "next").split()[0] == there.git("rev-parse", "HEAD")
+    there.git("branch", "-q", "--set-upstream-to=up/main")
+    assert "a branch of another name" in there.refuses("advance", "--now", "--push", code=2)
+
+
+def test_a_phase_that_is_not_pushed_is_not_passed_by(project: Callable[..., Project], tmp_path: Path) -> None:
+    there = project(declaring("deploy"))
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    there.git("push", "-q", "-u", "origin", "main")
+    there.do("advance", "--commit")
+    assert "`25%` is not pushed yet; `git push` first, or say --now" in there.refuses("advance", "--push")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--pull-request", "canary.yaml"), "it is there already"),
+        (("--pull-request", "nowhere/a.md"), "its folder is not there"),
+        (("--push",), "there is no remote"),
+        (("--commit", "-o", "dir=../beside"), "is not in"),
+    ],
+)
+def test_what_could_not_be_written_is_said_before(
+    project: Callable[..., Project], words: tuple[str, ...], said: str
+) -> None:
+    assert said in project().refuses("start", "v2", *words, code=2)
+
+
+def test_manifests_of_standard_input_are_refused(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS.replace("k8s", '"-"'))
+    assert "canary.yaml:5:17: manifests of standard input are in no file" in there.refuses(
+        "start", "v2", code=2
+    )
+
+
+def test_an_image_of_one_of_several_is_a_release_too(project: Callable[..., Project]) -> None:
+    two = ADOPTS.replace(
+        "{from: k8s}", "\n    from: k8s\n    deployment:\n      - {name: app}\n      - {name: web}"
+    )
+    web = (
+        APP.replace("name: app", "name: web")
+        .replace("app: app", "app: web")
+        .replace("app.example", "web.example")
+    )
+    both = f"{APP}---\n{web}"
+    there = project(two, **{"k8s/app.yaml": both})
+    assert "of which Deployment? There are app, web" in there.refuses("start", "--image", "app=a:v2", code=2)
+    there.do("start", "--image", "app/app=example.com/app:v2", "--image", "web/web=example.com/web:v2")
+    assert "images: {app: example.com/app:v2}" in there.file
+    (there.folder / "canary.yaml").write_text(there.file.replace("  phase: deploy\n", ""))
+    assert "a release is under way" in there.refuses("start", "v3")
+
+
+def test_undo_takes_back_no_more_than_the_promotion(project: Callable[..., Project]) -> None:
+    labelled = FILE + "  podMetadata: {labels: {old: a}}\n"
+    there = project(labelled)
+    promoted = (
+        labelled.replace("tag: v1 ", "tag: v2 ").replace("old: a", "new: b").replace("com/shop", "com/new")
+    )
+    there.has({"canary.yaml": promoted})
+    there.has({"canary.yaml": promoted.replace("8080}", "8080, env: [{name: LATER, value: x}]}")})
+    there.do("undo")
+    assert "image: example.com/shop:v1" in there.file
+    rendered = yaml.safe_load(there.do("render", "--phase", "promoted", "--only", "workloads"))
+    template = rendered["spec"]["template"]
+    assert ("old" in template["metadata"]["labels"], "new" in template["metadata"]["labels"]) == (True, False)
+    assert [{"name": "LATER", "value": "x"}] == template["spec"]["containers"][0]["env"]
+    there.git("checkout", "canary.yaml")
+    there.has({"canary.yaml": promoted.replace("new: b", "new: c")})
+    assert "it was changed by the promotion" in there.refuses("undo")
+
+
+def test_a_release_that_could_not_end_does_not_start(project: Callable[..., Project]) -> None:
+    kustomization = "resources: [app.yaml]\nimages: [{name: example.com/app, newTag: v1}]\n"
+    there = project(ADOPTS, **{"k8s/app.yaml": APP, "k8s/kustomization.yaml": kustomization})
+    assert "images" in there.refuses("start", "v2", "--commit", code=2)

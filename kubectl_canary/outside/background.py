@@ -57,6 +57,9 @@ class Background(Generic[Key, Answer]):
 
     def ended(self) -> list[tuple[Key, Answer]]:
         """What has ended since this was asked last. Raises what a function has raised."""
-        ended = [(key, later) for key, later in self._begun if later.has_ended]
-        self._begun = [known for known in self._begun if known not in ended]
-        return [(key, later.answer()) for key, later in ended]
+        ended = [known for known in self._begun if known[1].has_ended]
+        answers = []
+        for key, later in ended:
+            self._begun.remove((key, later))
+            answers.append((key, later.answer()))
+        return answers

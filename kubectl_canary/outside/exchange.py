@@ -13,6 +13,7 @@ from pathlib import Path
 from kubectl_canary.errors import UsageError, WorldError
 
 TEMPORARY = ".kubectl-canary-"
+SCRIPT = ".sh"
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,25 @@ def alone(file: str, otherwise: str) -> Iterator[None]:
     except ImportError:
         yield
         return
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise WorldError(f"cannot write {file}: {error.strerror}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
     except BlockingIOError:
+        os.close(handle)
         raise UsageError(otherwise, "wait until it has ended") from None
+    try:
+        yield
     finally:
         os.close(handle)
 
 
 def write(changes: Sequence[Change]) -> None:
-    """Make the changes in their order, once all new files are written beside the old ones.
+    """Make the changes in their order, once all new files are written beside the old ones; scripts can be run.
 
+    A folder that a new file needs is made, and one that the last file leaves is taken away.
     Raises UsageError where a file is not any more as it was read, and WorldError where one cannot be written.
     """
     beside: list[str] = []
@@ -77,6 +84,7 @@ def write(changes: Sequence[Change]) -> None:
 def _move(temporary: str | None, real: str) -> None:
     if temporary is None:
         Path(real).unlink(missing_ok=True)
+        _remove_empty(Path(real).parent)
     else:
         Path(temporary).replace(real)
 
@@ -91,6 +99,7 @@ def _staged(change: Change, beside: list[str]) -> str | None:
     if change.after is None:
         return None
     real = Path(_real(change.name))
+    real.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=".tmp", dir=real.parent)
     beside.append(name)
     with os.fdopen(handle, "wb") as out:
@@ -100,8 +109,23 @@ def _staged(change: Change, beside: list[str]) -> str | None:
     if real.exists():
         shutil.copymode(real, name)
     else:
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod((0o777 if real.suffix == SCRIPT else 0o666) & ~_umask())
     return name
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away folders without anything, up to the one that one is in."""
+    with contextlib.suppress(OSError):
+        while folder != Path.cwd() and folder not in Path.cwd().parents:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def sweep(names: Sequence[str]) -> None:
+    """Take away what a run that was killed has left beside files that it was to write."""
+    for folder in {Path(_real(name)).parent for name in names}:
+        for left in folder.glob(f"{TEMPORARY}*.tmp"):
+            left.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -77,10 +77,9 @@ def names_in(folder: str) -> list[str]:
         raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
 
 
-def below(folder: str) -> list[str]:
-    """The files in a folder and below it, but for what git keeps there."""
-    places = (place for place in Path(folder).rglob("*") if ".git" not in place.parts and place.is_file())
-    return sorted(str(place) for place in places)
+def has_folder(name: str) -> bool:
+    """Whether the folder that a file would lie in is there."""
+    return Path(name).parent.is_dir()
 
 
 def is_there(name: str) -> bool:

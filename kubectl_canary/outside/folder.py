@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.outside import exchange
+from kubectl_canary.outside.exchange import Change
 
 LIST = ".kubectl-canary"
 SCRIPT = ".sh"
@@ -51,11 +53,46 @@ def owner(place: PurePath) -> str:
     return first.removeprefix("# ") if first.startswith("# ") else ""
 
 
-def ours(place: PurePath) -> list[str]:
-    """The files of ours in a folder, its list among them; none where it holds none."""
-    if not owner(place):
+def beside(file: str, place: PurePath) -> str:
+    """A file as it is named from a folder; as it is where it is standard input."""
+    if not Path(file).exists():
+        return file
+    return PurePath(os.path.relpath(os.path.realpath(file), os.path.realpath(place))).as_posix()
+
+
+def noted(place: PurePath) -> dict[str, str]:
+    """What was noted the last time."""
+    return _notes(Path(place))
+
+
+def changes(
+    place: PurePath,
+    owner: str,
+    files: Mapping[str, str],
+    notes: Mapping[str, str],
+    judge: Callable[[Mapping[str, str]], None],
+) -> list[Change]:
+    """What makes the folder hold exactly these files of ours, in an order in which none is forgotten.
+
+    The list of our files comes first, with those that are there and those that come, and last, with those that stay.
+    Raises as `write`.
+    """
+    out = Path(place)
+    before = _listed(out, owner)
+    judge(_notes(out))
+    changed = {name: text for name, text in files.items() if _text(out / name) != text}
+    _refuse_foreign(out, set(changed) - before)
+    old = exchange.bytes_of(str(out / LIST))
+    during = _list(owner, before | set(files), _notes(out)).encode()
+    after = _list(owner, set(files), notes).encode()
+    made = [(name, text.encode()) for name, text in changed.items()]
+    gone = [(name, None) for name in sorted(before - set(files))]
+    each = [
+        Change(str(out / name), exchange.bytes_of(str(out / name)), data) for name, data in (*made, *gone)
+    ]
+    if not each and old == after:
         return []
-    return [str(Path(place, name)) for name in (LIST, *sorted(_listed(Path(place), owner(place))))]
+    return [Change(str(out / LIST), old, during), *each, Change(str(out / LIST), old, after)]
 
 
 def outdated(place: PurePath, files: Mapping[str, str], notes: Mapping[str, str]) -> list[str]:

@@ -13,19 +13,15 @@ from kubectl_canary.outside import exchange
 
 
 class Journal:
-    """The file of one release."""
+    """The file of one working tree."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Nobody else writes this release meanwhile. Raises UsageError where somebody does."""
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WorldError(f"cannot write {self.file}: {error.strerror}") from None
-        with exchange.alone(f"{self.file}.lock", f"{self.file.stem} is being written by another run"):
+        """Nobody else writes in this working tree meanwhile. Raises UsageError where somebody does."""
+        with exchange.alone(f"{self.file}.lock", "another run writes a step in this working tree"):
             yield
 
     def begin(self, noted: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ UNDER_WAY = {
     "REVERT_HEAD": ("a revert", "revert"),
 }
 MOST_COMMITS = 500  # of a file, in which a value that stood there before is looked for
+PATIENCE = 30  # seconds for git to end by itself after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Repository:
 
     top: str
 
+    # --- what there is ----------------------------------------------------------------
+
     @property
     def branch(self) -> str:
         """The branch that is checked out; empty where none is."""
@@ -51,9 +54,98 @@ class Repository:
         return self._said("rev-parse", "--verify", "--quiet", "HEAD")
 
     @property
-    def is_shallow(self) -> bool:
-        """Whether its history is cut off."""
-        return self._said("rev-parse", "--is-shallow-repository") == "true"
+    def subject(self) -> str:
+        """The first line of the commit that is checked out."""
+        return self._said("show", "--no-show-signature", "--no-patch", "--format=%s", "HEAD")
+
+    def command(self, *words: str) -> str:
+        """A call of git as a user types it."""
+        return command(self.top, *words)
+
+    def from_top(self, path: str) -> str:
+        """A path as it is from the top, by the file that it leads to."""
+        return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(self.top))).as_posix()
+
+    def here(self, place: str) -> str:
+        """A path from the top as it is from here."""
+        return os.path.relpath(Path(self.top, place))
+
+    def note(self, name: str) -> Path:
+        """A file of ours among git's own, for this working tree."""
+        return Path(self.top, self._said("rev-parse", "--git-path", name))
+
+    def named(self, name: str) -> list[str]:
+        """The files of a name anywhere in the working tree, from here, that are tracked, or new and not ignored."""
+        listed = self._said("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+        return [self.here(path) for path in listed if path.rpartition("/")[2] == name]
+
+    def outside(self, paths: Sequence[str]) -> list[str]:
+        """Those of some paths that lie outside the working tree."""
+        return [path for path in paths if self.from_top(path).startswith("../")]
+
+    def ignored(self, paths: Sequence[str]) -> list[str]:
+        """Those of some paths that git is told to ignore, and does not track."""
+        done = _git(self.top, "check-ignore", "-z", "--stdin", text="\0".join(_real(paths)))
+        found = set(os.fsdecode(done.stdout).split("\0"))
+        return [path for path in paths if os.path.realpath(path) in found]
+
+    def changed(self, paths: Sequence[str]) -> list[str]:
+        """Those of some paths that are not as they were committed, from the top; what is not tracked is among them."""
+        if not paths:
+            return []
+        words = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--")
+        answer = self._must(*words, *_real(paths)).stdout
+        return [word[3:] for word in os.fsdecode(answer).split("\0") if word]
+
+    def is_tracked(self, path: str) -> bool:
+        """Whether a file is in the index."""
+        return self._run("ls-files", "--error-unmatch", "--", *_real([path])).returncode == 0
+
+    def has_had(self, path: str) -> bool:
+        """Whether a file was ever committed on the way of this branch."""
+        return bool(self._said("rev-list", "--max-count=1", "HEAD", "--", *_real([path])))
+
+    def refuse_unready(self) -> None:
+        """Raises UsageError where something is under way that a commit would end or spoil."""
+        for name, (title, verb) in UNDER_WAY.items():
+            if self.note(name).exists():
+                hint = f"`{self.command(verb, '--continue')}` or `{self.command(verb, '--abort')}` first"
+                raise UsageError(f"{title} is under way in {self.top}", hint)
+        if not self.head:
+            raise UsageError(f"{self.top} has no commit yet", "commit what there is first")
+
+    # --- what there was ---------------------------------------------------------------
+
+    def history(self, path: str) -> Iterator[tuple[Revision, bytes | None]]:
+        """The commits on the way of this branch that have changed a file, the newest first, with the file in each.
+
+        Raises WorldError where a shallow clone ends before the history does.
+        """
+        words = (
+            "log",
+            "--no-show-signature",
+            "--first-parent",
+            f"--max-count={MOST_COMMITS}",
+            "--format=%H %ct",
+        )
+        ends = self._ends()
+        for line in self._said(*words, "--", *_real([path])).splitlines():
+            identity, _, made = line.partition(" ")
+            if identity in ends:
+                hint = f"`{self.command('fetch', '--unshallow')}` brings the rest"
+                raise WorldError(f"this clone is shallow, and its history of {path} is cut off", hint)
+            yield Revision(identity, int(made)), self.at(identity, self.from_top(path))
+
+    def at(self, identity: str, place: str) -> bytes | None:
+        """A file of a commit, by its path from the top; None where it has none."""
+        done = self._run("cat-file", "blob", f"{identity}:{place}")
+        return done.stdout if done.returncode == 0 else None
+
+    def is_pushed(self, identity: str) -> bool:
+        """Whether a commit is in the upstream of this branch, as it is known here; true where there is none."""
+        if not self._said("rev-parse", "--verify", "--quiet", "@{upstream}"):
+            return True
+        return self._run("merge-base", "--is-ancestor", identity, "@{upstream}").returncode == 0
 
     def base(self, ref: str) -> str:
         """The newest commit that a branch, tag or commit has in common with what is checked out.
@@ -65,7 +157,7 @@ class Repository:
             raise UsageError(f"--git {ref}: there is no such branch, tag or commit here", hint)
         found = self._said("merge-base", ref, "HEAD")
         if not found:
-            hint = f"`{self.command('fetch', '--unshallow')}` brings the rest" if self.is_shallow else ""
+            hint = f"`{self.command('fetch', '--unshallow')}` brings the rest" if self._ends() else ""
             raise UsageError(f"--git {ref}: it has no commit in common with what is checked out", hint)
         return found
 
@@ -75,73 +167,18 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix="kubectl-canary-") as folder:
             place = f"{folder}/tree"
             quiet = ("-c", f"core.hooksPath={os.devnull}")
-            done = self._run(*quiet, "worktree", "add", "--quiet", "--detach", place, identity)
-            if done.returncode != 0:
-                raise WorldError(f"git did not check {identity} out: {_said_by(done)}")
+            self._must(*quiet, "worktree", "add", "--quiet", "--detach", place, identity)
             try:
                 yield place
             finally:
                 self._run("worktree", "remove", "--force", place)
 
-    def command(self, *words: str) -> str:
-        """A call of git as a user types it."""
-        return command(self.top, *words)
+    def _ends(self) -> list[str]:
+        """The commits at which a shallow clone ends; none where it is whole."""
+        place = self.note("shallow")
+        return place.read_text(encoding="ascii").split() if place.exists() else []
 
-    def refuse_unready(self) -> None:
-        """Raises UsageError where something is under way that a commit would end or spoil."""
-        for name, (title, verb) in UNDER_WAY.items():
-            place = Path(self.top, self._said("rev-parse", "--git-path", name))
-            if place.exists():
-                hint = f"`{self.command(verb, '--continue')}` or `{self.command(verb, '--abort')}` first"
-                raise UsageError(f"{title} is under way in {self.top}", hint)
-        if not self.head:
-            raise UsageError(f"{self.top} has no commit yet", "commit what there is first")
-
-    def changed(self, paths: Sequence[str]) -> list[str]:
-        """Those of some paths that are not as they were committed, from the top; what is not tracked is among them."""
-        words = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--")
-        answer = self._run(*words, *_real(paths)).stdout
-        return [word[3:] for word in os.fsdecode(answer).split("\0") if word]
-
-    def is_tracked(self, path: str) -> bool:
-        """Whether a file is in the index."""
-        return self._run("ls-files", "--error-unmatch", "--", *_real([path])).returncode == 0
-
-    def restore(self, paths: Sequence[str]) -> None:
-        """Make files what they are in HEAD; those that it has not are deleted."""
-        self._run("reset", "--quiet", "--", *_real(paths))
-        for path in _real(paths):
-            if self.is_tracked(path):
-                self._run("checkout", "HEAD", "--", path)
-            else:
-                Path(path).unlink(missing_ok=True)
-
-    def ignored(self, paths: Sequence[str]) -> list[str]:
-        """Those of some paths that git is told to ignore."""
-        return [
-            path
-            for path in paths
-            if _git(self.top, "check-ignore", "--quiet", "--", *_real([path])).returncode == 0
-        ]
-
-    def history(self, path: str) -> Iterator[tuple[Revision, bytes | None]]:
-        """The commits on the way of this branch that have changed a file, the newest first, with the file in each.
-
-        Raises WorldError where a shallow clone ends before the history does.
-        """
-        place = self.from_top(path)
-        words = ("log", "--first-parent", f"--max-count={MOST_COMMITS}", "--format=%H %ct", "--")
-        for line in self._said(*words, *_real([path])).splitlines():
-            identity, _, made = line.partition(" ")
-            if self.is_shallow and identity in self._shallow():
-                hint = f"`{self.command('fetch', '--unshallow')}` brings the rest"
-                raise WorldError(f"this clone is shallow, and its history of {path} is cut off", hint)
-            yield Revision(identity, int(made)), self.at(identity, place)
-
-    def at(self, identity: str, place: str) -> bytes | None:
-        """A file of a commit; None where it has none."""
-        done = self._run("cat-file", "blob", f"{identity}:{place}")
-        return done.stdout if done.returncode == 0 else None
+    # --- commits ----------------------------------------------------------------------
 
     def commit(self, message: str, paths: Sequence[str]) -> str:
         """Commit some paths, whatever else is staged; what git says of it.
@@ -149,101 +186,116 @@ class Repository:
         Raises WorldError, with nothing staged of them, where git or one of its hooks refuses.
         """
         real = _real(paths)
-        self._run("add", "--all", "--", *real)
-        done = self._run("commit", "--only", "--file=-", "--cleanup=whitespace", "--", *real, text=message)
+        try:
+            self._must("add", "--all", "--", *real)
+            words = ("commit", "--only", "--file=-", "--cleanup=whitespace", "--")
+            done = self._run(*words, *real, text=message, plain=True)
+        finally:
+            self._run("reset", "--quiet", "--", *real)  # also what a hook has staged over the commit
         if done.returncode != 0:
-            self._run("reset", "--quiet", "--", *real)
             raise WorldError(f"git did not commit: {_said_by(done)}")
         return os.fsdecode(done.stdout).strip().partition("\n")[0]
 
+    def unstage(self, paths: Sequence[str]) -> None:
+        """Make the index what HEAD is, for some paths. Raises WorldError where git cannot."""
+        self._must("reset", "--quiet", "--", *_real(paths))
+
     def begin(self, branch: str) -> None:
         """Make a branch, and check it out; the working tree stays as it is. Raises UsageError where that cannot be."""
-        done = self._run("switch", "--quiet", "--create", branch)
+        done = self._run("switch", "--quiet", "--no-track", "--create", branch)
         if done.returncode != 0:
             raise UsageError(f"--branch {branch}: {_said_by(done)}", "name another branch")
 
     def give_up(self, branch: str, earlier: str) -> None:
-        """Go back from a branch on which nothing was committed, to a branch or commit, and delete it."""
-        words = ("switch", "--quiet", earlier) if earlier else ("switch", "--quiet", "--detach")
-        self._run(*words)
-        self._run("branch", "--quiet", "--delete", "--force", branch)
+        """Go back from a branch on which nothing was committed, to a branch or a commit without one, and delete it.
 
-    def upstream(self) -> tuple[str, str]:
-        """The remote that a push of this branch goes to, and the branch there.
-
-        Raises UsageError where there is no remote, or none is named and there are several.
+        Raises WorldError where git cannot.
         """
-        branch = self.branch
-        remote = self._said("config", f"branch.{branch}.remote")
-        there = self._said("config", f"branch.{branch}.merge").removeprefix("refs/heads/")
-        if remote and there:
-            return remote, there
+        self._must("switch", "--quiet", *([earlier] if earlier else ["--detach"]))
+        self._must("branch", "--quiet", "--delete", "--force", branch)
+
+    # --- the remote -------------------------------------------------------------------
+
+    def push_target(self, new: str = "") -> tuple[str, str]:
+        """The remote and the branch there that a push goes to: for a branch that is `new`, one of its own name.
+
+        Raises UsageError where nothing says which remote, or where the upstream has another name: then git itself
+        would refuse.
+        """
+        branch = new or self.branch
+        names = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
+        configured = [found for name in names if (found := self._said("config", name)) not in ("", ".")]
         remotes = self._said("remote").split()
-        if not remotes:
+        known = [*configured, *(name for name in remotes if name == "origin" or len(remotes) == 1)]
+        if not known:
+            cure = self.command("config", "remote.pushDefault", remotes[0] if remotes else "NAME")
+            problem = "which remote?" if remotes else "there is no remote"
+            raise UsageError(f"--push: {problem}", f"`{cure}`" if remotes else "`git remote add origin URL`")
+        there = self._said("config", f"branch.{branch}.merge").removeprefix("refs/heads/")
+        if not new and there not in ("", branch) and self._said("config", "push.default") != "upstream":
+            cure = self.command("push", known[0], f"HEAD:{there}")
             raise UsageError(
-                "--push: there is no remote", f"`{self.command('remote', 'add', 'origin', 'URL')}`"
+                f"--push: {branch} follows {there}, a branch of another name", f"commit, and `{cure}`"
             )
-        return ("origin" if "origin" in remotes else remotes[0]), branch
+        return known[0], branch if new or not there else there
 
     def ahead_of_us(self, paths: Sequence[str]) -> list[str]:
-        """The commits of the remote's branch, fetched now, that change some paths and are not here: a line each.
+        """The commits of this branch's upstream, fetched now, that change some paths and are not here: a line each.
 
         Raises WorldError where the remote does not answer.
         """
-        remote, branch = self.upstream()
-        done = self._run("fetch", "--quiet", remote, branch)
+        remote = self._said("config", f"branch.{self.branch}.remote")
+        there = self._said("config", f"branch.{self.branch}.merge")
+        if not there:
+            return []
+        done = self._run("fetch", "--quiet", remote, there)
         if done.returncode != 0:
             if "couldn't find remote ref" in _said_by(done):
                 return []
-            raise WorldError(f"git did not fetch {branch} from {remote}: {_said_by(done)}")
-        return self._said("log", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--", *_real(paths)).splitlines()
+            raise WorldError(f"git did not fetch {there} from {remote}: {_said_by(done)}")
+        words = ("log", "--no-show-signature", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--")
+        return self._said(*words, *_real(paths)).splitlines()
 
     def push(self) -> str:
         """Push this branch; where it went. Raises WorldError where git or the remote refuses: the commit stays."""
-        remote, there = self.upstream()
-        words = ("push", "--quiet", "--set-upstream", remote, f"HEAD:refs/heads/{there}")
-        done = self._run(*words)
+        remote, there = self.push_target()
+        done = self._run("push", "--quiet", "--set-upstream", remote, f"HEAD:refs/heads/{there}")
         if done.returncode != 0:
             again = self.command("pull", "--rebase", remote, there)
             hint = f"the commit is here; `{again}`, and `{self.command('push', remote, f'HEAD:{there}')}`"
             raise WorldError(f"git did not push: {_said_by(done)}", hint)
         return f"{remote} {there}"
 
-    def note_of(self, path: str) -> Path:
-        """A file of ours among git's own, for a file of the working tree."""
-        name = self.from_top(path).replace("/", "_")
-        return Path(self.top, self._said("rev-parse", "--git-path", f"kubectl-canary/{name}.json"))
-
-    def named(self, name: str) -> list[str]:
-        """The files of a name anywhere in the working tree, from here, that are tracked, or new and not ignored."""
-        words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        known = [Path(self.top, path) for path in self._said(*words).split("\0") if path]
-        return [os.path.relpath(path) for path in known if path.name == name]
-
-    def _shallow(self) -> list[str]:
-        place = Path(self.top, self._said("rev-parse", "--git-path", "shallow"))
-        return place.read_text(encoding="ascii").split() if place.exists() else []
-
-    def from_top(self, path: str) -> str:
-        """A path as it is from the top, by the file that it leads to."""
-        return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(self.top))).as_posix()
+    # --- git --------------------------------------------------------------------------
 
     def _said(self, *words: str) -> str:
         """What git prints; nothing where it fails."""
         done = self._run(*words)
         return os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
 
-    def _run(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
-        return _git(self.top, "--literal-pathspecs", *words, text=text)
+    def _must(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """A call that has to end well. Raises WorldError with what git says otherwise."""
+        done = self._run(*words)
+        if done.returncode != 0:
+            hint = "no git runs any more? Then delete that file" if b"index.lock" in done.stderr else ""
+            raise WorldError(f"`{self.command(words[0])}` failed: {_said_by(done)}", hint)
+        return done
+
+    def _run(
+        self, *words: str, text: str | None = None, plain: bool = False
+    ) -> subprocess.CompletedProcess[bytes]:
+        return _git(self.top, "--literal-pathspecs", *words, text=text, plain=plain)
 
 
 def around(path: str) -> Repository | None:
-    """The repository that a file or folder lies in; None where it is in none. Raises WorldError without git."""
-    folder = os.path.realpath(path)
-    while not Path(folder).is_dir():
-        folder = str(Path(folder).parent)
-    done = _git(folder, "rev-parse", "--show-toplevel")
-    return Repository(os.fsdecode(done.stdout).rstrip("\n")) if done.returncode == 0 else None
+    """The repository that a file lies in; None where it is in none. Raises WorldError where git does not read it."""
+    folder = Path(os.path.realpath(path)).parent
+    done = _git(str(folder) if folder.is_dir() else ".", "rev-parse", "--show-toplevel")
+    if done.returncode == 0:
+        return Repository(os.fsdecode(done.stdout).rstrip("\n"))
+    if b"not a git repository" in done.stderr:
+        return None
+    raise WorldError(f"git does not read {folder}: {_said_by(done)}")
 
 
 def _real(paths: Sequence[str]) -> list[str]:
@@ -251,22 +303,34 @@ def _real(paths: Sequence[str]) -> list[str]:
     return [os.path.realpath(path) for path in paths]
 
 
-def _git(folder: str, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
+def _git(
+    folder: str, *words: str, text: str | None = None, plain: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git; `plain` in the user's language, for hooks. After Ctrl-C git, which had it too, ends by itself."""
     # hooks set these for the repository that they are of
     environment = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER}
+    command_words = ["git", "--no-pager", *words]
     try:
-        return subprocess.run(
-            ["git", "--no-pager", *words],
+        process = subprocess.Popen(
+            command_words,
             cwd=folder,
-            env={**environment, "LC_ALL": "C"},
-            input=text.encode() if text is not None else b"",
-            capture_output=True,
-            check=False,
+            env=environment if plain else {**environment, "LC_ALL": "C"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError:
         raise WorldError("git is not on PATH", "install git") from None
     except OSError as error:
         raise WorldError(f"git cannot be run: {error.strerror}") from None
+    try:
+        out, err = process.communicate((text or "").encode())
+    except BaseException:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        process.kill()
+        raise
+    return subprocess.CompletedProcess(command_words, process.returncode, out, err)
 
 
 def _said_by(done: subprocess.CompletedProcess[bytes]) -> str:

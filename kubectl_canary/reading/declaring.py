@@ -1,7 +1,7 @@
 """What the canary file says after a step in a release's life, written into the user's files.
 
-An edit is a path of the merged file and its value from then on. Where several files are merged, each edit goes into the
-file that has it; what is to go goes from all of them.
+An edit is a path of the merged file and its value from then on. Where several files are merged, it goes into the one
+that declares the phase: the others may be those of other environments too. What is to go goes from all of them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kubectl_canary.api.equality import identical
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding, Path, path_text
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import promotion, sources, splice, versions
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.plan import Phase
@@ -38,6 +38,14 @@ def without_release(spec: Mapping[str, Any]) -> Edits:
     if "stable" in (spec.get("adopt") or {}):
         edits[("spec", "adopt", "stable")] = GONE
     return {**edits, **_without_images(spec)}
+
+
+def versions_in(spec: Mapping[str, Any]) -> list[Path]:
+    """Where a file says a phase, or what is to be released."""
+    canary = spec.get("canary") or {}
+    paths = [PHASE] if spec.get("phase") else []
+    paths += [(*CANARY, key) for key in ("tag", "image", "images") if key in canary]
+    return [*paths, *_without_images(spec)]
 
 
 def promoted(spec: dict[str, Any]) -> Edits:
@@ -71,11 +79,10 @@ def _without_images(spec: Mapping[str, Any]) -> dict[Path, Any]:
 def written(source: Sources, texts: Mapping[str, str], edits: Edits) -> dict[str, str]:
     """The texts of the files that change, each with what it says from then on; `texts` has all by their names.
 
-    Raises UsageError for what was typed and is in no file, Refused where a text cannot be edited.
+    Raises Refused where a text cannot be edited.
     """
     values = {document.file: document.value for document in source.documents}
     for path, value in edits.items():
-        refuse_typed(source, path)
         for file in [*_files(source, path, value)]:
             values[file] = _with(values[file], path, value)
     _refuse_otherwise(source, values, edits)
@@ -88,22 +95,9 @@ def _files(source: Sources, path: Path, value: Any) -> Iterator[str]:
     having = [known.file for known in source.documents if known.mark(path) is not None]
     if value is GONE:
         yield from having
-    elif having:
-        yield having[-1]
     else:
-        there = [known for known in (path[:2], *BESIDE) if any(each.mark(known) for each in source.documents)]
-        yield source.file_of(there[0] if there else path[:1])
-
-
-def refuse_typed(source: Sources, path: Path) -> None:
-    """Raises UsageError where what stands at a path was typed, and stands in no file."""
-    typed = [
-        known for at, known in source.settings.items() if at[: len(path)] == path or path[: len(at)] == at
-    ]
-    if typed:
-        raise UsageError(
-            f"{typed[0]}: this is typed, and {path_text(path)} is written into the file", "leave it out"
-        )
+        home = next((at for at in (PHASE, CANARY) if any(known.mark(at) for known in source.documents)), ())
+        yield source.file_of(home)
 
 
 def _refuse_otherwise(source: Sources, values: Mapping[str, Any], edits: Edits) -> None:

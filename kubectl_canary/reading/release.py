@@ -39,6 +39,11 @@ class Release:
         return replace(finding, where=self.sources.value_where(finding.path))
 
     @property
+    def declaring_file(self) -> str:
+        """The last of the files: the one of this environment, where several are merged."""
+        return self.sources.documents[-1].file
+
+    @property
     def file(self) -> str:
         """The file that says what is stable."""
         return self.sources.file_of(("spec", "stable"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run.declaring import Files, Step, load
+from kubectl_canary.commands.run.declaring import Files, Step
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import declaring
@@ -24,10 +24,10 @@ def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bo
 
 
 def _abort(files: Files, *, at_once: bool) -> int:
-    release, here = load(files)
+    release, here = files.load()
     to = lifecycle.back(release.plan, here)
     if here.is_way_back and not at_once:
-        files.mind_time(release, here, lasts=0)
+        files.mind_time(release, lasts=0)
     if to is not None:
         return files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
     _refuse_new_manifests(files)
@@ -57,4 +57,5 @@ def _as_it_was(adopt: Mapping[str, str]) -> str:
     if kind != "git":
         return f"make {adopt['from']} what {adopt['stable']} is, and commit it"
     ref, _, path = ref.partition(":")
-    return f"`git checkout {shlex.quote(ref)} -- {shlex.quote(path or adopt['from'])}`, commit it, and abort again"
+    words = ("git", "restore", f"--source={ref}", "--staged", "--worktree", "--", path or adopt["from"])
+    return f"beside the canary file `{shlex.join(words)}`, commit it, and abort again"

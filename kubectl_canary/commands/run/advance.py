@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_canary.commands.advance import AdvanceFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run.declaring import Files, Step, load
+from kubectl_canary.commands.run.declaring import Files, Step
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.release import Release
@@ -22,10 +22,10 @@ def run(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: Declare
 
 
 def _advance(files: Files, flags: AdvanceFlags) -> int:
-    release, here = load(files)
+    release, here = files.load()
     to = lifecycle.onward(release.plan, here, flags.goal, skip=flags.skip)
     if not flags.at_once:
-        files.mind_time(release, here, lasts=here.lasts)
+        files.mind_time(release, lasts=here.lasts)
     if to is None:
         return files.write(_end(release, here, files.release_flags))
     return files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))

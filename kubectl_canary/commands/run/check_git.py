@@ -88,14 +88,13 @@ def _of_rendered(release: Release, release_flags: ReleaseFlags, there: Repositor
 
 
 def _of_folders(release: Release, release_flags: ReleaseFlags, there: Repository) -> Iterator[Finding]:
-    own = rendering.places(there, release.plan.application.title)
+    own = rendering.places(there, release)
     if not own:
         return
     files = rendering.files_of(release, releases.generator_of(release, release_flags))
-    notes = record.of_plan(release.plan, release.declared()).notes()
     for place in own:
         cure = command_line("render", "--all", "-o", f"dir={place}", release=release_flags)
-        for name in folder.outdated(place, files, notes):
+        for name in folder.outdated(place, files, rendering.notes_of(release, place)):
             yield _outdated(name, cure)
 
 

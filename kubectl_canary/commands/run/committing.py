@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import PurePath
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
 
 from kubectl_canary.api.equality import digest
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.outside import exchange, files, folder
-from kubectl_canary.outside.clock import Clock
+from kubectl_canary.outside import exchange
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.repository import Repository
-from kubectl_canary.reading import sources
-from kubectl_canary.reports import ages
-from kubectl_canary.reports.plans import wait_text
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a step is rendered: a folder of ours, or one of the user's with `own` as our file in it; or nowhere."""
-
-    folder: str = ""
-    own: str = ""
-
-    def files(self) -> list[str]:
-        """The files there that rendering may write."""
-        if not self.own:
-            return folder.ours(PurePath(self.folder)) if self.folder else []
-        return [*files.below(self.folder), str(PurePath(self.folder, self.own))]
-
-
-@dataclass(frozen=True)
+@dataclass
 class Commit:
-    """A commit that is to be made: where, of which paths, and how."""
+    """A commit that is to be made; `is_made` once it is."""
 
     repository: Repository
-    paths: Sequence[str]
     flags: DeclareFlags
+    is_made: bool = False
 
-    def refuse(self) -> None:
-        """Raises UsageError or Refused where it must not be made, before anything is written."""
+    def refuse(self, names: Sequence[str]) -> None:
+        """Raises UsageError or Refused where none must be made now; `names` are the files that declare the release."""
         repository = self.repository
         repository.refuse_unready()
         if not repository.branch and not self.flags.branch:
@@ -53,38 +35,49 @@ class Commit:
                 "no branch is checked out: a commit here would be lost",
                 f"`{repository.command('switch', 'BRANCH')}` first, or give --branch NAME",
             )
-        if ignored := repository.ignored(self.paths):
+        if self.flags.pushes:
+            repository.push_target(self.flags.branch or "")
+            self._refuse_moved(names)
+
+    def refuse_changes(self, changes: Sequence[Change]) -> None:
+        """Raises UsageError where files that are to be written are not as they were committed, or never will be."""
+        repository, names = self.repository, [change.name for change in changes]
+        if outside := repository.outside(names):
+            raise UsageError(
+                f"{outside[0]} is not in {repository.top}", "leave --commit out, or write elsewhere"
+            )
+        if ignored := repository.ignored([change.name for change in changes if change.after is not None]):
             raise UsageError(
                 f"git is told to ignore {ignored[0]}", "take it out of .gitignore, or write elsewhere"
             )
-        if changed := repository.changed(self.paths):
+        if changed := repository.changed([change.name for change in changes if change.before is not None]):
             message = f"{', '.join(changed)}: changed, and not committed"
-            hint = (
-                f"`{repository.command('commit', '--', *changed)}` or `{repository.command('stash')}` first"
-            )
-            raise UsageError(message, hint)
-        if self.flags.pushes and not self.flags.branch:
-            self._refuse_moved()
+            add, stash = repository.command("add", "--", *changed), repository.command("stash", "-u")
+            raise UsageError(message, f"`{add}` and commit it, or `{stash}`")
 
-    def _refuse_moved(self) -> None:
-        """Raises Refused where the remote's branch has moved in these paths."""
-        ahead = self.repository.ahead_of_us(self.paths)
+    def _refuse_moved(self, names: Sequence[str]) -> None:
+        """Raises Refused where the release has moved on the remote's side of the branch that one is on."""
+        ahead = self.repository.ahead_of_us(names)
         if ahead:
             hint = f"`{self.repository.command('pull', '--rebase')}`, and look at the plan again"
             findings = [Finding("git", "error", (), line, Where("the remote"), hint) for line in ahead]
             raise Refused("the release has moved on the remote", findings)
 
-    def make(self, message: str) -> str:
+    def make(self, message: str, names: Sequence[str]) -> str:
         """Commit, on a new branch where there is to be one; what git says. Raises WorldError where it refuses."""
-        branch, earlier = self.flags.branch, self.repository.branch
-        if branch:
-            self.repository.begin(branch)
+        earlier, head = self.repository.branch, self.repository.head
+        if self.flags.branch:
+            self.repository.begin(self.flags.branch)
         try:
-            return self.repository.commit(message, self.paths)
+            said = self.repository.commit(message, names)
         except BaseException:
-            if branch:
-                self.repository.give_up(branch, earlier)
+            is_ours = self.repository.subject == message.partition("\n")[0]
+            self.is_made = self.repository.head != head and is_ours
+            if self.flags.branch and not self.is_made:
+                self.repository.give_up(self.flags.branch, earlier)
             raise
+        self.is_made = True
+        return said
 
     def push(self) -> None:
         """Push the commit where that is asked for. Raises WorldError where it is refused: the commit stays."""
@@ -92,118 +85,111 @@ class Commit:
             say(f"pushed to {self.repository.push()}")
 
 
-def refuse_early(repository: Repository, source: sources.Sources, seconds: int, why: str) -> None:
-    """Raises Refused while the phase that is committed has not lasted `seconds`, or is not committed yet.
+# --- all or nothing -------------------------------------------------------------------
 
-    Engines take several commits as one, and would leave out the phase between. `why` says what the seconds are.
+
+@dataclass
+class Writing:
+    """Changes of files that stay together: where the block is left by an error or by Ctrl-C, all are put back.
+
+    Once there is a commit they stay. Until then `journal` says them, for the next run after one that was killed.
     """
-    file = source.file_of(("spec", "phase"))
-    phase = source.value["spec"]["phase"]
-    since = _since(repository, file, phase)
-    if since is None:
-        raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
-    left = since + seconds - int(Clock().utc().timestamp())
-    if left > 0:
-        message = f"`{phase}` was committed {_ago(since)}, and has to last {wait_text(seconds)} ({why})"
-        raise _too_early(source, message, f"wait {wait_text(left)}, or say --now")
+
+    journal: Journal | None
+    commit: Commit | None
+    done: list[Change] = field(default_factory=list)
+
+    def __enter__(self) -> Writing:
+        """Begin."""
+        return self
+
+    def make(self, changes: Sequence[Change]) -> None:
+        """Write changes. Raises as `exchange.write`."""
+        self.done += changes
+        if self.journal is not None and self.commit is not None:
+            self.journal.begin(_noted(self.commit, self.done))
+        exchange.write(changes)
+
+    @property
+    def names(self) -> list[str]:
+        """The files that were written."""
+        return list(dict.fromkeys(change.name for change in self.done))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, or put all back."""
+        if error is not None and not (self.commit is not None and self.commit.is_made):
+            _put_back(self.done)
+        if self.journal is not None and self.commit is not None:
+            self.journal.end()
 
 
-def _since(repository: Repository, file: str, phase: str) -> int | None:
-    """When the phase that a file declares was committed, in seconds since the epoch; None where it was not."""
-    since = None
-    for revision, data in repository.history(file):
-        if _phase_in(data) != phase:
-            break
-        since = revision.made
-    return since
-
-
-def _phase_in(data: bytes | None) -> str | None:
-    """The phase that a file of a commit declares; None where it says none, or was no canary file."""
-    try:
-        value = sources.document("a commit", files.decoded("a commit", data or b"", files.MAX_BYTES)).value
-    except Refused:
-        return None
-    spec = value.get("spec")
-    return spec.get("phase") if isinstance(spec, dict) else None
-
-
-def _ago(seconds: int) -> str:
-    return ages.ago(datetime.fromtimestamp(seconds, timezone.utc).isoformat(), Clock().utc())
-
-
-def _too_early(source: sources.Sources, message: str, hint: str) -> Refused:
-    where = source.value_where(("spec", "phase"))
-    return Refused("it is too early for the next step", [Finding("early", "error", (), message, where, hint)])
+def _put_back(done: Sequence[Change]) -> None:
+    """Make files what they were, but for those that somebody has changed since."""
+    before = {change.name: change.before for change in reversed(done)}
+    made = {change.name: [each.after for each in done if each.name == change.name] for change in done}
+    changes = []
+    for name, was in before.items():
+        now = exchange.bytes_of(name)
+        if now in made[name] and now != was:
+            changes.append(Change(name, now, was))
+        elif now != was:
+            say(f"{name} was changed meanwhile: it stays as it is")
+    exchange.write(changes)
 
 
 # --- a run that was killed ------------------------------------------------------------
 
 
-def note(
-    journal: Journal, repository: Repository, changes: Sequence[Change], place: Place, branch: str
-) -> None:
-    """Say what is about to be written. Raises as `Journal.begin`."""
-    journal.begin(
-        {
-            "files": {change.name: _digest(change.after) for change in changes},
-            "place": place.folder,
-            "own": place.own,
-            "rendered": place.files(),
-            "head": repository.head,
-            "branch": branch,
-            "earlier": repository.branch,
-        }
-    )
+def _noted(commit: Commit, changes: Sequence[Change]) -> dict[str, Any]:
+    """What a run is about to write: digests of each file before and after."""
+    repository = commit.repository
+    files: dict[str, list[str]] = {}
+    for change in changes:
+        place = repository.from_top(change.name)
+        files.setdefault(place, [_digest(change.before)]).append(_digest(change.after))
+    return {
+        "files": files,
+        "head": repository.head,
+        "branch": commit.flags.branch or "",
+        "earlier": repository.branch,
+    }
 
 
-def recover(journal: Journal, repository: Repository) -> bool:
-    """Put back what a run that was killed has written and not committed; whether there was anything.
+def recover(journal: Journal, repository: Repository) -> None:
+    """Put back what a run that was killed has written and not committed.
 
-    Raises UsageError where somebody has changed it since.
+    Raises UsageError where somebody has changed it since, WorldError where git cannot.
     """
     noted = journal.left()
-    if not noted:
-        return False
-    names = [*noted["files"], *noted["rendered"], *Place(noted["place"], noted["own"]).files()]
-    changed = repository.changed(names)
-    if changed:
-        _refuse_edited(repository, noted["files"])
-        repository.restore(names)
-        say(f"put back what a run that was killed has left: {', '.join(changed)}")
-    if noted["branch"] and [repository.branch, repository.head] == [noted["branch"], noted["head"]]:
-        repository.give_up(noted["branch"], noted["earlier"])
+    if noted and repository.head == noted["head"]:
+        names = {repository.here(place): digests for place, digests in noted["files"].items()}
+        _refuse_edited(repository, names)
+        changes = [
+            Change(name, exchange.bytes_of(name), repository.at(noted["head"], repository.from_top(name)))
+            for name, digests in names.items()
+            if _digest(exchange.bytes_of(name)) != digests[0]
+        ]
+        repository.unstage(list(names))
+        exchange.write(changes)
+        exchange.sweep(list(names))
+        if noted["branch"] and repository.branch == noted["branch"]:
+            repository.give_up(noted["branch"], noted["earlier"])
+        if changes:
+            say(
+                f"put back what a run that was killed has left: {', '.join(change.name for change in changes)}"
+            )
     journal.end()
-    return bool(changed)
 
 
-def _refuse_edited(repository: Repository, made: Mapping[str, str]) -> None:
-    edited = [
-        name for name in made if repository.changed([name]) and _digest(exchange.bytes_of(name)) != made[name]
-    ]
+def _refuse_edited(repository: Repository, noted: Mapping[str, Sequence[str]]) -> None:
+    edited = [name for name, digests in noted.items() if _digest(exchange.bytes_of(name)) not in digests]
     if edited:
         message = f"{', '.join(edited)}: a run was killed in the middle, and it was changed since"
-        raise UsageError(message, f"commit it, or `{repository.command('checkout', 'HEAD', '--', *edited)}`")
+        cure = repository.command("checkout", "HEAD", "--", *map(repository.from_top, edited))
+        raise UsageError(message, f"put it back (`{cure}`), or commit it")
 
 
 def _digest(data: bytes | None) -> str:
-    return digest(None if data is None else data.decode("utf-8", "replace"))
-
-
-@dataclass(frozen=True)
-class Before:
-    """Files as they were before a step, by their names, and the place that it renders into."""
-
-    files: Mapping[str, bytes | None]
-    place: Place
-
-    @classmethod
-    def of(cls, names: Sequence[str], place: Place) -> Before:
-        """Files, and what may be rendered, as they are now."""
-        return cls({name: exchange.bytes_of(name) for name in (*names, *place.files())}, place)
-
-    def put_back(self) -> None:
-        """Make all of it what it was."""
-        now = {name: exchange.bytes_of(name) for name in (*self.files, *self.place.files())}
-        was = {name: self.files.get(name) for name in now}
-        exchange.write([Change(name, now[name], was[name]) for name in now if now[name] != was[name]])
+    return digest(None if data is None else data.decode("latin-1"))

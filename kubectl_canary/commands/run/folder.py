@@ -9,8 +9,9 @@ from pathlib import PurePath
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, say_what_follows
-from kubectl_canary.errors import Refused
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside import folder
+from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
@@ -25,6 +26,8 @@ from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_yaml
 from kubectl_canary.reports.programs import as_json, compact
+
+FILE = "file"  # the note of which file a folder is rendered from
 
 
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
@@ -53,10 +56,21 @@ def files_of(release: Release, generator: Generator) -> dict[str, str]:
     return files
 
 
-def places(there: Repository, title: str) -> list[PurePath]:
-    """The folders of a repository that have the phases of a release."""
-    known = [PurePath(name).parent for name in there.named(folder.LIST)]
-    return [place for place in known if folder.owner(place) == title]
+def places(there: Repository, release: Release) -> list[PurePath]:
+    """The folders of a repository that have the phases of a release, as its file renders them.
+
+    Raises UsageError for one that the file has rendered in another namespace.
+    """
+    title = release.plan.application.title
+    found = []
+    for place in (PurePath(name).parent for name in there.named(folder.LIST)):
+        file, own = folder.noted(place).get(FILE), folder.beside(release.declaring_file, place)
+        if file == own and folder.owner(place) != title:
+            message = f"{place} is {folder.owner(place)}, rendered from this file, and this is {title}"
+            raise UsageError(message, "give the namespace with which it was rendered, or render it anew")
+        if folder.owner(place) == title and file in (None, own):
+            found.append(place)
+    return found
 
 
 def replaced(
@@ -72,8 +86,24 @@ def replaced(
     def judge(notes: Mapping[str, str]) -> None:
         _judge_step(release, generator, notes, current, flags)
 
-    notes = record.of_plan(release.plan, current).notes()
-    return folder.write(out, release.plan.application.title, files, notes, judge)
+    return folder.write(out, release.plan.application.title, files, notes_of(release, out), judge)
+
+
+def notes_of(release: Release, out: PurePath) -> dict[str, str]:
+    """What a folder remembers: the phase and both versions, and which file it is rendered from."""
+    notes = record.of_plan(release.plan, release.declared()).notes()
+    return {**notes, FILE: folder.beside(release.declaring_file, out)}
+
+
+def changes(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> list[Change]:
+    """What `write` would write. Raises as it does."""
+    folder.refuse_inside(out, inputs.adopted_folders(release.sources))
+
+    def judge(notes: Mapping[str, str]) -> None:
+        _judge_step(release, generator, notes, release.declared(), flags)
+
+    files = files_of(release, generator)
+    return folder.changes(out, release.plan.application.title, files, notes_of(release, out), judge)
 
 
 def _judge_step(

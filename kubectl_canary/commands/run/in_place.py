@@ -34,21 +34,33 @@ def write(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
 
     Raises Refused where they were changed since the last one, or the step from there is not safe.
     """
+    place = _Place()
+    release, phase, changed = _judged(release_flags, flags, place)
+    exchange.write(changed)
+    count = len({change.name for change in changed})
+    say(f"{place.there.folder} is `{phase.name}` ({count} files changed)")
+    return _ended(release, place.there, phase)
+
+
+def changes(release_flags: ReleaseFlags, flags: RenderFlags) -> list[Change]:
+    """What `write` would write. Raises as it does."""
+    return _judged(release_flags, flags, _Place())[2]
+
+
+def _judged(
+    release_flags: ReleaseFlags, flags: RenderFlags, place: _Place
+) -> tuple[Release, Phase, list[Change]]:
+    """The release, the phase to write, and what that changes. Raises as `write`."""
     if flags.all_phases or flags.only or flags.only_removed or flags.everything:
         raise UsageError(
             "-o in-place writes one phase and all of it", "leave --all, --only, --removed, --everything out"
         )
-    place = _Place()
     release = _read(release_flags, place)
     phase = step.goal(release, place.there, flags)
     generator_of(release, release_flags).render(planned(release.plan.application, phase))
     _refuse_edited(release, place)
     step.judge(release, place.there, phase, skip=flags.skip)
-    changes = _changes(release, place, phase)
-    exchange.write(changes)
-    count = len({change.name for change in changes})
-    say(f"{place.there.folder} is `{phase.name}` ({count} files changed)")
-    return _ended(release, place.there, phase)
+    return release, phase, _changes(release, place, phase)
 
 
 def promoted(release_flags: ReleaseFlags) -> list[Change]:

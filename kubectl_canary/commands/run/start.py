@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run import releases
+from kubectl_canary.commands.run import in_place, releases
 from kubectl_canary.commands.run.declaring import Files, Step
 from kubectl_canary.commands.start import StartFlags
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.reading import declaring
+from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.declaring import Edits
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release import observed
 from kubectl_canary.release.application import Version
+from kubectl_canary.release.plan import PhaseKind
 
-FIRST = "deploy"
+DEPLOY = PhaseKind.DEPLOY.value
 STABLE: Path = ("spec", "stable")
 ASSUMED = "assumed"  # a tag to plan with, where images or manifests say what is released
 CLUSTER, GIT = "cluster", "git:"
@@ -49,8 +51,16 @@ def _start(files: Files, flags: StartFlags, cluster_flags: ClusterFlags, version
         raise UsageError(
             "start: which version?", "give a tag, --image, or --from git:REF for changed manifests"
         )
-    title = f"{_called(version, flags)}, phase {FIRST}"
-    return files.write(Step({**edits, declaring.PHASE: FIRST}, title, judge=_refuse_same))
+    title = f"{_called(version, flags)}, phase {DEPLOY}"
+
+    return files.write(Step({**edits, declaring.PHASE: DEPLOY}, title, judge=partial(_judge, files)))
+
+
+def _judge(files: Files, release: Release) -> None:
+    """Raises Refused, or as `in_place.promoted`, for a release that could not end."""
+    _refuse_same(release)
+    if release.plan.application.adopted is not None and promotion.overlays(release.spec):
+        in_place.promoted(files.release_flags)
 
 
 def _refuse_same(release: Release) -> None:

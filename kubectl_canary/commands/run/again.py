@@ -1,0 +1,72 @@
+"""Where a release was rendered last, and what it takes to render it there again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.render import RenderFlags
+from kubectl_canary.commands.run import folder, in_place
+from kubectl_canary.commands.run.releases import generator_of
+from kubectl_canary.errors import UsageError
+from kubectl_canary.outside.exchange import Change
+from kubectl_canary.outside.repository import Repository
+from kubectl_canary.reading.in_place import file_name
+from kubectl_canary.reading.release import Release
+from kubectl_canary.reading.sources import Sources
+
+IN_PLACE, FOLDER, LAST = "in-place", "dir=", ""
+
+
+def target(release_flags: ReleaseFlags, given: str | None, source: Sources, there: Repository | None) -> str:
+    """Where a phase is to be rendered: `in-place`, `dir=OUT`, or wherever it was last in a folder.
+
+    Files of the user's own that once were a phase are one again. Raises UsageError for what is no such place.
+    """
+    if given is not None:
+        if given != IN_PLACE and (not given.startswith(FOLDER) or given == FOLDER):
+            raise UsageError(f"-o {given}: rendered into which folder?", "say -o dir=OUT, or -o in-place")
+        return given
+    adopted = inputs.adopted_folders(source).get("spec.adopt.from")
+    if adopted is None:
+        return LAST
+    own = str(PurePath(adopted, file_name(str(source.value["metadata"]["name"]))))
+    is_one = inputs.left_in_place(source) is not None
+    return IN_PLACE if is_one or (there is not None and there.has_had(own)) else LAST
+
+
+def changes(
+    release: Release, release_flags: ReleaseFlags, where: str, there: Repository | None
+) -> list[Change]:
+    """What changes where the phase is rendered. Raises Refused where the step from what is there is not safe."""
+    flags = RenderFlags(None, None, False, (), False, False, where, True, False)
+    if where == IN_PLACE:
+        has_release = (
+            release.plan.application.has_release or inputs.left_in_place(release.sources) is not None
+        )
+        return in_place.changes(release_flags, flags) if has_release else []
+    out = PurePath(where.removeprefix(FOLDER)) if where else _last(release, there)
+    return (
+        folder.changes(release, generator_of(release, release_flags), out, flags) if out is not None else []
+    )
+
+
+def _last(release: Release, there: Repository | None) -> PurePath | None:
+    """The folder that the release was rendered into last; None where there is none.
+
+    Raises UsageError for several, and as `folder.places`.
+    """
+    found = folder.places(there, release) if there is not None else []
+    if len(found) > 1:
+        listed = " and ".join(map(str, found))
+        title = release.plan.application.title
+        raise UsageError(f"{title} is rendered into {listed}", f"say which: -o dir={found[0]}")
+    return found[0] if found else None
+
+
+def told(changed: Sequence[Change]) -> str:
+    """How many rendered files have changed, in words; nothing for none."""
+    names = {change.name for change in changed if change.before != change.after}
+    return f"rendered: {len(names)} {'file' if len(names) == 1 else 'files'} changed" if names else ""

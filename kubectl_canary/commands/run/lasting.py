@@ -1,0 +1,91 @@
+"""How long a phase has been in Git: the next one waits, since engines take several commits as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from kubectl_canary.errors import Refused
+from kubectl_canary.findings import Finding
+from kubectl_canary.outside import files
+from kubectl_canary.outside.clock import Clock
+from kubectl_canary.outside.repository import Repository, Revision
+from kubectl_canary.reading import declaring, sources
+from kubectl_canary.reading.sources import Sources
+from kubectl_canary.reports import ages
+from kubectl_canary.reports.plans import wait_text
+
+RELEASE = ("stable", "canary", "adopt", "image")  # what of a file says which release it is
+
+
+def refuse_changed(repository: Repository, source: Sources) -> None:
+    """Raises Refused where the file says another release than when its phase was committed."""
+    file, known = _spec(source), _begun(repository, source)
+    for key in RELEASE if known is not None else ():
+        if known is not None and known[1].get(key) != file.get(key):
+            path = ("spec", key)
+            message = (
+                f"it was another when `{file['phase']}` was committed: the release under way would change"
+            )
+            where = source.where(path if key in file else declaring.PHASE)
+            hint = f"put it back as {known[0].id[:9]} has it, and change it between releases"
+            raise Refused("the release is another", [Finding(key, "error", path, message, where, hint)])
+
+
+def refuse_early(repository: Repository, source: Sources, seconds: int, why: str) -> None:
+    """Raises Refused while the phase that is committed has not lasted `seconds`, or is not committed or pushed yet.
+
+    `why` says what the seconds are.
+    """
+    phase, known = _spec(source)["phase"], _begun(repository, source)
+    if known is None:
+        raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
+    revision = known[0]
+    if not repository.is_pushed(revision.id):
+        raise _too_early(
+            source, f"`{phase}` is not pushed yet", f"`{repository.command('push')}` first, or say --now"
+        )
+    left = revision.made + seconds - int(Clock().utc().timestamp())
+    if left > 0:
+        message = f"`{phase}` was committed {_ago(revision)}, and has to last {wait_text(seconds)} ({why})"
+        raise _too_early(source, message, f"wait {wait_text(left)}, or say --now")
+
+
+def spec_in(data: bytes | None) -> dict[str, Any]:
+    """The spec of a canary file of a commit; empty where it was none."""
+    try:
+        value = sources.document("a commit", files.decoded("a commit", data or b"", files.MAX_BYTES)).value
+    except Refused:
+        return {}
+    spec = value.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def _spec(source: Sources) -> dict[str, Any]:
+    """What the file that declares the phase says itself."""
+    file = source.file_of(declaring.PHASE)
+    document = next(known for known in source.documents if known.file == file)
+    spec: dict[str, Any] = document.value["spec"]
+    return spec
+
+
+def _begun(repository: Repository, source: Sources) -> tuple[Revision, Mapping[str, Any]] | None:
+    """The commit with which the phase of the file began, and the spec in it; None where it is not committed."""
+    begun = None
+    phase = _spec(source)["phase"]
+    for revision, data in repository.history(source.file_of(declaring.PHASE)):
+        spec = spec_in(data)
+        if spec.get("phase") != phase:
+            break
+        begun = (revision, spec)
+    return begun
+
+
+def _ago(revision: Revision) -> str:
+    return ages.ago(datetime.fromtimestamp(revision.made, timezone.utc).isoformat(), Clock().utc())
+
+
+def _too_early(source: Sources, message: str, hint: str) -> Refused:
+    where = source.value_where(declaring.PHASE)
+    return Refused("it is too early for the next step", [Finding("early", "error", (), message, where, hint)])
