@@ -1049,3 +1049,31 @@ def test_a_release_that_could_not_end_does_not_start(project: Callable[..., Proj
     kustomization = "resources: [app.yaml]\nimages: [{name: example.com/app, newTag: v1}]\n"
     there = project(ADOPTS, **{"k8s/app.yaml": APP, "k8s/kustomization.yaml": kustomization})
     assert "images" in there.refuses("start", "v2", "--commit", code=2)
+
+
+def test_a_commit_that_a_killed_run_has_made_is_told_before_the_next_step(
+    project: Callable[..., Project],
+) -> None:
+    there = project(declaring("deploy"))
+    there.hook("pre-commit", "kill -9 $(ps -o ppid= -p $PPID)")
+    subprocess.run(
+        [sys.executable, "-m", "kubectl_canary", "advance", "--commit"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    (there.folder / ".git/hooks/pre-commit").unlink()
+    while len(there.log) < 2:
+        time.sleep(0.01)
+    said = there.refuses("advance", "--commit", "--now", code=2)
+    assert "a run that was killed has made its commit: shop: 25% to v2 (4 of 8 pods), from deploy" in said
+    there.do("advance", "--commit", "--now")
+    assert (there.file, there.is_clean) == (declaring("100%"), True)
+
+
+def test_of_adopted_manifests_there_is_no_undo(project: Callable[..., Project]) -> None:
+    there = project(f"{ADOPTS}  canary: {{tag: v2}}\n  phase: promoted\n", **{"k8s/app.yaml": APP})
+    assert "a revert of the manifests begins the one that leads back" in there.refuses("abort")
+    there.do("advance", "--commit")
+    assert "undo" not in there.git("log", "-1", "--format=%B")
+    assert "`git revert` the commit that changed them" in there.refuses("undo", code=2)

@@ -34,13 +34,13 @@ declare_flags = flags_of(
         help="Where the phase is rendered, instead of where it was rendered last.",
     ),
     click.option("--commit", "commits", is_flag=True, help="Commit what was written, and nothing else."),
-    click.option("--branch", metavar="NAME", help="Make that commit on a new branch."),
-    click.option("--push", "pushes", is_flag=True, help="Push the commit."),
+    click.option("--branch", metavar="NAME", help="Make the commit on a new branch."),
+    click.option("--push", "pushes", is_flag=True, help="Make the commit, and push it."),
     click.option(
         "--pull-request",
         "request",
         metavar="FILE",
-        help="Write the title and the body of a pull request, as Markdown; - is standard output.",
+        help="Make the commit, and write title and body of a pull request as Markdown; - is standard output.",
     ),
     as_="declare_flags",
 )

@@ -54,6 +54,11 @@ class Repository:
         return self._said("rev-parse", "--verify", "--quiet", "HEAD")
 
     @property
+    def parent(self) -> str:
+        """The commit before the one that is checked out; empty where there is none."""
+        return self._said("rev-parse", "--verify", "--quiet", "HEAD^")
+
+    @property
     def subject(self) -> str:
         """The first line of the commit that is checked out."""
         return self._said("show", "--no-show-signature", "--no-patch", "--format=%s", "HEAD")

@@ -22,7 +22,8 @@ def subject_of_end(application: Application, *, is_promoted: bool) -> str:
     stable, canary = (application.called(version) for version in Version)
     if is_promoted:
         return f"{application.name}: {canary} is stable, and the release is over"
-    return f"{application.name}: {stable} stays stable, and the release of {canary} is over"
+    of = f" of {canary}" if canary != stable else ""
+    return f"{application.name}: {stable} stays stable, and the release{of} is over"
 
 
 def body(plan: Plan, phase: Phase, way_back: str) -> str:

@@ -160,9 +160,16 @@ def _noted(commit: Commit, changes: Sequence[Change]) -> dict[str, Any]:
 def recover(journal: Journal, repository: Repository) -> None:
     """Put back what a run that was killed has written and not committed.
 
-    Raises UsageError where somebody has changed it since, WorldError where git cannot.
+    Raises UsageError where it was committed, which nobody was told, or where somebody has changed it since; WorldError
+    where git cannot.
     """
     noted = journal.left()
+    if noted and _is_committed(repository, noted):
+        journal.end()
+        raise UsageError(
+            f"a run that was killed has made its commit: {repository.subject}",
+            "run this again for the next step",
+        )
     if noted and repository.head == noted["head"]:
         names = {repository.here(place): digests for place, digests in noted["files"].items()}
         _refuse_edited(repository, names)
@@ -181,6 +188,14 @@ def recover(journal: Journal, repository: Repository) -> None:
                 f"put back what a run that was killed has left: {', '.join(change.name for change in changes)}"
             )
     journal.end()
+
+
+def _is_committed(repository: Repository, noted: Mapping[str, Any]) -> bool:
+    """Whether the newest commit has what a run was about to write."""
+    if repository.parent != noted["head"]:
+        return False
+    head, files = repository.head, noted["files"]
+    return all(_digest(repository.at(head, place)) == digests[-1] for place, digests in files.items())
 
 
 def _refuse_edited(repository: Repository, noted: Mapping[str, Sequence[str]]) -> None:
