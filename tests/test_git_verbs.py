@@ -900,6 +900,8 @@ def test_after_ctrl_c_nothing_is_staged_and_nothing_locked(project: Callable[...
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # ignored in what a shell put into the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (there.folder / ".git/there").exists():
         time.sleep(0.01)
