@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import Cluster
+from controllers import Controllers
 from test_git_verbs import ADOPTS, APP, FILE, Project, project
 
 __all__ = ["project"]  # a fixture
@@ -95,3 +97,47 @@ def test_each_commit_is_its_phase_in_the_cluster(engine: Callable[..., Engine], 
         for container in value["spec"]["template"]["spec"]["containers"]
     }
     assert images == {"example.com/shop:v2" if which == "greenfield" else "example.com/app:v2"}
+
+
+def endpoints(sync: Engine, number: int) -> None:
+    """So many ready endpoints for each Service."""
+    for side in ("stable", "canary"):
+        metadata = {"name": side, "labels": {"kubernetes.io/service-name": f"shop-{side}"}}
+        addresses = [
+            {"addresses": [f"10.0.0.{last}"], "conditions": {"ready": True}} for last in range(1, number + 1)
+        ]
+        slices = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+        slices |= {"addressType": "IPv4", "endpoints": addresses, "ports": [{"name": "http", "port": 8080}]}
+        sync.cluster.kubectl("apply", "-n", sync.namespace, "-f", "-", stdin=json.dumps(slices))
+
+
+def until_synced(sync: Engine) -> str:
+    """The answer once it is yes; controllers write what they see some moments later."""
+    deadline = time.monotonic() + 30
+    while (done := sync.there.canary("check", "--synced")).code and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert done.code == 0, done.out
+    return str(done.out)
+
+
+def test_whether_a_phase_has_arrived_is_asked_of_the_cluster(engine: Callable[..., Engine]) -> None:
+    sync = engine(FILE)
+    sync.there.do("start", "v2", "--commit")
+    sync.sync()
+    done = sync.there.canary("check", "--synced", "-o", "json")
+    found = json.loads(done.out)
+    assert (1, "deploy", False) == (done.code, found["phase"], found["synced"])
+    assert "Deployment shop-stable has 0 of 4 pods ready" in found["problems"][0]["text"]
+    with Controllers(sync.cluster, sync.namespace):
+        endpoints(sync, 4)
+        assert "`deploy` is in the cluster, and settled\n" == until_synced(sync)
+        sync.there.do("advance", "--commit", "--now")
+        said = sync.there.canary("check", "--synced")
+        assert (1, True) == (said.code, "HTTPRoute shop-canary-route is not as `25%` has it" in said.out)
+        sync.sync()
+        assert "`25%` is in the cluster, and settled\n" == until_synced(sync)
+        sync.there.do("abort", "--commit")
+        assert 1 == sync.there.canary("check", "--synced").code
+        sync.sync()
+        assert "`rollback from 25%` is in the cluster" in until_synced(sync)
+        assert "measures no gate" in sync.there.refuses("check", "errors", "--synced", code=2)

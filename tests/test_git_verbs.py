@@ -1079,3 +1079,58 @@ def test_of_adopted_manifests_there_is_no_undo(project: Callable[..., Project]) 
     there.do("advance", "--commit")
     assert "undo" not in there.git("log", "-1", "--format=%B")
     assert "`git revert` the commit that changed them" in there.refuses("undo", code=2)
+
+
+def test_where_a_later_file_says_otherwise_nothing_is_written(project: Callable[..., Project]) -> None:
+    there = project(declaring("promoted"), **{"prod.yaml": "spec: {stable: {tag: v1}}\n"})
+    said = there.refuses("advance", "-f", "canary.yaml", "-f", "prod.yaml")
+    assert "prod.yaml:1:17: spec.stable.tag: the files are merged, and one of them says otherwise" in said
+
+
+def test_a_rebase_under_way_is_refused(project: Callable[..., Project]) -> None:
+    there = project(FILE, a="0")
+    there.git("switch", "-qc", "one")
+    there.has({"a": "1"})
+    there.git("switch", "-q", "main")
+    there.has({"a": "2"})
+    subprocess.run(["git", "rebase", "-q", "one"], cwd=there.folder, capture_output=True, check=False)
+    assert "a rebase is under way" in there.refuses("start", "v2", "--branch", "next", code=2)
+
+
+@pytest.mark.parametrize(
+    ("image", "after"),
+    [
+        ("example.com/shop:v1", "    tag: v1   # what runs\n"),
+        ("example.com/shop:v1.1", "    tag: v1.1   # what runs\n"),
+        ("elsewhere.com/shop:v1", "    replicas: 4\n    image: elsewhere.com/shop:v1\n"),
+        (
+            f"example.com/shop@sha256:{'a' * 64}",
+            f"    replicas: 4\n    image: example.com/shop@sha256:{'a' * 64}\n",
+        ),
+    ],
+)
+def test_stable_is_what_runs_in_the_cluster(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, image: str, after: str
+) -> None:
+    there = project()
+    program = there.folder.parent / "kubectl"
+    program.write_text(KUBECTL.replace("example.com/shop:v1.1.9", image))
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(program))
+    there.do("start", "v2", "--from", "cluster", "--commit")
+    assert after in there.file
+
+
+def test_adopted_manifests_have_to_say_what_runs_in_the_cluster(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    program = there.folder.parent / "kubectl"
+    program.write_text(KUBECTL.replace("shop-stable", "app"))
+    program.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(program))
+    said = there.refuses("start", "v2", "--from", "cluster")
+    assert (
+        "canary.yaml:5:17: spec.adopt.from: Deployment app runs example.com/shop:v1.1.9 in the cluster, and"
+        in said
+    )

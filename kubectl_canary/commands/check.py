@@ -20,16 +20,19 @@ class CheckFlags:
     output: str
     base: str | None
     skip: bool
+    synced: bool
 
 
 @verb(
     "check",
-    "Measure the gates of a phase once; or, with --git, judge a change of the release before it is merged.\n\n"
+    "Measure the gates of a phase once; or judge a change of the release before it is merged (--git); or say whether\n"
+    "the phase that is declared has arrived in the cluster (--synced).\n\n"
     "Exit code 0 says that all pass, 1 that one fails, 6 that one is inconclusive: there is no answer, or too little\n"
     "data. Prometheus is asked where spec.prometheus says; the cluster is read for an approval, and for when\n"
     "stable last had a share, where the canary has all and a gate compares them.\n\n"
     "With --git nothing is asked: what is rendered is what the file renders, the step from that branch is one that\n"
-    "the plan allows, and what is stable's has not changed meanwhile.",
+    "the plan allows, and what is stable's has not changed meanwhile. With --synced exit code 0 says that the cluster\n"
+    "is in the declared phase, with its pods, endpoints and accepted routes, and 1 that it is not yet.",
     """
   # All gates of the phase that the file declares
   kubectl canary check
@@ -45,6 +48,9 @@ class CheckFlags:
 
   # The same as annotations of a pull request
   kubectl canary check --git origin/main -o github
+
+  # Has the phase of the file arrived?
+  kubectl canary check --synced
 """,
     prints_once=False,
     runs_long=True,
@@ -63,12 +69,19 @@ class CheckFlags:
     ),
     click.option("--git", "base", metavar="REF", help="The branch or commit that the change goes into."),
     click.option(
+        "--synced", is_flag=True, help="Ask the cluster whether the declared phase is there, and settled."
+    ),
+    click.option(
         "--skip", is_flag=True, help="With --git: phases may be left out, where going straight is safe."
     ),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Measure gates once."""
+    if flags.synced and flags.base is None:
+        from kubectl_canary.commands.run import check_synced
+
+        return check_synced.run(release_flags, flags, cluster_flags)
     if flags.base is not None:
         from kubectl_canary.commands.run import check_git
 

@@ -27,8 +27,10 @@ HELD = ("stable", "shared", "coming")  # rules of what must not change while a r
 
 def run(release_flags: ReleaseFlags, flags: CheckFlags, ref: str) -> int:
     """Say what is wrong with the change; 1 where anything is. Raises UsageError for gates, and outside a repository."""
-    if flags.gates or flags.phase:
-        raise UsageError("--git judges a change, and measures no gate", "leave the gates and --phase out")
+    if flags.gates or flags.phase or flags.synced:
+        raise UsageError(
+            "--git judges a change, and measures no gate", "leave gates, --phase and --synced out"
+        )
     there = repository.around(release_flags.files[-1])
     if there is None or "-" in release_flags.files:
         raise UsageError(f"{release_flags.files[-1]} is in no git repository", "--git compares with a commit")

@@ -136,8 +136,9 @@ class Files:
             writing.make(rendered)
             subject, body = self._message(step, release)
             made = commit.make(f"{subject}\n\n{body}", writing.names) if commit is not None else ""
-        for text in (*(f"{change.name}: {step.title}" for change in changes), again.told(rendered), made):
-            say(text) if text else None
+        lines = (*(f"{change.name}: {step.title}" for change in changes), again.told(rendered), made)
+        for line in filter(None, lines):
+            say(line)
         if self.declare_flags.request is not None:
             self._request(commits.pull_request(subject, release.plan, release.current, body))
         if commit is not None:

@@ -29,7 +29,8 @@ def refuse_changed(repository: Repository, source: Sources) -> None:
                 f"it was another when `{file['phase']}` was committed: the release under way would change"
             )
             where = source.where(path if key in file else declaring.PHASE)
-            hint = f"put it back as {known[0].id[:9]} has it, and change it between releases"
+            cure = repository.command("checkout", known[0].id[:12], "--", repository.from_top(where.file))
+            hint = f"`{cure}` puts it back; change it between releases"
             raise Refused("the release is another", [Finding(key, "error", path, message, where, hint)])
 
 
