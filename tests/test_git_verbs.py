@@ -369,6 +369,7 @@ def test_what_a_killed_run_has_left_is_put_back_by_the_next(project: Callable[..
         start_new_session=True,
     )
     while not (there.folder / ".git/there").exists():
+        assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -776,6 +777,7 @@ def test_two_at_once_take_turns(project: Callable[..., Project]) -> None:
         stderr=subprocess.DEVNULL,
     )
     while not (there.folder / ".git/there").exists():
+        assert process.poll() is None
         time.sleep(0.01)
     done = there.canary("start", "v3", "--commit")
     assert (2, True) == (done.code, "another run writes a step in this working tree" in done.err)
@@ -814,6 +816,7 @@ def killed(there: Project, *words: str, meanwhile: str = "") -> None:
         start_new_session=True,
     )
     while not (there.folder / ".git/there").exists():
+        assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -904,6 +907,7 @@ def test_after_ctrl_c_nothing_is_staged_and_nothing_locked(project: Callable[...
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (there.folder / ".git/there").exists():
+        assert process.poll() is None
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     assert 130 == process.wait()
@@ -1133,4 +1137,22 @@ def test_adopted_manifests_have_to_say_what_runs_in_the_cluster(
     assert (
         "canary.yaml:5:17: spec.adopt.from: Deployment app runs example.com/shop:v1.1.9 in the cluster, and"
         in said
+    )
+
+
+@pytest.mark.parametrize("every", [[], ["--all"]])
+def test_a_component_stays_a_component(project: Callable[..., Project], every: list[str]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("render", *every, "-o", "kustomize=canary")
+    there.has({})
+    there.do("start", "v2", "--commit")
+    there.do("advance", "--commit", "--now")
+    there.do("render", *every, "-o", "kustomize=canary")
+    assert there.is_clean
+    assert "canary/.kubectl-canary" in there.git("show", "--format=", "--name-only")
+    there.git("switch", "-qc", "change")
+    there.has({"canary.yaml": there.file.replace("phase: 50%", "phase: 100%")})
+    said = there.canary("check", "--git", "main")
+    assert (1, True) == (said.code, f"render {' '.join([*every, '-o'])} kustomize=canary" in said.out), (
+        said.out
     )

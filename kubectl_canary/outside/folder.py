@@ -65,6 +65,11 @@ def noted(place: PurePath) -> dict[str, str]:
     return _notes(Path(place))
 
 
+def names(place: PurePath) -> set[str]:
+    """The files of ours in a folder, by their names in it."""
+    return _listed(Path(place), owner(place)) if owner(place) else set()
+
+
 def changes(
     place: PurePath,
     owner: str,

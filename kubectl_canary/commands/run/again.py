@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run import folder, in_place
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.errors import UsageError
+from kubectl_canary.outside import folder as outside
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.in_place import file_name
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.rendering.generator import Generator
 
 IN_PLACE, FOLDER, LAST = "in-place", "dir=", ""
+EVERY_PHASE, COMPONENT, EVERY_COMPONENT = "dir= --all", "kustomize=", "kustomize= --all"
 
 
 def target(release_flags: ReleaseFlags, given: str | None, source: Sources, there: Repository | None) -> str:
@@ -48,9 +51,34 @@ def changes(
         )
         return in_place.changes(release_flags, flags) if has_release else []
     out = PurePath(where.removeprefix(FOLDER)) if where else _last(release, there)
-    return (
-        folder.changes(release, generator_of(release, release_flags), out, flags) if out is not None else []
-    )
+    if out is None:
+        return []
+    generator = generator_of(release, release_flags)
+    return folder.changes(release, generator, out, files_of(release, generator, out), flags)
+
+
+def files_of(release: Release, generator: Generator, out: PurePath) -> dict[str, str]:
+    """The texts of a folder, in the form that it has: a component of kustomize, or all phases."""
+    form = form_of(out)
+    if form.startswith(COMPONENT):
+        from kubectl_canary.commands.run import component
+
+        return component.files_of(release, generator, release.declared(), all_phases=form == EVERY_COMPONENT)
+    return folder.files_of(release, generator)
+
+
+def form_of(out: PurePath) -> str:
+    """How `render` is told to write a folder as it is: what stands before its name behind `-o`, and `--all`."""
+    names = outside.names(out)
+    if "kustomization.yaml" in names:
+        return COMPONENT
+    return EVERY_COMPONENT if "current/kustomization.yaml" in names else EVERY_PHASE
+
+
+def cure(release_flags: ReleaseFlags, out: PurePath) -> str:
+    """The command that renders a folder anew."""
+    kind, _, every = form_of(out).partition(" ")
+    return command_line("render", *filter(None, [every]), "-o", f"{kind}{out}", release=release_flags)
 
 
 def _last(release: Release, there: Repository | None) -> PurePath | None:

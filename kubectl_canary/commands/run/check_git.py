@@ -9,8 +9,8 @@ from dataclasses import replace
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
+from kubectl_canary.commands.run import again, in_place, releases
 from kubectl_canary.commands.run import folder as rendering
-from kubectl_canary.commands.run import in_place, releases
 from kubectl_canary.errors import CanaryError, Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.judging.validation import Report
@@ -90,14 +90,11 @@ def _of_rendered(release: Release, release_flags: ReleaseFlags, there: Repositor
 
 
 def _of_folders(release: Release, release_flags: ReleaseFlags, there: Repository) -> Iterator[Finding]:
-    own = rendering.places(there, release)
-    if not own:
-        return
-    files = rendering.files_of(release, releases.generator_of(release, release_flags))
-    for place in own:
-        cure = command_line("render", "--all", "-o", f"dir={place}", release=release_flags)
-        for name in folder.outdated(place, files, rendering.notes_of(release, place)):
-            yield _outdated(name, cure)
+    generator = releases.generator_of(release, release_flags)
+    for place in rendering.places(there, release):
+        notes = rendering.notes_of(release, release.declared(), place)
+        for name in folder.outdated(place, again.files_of(release, generator, place), notes):
+            yield _outdated(name, again.cure(release_flags, place))
 
 
 def _outdated(name: str, cure: str) -> Finding:

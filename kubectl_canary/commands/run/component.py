@@ -28,22 +28,27 @@ OTHERWISE = "write all phases into a folder: -o dir=OUT"
 
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
     """Write a phase, or all of them. Raises Refused where the step from what is there is not safe."""
-    _refuse(release)
     folder.refuse_inside(out, inputs.adopted_folders(release.sources))
     current = phase_of(release, flags.phase_name, flags.origin)
-    places = _all_places(release, current) if flags.all_phases else {"": current}
-    there = _base(release, generator)
-    files = {
-        f"{place}{name}": text
-        for place, phase in places.items()
-        for name, text in _files(release, generator, there, phase).items()
-    }
+    files = files_of(release, generator, current, all_phases=flags.all_phases)
     changed = replaced(release, generator, out, files, current, flags)
     listed = out / "current" if flags.all_phases else out
     say(f"wrote {len(files)} files into {out} ({changed} changed); {listed} is `{current.name}`")
     code = finish("", release)
     say_what_follows(release, current)
     return code
+
+
+def files_of(release: Release, generator: Generator, current: Phase, *, all_phases: bool) -> dict[str, str]:
+    """The texts of a phase, or of all, by their names in the folder. Raises UsageError where none can be."""
+    _refuse(release)
+    places = _all_places(release, current) if all_phases else {"": current}
+    there = _base(release, generator)
+    return {
+        f"{place}{name}": text
+        for place, phase in places.items()
+        for name, text in _files(release, generator, there, phase).items()
+    }
 
 
 def _refuse(release: Release) -> None:

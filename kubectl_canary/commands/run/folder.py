@@ -86,24 +86,25 @@ def replaced(
     def judge(notes: Mapping[str, str]) -> None:
         _judge_step(release, generator, notes, current, flags)
 
-    return folder.write(out, release.plan.application.title, files, notes_of(release, out), judge)
+    return folder.write(out, release.plan.application.title, files, notes_of(release, current, out), judge)
 
 
-def notes_of(release: Release, out: PurePath) -> dict[str, str]:
-    """What a folder remembers: the phase and both versions, and which file it is rendered from."""
-    notes = record.of_plan(release.plan, release.declared()).notes()
-    return {**notes, FILE: folder.beside(release.declaring_file, out)}
+def notes_of(release: Release, current: Phase, out: PurePath) -> dict[str, str]:
+    """What a folder remembers: its phase and both versions, and which file it is rendered from."""
+    return {**record.of_plan(release.plan, current).notes(), FILE: folder.beside(release.declaring_file, out)}
 
 
-def changes(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> list[Change]:
-    """What `write` would write. Raises as it does."""
+def changes(
+    release: Release, generator: Generator, out: PurePath, files: Mapping[str, str], flags: RenderFlags
+) -> list[Change]:
+    """What makes the folder hold these files, those of the declared phase. Raises as `write`."""
     folder.refuse_inside(out, inputs.adopted_folders(release.sources))
+    current = release.declared()
 
     def judge(notes: Mapping[str, str]) -> None:
-        _judge_step(release, generator, notes, release.declared(), flags)
+        _judge_step(release, generator, notes, current, flags)
 
-    files = files_of(release, generator)
-    return folder.changes(out, release.plan.application.title, files, notes_of(release, out), judge)
+    return folder.changes(out, release.plan.application.title, files, notes_of(release, current, out), judge)
 
 
 def _judge_step(
