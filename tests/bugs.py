@@ -1087,6 +1087,4 @@ BUGS = [
     Bug("git verbs: merged files need not say what was written", "reading/declaring.py", "    wrong = [path for path, value in edits.items() if not _says(merged, path, value)]\n", "    wrong: list[Path] = []\n", "test_git_verbs"),
     Bug("git verbs: an image that runs stands beside its tag", "commands/run/start.py", "    return {(*STABLE, \"image\"): image, **_without(source, \"tag\")}\n", "    return {(*STABLE, \"image\"): image}\n", "test_git_verbs"),
     Bug("git verbs: manifests may say another version than runs", "commands/run/start.py", "    if \"adopt\" in source.value[\"spec\"]:\n", "    if False:\n", "test_git_verbs"),
-    Bug("check --synced: what differs is passed over", "commands/run/check_synced.py", "    yield from _differences(call, phase, objects)\n", "", "test_git_apiserver"),
-    Bug("check --synced: what is not settled is passed over", "commands/run/check_synced.py", "    yield from position(", "    yield from () and position(", "test_git_apiserver"),
 ]

@@ -142,3 +142,11 @@ def test_a_new_release_file_has_nothing_before_it(project: Callable[..., Project
     there.git("switch", "-qc", "change")
     there.has({"other.yaml": f"{FILE}{RELEASE}  phase: deploy\n"})
     assert "0 errors" in there.do("check", "-f", "other.yaml", "--git", "main")
+
+
+def test_what_the_branch_has_done_since_is_not_the_start(project: Callable[..., Project]) -> None:
+    there = changed(project(declaring("deploy")), declaring("25%"))
+    there.git("switch", "-q", "main")
+    there.has({"canary.yaml": FILE})
+    there.git("switch", "-q", "change")
+    assert "0 errors" in there.do("check", "--git", "main")
