@@ -440,7 +440,7 @@ BUGS = [
     Bug("adopted list: what is not there any more stays", "integrations/krm.py", "        elif stands is not None:\n            yield Item(stands, item.old)", "        else:\n            yield Item(stands or item.manifest, item.old)", "test_streams_adopted"),
     Bug("adopted stream: standard input is read again for stable", "commands/inputs.py", "    if name == \"-\":\n", "    if False:\n", "test_streams_adopted"),
     Bug("adopted stream: an error of a file ends the function", "commands/inputs.py", "        return manifest_set(name, \"\", source.value[\"spec\"][\"adopt\"][\"from\"])\n    except (UsageError, WorldError) as error:", "        return manifest_set(name, \"\", source.value[\"spec\"][\"adopt\"][\"from\"])\n    except ZeroDivisionError as error:", "test_streams_adopted"),
-    Bug("folder: others' files are overwritten", "outside/folder.py", "    _refuse_foreign(out, set(changed) - before)\n    stale", "    stale", "test_folder"),
+    Bug("folder: others' files are overwritten", "outside/folder.py", "    _refuse_foreign(out, set(changed) - before)\n", "", "test_folder"),
     Bug("folder: stale files stay", "outside/folder.py", "            (out / name).unlink(missing_ok=True)\n", "", "test_folder"),
     Bug("folder: a list may name files outside", "outside/folder.py", "if OURS.match(name) and \"..\" not in name}", "if name}", "test_folder"),
     Bug("folder: another application's folder is taken", "outside/folder.py", "if first != f\"# {owner}\":", "if False:", "test_folder"),

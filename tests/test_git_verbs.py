@@ -361,20 +361,7 @@ def test_what_a_killed_run_has_left_is_put_back_by_the_next(project: Callable[..
     there = project()
     there.do("render", "--all", "-o", "dir=out")
     there.has({})
-    there.hook("pre-commit", "touch .git/there; sleep 60")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while not (there.folder / ".git/there").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    (there.folder / ".git/hooks/pre-commit").unlink()
-    (there.folder / ".git/index.lock").unlink(missing_ok=True)
+    killed(there, "start", "v2", "--commit")
     assert there.file == declaring("deploy")
     done = there.canary("start", "v3", "--commit")
     assert (0, True) == (done.code, "put back what a run that was killed has left" in done.err), done.err

@@ -85,8 +85,7 @@ def changes(
     out = Path(place)
     before = _listed(out, owner)
     judge(_notes(out))
-    changed = {name: text for name, text in files.items() if _text(out / name) != text}
-    _refuse_foreign(out, set(changed) - before)
+    changed = _changed(out, files, before)
     old = exchange.bytes_of(str(out / LIST))
     during = _list(owner, before | set(files), _notes(out)).encode()
     after = _list(owner, set(files), notes).encode()
@@ -122,8 +121,7 @@ def _replace(out: Path, owner: str, files: dict[str, str], notes: Mapping[str, s
     before = _listed(out, owner)
     for interrupted in out.glob(f"{LIST}.*"):
         shutil.rmtree(interrupted, ignore_errors=True)
-    changed = {name: text for name, text in files.items() if _text(out / name) != text}
-    _refuse_foreign(out, set(changed) - before)
+    changed = _changed(out, files, before)
     stale = before - set(files)
     staging = Path(tempfile.mkdtemp(prefix=f"{LIST}.", dir=out))
     try:
@@ -140,6 +138,13 @@ def _replace(out: Path, owner: str, files: dict[str, str], notes: Mapping[str, s
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return len(changed) + len(stale)
+
+
+def _changed(out: Path, files: Mapping[str, str], before: set[str]) -> dict[str, str]:
+    """The files that are not there, or are otherwise. Raises UsageError where one of somebody else is in the way."""
+    changed = {name: text for name, text in files.items() if _text(out / name) != text}
+    _refuse_foreign(out, set(changed) - before)
+    return changed
 
 
 def _listed(out: Path, owner: str) -> set[str]:
