@@ -1143,3 +1143,15 @@ def test_a_component_stays_a_component(project: Callable[..., Project], every: l
     assert (1, True) == (said.code, f"render {' '.join([*every, '-o'])} kustomize=canary" in said.out), (
         said.out
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: Deployment\nspec: 5\n", "spec: []\n", "a: b\n", "spec: {adopt: 7}\n", "spec: {canary: x}\n"],
+)
+@pytest.mark.parametrize("verb", ["start", "advance", "abort", "undo"])
+def test_what_is_no_canary_file_is_said_with_its_place(
+    project: Callable[..., Project], verb: str, text: str
+) -> None:
+    words = (verb, "v2") if verb == "start" else (verb,)
+    assert "canary.yaml:1:1: " in project(text).refuses(*words)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kubectl_canary.api import formats
+from kubectl_canary.api import formats, schema
+from kubectl_canary.api.catalog import CANARY
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
@@ -73,6 +74,7 @@ class Files:
             if self.journal is not None and self.repository is not None:
                 recover(self.journal, self.repository)
             self.source = sources.layered(inputs.documents(self.release_flags.files))
+            _refuse_misshapen(self.source)
             if ((self.source.value.get("spec") or {}).get("adopt") or {}).get("from") == "-":
                 where = self.source.value_where(("spec", "adopt", "from"))
                 raise UsageError(f"{where}: manifests of standard input are in no file", "name a folder")
@@ -178,6 +180,16 @@ class Files:
             write(text)
         else:
             files.write(str(self.declare_flags.request), text, over=True)
+
+
+def _refuse_misshapen(source: Sources) -> None:
+    """Raises Refused for what the schema does not take: a step is written into a canary file alone."""
+    found = [
+        replace(known, where=source.value_where(known.path))
+        for known in schema.findings(source.value, CANARY)
+    ]
+    if found:
+        raise Refused(f"{found[0].where.file} is not valid", found)
 
 
 def _refuse_typed(flags: ReleaseFlags) -> None:
