@@ -39,7 +39,7 @@ from kubectl_canary.release import changes, overlay, routes
 from kubectl_canary.release.documents import Document
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.testers import Testers
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 WRITERS = 8
 PHASES = "[{mirror: 20%, methods: all}, header-only, 5%, 25%, 50%, 100%]"

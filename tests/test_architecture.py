@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +190,23 @@ def test_what_a_verb_does_is_imported_when_it_is_done(file: Path) -> None:
         "yaml",
     )
     assert not [name for name in at_once if name.startswith(heavy)]
+
+
+def test_a_way_back_asks_the_cluster_before_it_loads_what_leads() -> None:
+    """Kubectl takes as long as the rest of the imports, so they go on beside it."""
+    code = (
+        "import sys; sys.argv = ['kubectl-canary']; import kubectl_canary.entry, kubectl_canary.commands.rollback, "
+        "kubectl_canary.commands.run.calls; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = (
+        "kubectl_canary.driving.driver",
+        "kubectl_canary.rendering.generator",
+        "jinja2",
+        "jsonschema",
+        "ruamel",
+    )
+    assert not [name for name in done.stdout.split() if name.startswith(late)]
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -13,7 +13,8 @@ from kubectl_canary.release import patches
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering import objects
-from kubectl_canary.rendering.live import live_parts, live_step
+from kubectl_canary.rendering.live import live_step
+from kubectl_canary.rendering.parts import live_parts
 from kubectl_canary.rendering.steps import step
 
 

@@ -14,11 +14,11 @@ from conftest import Result
 from releases import a_file, a_release
 from test_position import WEIGHTS, Objects, live, route_of, shares, written
 
-from kubectl_canary.commands.run.cluster import Cluster
+from kubectl_canary.commands.run.cluster import Cluster, Leases
 from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.kubectl import Kubectl
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 VIEW = {
     "contexts": [{"name": "prod", "context": {"cluster": "west", "user": "u"}}],
@@ -126,6 +126,38 @@ def test_one_call_reads_the_objects_and_the_lease_and_what_ends_is_gone(fake: Fa
     assert 2 == len(fake.calls)
 
 
+def test_what_has_begun_to_be_read_is_read_once(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(("get", 0, a_list()))
+    there.begin()
+    assert ({}, None) == there.read()
+    assert 2 == len(fake.calls)  # the first has pinned the context
+    there.read()
+    assert 3 == len(fake.calls)
+
+
+def test_what_has_begun_and_fails_is_told_to_whoever_reads(fake: Fake) -> None:
+    there = cluster()
+    fake.answer(("get", 1, "The connection to the server 127.0.0.1:6443 was refused"))
+    there.begin()
+    with pytest.raises(WorldError, match="was refused"):
+        there.read()
+
+
+def test_a_way_back_has_begun_to_read_before_it_is_led(
+    fake: Fake,
+    canary: Callable[..., Result],
+    canary_yaml: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[bool] = []
+    monkeypatch.setattr(Cluster, "begin", lambda _: begun.append(True))
+    fake.answer(("get", 1, 'error: the server doesn\'t have a resource type "services"'))
+    canary_yaml(json.dumps(a_file()))
+    result = canary("rollback")
+    assert ([True], False) == (begun, "Traceback" in result.err)
+
+
 def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: Fake) -> None:
     forbidden = (
         'Error from server (Forbidden): leases.coordination.k8s.io "kubectl-canary-shop" is forbidden: '
@@ -136,9 +168,9 @@ def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: F
     with pytest.raises(WorldError, match="forbidden") as refused:
         there.read()
     assert "--no-lease" in refused.value.hint
-    there.needs_leases = False
+    there.leases = Leases.WANTED
     assert ({}, None) == there.read()
-    there.has_leases = True
+    there.leases = Leases.WANTED
     with pytest.raises(Forbidden):  # it was allowed to know: a server that starts may forbid it for a moment
         there.read()
 

@@ -19,7 +19,8 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.release.changes import Alteration, Creation, Removal
 from kubectl_canary.release.documents import Document, Key, Part
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.live import live_difference, live_parts, live_step
+from kubectl_canary.rendering.live import live_difference, live_step
+from kubectl_canary.rendering.parts import live_parts
 from kubectl_canary.reports.differences import differences, unified
 
 Canary = Callable[..., Result]

@@ -29,8 +29,9 @@ from kubectl_canary.errors import Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.live import live_parts, phase_of
+from kubectl_canary.rendering.live import phase_of
 from kubectl_canary.rendering.objects import planned
+from kubectl_canary.rendering.parts import live_parts
 from kubectl_canary.rendering.steps import applied
 
 TIMING = Timing(propagation=4.0, drain=3.0)

@@ -27,7 +27,8 @@ from kubectl_canary.release import overlay, patches, shares, ways
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.changes import Alteration, Step
 from kubectl_canary.release.plan import WAYS_BACK, Phase, PhaseKind, Plan
-from kubectl_canary.rendering.live import live_parts, live_step
+from kubectl_canary.rendering.live import live_step
+from kubectl_canary.rendering.parts import live_parts
 from kubectl_canary.rendering.steps import step
 
 ROUTE = "HTTPRoute my-app-canary-route"

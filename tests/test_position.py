@@ -16,7 +16,8 @@ from test_plan import GENERATOR, documents
 from kubectl_canary.driving.position import Position, position, services
 from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.live import live_difference, live_parts
+from kubectl_canary.rendering.live import live_difference
+from kubectl_canary.rendering.parts import live_parts
 from kubectl_canary.reports import positions
 from kubectl_canary.reports.ages import ago
 from kubectl_canary.reports.differences import FieldDifference, fields

@@ -25,7 +25,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 P, F, U = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
 GATE = {

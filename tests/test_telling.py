@@ -18,7 +18,8 @@ from releases import a_release
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
 from kubectl_canary.commands.run import driving
-from kubectl_canary.commands.run.driving import Call, Teller, say_where
+from kubectl_canary.commands.run.calls import Call
+from kubectl_canary.commands.run.driving import Teller, say_where
 from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside import output as outputs
@@ -26,7 +27,7 @@ from kubectl_canary.outside import terminal as terminals
 from kubectl_canary.outside.output import ClosedPipe
 from kubectl_canary.outside.terminal import live_line
 from kubectl_canary.reading.release import Release
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 PLAN = a_release()
 ROUTE = next(part for part in live_parts(PLAN) if part.is_route)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +13,14 @@ from kubectl_canary.commands.flags import (
     DriveFlags,
     ReleaseFlags,
     cluster_flags,
+    command_line,
     flags_of,
     quiet_drive_flags,
     release_flags,
     shell_flag,
     start_flag,
 )
+from kubectl_canary.errors import UsageError
 
 if TYPE_CHECKING:
     from kubectl_canary.reports.shells import Shell
@@ -80,11 +82,27 @@ def command(
     release_flags: ReleaseFlags, flags: RollbackFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
 ) -> int:
     """Lead back, or print the way."""
-    if not flags.printing:
-        cluster_flags.ask()
-        from kubectl_canary.commands.run import wayback
+    if flags.printing:
+        from kubectl_canary.commands.run import rollback
 
-        return wayback.run(release_flags, flags, drive_flags, cluster_flags)
-    from kubectl_canary.commands.run import rollback
+        return rollback.run(release_flags, flags)
+    _refuse_flags_of_print(release_flags, flags)
+    cluster_flags.ask()
+    from kubectl_canary.commands.run.calls import call_of
 
-    return rollback.run(release_flags, flags)
+    drive_flags = replace(drive_flags, output=flags.output or "text")
+    call = call_of("rollback", release_flags, drive_flags, cluster_flags)
+    call.cluster.begin()
+    from kubectl_canary.commands.run import wayback
+
+    return wayback.run(call, flags)
+
+
+def _refuse_flags_of_print(release_flags: ReleaseFlags, flags: RollbackFlags) -> None:
+    """Raises UsageError where a flag is about what is printed."""
+    words = ("--from", flags.origin) if flags.origin else ()
+    if flags.output in ("yaml", "kubectl"):
+        words = (*words, "-o", flags.output)
+    if words:
+        hint = command_line("rollback", "--print", *words, release=release_flags)
+        raise UsageError(f"{words[0]} goes with --print: in a cluster, it is seen where the release is", hint)

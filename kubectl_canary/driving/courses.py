@@ -10,7 +10,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan
 from kubectl_canary.release.ways import way
-from kubectl_canary.rendering.live import CLUSTER
+from kubectl_canary.rendering.parts import CLUSTER
 
 
 def promotion(plan: Plan, here: Phase) -> list[str]:

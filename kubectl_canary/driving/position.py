@@ -15,7 +15,7 @@ from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.managed_fields import OURS, Write, last_write
 from kubectl_canary.release.plan import Phase, Plan
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from kubectl_canary.driving import lease
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER, ROUTE_KINDS
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Plan
-from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.parts import live_parts
 
 RBAC = "rbac.authorization.k8s.io/v1"
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")

@@ -17,7 +17,8 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase
-from kubectl_canary.rendering.live import CLUSTER, phase_of
+from kubectl_canary.rendering.live import phase_of
+from kubectl_canary.rendering.parts import CLUSTER
 
 LOOK_EVERY = 2.0  # seconds between two looks at the cluster
 GAP = 30.0  # seconds after which what was measured before counts for nothing: a laptop was closed, a cluster away

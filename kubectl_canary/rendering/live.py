@@ -9,7 +9,6 @@ from typing import Any
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.release import changes, observed, overlay, patches, routes, strategic
-from kubectl_canary.release.adoption import touched
 from kubectl_canary.release.application import Located, Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step
 from kubectl_canary.release.documents import Document, Key, Part
@@ -17,30 +16,10 @@ from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import AS_BEFORE, Phase, PhaseKind, Plan, needs, pods_text
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
-from kubectl_canary.rendering.objects import Planned, planned
+from kubectl_canary.rendering.parts import CLUSTER, live_parts, of_release
 from kubectl_canary.rendering.steps import applied
 
-CLUSTER = "the cluster"
 Objects = Mapping[Key, dict[str, Any]]
-
-
-def live_parts(plan: Plan) -> list[Part]:
-    """Every object that the release has while a canary is there, in apply order.
-
-    Raises Refused for a file without a release.
-    """
-    if not plan.application.has_release:
-        message = "the file has no spec.canary: a release that is under way cannot be told from it"
-        hint = "put spec.canary back as it was, and go back or on from there"
-        raise _refused("there is no release in the file", "live", message, hint)
-    last = next(phase for phase in reversed(plan.phases) if phase.canary_replicas)
-    return [item.part for item in _of_release(plan, last)]
-
-
-def _of_release(plan: Plan, phase: Phase) -> list[Planned | Document]:
-    """The objects of a phase that the release makes or changes; of what is adopted not the others."""
-    items, keys = planned(plan.application, phase), touched(plan)
-    return [item for item in items if plan.application.adopted is None or item.part.key in keys]
 
 
 def live_step(
@@ -93,7 +72,7 @@ def _compared(
 ) -> tuple[Step, list[Document], list[Finding]]:
     """The step from the phase of the cluster to another, the objects that are there then, and what is to be known."""
     here, to = ends
-    rendered = generator.render(_of_release(plan, to))
+    rendered = generator.render(of_release(plan, to))
     is_known = observed.version(_there(plan, objects), plan) is not None
     as_planned = _as_planned(plan, generator, here, to) if is_known else {}
     after, findings = _reached(plan, to, objects, rendered, as_planned)
@@ -169,7 +148,7 @@ def _as_planned(plan: Plan, generator: Generator, here: Phase, to: Phase) -> dic
     pods = tuple(replace(now, stable=then.stable, needs=0) for now, then in numbers)
     assumed = replace(here, pods=pods, traffic=AS_BEFORE)
     sides = (Side.STABLE, None) if plan.application.adopted is not None else (Side.STABLE,)
-    stable = [item for item in _of_release(plan, assumed) if item.part.side in sides]
+    stable = [item for item in of_release(plan, assumed) if item.part.side in sides]
     return {document.part.key: document.value for document in generator.render(stable)}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from kubectl_canary.commands.apply import ApplyFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
+from kubectl_canary.commands.run.calls import call_of
 from kubectl_canary.commands.run.cluster import resource
-from kubectl_canary.commands.run.driving import call_of, driving, say_where
+from kubectl_canary.commands.run.driving import driving, say_where
 from kubectl_canary.commands.run.releases import OR_GIVE, refuse_prune, say_what_follows
 from kubectl_canary.driving import courses, pruning
 from kubectl_canary.driving.driver import Drive

@@ -7,7 +7,7 @@ from typing import Any
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of, namespace_of
+from kubectl_canary.commands.run.calls import Call, call_of, namespace_of
 from kubectl_canary.commands.run.measuring import Measuring
 from kubectl_canary.commands.run.releases import phase_of
 from kubectl_canary.driving import approvals, verdicts
@@ -77,8 +77,7 @@ def _is_approved(call: Call, phase: Phase) -> bool:
 
 def _routes(call: Call) -> list[dict[str, Any]]:
     """The routes of the release that are in the cluster."""
-    cluster = cluster_of(call)
-    cluster.has_leases = False
+    cluster = call.cluster
     objects, _ = cluster.read()
     return [objects[part.key] for part in cluster.parts if part.is_route and part.key in objects]
 

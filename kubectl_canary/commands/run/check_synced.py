@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
+from kubectl_canary.commands.run.calls import Call, call_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving.moves import Objects
 from kubectl_canary.driving.position import Problem, position, services
@@ -32,8 +32,7 @@ def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFl
 
 def _problems(call: Call, phase: Phase) -> Iterator[Problem]:
     """What is in the cluster otherwise than in the phase, and what is not settled there."""
-    plan, cluster = call.release.plan, cluster_of(call)
-    cluster.has_leases = False
+    plan, cluster = call.release.plan, call.cluster
     objects, _ = cluster.read()
     yield from _differences(call, phase, objects)
     wanted = services(plan)

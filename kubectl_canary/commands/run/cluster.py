@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from kubectl_canary.driving import lease, rights, statuses
 from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import Forbidden, Unreachable, WorldError
+from kubectl_canary.outside.background import Later
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key, Part
@@ -23,31 +25,57 @@ NO_SUCH_KIND = "the server doesn't have a resource type"
 NO_SUCH_PATH = "could not find the requested resource"
 
 
+Known = tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]
+
+
+class Leases(Enum):
+    """What the release's Lease is to whoever reads it with the objects."""
+
+    NEEDED = "who may not read it goes no further"
+    WANTED = "who may not read it goes on without"
+    LEFT_ALONE = "nobody asks for it"
+
+
 class Cluster:
     """The cluster that `kubectl` is pinned to, for one release: `parts` are its objects, `namespace` is where it is."""
 
-    def __init__(self, kubectl: Kubectl, release: str, namespace: str | None, parts: Sequence[Part]) -> None:
-        self.kubectl, self.release, self.parts = kubectl, release, tuple(parts)
+    def __init__(
+        self,
+        kubectl: Kubectl,
+        release: str,
+        namespace: str | None,
+        parts: Sequence[Part],
+        leases: Leases = Leases.NEEDED,
+    ) -> None:
+        self.kubectl, self.release, self.parts, self.leases = kubectl, release, tuple(parts), leases
         self.namespace = namespace or self.kubectl.namespace
-        self.has_leases, self.needs_leases = True, True
         self.may_start = False
+        self._begun: Later[Known] | None = None
 
-    def read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
+    def begin(self) -> None:
+        """Read while something else is done: the next `read` answers with that."""
+        self._begun = Later(self._read_patiently)
+
+    def read(self) -> Known:
         """The objects that are there and do not end, and the release's Lease; one call a namespace.
 
         Raises Unreachable where there is no answer, Forbidden where that must not be read, WorldError for any other.
         """
+        begun, self._begun = self._begun, None
+        return self._read_patiently() if begun is None else begun.answer()
+
+    def _read_patiently(self) -> Known:
         try:
             answer = self._read()
         except Unreachable:
             self.may_start = True
             raise
         except Forbidden as error:
-            if "leases" not in error.message or (self.may_start and not self.needs_leases):
+            if "leases" not in error.message or (self.may_start and self.leases is not Leases.NEEDED):
                 raise
-            if self.needs_leases:
+            if self.leases is Leases.NEEDED:
                 raise Forbidden(error.message, WITHOUT_LEASE) from None
-            self.has_leases = False
+            self.leases = Leases.LEFT_ALONE
             answer = self._read()
         except WorldError as error:
             if self.may_start and NO_SUCH_KIND in error.message:
@@ -56,12 +84,12 @@ class Cluster:
         self.may_start = True
         return answer
 
-    def _read(self) -> tuple[dict[Key, dict[str, Any]], dict[str, Any] | None]:
+    def _read(self) -> Known:
         objects: dict[Key, dict[str, Any]] = {}
         held: dict[str, Any] | None = None
         for namespace in dict.fromkeys((self.namespace, *map(self._place, self.parts))):
             here = [part for part in self.parts if self._place(part) == namespace]
-            with_lease = self.has_leases and namespace == self.namespace
+            with_lease = self.leases is not Leases.LEFT_ALONE and namespace == self.namespace
             there = self._get(here, namespace, with_lease)
             objects |= {
                 part.key: there[part.kind, part.name] for part in here if (part.kind, part.name) in there

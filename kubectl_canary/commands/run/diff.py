@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.diff import DiffFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
+from kubectl_canary.commands.run.calls import Call, call_of
 from kubectl_canary.commands.run.releases import OR_GIVE, finish, generator_of
 from kubectl_canary.errors import Refused, Undecided
 from kubectl_canary.outside import external_diff
@@ -31,9 +31,8 @@ def run(release_flags: ReleaseFlags, flags: DiffFlags, cluster_flags: ClusterFla
 
 
 def _changes(call: Call, wanted: str | None) -> Sequence[Change]:
-    plan, cluster = call.release.plan, cluster_of(call)
+    plan, cluster = call.release.plan, call.cluster
     goal = wanted if wanted is not None else call.release.declared(OR_GIVE).name
-    cluster.has_leases = False
     objects, _ = cluster.read()
     step, findings = live_difference(plan, generator_of(call.release, call.release_flags), goal, objects)
     for finding in findings:

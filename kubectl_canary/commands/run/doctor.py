@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.doctor import DoctorFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import call_of
+from kubectl_canary.commands.run.calls import call_of
 from kubectl_canary.commands.run.survey import facts_of
 from kubectl_canary.driving.doctor import examine
 from kubectl_canary.outside.output import write

@@ -8,72 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.api import formats
-from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags, command_line
-from kubectl_canary.commands.run.cluster import Cluster, resource
-from kubectl_canary.commands.run.releases import generator_of, load
+from kubectl_canary.commands.run.calls import Call
+from kubectl_canary.commands.run.cluster import resource
+from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving.driver import Drive, Manner
 from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
-from kubectl_canary.errors import Refused, Undecided, UsageError, WorldError
+from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.output import ClosedPipe, say, write
 from kubectl_canary.outside.terminal import LiveLine, live_line
-from kubectl_canary.reading.release import Release
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Phase, PhaseKind
-from kubectl_canary.rendering.live import live_parts
 from kubectl_canary.reports.programs import compact
 
-ANSWERING = ("check", "verify")
-WITHOUT_GATES = ("diff", "doctor", "rollback", "status")
 LASTING = ("waiting", "resting", "away", "watching", "tick")  # events that are over with the next one
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a verb that leads: the release, what renders it, the flags."""
-
-    verb: str
-    release: Release
-    release_flags: ReleaseFlags
-    drive_flags: DriveFlags
-    cluster_flags: ClusterFlags
-
-    def command(self, *words: str) -> str:
-        """A command of ours about the same release and cluster."""
-        return command_line(*words, release=self.release_flags, cluster=self.cluster_flags)
-
-
-def call_of(
-    verb: str, release_flags: ReleaseFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
-) -> Call:
-    """Read the release; gates that are wrong stop none who only looks, or goes back.
-
-    Raises as `releases.load`, and Undecided in the place of Refused for a verb whose 1 is an answer.
-    """
-    try:
-        release = load(release_flags, needs_gates=verb not in WITHOUT_GATES)
-    except Refused as refused:
-        if verb in ANSWERING:
-            raise Undecided(refused.message, refused.findings, refused.hint) from None
-        raise
-    return Call(verb, release, release_flags, drive_flags, cluster_flags)
-
-
-def cluster_of(call: Call) -> Cluster:
-    """The cluster, for the release of a call."""
-    application = call.release.plan.application
-    parts = live_parts(call.release.plan)
-    return Cluster(call.cluster_flags.ask().answer(), application.name, application.namespace, parts)
-
-
-def namespace_of(call: Call) -> str:
-    """The namespace of the release: the file's, else that of the context."""
-    return call.release.plan.application.namespace or cluster_of(call).namespace or "default"
 
 
 @contextlib.contextmanager
@@ -86,7 +38,7 @@ def driving(
     hears: Callable[[Event], None] = lambda _: None,
 ) -> Iterator[Drive]:
     """A driver of the release, who gives back what it has taken, however it ends; `hears` is told what it tells."""
-    plan, cluster = call.release.plan, cluster_of(call)
+    plan, cluster = call.release.plan, call.cluster
     teller = Teller(call.drive_flags.output, live_line())
 
     def tell(event: Event) -> None:
@@ -97,7 +49,6 @@ def driving(
     routes = [part for part in cluster.parts if part.is_route]
     leases = not call.drive_flags.no_lease
     wheel = Wheel(plan.application.name, plan.application.namespace, routes, world, leases, first)
-    cluster.has_leases, cluster.needs_leases = leases, not first
     manner = replace(_manner(call, skip), stays=stays)
     drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, manner)
     try:

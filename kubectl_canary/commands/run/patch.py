@@ -66,7 +66,8 @@ def run(release_flags: ReleaseFlags, flags: PatchFlags, cluster_flags: ClusterFl
 
 def _live(call: Call) -> int:
     """From what is in the cluster."""
-    from kubectl_canary.rendering.live import live_parts, live_step
+    from kubectl_canary.rendering.live import live_step
+    from kubectl_canary.rendering.parts import live_parts
 
     live = _read(call.kubectl(), live_parts(call.release.plan))
     step, findings = live_step(call.release.plan, call.generator, call.flags.goal, live, skip=call.flags.skip)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import call_of, driving, say_where
+from kubectl_canary.commands.run.calls import call_of
+from kubectl_canary.commands.run.driving import driving, say_where
 from kubectl_canary.commands.run.releases import say_what_follows
 from kubectl_canary.driving import courses
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.errors import UsageError
@@ -9,7 +11,9 @@ from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import promotion
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import SAY_FROM, Phase, PhaseKind, starts_somewhere
-from kubectl_canary.rendering.generator import Generator
+
+if TYPE_CHECKING:
+    from kubectl_canary.rendering.generator import Generator
 
 OR_GIVE = ", or give --phase"
 
@@ -26,6 +30,8 @@ def generator_of(release: Release, flags: ReleaseFlags) -> Generator:
     """What renders the release, for the Gateway API that its file names."""
     if flags.no_validate:
         say("warning: not validated (--no-validate): the API server may refuse what is printed")
+    from kubectl_canary.rendering.generator import Generator  # not before a cluster is asked
+
     target, validating = release.plan.application.target, not flags.no_validate
     templates = inputs.templates(flags.templates)
     return Generator(templates, target, validating=validating, sources=release.sources)

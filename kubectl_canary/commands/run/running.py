@@ -8,7 +8,8 @@ from typing import Any
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run.driving import Call, call_of, driving, namespace_of, say_where
+from kubectl_canary.commands.run.calls import Call, call_of, namespace_of
+from kubectl_canary.commands.run.driving import driving, say_where
 from kubectl_canary.commands.run.measuring import Measuring
 from kubectl_canary.commands.run.releases import say_what_follows
 from kubectl_canary.commands.run.wayback import go_back

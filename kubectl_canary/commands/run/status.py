@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
+from kubectl_canary.commands.run.calls import Call, call_of
 from kubectl_canary.commands.run.cluster import Cluster
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.commands.status import StatusFlags
 from kubectl_canary.driving.moves import Objects
@@ -36,9 +36,8 @@ class Look:
 def run(release_flags: ReleaseFlags, flags: StatusFlags, cluster_flags: ClusterFlags) -> int:
     """Say where the release stands; 0 where it is settled, 1 where it is not."""
     call = call_of("status", release_flags, DriveFlags(), cluster_flags)
-    cluster, clock, last = cluster_of(call), Clock(), None
+    cluster, clock, last = call.cluster, Clock(), None
     generator = generator_of(call.release, release_flags)
-    cluster.has_leases = False
     while True:
         seen = _look(call, cluster, generator)
         if seen != last:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kubectl_canary.commands.run.cluster import Cluster
-from kubectl_canary.commands.run.driving import Call, cluster_of
+from kubectl_canary.commands.run.calls import Call
+from kubectl_canary.commands.run.cluster import Cluster, Leases
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving import rights
 from kubectl_canary.driving.doctor.facts import Facts, Unread, Value
@@ -35,7 +35,7 @@ def facts_of(call: Call) -> Facts:
         return replace(facts, failure=str(error))
     facts = replace(facts, client=client)
     try:
-        cluster = cluster_of(call)
+        cluster = call.cluster
         server = json.loads(cluster.kubectl.said("get", "--raw", "/version"))["gitVersion"]
     except (WorldError, ValueError, KeyError) as error:
         return replace(facts, failure=_why(error) if isinstance(error, WorldError) else str(error))
@@ -101,7 +101,7 @@ class Survey:
             if "leases" not in error.message:
                 raise
             self.unread.append(Unread("lease", _why(error)))
-            self.cluster.has_leases = False
+            self.cluster.leases = Leases.LEFT_ALONE
             return self.cluster.read()
 
     def _places(self) -> list[str]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
 from kubectl_canary.commands.run import requests
-from kubectl_canary.commands.run.driving import Call, call_of, cluster_of
+from kubectl_canary.commands.run.calls import Call, call_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.commands.run.sending import Sender, place
 from kubectl_canary.commands.verify import VerifyFlags
@@ -136,8 +136,7 @@ def _phase(call: Call, name: str | None) -> Phase:
     plan, current = call.release.plan, call.release.current
     if name is not None:
         return plan.find(name, current.name if current else None)
-    cluster = cluster_of(call)
-    cluster.has_leases = False
+    cluster = call.cluster
     there = position(plan, cluster.read()[0], {})
     if not there.is_named:
         raise UsageError(

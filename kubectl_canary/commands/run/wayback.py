@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags, command_line
 from kubectl_canary.commands.rollback import RollbackFlags
-from kubectl_canary.commands.run.driving import call_of, driving
+from kubectl_canary.commands.run.calls import Call
+from kubectl_canary.commands.run.driving import driving
 from kubectl_canary.driving import courses
 from kubectl_canary.driving.driver import Drive
 from kubectl_canary.driving.world import Event
-from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.errors import Refused
 from kubectl_canary.outside.output import say
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PhaseKind
 
 
-def run(
-    release_flags: ReleaseFlags, flags: RollbackFlags, drive_flags: DriveFlags, cluster_flags: ClusterFlags
-) -> int:
-    """Lead the release back, from whatever is there. Raises UsageError for flags of what is printed."""
-    if flags.origin or flags.output in ("yaml", "kubectl"):
-        words = (
-            *(("--from", flags.origin) if flags.origin else ()),
-            *(("-o", flags.output) if flags.output else ()),
-        )
-        hint = command_line("rollback", "--print", *words, release=release_flags)
-        raise UsageError(f"{words[0]} goes with --print: in a cluster, it is seen where the release is", hint)
-    drive_flags = replace(drive_flags, output=flags.output or "text")
-    call = call_of("rollback", release_flags, drive_flags, cluster_flags)
+def run(call: Call, flags: RollbackFlags) -> int:
+    """Lead the release back, from whatever is there."""
     plan = call.release.plan
     with driving(call, first=True) as drive:
         if flags.gradual:

@@ -14,7 +14,7 @@ from kubectl_canary.release.application import Side, Workload
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.release.selectors import Labels
-from kubectl_canary.rendering.live import live_parts
+from kubectl_canary.rendering.parts import live_parts
 
 Severity = Literal["problem", "warning", "ok"]
 Value = dict[str, Any]
