@@ -37,6 +37,7 @@ VERBS = {
     "advance": "Write the next phase into the canary file, or the end of the release",
     "abort": "Write the next step back into the canary file",
     "undo": "Write the release of the version before into the canary file",
+    "gitops": "Print what Argo CD or Flux needs to bring the release from Git into the cluster",
     "next": "Lead the release in the cluster one phase on",
     "previous": "Lead the release in the cluster one phase back",
     "status": "Say which phase the cluster is in, and what is not settled",

@@ -36,6 +36,7 @@ FLOORS = [
 HEART = [
     {"groups", "metrics", "selectors", "testers"},
     {"application"},
+    {"engines"},
     {"gates", "grants", "documents", "shares", "managed_fields", "patches"},
     {"phases"},
     {"plan", "strategic"},

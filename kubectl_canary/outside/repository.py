@@ -244,6 +244,12 @@ class Repository:
             )
         return known[0], branch if new or not there else there
 
+    def followed(self) -> tuple[str, str]:
+        """The URL of the remote and the branch there that this branch follows; both empty where it follows none."""
+        remote = self._said("config", f"branch.{self.branch}.remote")
+        there = self._said("config", f"branch.{self.branch}.merge").removeprefix("refs/heads/")
+        return (self._said("remote", "get-url", remote), there) if there and remote != "." else ("", "")
+
     def ahead_of_us(self, paths: Sequence[str]) -> list[str]:
         """The commits of this branch's upstream, fetched now, that change some paths and are not here: a line each.
 

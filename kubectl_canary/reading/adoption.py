@@ -212,6 +212,7 @@ def _application(
         testers=rules.testers_of(choice.rules, common.testers),
         target=common.target,
         drain=common.drain,
+        gitops=common.gitops,
         adopted=adopted,
     )
 

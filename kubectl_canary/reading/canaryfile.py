@@ -25,7 +25,9 @@ from kubectl_canary.release.application import (
     REQUEST_KINDS,
     Application,
     Configuration,
+    Engine,
     GatewayRef,
+    GitOps,
     Governed,
     Route,
     Service,
@@ -61,6 +63,8 @@ MAIN_PORT = 80
 MAIN_PORT_NAME = "http"  # what a Service with several ports must have for each of them
 LONGEST_NAME = 63 - len("-canary")
 DRAIN = "30s"
+# until a commit is seen: Argo CD's own default with its jitter, and what `gitops` prints for Flux
+INTERVALS = {Engine.ARGOCD: "3m", Engine.FLUX: "1m", None: "0s"}
 
 
 @dataclass(frozen=True)
@@ -506,7 +510,13 @@ def _common(value: dict[str, Any], namespace: str | None) -> Common:
         testers=testing.testers_of(spec),
         target=_target(spec.get("gatewayAPI", {})),
         drain=formats.seconds(spec.get("drain", DRAIN)),
+        gitops=_gitops(spec.get("gitops", {})),
     )
+
+
+def _gitops(said: dict[str, str]) -> GitOps:
+    engine = Engine(said["engine"]) if "engine" in said else None
+    return GitOps(engine, formats.seconds(said.get("interval", INTERVALS[engine])))
 
 
 def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | None) -> CanaryFile:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubectl_canary.release import companions, overlay, routes
-from kubectl_canary.release.application import OWN_PREFIX, REQUEST_KINDS, Application, Located
+from kubectl_canary.release import companions, engines, overlay, routes
+from kubectl_canary.release.application import OWN_PREFIX, REQUEST_KINDS, Application, Engine, Located
 from kubectl_canary.release.overlay import ReleaseOnRoute
 from kubectl_canary.release.plan import AS_BEFORE, Phase, Plan
 from kubectl_canary.release.routes import Rule
@@ -81,6 +81,8 @@ def route(document: dict[str, Any], application: Application, phase: Phase) -> d
         if not key.startswith(OWN_PREFIX)  # another release's are about the user's route
     }
     annotations[application.rules_annotation] = listed
+    if application.gitops.engine is Engine.ARGOCD:
+        annotations.setdefault(engines.WAVE, str(engines.wave(application)))
     name = beside(Located("", None, document["metadata"]["name"]), application).name
     return {
         **copied,

@@ -239,6 +239,21 @@ class Governed:
     namespace: str | None = None
 
 
+class Engine(Enum):
+    """What brings the commits of a release into the cluster."""
+
+    ARGOCD = "argocd"
+    FLUX = "flux"
+
+
+@dataclass(frozen=True)
+class GitOps:
+    """What brings commits into the cluster, if it is known, and how many seconds that may take."""
+
+    engine: Engine | None = None
+    interval: int = 0
+
+
 class Located(NamedTuple):
     """What tells an object from all others of a cluster, in whichever version of its API."""
 
@@ -321,6 +336,7 @@ class Application:
     adopted: Adopted | None = None
     receivers: tuple[Receiver, ...] = ()
     goes_back: bool = False
+    gitops: GitOps = GitOps()
 
     @property
     def has_release(self) -> bool:

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kubectl_canary.release import grants
+from kubectl_canary.release import engines, grants
 from kubectl_canary.release.application import GATEWAY_GROUP, SERVICE_API, Adopted, Side, Workload
 from kubectl_canary.release.plan import Pods
 from kubectl_canary.release.selectors import (
@@ -161,7 +161,8 @@ def copy_of(value: dict[str, Any]) -> dict[str, Any]:
     metadata = {key: child for key, child in copied["metadata"].items() if key not in SERVERS_OWN}
     metadata["name"] += ENDING
     annotations = metadata.pop("annotations", None) or {}
-    kept = {key: text for key, text in annotations.items() if not key.startswith(FOREIGN_ANNOTATIONS)}
+    own = {key: text for key, text in annotations.items() if not key.startswith(FOREIGN_ANNOTATIONS)}
+    kept = engines.prunable(own)
     return {**copied, "metadata": {**metadata, **({"annotations": kept} if kept else {})}}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.release import engines
 from kubectl_canary.release.application import Located, Side
 from kubectl_canary.release.groups import GROUPS, OTHERS
 
@@ -103,7 +104,5 @@ def is_kept(document: Document) -> bool:
     Source: Helm's `helm.sh/resource-policy: keep`, Argo CD's `Prune=false`.
     """
     notes = document.value["metadata"].get("annotations") or {}
-    is_noted = notes.get("helm.sh/resource-policy") == "keep" or "Prune=false" in str(
-        notes.get("argocd.argoproj.io/sync-options")
-    )
+    is_noted = notes.get(engines.HELMS_POLICY) == "keep" or "Prune=false" in engines.options(notes)
     return document.part.kind in KEPT or is_noted

@@ -18,7 +18,7 @@ from typing import Any
 from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.release import routes, shares, strategic
+from kubectl_canary.release import engines, routes, shares, strategic
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,
     HTTP_ROUTE,
@@ -358,6 +358,9 @@ def route(
     _annotate(laid["metadata"], application.phase_annotation, phase.traffic.phase)
     listed = ",".join(routes.listing(rule, release.names_rules) for rule in clones)
     _annotate(laid["metadata"], application.rules_annotation, listed or None)
+    if engines.orders(application, release.located):
+        wave = str(engines.wave(application)) if phase.traffic.reaches_canary else None
+        _annotate(laid["metadata"], engines.WAVE, wave)
     return laid, findings
 
 

@@ -6,12 +6,12 @@ Each object carries the facts that its rendered document must show, whatever tem
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.prepare import with_defaults
-from kubectl_canary.release import overlay, routes, workloads
+from kubectl_canary.release import engines, overlay, routes, workloads
 from kubectl_canary.release.application import (
     GATEWAY_API,
     GATEWAY_GROUP,
@@ -22,6 +22,7 @@ from kubectl_canary.release.application import (
     OWNER,
     Application,
     Configuration,
+    Engine,
     Route,
     Service,
     Side,
@@ -73,11 +74,28 @@ def planned(application: Application, phase: Phase) -> Sequence[Planned | Docume
 
     On the ways back the route comes first. What is adopted from the user's manifests is a document already.
     """
+    items: Sequence[Planned | Document]
     if application.adopted is not None:
         from kubectl_canary.release import adoption
 
-        return adoption.documents(application, phase)
-    return _rendered(application, phase)
+        items = adoption.documents(application, phase)
+    else:
+        items = _rendered(application, phase)
+    return [_for_argo_cd(item) for item in items] if application.gitops.engine is Engine.ARGOCD else items
+
+
+def _for_argo_cd(item: Planned | Document) -> Planned | Document:
+    """The object with what Argo CD needs on what only the canary has."""
+    if item.part.side is not Side.CANARY:
+        return item
+    if isinstance(item, Document):
+        metadata = {**item.value["metadata"], "annotations": engines.goes_last(item.value["metadata"])}
+        return replace(item, value={**item.value, "metadata": metadata})
+    notes = engines.goes_last(item.names)
+    metadata = {**item.facts["metadata"], "annotations": {engines.OPTIONS: notes[engines.OPTIONS]}}
+    return replace(
+        item, names={**item.names, "annotations": notes}, facts={**item.facts, "metadata": metadata}
+    )
 
 
 def _rendered(application: Application, phase: Phase) -> list[Planned]:

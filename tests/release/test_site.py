@@ -42,7 +42,7 @@ IN_A_WORLD = (
 
 
 # they need a repository: tests/test_git_verbs.py
-IN_GIT = ("start", "advance", "abort", "undo")
+IN_GIT = ("start", "advance", "abort", "undo", "gitops")
 
 
 def blocks(page: Path, language: str) -> list[str]:

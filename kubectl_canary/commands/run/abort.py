@@ -11,10 +11,11 @@ from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run.declaring import Files, Step
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
+from kubectl_canary.outside.output import say
 from kubectl_canary.reading import declaring
 from kubectl_canary.release import lifecycle
 from kubectl_canary.release.application import Version
-from kubectl_canary.reports import commits
+from kubectl_canary.reports import commits, engines
 
 
 def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
@@ -29,7 +30,11 @@ def _abort(files: Files, *, at_once: bool) -> int:
     if here.is_way_back and not at_once:
         files.mind_time(release, lasts=0)
     if to is not None:
-        return files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
+        code = files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
+        if not here.is_way_back:
+            for line in engines.holding_up(release.plan.application):
+                say(line)
+        return code
     _refuse_new_manifests(files)
     application = release.plan.application
     title = f"{application.called(Version.OLD)} stays stable, and no release is under way"

@@ -50,7 +50,7 @@ def changes(
             release.plan.application.has_release or inputs.left_in_place(release.sources) is not None
         )
         return in_place.changes(release_flags, flags) if has_release else []
-    out = PurePath(where.removeprefix(FOLDER)) if where else _last(release, there)
+    out = PurePath(where.removeprefix(FOLDER)) if where else last(release, there)
     if out is None:
         return []
     generator = generator_of(release, release_flags)
@@ -81,7 +81,7 @@ def cure(release_flags: ReleaseFlags, out: PurePath) -> str:
     return command_line("render", *filter(None, [every]), "-o", f"{kind}{out}", release=release_flags)
 
 
-def _last(release: Release, there: Repository | None) -> PurePath | None:
+def last(release: Release, there: Repository | None) -> PurePath | None:
     """The folder that the release was rendered into last; None where there is none.
 
     Raises UsageError for several, and as `folder.places`.

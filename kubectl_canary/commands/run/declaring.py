@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from kubectl_canary.api import formats, schema
+from kubectl_canary.api import schema
 from kubectl_canary.api.catalog import CANARY
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.declaring import DeclareFlags
@@ -115,8 +115,8 @@ class Files:
         """
         if self.repository is None or not self.is_tracked:
             return
-        interval = formats.seconds(str((release.spec.get("gitops") or {}).get("interval", "0s")))
-        parts = {"pause and gates": lasts, "drain": release.plan.application.drain, "interval": interval}
+        drain, interval = release.plan.application.drain, release.plan.application.gitops.interval
+        parts = {"pause and gates": lasts, "drain": drain, "interval": interval}
         why = ", ".join(f"{name} {wait_text(seconds)}" for name, seconds in parts.items() if seconds)
         lasting.refuse_early(self.repository, self.source, sum(parts.values()), why)
 

@@ -10,7 +10,7 @@ from kubectl_canary.commands.run.releases import load, refuse_prune
 from kubectl_canary.driving import rights
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.reports import roles
+from kubectl_canary.reports import objects
 
 
 def run(release_flags: ReleaseFlags, flags: RbacFlags) -> int:
@@ -29,7 +29,7 @@ def run(release_flags: ReleaseFlags, flags: RbacFlags) -> int:
     place = plan.application.namespace
     pruning = rights.to_prune(place) if flags.prune else []
     documents = rights.roles([*wanted(plan, place), *pruning], name)
-    write(roles.as_json(documents) if flags.output == "json" else roles.as_yaml(documents))
+    write(objects.as_json(documents) if flags.output == "json" else objects.as_yaml(documents))
     for document in documents:
         say(f"bind it: {_binding(document)}")
     return 0

@@ -11,6 +11,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release.application import GitOps
 from kubectl_canary.release.testers import Testers
 
 # what the manifests say, and a canary file that adopts them cannot
@@ -48,6 +49,7 @@ class Common:
     testers: Testers | None
     target: Target
     drain: int
+    gitops: GitOps
 
 
 def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:

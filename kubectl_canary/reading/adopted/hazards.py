@@ -10,12 +10,13 @@ from kubectl_canary.api.equality import same
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted import objects
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.release import adoption, companions
+from kubectl_canary.release import adoption, companions, engines
 from kubectl_canary.release.application import (
     IMPORT_API,
     POOL_API,
     SERVICE_API,
     Application,
+    Engine,
     Side,
     Workload,
 )
@@ -63,6 +64,23 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_other_clusters(workload, manifests.new)
     yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
+    yield from _of_waves(application, manifests.stable)
+
+
+def _of_waves(application: Application, stable: Sequence[Manifest]) -> Iterator[Finding]:
+    """Routes with a wave of the user's own: it holds on the way there and on the way back, and only one is right."""
+    if application.gitops.engine is not Engine.ARGOCD:
+        return
+    for route in application.routes:
+        own = engines.own_wave(application, route)
+        for manifest in stable if own is not None else ():
+            if engines.is_of(application, manifest.value, route):
+                message = (
+                    f"Argo CD moves requests in wave {own}: before its pods are ready, or on the way back "
+                    "not before all pods of earlier waves are"
+                )
+                hint = f"leave {engines.WAVE} out of the route: it is added where it has to be"
+                yield _finding(manifest, ("metadata", "annotations", engines.WAVE), message, hint)
 
 
 def _of_deployment(

@@ -1,4 +1,4 @@
-"""Roles as YAML and as JSON."""
+"""Objects that a user applies once, as YAML and as JSON."""
 
 from __future__ import annotations
 
