@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist world test-world world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -42,6 +42,9 @@ world: .venv/.ready-to-test
 
 test-world: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world --short
+
+test-gitops: .venv/.ready-to-test
+	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_flux.py tests/world/test_argocd.py -s
 
 world-load: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
