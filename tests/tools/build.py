@@ -117,13 +117,11 @@ DEFINITIONS_ON_REQUEST = {
     "argocd-crds": Definitions("argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds/*-crd.yaml"),
 }
 SHELLS = "shells"
-# of Debian: the shells that completion is tried in, the root of a container with next to nothing in it, Prometheus, Redis,
-# what tells a process another time
+# of Debian: the shells that completion is tried in, the root of a container with next to nothing in it, Prometheus, Redis
 DEBIAN = {
     SHELLS: ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2", "bash-completion"),
     "container": ("libc6", "zlib1g", "busybox-static"),
     "prometheus": ("prometheus",),
-    "faketime": ("libfaketime",),
     "redis": (
         "redis-server",
         "redis-tools",

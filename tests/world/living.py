@@ -42,11 +42,18 @@ class Release:
         assert done.returncode == 0, f"{verb} {words}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def start(self, verb: str, *words: str) -> subprocess.Popen[str]:
-        """A verb that goes on while something else happens."""
-        environment = {**os.environ, "KUBECONFIG": str(self.world.kubeconfig), "PYTHONPATH": str(ROOT)}
+    def start(
+        self, verb: str, *words: str, module: str = "kubectl_canary", **more: str
+    ) -> subprocess.Popen[str]:
+        """A verb that goes on while something else happens; `more` is its environment beside ours."""
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.world.kubeconfig),
+            "PYTHONPATH": str(ROOT),
+            **more,
+        }
         environment.setdefault("KUBECTL_PATH", str(build.ensure("kubectl")))
-        command = [sys.executable, "-m", "kubectl_canary", *self.words(verb, *words)]
+        command = [sys.executable, "-m", module, *self.words(verb, *words)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from living import Release, answered
-from world import World
+from world import HERE, ROOT, World
 
 pytestmark = pytest.mark.short_on("traefik")
 KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "20"))
@@ -113,6 +113,33 @@ def leading(release: Release) -> subprocess.Popen[str]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return process
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("jump", ["+86400", "-86400"])
+def test_a_clock_that_jumps_takes_no_pause_away(world: World, tmp_path: Path, jump: str) -> None:
+    """The clock of whoever leads alone, by a day, while a pause lasts."""
+    release = Release(world, tmp_path, phases=[{"weight": "50%", "pause": "15s"}])
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    with world.load(release.namespace.host) as load:
+        leader = release.start("run", module="jumping", JUMP=str(clock), PYTHONPATH=f"{ROOT}:{HERE}")
+        half = reached(release, "50%")
+        clock.write_text(jump)
+        full = reached(release, "100%")
+        out, err = leader.communicate(timeout=180)
+    answered(load, 1000)
+    assert 0 == leader.returncode, out + err
+    assert full - half > 13
+    assert ([], "promoted") == (release.left, release.phase)
+
+
+def reached(release: Release, phase: str) -> float:
+    """When a phase is seen, in seconds."""
+    deadline = time.monotonic() + 90
+    while release.phase != phase:
+        assert time.monotonic() < deadline, release.phase
+    return time.monotonic()
 
 
 @pytest.mark.long
