@@ -384,6 +384,51 @@ def test_what_was_changed_since_a_run_was_killed_is_not_put_back(project: Callab
     assert "it was changed since" in there.refuses("start", "v2", "--commit", code=2)
 
 
+ON_A_FULL_DISK = """
+set -eu
+mount -t tmpfs -o size=4m none "$1"
+cp -a "$2"/. "$1" && cd "$1"
+echo fill >> .git/info/exclude
+dd if=/dev/zero of=fill bs=4k 2>/dev/null || true
+truncate --size="-${3}k" fill
+code=0; "$4" -m kubectl_canary start v2 --commit || code=$?
+rm fill
+echo "code $code"
+git status --porcelain
+git log --format="%s"
+test $code = 0 || "$4" -m kubectl_canary start v2 --commit
+git status --porcelain
+"""
+
+
+@pytest.mark.parametrize("room", [0, 4, 8, 16, 330, 360, 2000])
+def test_a_full_disk_leaves_everything_as_it_was_and_says_so(
+    project: Callable[..., Project], tmp_path: Path, room: int
+) -> None:
+    """A disk of its own, with as many KiB left: the commit is made, or nothing is, and with more room it is."""
+    there = project()
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    (tmp_path / "disk").mkdir()
+    words = [str(tmp_path / "disk"), str(there.folder), str(room), sys.executable]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", ON_A_FULL_DISK, "sh", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if re.search("unshare failed|mount:", done.stderr):
+        pytest.skip(f"no disk of its own: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    if room == 2000:
+        assert "code 0\nshop: v2 is deployed (1 of 5 pods)\nmore\nmore\n" == done.stdout
+    else:
+        assert "code 4\nmore\nmore\n" == done.stdout
+        assert re.search("error: .*(No space left on device|Out of diskspace)", done.stderr), done.stderr
+        assert "None" not in done.stderr
+
+
 # --- branches, remotes, requests ------------------------------------------------------
 
 

@@ -69,16 +69,36 @@ def write(changes: Sequence[Change]) -> None:
     """
     beside: list[str] = []
     try:
-        staged = [(_real(change.name), _staged(change, beside)) for change in changes]
+        staged = [(change.name, _staged(change, beside)) for change in changes]
         _refuse_changed(changes)
-        for real, temporary in staged:
-            _move(temporary, real)
-    except OSError as error:
-        raise WorldError(f"cannot write {error.filename}: {error.strerror}", "run it once more") from None
+        for name, temporary in staged:
+            with _named(name):
+                _move(temporary, _real(name))
     finally:
         for name in beside:
             with contextlib.suppress(OSError):
                 Path(name).unlink(missing_ok=True)
+
+
+def write_whole(name: str, text: str) -> None:
+    """Make a file of ours hold a text, or leave it as it is. Raises WorldError where it cannot be written."""
+    beside = Path(f"{name}.tmp")
+    try:
+        with _named(name):
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(name)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """A file of that name is written. Raises WorldError where it cannot be: a full disk does not say of which file."""
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(f"cannot write {name}: {error.strerror}", "run it once more") from None
 
 
 def _move(temporary: str | None, real: str) -> None:
@@ -98,12 +118,16 @@ def _staged(change: Change, beside: list[str]) -> str | None:
     """The new file beside the old one, with its permissions; its name goes into `beside`."""
     if change.after is None:
         return None
-    real = Path(_real(change.name))
+    with _named(change.name):
+        return _written_beside(Path(_real(change.name)), change.after, beside)
+
+
+def _written_beside(real: Path, content: bytes, beside: list[str]) -> str:
     real.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=".tmp", dir=real.parent)
     beside.append(name)
     with os.fdopen(handle, "wb") as out:
-        out.write(change.after)
+        out.write(content)
         out.flush()
         os.fsync(out.fileno())
     if real.exists():

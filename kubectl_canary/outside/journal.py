@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kubectl_canary.errors import WorldError
 from kubectl_canary.outside import exchange
 
 
@@ -26,10 +25,7 @@ class Journal:
 
     def begin(self, noted: Mapping[str, Any]) -> None:
         """Say what is about to be written. Raises WorldError where that cannot be noted."""
-        try:
-            self.file.write_text(json.dumps(noted), encoding="utf-8")
-        except OSError as error:
-            raise WorldError(f"cannot write {self.file}: {error.strerror}") from None
+        exchange.write_whole(str(self.file), json.dumps(noted))
 
     def left(self) -> dict[str, Any]:
         """What was about to be written by a run that did not end; nothing where all have ended.

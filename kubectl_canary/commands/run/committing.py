@@ -136,7 +136,8 @@ def _put_back(done: Sequence[Change]) -> None:
             changes.append(Change(name, now, was))
         elif now != was:
             say(f"{name} was changed meanwhile: it stays as it is")
-    exchange.write(changes)
+    exchange.write([change for change in changes if change.after is None])  # a full disk has room then
+    exchange.write([change for change in changes if change.after is not None])
 
 
 # --- a run that was killed ------------------------------------------------------------
