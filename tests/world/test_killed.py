@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
@@ -13,14 +14,19 @@ from world import World
 
 KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "10"))
 LONGEST = 6.0  # seconds after which a driver is killed at the latest
+MOST_CHANGES = 4  # lines that a verb says of what it has changed
 
 
 def run_killed(release: Release, chance: random.Random, *words: str) -> bool:
     """Run a verb, kill it somewhere, and run it again; answers whether it was killed before it ended."""
     process = release.start(*words)
-    try:
-        process.wait(timeout=chance.uniform(0.1, LONGEST))
-    except subprocess.TimeoutExpired:
+    if chance.random() < 0.5:
+        for _ in range(chance.randint(1, MOST_CHANGES)):  # right after a change, which is when it hurts most
+            process.stdout.readline()
+        process.kill()
+    else:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=chance.uniform(0.1, LONGEST))
         process.kill()
     process.communicate()
     release.do(*words)
