@@ -14,10 +14,15 @@ from conftest import Result
 from releases import a_file, a_release
 from test_position import WEIGHTS, Objects, live, route_of, shares, written
 
+from kubectl_canary.commands.cluster import ClusterFlags
+from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
+from kubectl_canary.commands.run.calls import Call
 from kubectl_canary.commands.run.cluster import Cluster, Leases
 from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.reading.release import Release
+from kubectl_canary.reading.sources import Sources
 from kubectl_canary.rendering.parts import live_parts
 
 VIEW = {
@@ -173,6 +178,21 @@ def test_without_a_right_to_leases_a_way_back_goes_on_and_others_say_how(fake: F
     there.leases = Leases.WANTED
     with pytest.raises(Forbidden):  # it was allowed to know: a server that starts may forbid it for a moment
         there.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "leases"),
+    [
+        (("status",), Leases.LEFT_ALONE), (("diff",), Leases.LEFT_ALONE), (("check",), Leases.LEFT_ALONE),
+        (("verify",), Leases.LEFT_ALONE), (("apply",), Leases.NEEDED), (("doctor",), Leases.NEEDED),
+        (("rollback",), Leases.WANTED), (("rollback", "--no-lease"), Leases.LEFT_ALONE),
+    ],
+)  # fmt: skip
+def test_what_a_lease_is_to_each_verb(words: tuple[str, ...], leases: Leases, fake: Fake) -> None:
+    assert fake.folder
+    flags = DriveFlags(no_lease="--no-lease" in words)
+    made = Release(a_release(), None, (), Sources(a_file(), []))
+    assert leases is Call(words[0], made, ReleaseFlags(), flags, ClusterFlags()).cluster.leases
 
 
 def test_kinds_that_a_starting_server_does_not_serve_yet_are_waited_for(fake: Fake) -> None:

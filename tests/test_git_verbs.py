@@ -707,7 +707,10 @@ def test_the_examples_of_a_verb_run(project: Callable[..., Project], verb: str, 
 
 
 def test_the_lines_of_the_page_run_in_order(project: Callable[..., Project]) -> None:
-    there = project(FILE.replace("name: shop", "name: my-app") + "  gitops: {engine: flux, interval: 0s}\n")
+    there = project(
+        FILE.replace("{name: shop}", "{name: my-app, namespace: web}")
+        + "  gitops: {engine: flux, interval: 0s}\n"
+    )
     page = (ROOT / "docs/git.md").read_text(encoding="utf-8")
     printed = pasted(there, "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)))
     assert "--title my-app: 100% to v1.2.0 (4 of 8 pods), from 25% --body     Changes:" in printed

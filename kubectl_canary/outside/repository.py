@@ -146,8 +146,14 @@ class Repository:
         done = self._run("cat-file", "blob", f"{identity}:{place}")
         return done.stdout if done.returncode == 0 else None
 
-    def is_pushed(self, identity: str) -> bool:
-        """Whether a commit is in the upstream of this branch, as it is known here; true where there is none."""
+    def is_pushed(self, identity: str, branch: str = "") -> bool:
+        """Whether a commit is in a branch of the remote, as it is known here.
+
+        Without `branch` it is the upstream of this one, and true where there is none.
+        """
+        if branch:
+            remote = self._said("config", f"branch.{self.branch}.remote") or "origin"
+            return self._run("merge-base", "--is-ancestor", identity, f"{remote}/{branch}").returncode == 0
         if not self._said("rev-parse", "--verify", "--quiet", "@{upstream}"):
             return True
         return self._run("merge-base", "--is-ancestor", identity, "@{upstream}").returncode == 0
@@ -263,11 +269,12 @@ class Repository:
         if done.returncode != 0:
             if "couldn't find remote ref" in _said_by(done):
                 return []
-            raise WorldError(f"git did not fetch {there} from {remote}: {_said_by(done)}")
+            hint = "with --commit in the place of --push the commit is made here, to be pushed later"
+            raise WorldError(f"git did not fetch {there} from {remote}: {_said_by(done)}", hint)
         words = ("log", "--no-show-signature", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--")
         return self._said(*words, *_real(paths)).splitlines()
 
-    def push(self) -> str:
+    def push(self) -> tuple[str, str]:
         """Push this branch; where it went. Raises WorldError where git or the remote refuses: the commit stays."""
         remote, there = self.push_target()
         done = self._run("push", "--quiet", "--set-upstream", remote, f"HEAD:refs/heads/{there}")
@@ -275,7 +282,7 @@ class Repository:
             again = self.command("pull", "--rebase", remote, there)
             hint = f"the commit is here; `{again}`, and `{self.command('push', remote, f'HEAD:{there}')}`"
             raise WorldError(f"git did not push: {_said_by(done)}", hint)
-        return f"{remote} {there}"
+        return remote, there
 
     # --- git --------------------------------------------------------------------------
 

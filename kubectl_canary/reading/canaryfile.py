@@ -13,7 +13,7 @@ from kubectl_canary.findings import Finding, Path, in_order
 from kubectl_canary.reading import gates, testing, versions
 from kubectl_canary.reading.adopted.file import Common, SetReader, adopting_findings
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.release import phases
+from kubectl_canary.release import engines, phases
 from kubectl_canary.release.application import (
     GATEWAY_API,
     GATEWAY_GROUP,
@@ -182,6 +182,7 @@ def _own_findings(value: Any) -> Iterator[Finding]:
     yield from _listener_findings(_get(value, "spec", "route", "gateway"))
     yield from _parent_findings(value)
     yield from _new_field_findings(_get(value, "spec"))
+    yield from _wave_findings(_get(value, "spec"))
     for path in LABELLED:
         yield from _label_findings(_get(value, *path), path)
     specs, wrong = _phases(value)
@@ -484,6 +485,15 @@ def _most_matches(spec: Any) -> int | None:
     return most
 
 
+def _wave_findings(spec: Any) -> Iterator[Finding]:
+    """A wave of the route's that would hold in every phase, though only one of each phase's is right."""
+    path: Path = ("spec", "route", "annotations", engines.WAVE)
+    if _get(spec, "gitops", "engine") == Engine.ARGOCD.value and _get(spec, *path[1:]) is not None:
+        yield _error(
+            path, f"`{engines.WAVE}` is set by `gitops.engine`, otherwise in each phase; leave it out"
+        )
+
+
 def _label_findings(metadata: Any, path: Path) -> Iterator[Finding]:
     for group in ("labels", "annotations"):
         entries = _get(metadata, group)
@@ -516,7 +526,7 @@ def _common(value: dict[str, Any], namespace: str | None) -> Common:
 
 def _gitops(said: dict[str, str]) -> GitOps:
     engine = Engine(said["engine"]) if "engine" in said else None
-    return GitOps(engine, formats.seconds(said.get("interval", INTERVALS[engine])))
+    return GitOps(engine, formats.seconds(said.get("interval", INTERVALS[engine])), said.get("branch", ""))
 
 
 def _adopted(sources: Sources, namespace: str | None, read_sets: SetReader | None) -> CanaryFile:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kubectl_canary.api.equality import same
-from kubectl_canary.release import apart, companions, grants, overlay, workloads
+from kubectl_canary.release import apart, companions, engines, grants, overlay, workloads
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,
     IMPORT_API,
     Adopted,
     Application,
+    Engine,
     Given,
     Side,
     Version,
@@ -335,4 +336,6 @@ def _copied(
     application: Application, value: dict[str, Any], given: Given, group: str, ready: int = 0
 ) -> Document:
     part = _part(application, value, group, Side.CANARY, ready=ready, is_new=True)
+    if application.gitops.engine is Engine.ARGOCD and not part.is_route:  # routes go before what they send to
+        value = {**value, "metadata": engines.pruned_last(value["metadata"])}
     return Written(part, value, "", given.value)

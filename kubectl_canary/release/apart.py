@@ -81,8 +81,8 @@ def route(document: dict[str, Any], application: Application, phase: Phase) -> d
         if not key.startswith(OWN_PREFIX)  # another release's are about the user's route
     }
     annotations[application.rules_annotation] = listed
-    if application.gitops.engine is Engine.ARGOCD:
-        annotations.setdefault(engines.WAVE, str(engines.wave(application)))
+    if application.gitops.engine is Engine.ARGOCD and phase.traffic.reaches_canary:
+        annotations.setdefault(engines.WAVE, engines.wave(application, is_way_back=phase.is_way_back))
     name = beside(Located("", None, document["metadata"]["name"]), application).name
     return {
         **copied,

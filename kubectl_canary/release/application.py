@@ -248,10 +248,11 @@ class Engine(Enum):
 
 @dataclass(frozen=True)
 class GitOps:
-    """What brings commits into the cluster, if it is known, and how many seconds that may take."""
+    """What brings the commits of which branch into the cluster, as far as it is said; in at most how many seconds."""
 
     engine: Engine | None = None
     interval: int = 0
+    branch: str = ""
 
 
 class Located(NamedTuple):

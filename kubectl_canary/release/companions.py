@@ -51,6 +51,7 @@ FOREIGN_ANNOTATIONS = (
     "external-dns.alpha.kubernetes.io/",
     "kubectl.kubernetes.io/last-applied-configuration",
     "deployment.kubernetes.io/revision",
+    "meta.helm.sh/",
 )
 
 

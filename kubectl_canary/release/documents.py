@@ -104,5 +104,5 @@ def is_kept(document: Document) -> bool:
     Source: Helm's `helm.sh/resource-policy: keep`, Argo CD's `Prune=false`.
     """
     notes = document.value["metadata"].get("annotations") or {}
-    is_noted = notes.get(engines.HELMS_POLICY) == "keep" or "Prune=false" in engines.options(notes)
+    is_noted = notes.get(engines.HELMS_POLICY) == "keep" or engines.NO_PRUNING in engines.options(notes)
     return document.part.kind in KEPT or is_noted

@@ -1,24 +1,39 @@
 """What a GitOps engine needs on the objects of a release.
 
-Argo CD applies wave by wave and waits for the health of each: requests go to pods one wave after these are there, and
-what the canary leaves behind goes when all else is there and healthy. On the way back no route waits for pods.
+Argo CD applies wave by wave and waits for the health of each: requests go to pods one wave after these are there, on
+the way back one wave before they change, and what the canary leaves behind goes when all else is there and healthy.
 Flux waits between commits alone, where pods are a phase ahead of their requests, and needs nothing.
 
-Source: Argo CD, Sync Phases and Waves, and Sync Options (`PruneLast`).
+Source: Argo CD, Sync Phases and Waves (a wave that is no number is that of Helm's hook weight, else 0), Sync Options.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kubectl_canary.release.application import Application, Engine, Located
+from kubectl_canary.release.application import OWN_PREFIX, ROUTE_KINDS, Application, Engine, Given, Located
 
 WAVE = "argocd.argoproj.io/sync-wave"
 OPTIONS = "argocd.argoproj.io/sync-options"
 PRUNE_LAST = "PruneLast=true"
-KEEPING = ("Prune=false", "Delete=false")
-HELMS_POLICY = "helm.sh/resource-policy"  # whose only value is to keep
+NO_PRUNING, HELMS_POLICY, HELMS_WEIGHT = "Prune=false", "helm.sh/resource-policy", "helm.sh/hook-weight"
+KEEPING = ("Prune=", "Delete=")  # what begins so keeps an object, or asks first
+# what says of one object how an engine treats it, or that an engine has made it
+NOTES_OF_ONE = (
+    "argocd.argoproj.io/hook",
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/installation-id",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+    HELMS_POLICY,
+)
+RUNS_ONCE = ("Job", "CronJob")
+NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+# --- waves ------------------------------------------------------------------------
 
 
 def orders(application: Application, route: Located) -> bool:
@@ -26,20 +41,27 @@ def orders(application: Application, route: Located) -> bool:
     return application.gitops.engine is Engine.ARGOCD and own_wave(application, route) is None
 
 
-def wave(application: Application) -> int:
-    """The wave after all pods, in which routes are while requests reach the canary."""
-    return max(map(_wave, _workloads(application)), default=0) + 1
+def wave(application: Application, *, is_way_back: bool) -> str:
+    """The wave of routes while requests reach the canary: after all that pods need, on the way back before it."""
+    waves = [_wave_of(application.annotations), *(_wave(value) for value in _needed(application))]
+    return str(min(waves) - 1 if is_way_back else max(waves) + 1)
 
 
 def own_wave(application: Application, route: Located) -> int | None:
-    """The wave that the user gives a route; it stays in every phase. None where it has none."""
-    if application.adopted is None:
-        found = {**application.annotations, **application.route.annotations}
-        return _number(found[WAVE]) if WAVE in found else None
-    for given in application.adopted.stable:
-        if WAVE in _annotations(given.value) and is_of(application, given.value, route):
+    """The wave that the user gives a route; it stays in every phase. None where it has none.
+
+    One beside the note of another release's phase is that release's.
+    """
+    for given in _given(application):
+        is_users = WAVE in _annotations(given.value) and not is_in_a_phase(given.value)
+        if is_users and is_of(application, given.value, route):
             return _wave(given.value)
     return None
+
+
+def is_in_a_phase(value: dict[str, Any]) -> bool:
+    """Whether a release has noted its phase on a route."""
+    return any(key.startswith(f"{OWN_PREFIX}phase.") for key in _annotations(value))
 
 
 def is_of(application: Application, value: dict[str, Any], route: Located) -> bool:
@@ -47,43 +69,49 @@ def is_of(application: Application, value: dict[str, Any], route: Located) -> bo
     return Located(value["kind"], application.namespace_of(value), value["metadata"]["name"]) == route
 
 
-def goes_last(metadata: dict[str, Any]) -> dict[str, str]:
-    """The annotations of an object that only the canary needs, for Argo CD; its other options stay."""
-    found: dict[str, str] = metadata.get("annotations") or {}
-    return {**found, OPTIONS: ",".join(dict.fromkeys((*options(found), PRUNE_LAST)))}
+def _needed(application: Application) -> Iterator[dict[str, Any]]:
+    """The user's objects that pods may need to be there and reached, of either version."""
+    for given in _given(application):
+        if given.value["kind"] not in (*ROUTE_KINDS, *RUNS_ONCE):
+            yield given.value
+
+
+def _given(application: Application) -> tuple[Given, ...]:
+    adopted = application.adopted
+    return (*adopted.stable, *adopted.new) if adopted is not None else ()
+
+
+def _wave(value: dict[str, Any]) -> int:
+    return _wave_of(_annotations(value))
+
+
+def _wave_of(annotations: Mapping[str, str]) -> int:
+    numbers = (str(annotations.get(key)) for key in (WAVE, HELMS_WEIGHT))
+    return next((int(text) for text in numbers if NUMBER.fullmatch(text)), 0)
+
+
+# --- what goes --------------------------------------------------------------------
+
+
+def pruned_last(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of an object that only the canary needs, for Argo CD: nothing keeps it, its other options stay."""
+    found = prunable(metadata.get("annotations") or {})
+    last = ",".join(dict.fromkeys((*options(found), PRUNE_LAST)))
+    return {**metadata, "annotations": {**found, OPTIONS: last}}
 
 
 def prunable(annotations: Mapping[str, str]) -> dict[str, str]:
     """The annotations of a copy that goes with the release, though its original is marked to stay."""
-    left = ",".join(option for option in options(annotations) if option not in KEEPING)
-    others = {key: text for key, text in annotations.items() if key not in (OPTIONS, HELMS_POLICY)}
+    left = ",".join(option for option in options(annotations) if not option.startswith(KEEPING))
+    others = {
+        key: text for key, text in annotations.items() if key != OPTIONS and not key.startswith(NOTES_OF_ONE)
+    }
     return {**others, OPTIONS: left} if left else others
 
 
 def options(annotations: Mapping[str, str]) -> list[str]:
     """The sync options of an object."""
-    return [option.strip() for option in str(annotations.get(OPTIONS, "")).split(",") if option.strip()]
-
-
-def _workloads(application: Application) -> Iterator[dict[str, Any]]:
-    """The user's objects that bring pods, of either version."""
-    adopted = application.adopted
-    names = {workload.names.stable for workload in application.workloads}
-    for given in (*adopted.stable, *adopted.new) if adopted is not None else ():
-        if given.value["kind"] == "Deployment" and given.value["metadata"]["name"] in names:
-            yield given.value
-
-
-def _wave(value: dict[str, Any]) -> int:
-    return _number(_annotations(value).get(WAVE, "0"))
-
-
-def _number(text: str) -> int:
-    """A wave; what is no number counts as Argo CD counts it, as none."""
-    try:
-        return int(text)
-    except ValueError:
-        return 0
+    return [option.strip() for option in str(annotations.get(OPTIONS) or "").split(",") if option.strip()]
 
 
 def _annotations(value: dict[str, Any]) -> dict[str, str]:

@@ -359,8 +359,11 @@ def route(
     listed = ",".join(routes.listing(rule, release.names_rules) for rule in clones)
     _annotate(laid["metadata"], application.rules_annotation, listed or None)
     if engines.orders(application, release.located):
-        wave = str(engines.wave(application)) if phase.traffic.reaches_canary else None
-        _annotate(laid["metadata"], engines.WAVE, wave)
+        if phase.traffic.reaches_canary:
+            wave = engines.wave(application, is_way_back=phase.is_way_back)
+            _annotate(laid["metadata"], engines.WAVE, wave)
+        elif not engines.is_in_a_phase(laid):  # another release's may stand there
+            _annotate(laid["metadata"], engines.WAVE, application.annotations.get(engines.WAVE))
     return laid, findings
 
 

@@ -74,28 +74,22 @@ def planned(application: Application, phase: Phase) -> Sequence[Planned | Docume
 
     On the ways back the route comes first. What is adopted from the user's manifests is a document already.
     """
-    items: Sequence[Planned | Document]
     if application.adopted is not None:
         from kubectl_canary.release import adoption
 
-        items = adoption.documents(application, phase)
-    else:
-        items = _rendered(application, phase)
+        return adoption.documents(application, phase)
+    items = _rendered(application, phase)
     return [_for_argo_cd(item) for item in items] if application.gitops.engine is Engine.ARGOCD else items
 
 
-def _for_argo_cd(item: Planned | Document) -> Planned | Document:
+def _for_argo_cd(item: Planned) -> Planned:
     """The object with what Argo CD needs on what only the canary has."""
     if item.part.side is not Side.CANARY:
         return item
-    if isinstance(item, Document):
-        metadata = {**item.value["metadata"], "annotations": engines.goes_last(item.value["metadata"])}
-        return replace(item, value={**item.value, "metadata": metadata})
-    notes = engines.goes_last(item.names)
-    metadata = {**item.facts["metadata"], "annotations": {engines.OPTIONS: notes[engines.OPTIONS]}}
-    return replace(
-        item, names={**item.names, "annotations": notes}, facts={**item.facts, "metadata": metadata}
-    )
+    names = engines.pruned_last(item.names)
+    shown = {engines.OPTIONS: names["annotations"][engines.OPTIONS]}
+    metadata = {**item.facts["metadata"], "annotations": shown}
+    return replace(item, names=names, facts={**item.facts, "metadata": metadata})
 
 
 def _rendered(application: Application, phase: Phase) -> list[Planned]:

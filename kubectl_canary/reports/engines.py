@@ -7,6 +7,7 @@ for all health checks).
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,56 +16,73 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.reports.plans import wait_text
 
-SHORT_SSH = re.compile(r"(?P<host>[^/:]+):(?P<path>(?!//).+)")  # git@example.com:shop.git
-LOGIN = re.compile(r"(?<=^https://)[^/@]*@|(?<=^http://)[^/@]*@")
-READ_BY_FLUX = ("http://", "https://", "ssh://")
-READ_BY_ARGO_CD = (*READ_BY_FLUX, "git@")
+SHORT_SSH = re.compile(
+    r"(?P<user>[^/:@]+)@(?P<host>\[[^\]]+\]|[^/:@\[\]]+):/?(?P<path>.+)"
+)  # git@example.com:shop.git
+URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z+.-]*)://(?P<login>[^/?#]*@)?(?P<rest>[^?#]*)(?P<query>.*)")
+SCHEMES = ("http", "https", "ssh")
 # while Flux waits for health it takes no newer commit, and neither the way back
 PATIENCE = "1m"
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What an engine reads: a repository, the branch, the folder from its top, and the Secret with a login for Flux."""
+    """What an engine reads: a repository, the branch, the folder from its top, and the Secret with a login for Flux.
+
+    `has_folders` says that manifests lie in folders of that folder too.
+    """
 
     url: str
     branch: str
     path: str
     secret: str | None = None
+    has_folders: bool = False
+
+
+def bare(url: str) -> str:
+    """A URL without what is secret in it: a login, but for the name that ssh needs, and a query."""
+    found = URL.fullmatch(url)
+    if found is None:
+        return url
+    name = (found["login"] or "").rstrip("@").partition(":")[0]
+    login = f"{name}@" if name and found["scheme"].lower() == "ssh" else ""
+    return f"{found['scheme']}://{login}{found['rest']}"
 
 
 def readable(url: str, engine: Engine, secret: str | None) -> str:
-    """A URL as an engine reads it, without a login. Raises UsageError for one that it does not read."""
-    url = LOGIN.sub("", url)
-    if engine is Engine.FLUX and "://" not in url and (short := SHORT_SSH.fullmatch(url)):
-        url = f"ssh://{short['host']}/{short['path']}"
-    known = READ_BY_FLUX if engine is Engine.FLUX else READ_BY_ARGO_CD
-    if not url.startswith(known):
+    """A URL as an engine reads it, with nothing secret in it. Raises UsageError for one that it does not read."""
+    url = bare(url)
+    if engine is Engine.FLUX and (short := SHORT_SSH.fullmatch(url)):
+        url = f"ssh://{short['user']}@{short['host']}/{short['path']}"
+    scheme = url.partition("://")[0].lower()
+    if scheme not in SCHEMES and not SHORT_SSH.fullmatch(url):
         raise UsageError(
             f"no engine reads {url}", "say --repository with a URL that begins with https:// or ssh://"
         )
-    if engine is Engine.FLUX and url.startswith("ssh://") and not secret:
-        cure = f"flux create secret git NAME --url={url}"
+    if engine is Engine.FLUX and scheme == "ssh" and not secret:
+        cure = f"flux create secret git NAME --url={shlex.quote(url)}"
         raise UsageError(
             "Flux reads over ssh with a key alone", f"`{cure}` makes one; then say --secret NAME"
         )
     return url
 
 
-def has_login(url: str) -> bool:
-    """Whether a URL has a name or a password in it."""
-    return LOGIN.search(url) is not None
-
-
 def argo_cd(application: Application, watched: Watched, namespace: str) -> list[dict[str, Any]]:
     """The Application: synced by itself, what is gone from Git is gone from the cluster."""
-    destination = {"server": "https://kubernetes.default.svc", **_namespace(application)}
-    source = {"repoURL": watched.url, "targetRevision": watched.branch, "path": watched.path}
+    destination = {"server": "https://kubernetes.default.svc", "namespace": application.namespace}
+    source: dict[str, Any] = {
+        "repoURL": watched.url,
+        "targetRevision": watched.branch,
+        "path": watched.path,
+    }
+    if watched.has_folders:
+        source["directory"] = {"recurse": True}
     spec = {
         "project": "default",
         "source": source,
         "destination": destination,
-        "syncPolicy": {"automated": {"prune": True}},
+        # what is tried again is what is newest, such as the way back
+        "syncPolicy": {"automated": {"prune": True}, "retry": {"limit": 5, "refresh": True}},
     }
     metadata = {"name": application.name, "namespace": namespace}
     return [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata, "spec": spec}]
@@ -88,6 +106,7 @@ def flux(application: Application, watched: Watched, namespace: str) -> list[dic
         "path": f"./{watched.path}",
         "prune": True,
         "wait": True,
+        **_target_namespace(application),
     }
     return [
         {
@@ -105,6 +124,14 @@ def flux(application: Application, watched: Watched, namespace: str) -> list[dic
     ]
 
 
+def _target_namespace(application: Application) -> dict[str, str]:
+    """Where the user's own objects go, which may name no namespace, as long as none is in another one."""
+    if application.adopted is None or application.namespace is None:
+        return {}
+    named = {given.value["metadata"].get("namespace") for given in application.adopted.new}
+    return {"targetNamespace": application.namespace} if named <= {None, application.namespace} else {}
+
+
 def holding_up(application: Application) -> Iterator[str]:
     """What may keep an engine from taking the way back, and what to do about it."""
     if application.gitops.engine is Engine.ARGOCD:
@@ -112,7 +139,3 @@ def holding_up(application: Application) -> Iterator[str]:
         yield f"while Argo CD waits for pods it takes no newer commit, and this is one: {cure} ends such a sync"
     if application.gitops.engine is Engine.FLUX:
         yield f"while Flux waits for pods it takes no newer commit: this one may take {PATIENCE}, its timeout, longer"
-
-
-def _namespace(application: Application) -> dict[str, str]:
-    return {"namespace": application.namespace} if application.namespace else {}

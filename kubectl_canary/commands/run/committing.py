@@ -29,7 +29,6 @@ class Commit:
     def refuse(self, names: Sequence[str]) -> None:
         """Raises UsageError or Refused where none must be made now; `names` are the files that declare the release."""
         repository = self.repository
-        repository.refuse_unready()
         if not repository.branch and not self.flags.branch:
             raise UsageError(
                 "no branch is checked out: a commit here would be lost",
@@ -79,10 +78,16 @@ class Commit:
         self.is_made = True
         return said
 
-    def push(self) -> None:
-        """Push the commit where that is asked for. Raises WorldError where it is refused: the commit stays."""
+    def push(self, followed: str) -> None:
+        """Push the commit where that is asked for; `followed` is the branch of an engine, empty where nobody says.
+
+        Raises WorldError where it is refused: the commit stays.
+        """
         if self.flags.pushes:
-            say(f"pushed to {self.repository.push()}")
+            remote, branch = self.repository.push()
+            say(f"pushed to {remote} {branch}")
+            if followed not in ("", branch):
+                say(f"the engine follows {followed}, and takes this once it is merged there")
 
 
 # --- all or nothing -------------------------------------------------------------------

@@ -73,6 +73,8 @@ class Files:
         with self.journal.held() if self.journal is not None else contextlib.nullcontext():
             if self.journal is not None and self.repository is not None:
                 recover(self.journal, self.repository)
+                if self.declare_flags.is_committed:
+                    self.repository.refuse_unready()  # before conflicts in the files are called wrong
             self.source = sources.layered(inputs.documents(self.release_flags.files))
             _refuse_misshapen(self.source)
             if ((self.source.value.get("spec") or {}).get("adopt") or {}).get("from") == "-":
@@ -118,7 +120,8 @@ class Files:
         drain, interval = release.plan.application.drain, release.plan.application.gitops.interval
         parts = {"pause and gates": lasts, "drain": drain, "interval": interval}
         why = ", ".join(f"{name} {wait_text(seconds)}" for name, seconds in parts.items() if seconds)
-        lasting.refuse_early(self.repository, self.source, sum(parts.values()), why)
+        followed = release.plan.application.gitops.branch
+        lasting.refuse_early(self.repository, self.source, sum(parts.values()), why, followed)
 
     def write(self, step: Step) -> int:
         """Write a step: the files, what is rendered, and the commit; where one of them is refused, nothing is."""
@@ -144,7 +147,7 @@ class Files:
         if self.declare_flags.request is not None:
             self._request(commits.pull_request(subject, release.plan, release.current, body))
         if commit is not None:
-            commit.push()
+            commit.push(release.plan.application.gitops.branch)
         return 0
 
     def _changes(self, edits: Edits) -> list[Change]:
@@ -172,7 +175,8 @@ class Files:
             undo = command_line("undo", "--commit", release=self.release_flags) if can_undo else ""
             return step.subject, commits.body_of_end(undo)
         goes_back = phase.kind is not PhaseKind.PROMOTED and not phase.is_way_back
-        way_back = command_line("abort", "--commit", release=self.release_flags) if goes_back else ""
+        how = "--push" if self.declare_flags.pushes else "--commit"
+        way_back = command_line("abort", how, release=self.release_flags) if goes_back else ""
         return commits.subject(release.plan, phase, step.before), commits.body(release.plan, phase, way_back)
 
     def _request(self, text: str) -> None:

@@ -9,7 +9,7 @@ from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.gitops import GitopsFlags
 from kubectl_canary.commands.run import again, releases
 from kubectl_canary.errors import UsageError
-from kubectl_canary.outside import repository
+from kubectl_canary.outside import manifest_sets, repository
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
@@ -36,22 +36,29 @@ def run(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
         raise UsageError(
             "--secret is Flux's: Argo CD knows its repositories", "`argocd repo add` gives it a login"
         )
+    if application.namespace is None:
+        raise UsageError(
+            "the file names no namespace, and an engine has none of its own",
+            "write `namespace` below `metadata`, and render again",
+        )
     there = repository.around(release_flags.files[-1])
-    url, branch = _source(flags, there)
-    path = flags.path or _path(release, release_flags, there)
-    watched = Watched(engines.readable(url, engine, flags.secret), branch, path, flags.secret)
+    known, branch = _source(flags, there, application.gitops.branch)
+    folder = flags.path or _folder(release, release_flags, there)
+    url = engines.readable(known, engine, flags.secret)
+    path = there.from_top(folder) if there is not None and not flags.path else folder
+    watched = Watched(url, branch, path, flags.secret, has_folders=_has_folders(release, folder))
     printed = engines.argo_cd if engine is Engine.ARGOCD else engines.flux
     documents = printed(application, watched, flags.place or PLACES[engine])
     write(objects.as_json(documents) if flags.output == "json" else objects.as_yaml(documents))
-    if engines.has_login(url):
-        say("the remote's URL has a login in it, which is left out: give it to the engine as a Secret")
+    if engines.bare(known) != known:
+        say("the repository's URL has a login in it, which is left out: give it to the engine as a Secret")
     return 0
 
 
-def _source(flags: GitopsFlags, there: Repository | None) -> tuple[str, str]:
-    """The URL and the branch that an engine is to read. Raises UsageError where nothing says which."""
+def _source(flags: GitopsFlags, there: Repository | None, said: str) -> tuple[str, str]:
+    """The URL and the branch that an engine is to read; the file may have said it. Raises UsageError for neither."""
     url, branch = there.followed() if there is not None else ("", "")
-    url, branch = flags.repository or url, flags.branch or branch
+    url, branch = flags.repository or url, flags.branch or said or branch
     if not url:
         raise UsageError(
             "which repository is the engine to read?", "say --repository URL, or push the branch first"
@@ -63,11 +70,12 @@ def _source(flags: GitopsFlags, there: Repository | None) -> tuple[str, str]:
     return url, branch
 
 
-def _path(release: Release, release_flags: ReleaseFlags, there: Repository | None) -> str:
-    """The folder that is in the phase of the file, from the top. Raises UsageError where there is no such folder."""
+def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | None) -> str:
+    """The folder that is in the phase of the file. Raises UsageError where there is no such folder."""
     where = again.target(release_flags, None, release.sources, there)
     if where == again.IN_PLACE:
         folder = inputs.adopted_folders(release.sources)["spec.adopt.from"]
+        _refuse_canary_file(release, folder)
     else:
         out = again.last(release, there)
         if out is None:
@@ -79,4 +87,22 @@ def _path(release: Release, release_flags: ReleaseFlags, there: Repository | Non
             message = f"{out} is a component of kustomize: which folder includes it?"
             raise UsageError(message, "say --path FOLDER, from the top of the repository")
         folder = str(PurePath(out, "current"))
-    return there.from_top(folder) if there is not None else folder
+    return folder
+
+
+def _refuse_canary_file(release: Release, folder: str) -> None:
+    """Raises UsageError where the canary file lies among the manifests: an engine would apply it too."""
+    file = PurePath(release.declaring_file)
+    if PurePath(folder) in (PurePath(), *file.parents):
+        raise UsageError(
+            f"{file} lies among the manifests of {folder}, and an engine would apply it too",
+            "move it to another folder, and say in it where they are",
+        )
+
+
+def _has_folders(release: Release, folder: str) -> bool:
+    """Whether the manifests of a folder lie in folders below it, and no kustomization says which they are."""
+    if folder not in inputs.adopted_folders(release.sources).values():
+        return False
+    _, kustomization, names = manifest_sets.local_files(folder, "")
+    return not kustomization and any("/" in name for name in names)

@@ -34,16 +34,19 @@ def refuse_changed(repository: Repository, source: Sources) -> None:
             raise Refused("the release is another", [Finding(key, "error", path, message, where, hint)])
 
 
-def refuse_early(repository: Repository, source: Sources, seconds: int, why: str) -> None:
+def refuse_early(repository: Repository, source: Sources, seconds: int, why: str, followed: str = "") -> None:
     """Raises Refused while the phase that is committed has not lasted `seconds`, or is not committed or pushed yet.
 
-    `why` says what the seconds are.
+    `why` says what the seconds are, `followed` is the branch in which they begin; the upstream where it is empty.
     """
     phase, known = _spec(source)["phase"], _begun(repository, source)
     if known is None:
         raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
     revision = known[0]
-    if not repository.is_pushed(revision.id):
+    if followed and not repository.is_pushed(revision.id, followed):
+        message = f"`{phase}` is not in {followed} yet, which the engine follows"
+        raise _too_early(source, message, f"merge it, and `{repository.command('fetch')}`; or say --now")
+    if not followed and not repository.is_pushed(revision.id):
         raise _too_early(
             source, f"`{phase}` is not pushed yet", f"`{repository.command('push')}` first, or say --now"
         )

@@ -64,17 +64,18 @@ def findings(application: Application, manifests: Manifests) -> Iterator[Finding
         yield from _of_other_clusters(workload, manifests.new)
     yield from _of_other_readers(application, manifests.new)
     yield from _of_rights(application, manifests)
-    yield from _of_waves(application, manifests.stable)
+    yield from _of_waves(application, (*manifests.stable, *manifests.new))
 
 
-def _of_waves(application: Application, stable: Sequence[Manifest]) -> Iterator[Finding]:
+def _of_waves(application: Application, routes: Sequence[Manifest]) -> Iterator[Finding]:
     """Routes with a wave of the user's own: it holds on the way there and on the way back, and only one is right."""
     if application.gitops.engine is not Engine.ARGOCD:
         return
     for route in application.routes:
         own = engines.own_wave(application, route)
-        for manifest in stable if own is not None else ():
-            if engines.is_of(application, manifest.value, route):
+        for manifest in routes if own is not None else ():
+            is_said = manifest.text("metadata", "annotations", engines.WAVE) != ""
+            if is_said and engines.is_of(application, manifest.value, route):
                 message = (
                     f"Argo CD moves requests in wave {own}: before its pods are ready, or on the way back "
                     "not before all pods of earlier waves are"
