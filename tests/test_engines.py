@@ -21,6 +21,7 @@ from test_plan import GENERATOR
 from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
 from kubectl_canary.reading.release import Release
+from kubectl_canary.release import overlay
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering import objects
 
@@ -203,8 +204,21 @@ def test_a_wave_that_another_release_has_given_a_route_is_not_the_users(
     noted = {"kubectl-canary/phase.other": "50%", "kubectl-canary/rules.other": "", WAVE: "1"}
     release = adopted(route=noted)
     assert not [warning for warning in release.warnings if "wave" in warning.message]
+    plan = release.plan
+    live = rendered(plan, "50%")["HTTPRoute shop"]
     for phase in ("before", "50%", "rollback from 50%"):
-        assert "1" == notes(release.plan, phase, WAVE)["HTTPRoute shop"]
+        assert "1" == notes(plan, phase, WAVE)["HTTPRoute shop"]
+        laid, _ = overlay.route(live, plan.application, plan.find(phase))
+        assert "1" == laid["metadata"]["annotations"][WAVE]
+
+
+def test_a_live_route_has_its_wave_as_long_as_requests_reach_the_canary(
+    adopted: Callable[..., Release],
+) -> None:
+    plan = adopted().plan
+    live = rendered(plan, "50%")["HTTPRoute shop"]
+    laid, _ = overlay.route(live, plan.application, plan.find("rollback from 50%"))
+    assert WAVE not in laid["metadata"]["annotations"]
 
 
 def test_other_options_stay_but_those_that_keep(adopted: Callable[..., Release]) -> None:
