@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -802,6 +803,34 @@ def test_a_worktree_has_its_own_note_and_branch(
         FILE,
         "shop: v2 is deployed (1 of 5 pods)",
     )
+
+
+def test_a_submodule_has_its_own_commits_and_says_what_takes_them_in(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = project()
+    above = tmp_path / "above"
+    there.git("init", "--quiet", str(above))
+    words = (
+        "-c",
+        "protocol.file.allow=always",
+        "-C",
+        str(above),
+        "submodule",
+        "--quiet",
+        "add",
+        str(there.folder),
+    )
+    there.git(*words, "apps/shop")
+    there.git("-C", str(above), "commit", "--quiet", "--message=above")
+    monkeypatch.chdir(above / "apps/shop")
+    done = there.canary("start", "v2", "--commit")
+    assert done.code == 0, done.err
+    assert "shop: v2 is deployed" in there.git("-C", str(above / "apps/shop"), "log", "-1", "--format=%s")
+    (take_in,) = re.findall(r"is a submodule of .*: `(.*)`, and a commit there", done.err)
+    subprocess.run(shlex.split(take_in), check=True)
+    assert "M  apps/shop" in there.git("-C", str(above), "status", "--porcelain")
+    assert "submodule" not in there.canary("advance", "--now").err
 
 
 def test_two_at_once_take_turns(project: Callable[..., Project]) -> None:

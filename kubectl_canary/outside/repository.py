@@ -63,6 +63,11 @@ class Repository:
         """The first line of the commit that is checked out."""
         return self._said("show", "--no-show-signature", "--no-patch", "--format=%s", "HEAD")
 
+    @property
+    def superproject(self) -> str:
+        """The working tree whose submodule this is; empty where it is none."""
+        return self._said("rev-parse", "--show-superproject-working-tree")
+
     def command(self, *words: str) -> str:
         """A call of git as a user types it."""
         return command(self.top, *words)

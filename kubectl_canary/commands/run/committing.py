@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -88,6 +89,14 @@ class Commit:
             say(f"pushed to {remote} {branch}")
             if followed not in ("", branch):
                 say(f"the engine follows {followed}, and takes this once it is merged there")
+
+    def say_of_superproject(self) -> None:
+        """A commit in a submodule changes nothing in what it is a submodule of, which an engine may follow."""
+        if above := self.repository.superproject:
+            take_in = shlex.join(["git", "-C", above, "add", "--", self.repository.top])
+            say(
+                f"{self.repository.top} is a submodule of {above}: `{take_in}`, and a commit there, take this one in"
+            )
 
 
 # --- all or nothing -------------------------------------------------------------------

@@ -148,6 +148,7 @@ class Files:
             self._request(commits.pull_request(subject, release.plan, release.current, body))
         if commit is not None:
             commit.push(release.plan.application.gitops.branch)
+            commit.say_of_superproject()
         return 0
 
     def _changes(self, edits: Edits) -> list[Change]:
