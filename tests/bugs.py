@@ -1130,6 +1130,7 @@ BUGS = [
     Bug("git verbs: what is put back needs more room than a full disk has", "commands/run/committing.py", "    exchange.write([change for change in changes if change.after is None])  # a full disk has room then\n    exchange.write([change for change in changes if change.after is not None])\n", "    exchange.write(changes)\n", "test_git_verbs"),
     Bug("git verbs: a journal that is half written is none", "outside/journal.py", "exchange.write_whole(str(self.file), json.dumps(noted))", "self.file.write_text(json.dumps(noted))", "test_git_verbs"),
     Bug("git verbs: nobody is told what a submodule is in", "commands/run/declaring.py", "            commit.say_of_superproject()\n", "", "test_git_verbs"),
+    Bug("git verbs: a push to a merged branch is one to what is followed", "commands/run/committing.py", 'elif not followed and main not in ("", branch):', "elif False:", "test_git_verbs"),
     Bug("git verbs: undo mixes what came since", "commands/run/undo.py", "    if mixed:\n", "    if False:\n", "test_git_verbs"),
     Bug("git verbs: undo forgets that the repository has moved", "commands/run/undo.py", "    image = {\"tag\": before[\"stable\"][\"tag\"]} if has_tag else", "    image = {\"tag\": before[\"stable\"][\"tag\"]} if True else", "test_git_verbs"),
     Bug("check --git: any step may be merged", "commands/run/check_git.py", "    for finding in record.findings(recorded,", "    for finding in [] and record.findings(recorded,", "test_check_git"),

@@ -444,6 +444,21 @@ def test_a_branch_and_a_push(project: Callable[..., Project], tmp_path: Path) ->
     assert "--branch shop-v2" in there.refuses("advance", "--now", "--branch", "shop-v2", code=2)
 
 
+def test_a_push_to_a_branch_that_was_merged_says_so(project: Callable[..., Project], tmp_path: Path) -> None:
+    """At night one is still on the branch of the last request, and nothing follows that."""
+    there = project()
+    there.git("init", "-q", "-b", "main", "--bare", str(tmp_path / "remote"))
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    there.git("push", "-q", "-u", "origin", "HEAD:main")
+    there.git("remote", "set-head", "origin", "main")
+    first = there.canary("start", "v2", "--branch", "next", "--push")
+    there.git("push", "-q", "origin", "next:main")
+    back = there.canary("abort", "--push")
+    assert (0, 0) == (first.code, back.code), first.err + back.err
+    assert "once it is merged there" not in first.err
+    assert "pushed to origin next\nwhat follows main takes this once it is merged there" in back.err
+
+
 def test_a_release_that_has_moved_on_the_remote_is_not_moved_here(
     project: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,6 +255,12 @@ class Repository:
             )
         return known[0], branch if new or not there else there
 
+    def default_branch(self, remote: str) -> str:
+        """The branch that a clone of a remote checks out, as it is known here; empty where it is not."""
+        return self._said("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD").rpartition(f"/{remote}/")[
+            2
+        ]
+
     def followed(self) -> tuple[str, str]:
         """The URL of the remote and the branch there that this branch follows; both empty where it follows none."""
         remote = self._said("config", f"branch.{self.branch}.remote")

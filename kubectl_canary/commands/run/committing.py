@@ -87,8 +87,11 @@ class Commit:
         if self.flags.pushes:
             remote, branch = self.repository.push()
             say(f"pushed to {remote} {branch}")
+            main = "" if self.flags.branch else self.repository.default_branch(remote)
             if followed not in ("", branch):
                 say(f"the engine follows {followed}, and takes this once it is merged there")
+            elif not followed and main not in ("", branch):
+                say(f"what follows {main} takes this once it is merged there")
 
     def say_of_superproject(self) -> None:
         """A commit in a submodule changes nothing in what it is a submodule of, which an engine may follow."""
