@@ -17,7 +17,7 @@ from releases import a_release
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
-from kubectl_canary.commands.run import driving
+from kubectl_canary.commands.run import calls, driving
 from kubectl_canary.commands.run.calls import Call
 from kubectl_canary.commands.run.driving import Teller, say_where
 from kubectl_canary.driving.world import Event
@@ -176,7 +176,7 @@ def test_what_is_next_is_a_command(phase: str, following: str, monkeypatch: pyte
     said: list[str] = []
     monkeypatch.setattr(driving, "say", said.append)
     monkeypatch.setattr(
-        driving, "command_line", lambda *words, release, cluster: " ".join(("kubectl canary", *words))
+        calls, "command_line", lambda *words, release, cluster: " ".join(("kubectl canary", *words))
     )
     release = Release.__new__(Release)
     object.__setattr__(release, "plan", PLAN)
