@@ -44,7 +44,7 @@ test-world: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world --short
 
 test-gitops: .venv/.ready-to-test
-	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_flux.py tests/world/test_argocd.py -s
+	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_gitops.py -s
 
 world-load: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world

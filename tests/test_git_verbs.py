@@ -419,7 +419,10 @@ def test_a_full_disk_leaves_everything_as_it_was_and_says_so(
         text=True,
         check=False,
     )
-    if re.search("unshare failed|mount:", done.stderr):
+    if (
+        re.search("unshare failed|mount:", done.stderr)
+        and os.environ.get("KUBECTL_CANARY_WORLD") != "required"
+    ):
         pytest.skip(f"no disk of its own: {done.stderr.strip()}")
     assert done.returncode == 0, done.stdout + done.stderr
     if room == 2000:

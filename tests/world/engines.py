@@ -1,4 +1,4 @@
-"""Releases that live in Git in a world: a developer's clone, the server, and Flux's controllers that follow it."""
+"""Releases that live in Git in a world: a developer's clone, the server, and the engine that follows it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from typing import Any
 import build
 import gitserver
 import yaml
-from living import READY, Release, answered
+from living import READY, Release
 from world import World
 
 PHASES = ["header-only", "50%", "100%"]
 LEAST = 20_000  # requests without which nothing is shown
 INTERVAL = 1  # seconds between two looks of the engine at the repository
 DRAIN = 1  # seconds
-FLUX, ARGO_CD = "flux-system", "argocd"
+FLUX, ARGO_CD = "flux", "argocd"
+FLUX_PLACE, ARGO_CD_PLACE = "flux-system", "argocd"
 PART_OF = {"app.kubernetes.io/part-of": "argocd"}
 SETTINGS: list[dict[str, Any]] = [
     *(
@@ -86,7 +87,7 @@ class Developer(Release):
         self.world.answers(self.namespace.host)
 
     def printed(self) -> str:
-        place = ("--engine-namespace", str(self.namespace)) if self.engine == "flux" else ()
+        place = ("--engine-namespace", str(self.namespace)) if self.engine == FLUX else ()
         done = self.ask("gitops", *place)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -122,21 +123,21 @@ class Developer(Release):
     def operation(self) -> str:
         """What Argo CD says of the sync that it does, or has done last."""
         path = "-o=jsonpath={.status.operationState.message}"
-        return self.world.kubectl("-n", ARGO_CD, "get", "application", "my-app", path)
+        return self.world.kubectl("-n", ARGO_CD_PLACE, "get", "application", "my-app", path)
 
     def end_operation(self) -> None:
         """What `argocd app terminate-op` does."""
         ended = json.dumps({"status": {"operationState": {"phase": "Terminating"}}})
-        self.world.kubectl("-n", ARGO_CD, "patch", "application", "my-app", "--type=merge", "-p", ended)
+        self.world.kubectl("-n", ARGO_CD_PLACE, "patch", "application", "my-app", "--type=merge", "-p", ended)
 
     def _has(self, commit: str) -> bool:
         """Whether the engine says that it has brought in a commit."""
-        kind, place = {"flux": ("kustomization", self.namespace), "argocd": ("application", ARGO_CD)}[
+        kind, place = {FLUX: ("kustomization", self.namespace), ARGO_CD: ("application", ARGO_CD_PLACE)}[
             self.engine
         ]
         found = self.world.kubectl("-n", place, "get", kind, "my-app", "-o", "json")
         status = json.loads(found).get("status", {})
-        if self.engine == "flux":
+        if self.engine == FLUX:
             return str(status.get("lastAppliedRevision", "")).endswith(commit)
         sync, operation = status.get("sync", {}), status.get("operationState", {})
         return (sync.get("revision"), sync.get("status"), operation.get("phase")) == (
@@ -144,24 +145,6 @@ class Developer(Release):
             "Synced",
             "Succeeded",
         )
-
-
-def there_and_back(developer: Developer) -> None:
-    """A whole release by commits, and the next one aborted half way, under load: every request is answered."""
-    with developer.world.load(developer.namespace.host) as load:
-        developer.commit("start", "v1.1.0")
-        while developer.phase_in_file:
-            developer.commit("advance")
-        promoted = load.now
-        developer.commit("start", "v1.2.0")
-        developer.commit("advance")
-        developer.commit("advance")
-        while developer.phase_in_file:
-            developer.commit("abort")
-    answered(load, LEAST)
-    assert {"v1.0.0", "v1.1.0"} == {*load.by_version(0, promoted)}
-    assert {"v1.1.0", "v1.2.0"} == {*load.by_version(promoted)}
-    assert [] == developer.left
 
 
 def until(holds: Callable[[], bool], seconds: float) -> None:
@@ -173,10 +156,15 @@ def until(holds: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.3)
 
 
+def running(engine: str, world: World, folder: Path) -> contextlib.AbstractContextManager[str]:
+    """The engine in a world, and a Git server with an empty repository: its URL."""
+    return {FLUX: _flux, ARGO_CD: _argo_cd}[engine](world, folder)
+
+
 @contextlib.contextmanager
-def flux(world: World, folder: Path) -> Iterator[str]:
-    """Flux's controllers in a world, and a Git server with an empty repository: its URL."""
-    _define(world, FLUX, "source-controller-crds", "kustomize-controller-crds")
+def _flux(world: World, folder: Path) -> Iterator[str]:
+    """Its source-controller and kustomize-controller."""
+    _define(world, FLUX_PLACE, "source-controller-crds", "kustomize-controller-crds")
     (folder / "artifacts").mkdir()
     artifacts = ("--storage-addr=127.0.0.1:19090", "--storage-adv-addr=127.0.0.1:19090")
     commands = {
@@ -190,15 +178,17 @@ def flux(world: World, folder: Path) -> Iterator[str]:
                 f"--health-addr=127.0.0.1:{19110 + number}",
             ]
             command = [str(build.ensure(name)), *words, *ports]
-            _run(stack, folder, name, command, KUBECONFIG=str(world.kubeconfig), RUNTIME_NAMESPACE=FLUX)
+            _run(stack, folder, name, command, KUBECONFIG=str(world.kubeconfig), RUNTIME_NAMESPACE=FLUX_PLACE)
         yield stack.enter_context(_repository(folder))
 
 
 @contextlib.contextmanager
-def argo_cd(world: World, folder: Path) -> Iterator[str]:
-    """Argo CD's controller, repository server and Redis in a world, and a Git server with an empty repository: its URL."""
-    _define(world, ARGO_CD, "argocd-crds")
-    world.kubectl("apply", "--server-side", "-n", ARGO_CD, "-f", "-", stdin=yaml.safe_dump_all(SETTINGS))
+def _argo_cd(world: World, folder: Path) -> Iterator[str]:
+    """Its application-controller, repo-server and Redis."""
+    _define(world, ARGO_CD_PLACE, "argocd-crds")
+    world.kubectl(
+        "apply", "--server-side", "-n", ARGO_CD_PLACE, "-f", "-", stdin=yaml.safe_dump_all(SETTINGS)
+    )
     redis, program = build.ensure("redis"), str(build.ensure("argocd"))
     libraries = ":".join(map(str, (redis / "usr/lib").glob("*-linux-gnu")))
     known = {
@@ -228,10 +218,12 @@ def argo_cd(world: World, folder: Path) -> Iterator[str]:
         _run(stack, folder, "redis", words, LD_LIBRARY_PATH=libraries)
         for name, words in commands.items():
             own = {**known, "ARGOCD_BINARY_NAME": f"argocd-{name}", "TMPDIR": str(folder)}
-            place = [f"--kubeconfig={world.kubeconfig}", f"--namespace={ARGO_CD}"] * (name != "repo-server")
+            place = [f"--kubeconfig={world.kubeconfig}", f"--namespace={ARGO_CD_PLACE}"] * (
+                name != "repo-server"
+            )
             _run(stack, folder, name, [program, *words, *place, f"--redis={redis_at}"], **own)
         yield stack.enter_context(_repository(folder))
-        world.kubectl("-n", ARGO_CD, "delete", "applications", "--all")
+        world.kubectl("-n", ARGO_CD_PLACE, "delete", "applications", "--all")
 
 
 def _define(world: World, namespace: str, *definitions: str) -> None:

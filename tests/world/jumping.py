@@ -16,5 +16,5 @@ def utc(clock: Clock) -> datetime:
     return right(clock) + timedelta(seconds=float(Path(os.environ["JUMP"]).read_text()))
 
 
-Clock.utc = utc  # type: ignore[method-assign]
+Clock.utc = utc  # type: ignore[method-assign]  # which is what a wrong clock is
 main()
