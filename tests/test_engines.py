@@ -416,7 +416,12 @@ def test_flux_reads_ssh_by_its_url_and_with_a_key(follow: Callable[..., Project]
     [
         ("which repository", ("--branch", "x", "-f", "elsewhere/canary.yaml")),
         ("no engine reads /srv/shop.git", ("--repository", "/srv/shop.git")),
+        ("no engine reads https://", ("--repository", "https://")),
         ("--secret is Flux's", ("--secret", "x")),
+        ("--path /abs: not in the repository", ("--path", "/abs")),
+        ("--path a/../../x: not in the repository", ("--path", "a/../../x")),
+        ("--path : not in the repository", ("--path", "")),
+        ("--engine-namespace: `A_B`", ("--engine-namespace", "A_B")),
     ],
 )
 def test_what_cannot_be_followed_is_refused(

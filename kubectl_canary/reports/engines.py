@@ -54,8 +54,9 @@ def readable(url: str, engine: Engine, secret: str | None) -> str:
     url = bare(url)
     if engine is Engine.FLUX and (short := SHORT_SSH.fullmatch(url)):
         url = f"ssh://{short['user']}@{short['host']}/{short['path']}"
-    scheme = url.partition("://")[0].lower()
-    if scheme not in SCHEMES and not SHORT_SSH.fullmatch(url):
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    if not (scheme in SCHEMES and rest.strip("/")) and not SHORT_SSH.fullmatch(url):
         raise UsageError(
             f"no engine reads {url}", "say --repository with a URL that begins with https:// or ssh://"
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import PurePath
 
+from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.gitops import GitopsFlags
@@ -13,7 +15,7 @@ from kubectl_canary.outside import manifest_sets, repository
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
-from kubectl_canary.release.application import Engine
+from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.reports import engines, objects
 from kubectl_canary.reports.engines import Watched
 
@@ -27,6 +29,23 @@ def run(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
     """
     release = releases.load(release_flags)
     application = release.plan.application
+    engine = _engine(application, flags)
+    there = repository.around(release_flags.files[-1])
+    known, branch = _source(flags, there, application.gitops.branch)
+    folder = _folder(release, release_flags, there) if flags.path is None else _given(flags.path)
+    url = engines.readable(known, engine, flags.secret)
+    path = there.from_top(folder) if there is not None and flags.path is None else folder
+    watched = Watched(url, branch, path, flags.secret, has_folders=_has_folders(release, folder))
+    printed = engines.argo_cd if engine is Engine.ARGOCD else engines.flux
+    documents = printed(application, watched, flags.place or PLACES[engine])
+    write(objects.as_json(documents) if flags.output == "json" else objects.as_yaml(documents))
+    if engines.bare(known) != known:
+        say("the repository's URL has a login in it, which is left out: give it to the engine as a Secret")
+    return 0
+
+
+def _engine(application: Application, flags: GitopsFlags) -> Engine:
+    """The engine that the file names. Raises UsageError without one, and for what it does not know."""
     engine = application.gitops.engine
     if engine is None:
         raise UsageError(
@@ -36,23 +55,27 @@ def run(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
         raise UsageError(
             "--secret is Flux's: Argo CD knows its repositories", "`argocd repo add` gives it a login"
         )
+    for flag, name in (("--engine-namespace", flags.place), ("--secret", flags.secret)):
+        try:
+            formats.dns_name(name or "none")
+        except ValueError as error:
+            raise UsageError(f"{flag}: {error}") from None
     if application.namespace is None:
         raise UsageError(
             "the file names no namespace, and an engine has none of its own",
             "write `namespace` below `metadata`, and render again",
         )
-    there = repository.around(release_flags.files[-1])
-    known, branch = _source(flags, there, application.gitops.branch)
-    folder = flags.path or _folder(release, release_flags, there)
-    url = engines.readable(known, engine, flags.secret)
-    path = there.from_top(folder) if there is not None and not flags.path else folder
-    watched = Watched(url, branch, path, flags.secret, has_folders=_has_folders(release, folder))
-    printed = engines.argo_cd if engine is Engine.ARGOCD else engines.flux
-    documents = printed(application, watched, flags.place or PLACES[engine])
-    write(objects.as_json(documents) if flags.output == "json" else objects.as_yaml(documents))
-    if engines.bare(known) != known:
-        say("the repository's URL has a login in it, which is left out: give it to the engine as a Secret")
-    return 0
+    return engine
+
+
+def _given(path: str) -> str:
+    """A folder as it is named from the top of the repository. Raises UsageError for one that is elsewhere."""
+    normal = posixpath.normpath(path)
+    if not path or normal.startswith(("/", "..")):
+        raise UsageError(
+            f"--path {path}: not in the repository", "say it from the top, as in --path rendered/current"
+        )
+    return normal
 
 
 def _source(flags: GitopsFlags, there: Repository | None, said: str) -> tuple[str, str]:
@@ -76,18 +99,15 @@ def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | N
     if where == again.IN_PLACE:
         folder = inputs.adopted_folders(release.sources)["spec.adopt.from"]
         _refuse_canary_file(release, folder)
-    else:
-        out = again.last(release, there)
-        if out is None:
-            hint = command_line("render", "--all", "-o", "dir=rendered", release=release_flags)
-            raise UsageError(
-                "the release is rendered nowhere in the repository", f"run `{hint}`, or say --path"
-            )
-        if again.form_of(out) == again.COMPONENT:
-            message = f"{out} is a component of kustomize: which folder includes it?"
-            raise UsageError(message, "say --path FOLDER, from the top of the repository")
-        folder = str(PurePath(out, "current"))
-    return folder
+        return folder
+    out = again.last(release, there)
+    if out is None:
+        hint = command_line("render", "--all", "-o", "dir=rendered", release=release_flags)
+        raise UsageError("the release is rendered nowhere in the repository", f"run `{hint}`, or say --path")
+    if again.form_of(out) == again.COMPONENT:
+        message = f"{out} is a component of kustomize: which folder includes it?"
+        raise UsageError(message, "say --path FOLDER, from the top of the repository")
+    return str(PurePath(out, "current"))
 
 
 def _refuse_canary_file(release: Release, folder: str) -> None:

@@ -43,13 +43,12 @@ def refuse_early(repository: Repository, source: Sources, seconds: int, why: str
     if known is None:
         raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
     revision = known[0]
-    if followed and not repository.is_pushed(revision.id, followed):
-        message = f"`{phase}` is not in {followed} yet, which the engine follows"
-        raise _too_early(source, message, f"merge it, and `{repository.command('fetch')}`; or say --now")
-    if not followed and not repository.is_pushed(revision.id):
-        raise _too_early(
-            source, f"`{phase}` is not pushed yet", f"`{repository.command('push')}` first, or say --now"
-        )
+    if not repository.is_pushed(revision.id, followed):
+        lacks, cure = f"`{phase}` is not pushed yet", f"`{repository.command('push')}` first"
+        if followed:
+            lacks = f"`{phase}` is not in {followed} yet, which the engine follows"
+            cure = f"merge it, and `{repository.command('fetch')}`"
+        raise _too_early(source, lacks, f"{cure}, or say --now")
     left = revision.made + seconds - int(Clock().utc().timestamp())
     if left > 0:
         message = f"`{phase}` was committed {_ago(revision)}, and has to last {wait_text(seconds)} ({why})"
