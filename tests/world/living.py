@@ -96,6 +96,11 @@ class Release:
         ]
         return [*(name for name in names if "canary" in name), *notes]
 
+    @property
+    def left_by_drivers(self) -> list[str]:
+        """The Lease, and the note of who drives, which no driver leaves that has ended well."""
+        return [name for name in self.left if "lease" in name or "driver" in name]
+
 
 class Adopted(Release):
     """The same application from manifests of the user's."""

@@ -46,6 +46,7 @@ def test_who_is_killed_and_runs_again_ends_where_he_should(world: World, tmp_pat
             words = [verb] if verb != "apply" else [verb, f"--phase={goal}"]
             killed += run_killed(release, chance, *words)
             assert (goal, True) == (release.phase, release.status["settled"]), f"{seed}: {words} from {here}"
+            assert [] == release.left_by_drivers, f"{seed}: {words} from {here}"
             here = goal
             if here == "promoted":
                 release.do("rollback")
