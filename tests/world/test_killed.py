@@ -9,10 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from living import PHASES, Release, answered
 from world import World
 
-KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "10"))
+KILLS = int(os.environ.get("KUBECTL_CANARY_KILLS", "20"))
 LONGEST = 6.0  # seconds after which a driver is killed at the latest
 MOST_CHANGES = 4  # lines that a verb says of what it has changed
 
@@ -33,6 +34,7 @@ def run_killed(release: Release, chance: random.Random, *words: str) -> bool:
     return process.returncode == -9
 
 
+@pytest.mark.short_on("traefik")
 def test_who_is_killed_and_runs_again_ends_where_he_should(world: World, tmp_path: Path) -> None:
     seed = int(os.environ.get("KUBECTL_CANARY_SEED", str(time.time_ns())))
     print(f"KUBECTL_CANARY_SEED={seed}")
