@@ -402,6 +402,25 @@ git status --porcelain
 """
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_files_that_are_put_back_end_their_lines_as_they_did(
+    project: Callable[..., Project], is_killed: bool
+) -> None:
+    there = project(**{".gitattributes": "*.yaml text eol=crlf\n"})
+    (there.folder / "canary.yaml").unlink()
+    there.git("checkout", "canary.yaml")
+    assert there.is_clean and FILE.replace("\n", "\r\n") == there.file
+    there.hook("pre-commit", f"{'kill -9 $(ps -o ppid= -p $PPID); ' * is_killed}exit 1")
+    words = [sys.executable, "-m", "kubectl_canary", "start", "v2", "--commit"]
+    done = subprocess.run(words, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode != 0
+    (there.folder / ".git/hooks/pre-commit").unlink()
+    if is_killed:
+        time.sleep(0.5)  # until git and its hook are gone too
+        assert "put back what a run that was killed has left" in there.canary("start", "v1", "--commit").err
+    assert FILE.replace("\n", "\r\n") == there.file
+
+
 @pytest.mark.parametrize("room", [0, 4, 8, 16, 330, 360, 2000])
 def test_a_full_disk_leaves_everything_as_it_was_and_says_so(
     project: Callable[..., Project], tmp_path: Path, room: int
@@ -428,7 +447,7 @@ def test_a_full_disk_leaves_everything_as_it_was_and_says_so(
     if room == 2000:
         assert "code 0\nshop: v2 is deployed (1 of 5 pods)\nmore\nmore\n" == done.stdout
     else:
-        assert "code 4\nmore\nmore\n" == done.stdout
+        assert "code 4\nmore\nmore\n" == done.stdout, done.stderr
         assert re.search("error: .*(No space left on device|Out of diskspace)", done.stderr), done.stderr
         assert "None" not in done.stderr
 

@@ -92,6 +92,22 @@ def write_whole(name: str, text: str) -> None:
             beside.unlink(missing_ok=True)
 
 
+def append(name: str, text: str) -> None:
+    """Write a text at the end of a file of ours, to the disk, or leave it as it is.
+
+    Raises WorldError where it cannot be written.
+    """
+    with _named(name), Path(name).open("ab", buffering=0) as out:
+        before, left = out.tell(), text.encode()
+        try:
+            while left:  # a disk that fills up takes a part
+                left = left[out.write(left) :]
+            os.fsync(out.fileno())
+        except OSError:
+            out.truncate(before)
+            raise
+
+
 @contextlib.contextmanager
 def _named(name: str) -> Iterator[None]:
     """A file of that name is written. Raises WorldError where it cannot be: a full disk does not say of which file."""

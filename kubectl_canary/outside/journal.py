@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,28 @@ class Journal:
         with exchange.alone(f"{self.file}.lock", "another run writes a step in this working tree"):
             yield
 
-    def begin(self, noted: Mapping[str, Any]) -> None:
-        """Say what is about to be written. Raises WorldError where that cannot be noted."""
-        exchange.write_whole(str(self.file), json.dumps(noted))
+    def begin(self, noted: Mapping[str, str]) -> None:
+        """Say what is known before anything is written. Raises WorldError where that cannot be noted."""
+        exchange.write_whole(str(self.file), f"{json.dumps(noted)}\n")
 
-    def left(self) -> dict[str, Any]:
-        """What was about to be written by a run that did not end; nothing where all have ended.
+    def add(self, files: Mapping[str, Sequence[str]]) -> None:
+        """Say which files are about to be written: what they were, and what they become, as digests.
 
-        What cannot be read was not written whole, and then nothing else was written yet.
+        Raises WorldError where that cannot be noted.
         """
-        try:
-            noted: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted
+        exchange.append(str(self.file), f"{json.dumps(files)}\n")
+
+    def left(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """What was noted, and said of files, by a run that did not end; nothing where all have ended.
+
+        A line that cannot be read was not written whole, and then its files were not written yet.
+        """
+        lines: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError, ValueError):
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                lines.append(json.loads(line))
+        files = {name: digests for line in lines[1:] for name, digests in line.items()}
+        return (lines[0] if lines else {}), files
 
     def end(self) -> None:
         """Say that nothing is under way any more."""

@@ -23,6 +23,7 @@ UNDER_WAY = {
     "CHERRY_PICK_HEAD": ("a cherry-pick", "cherry-pick"),
     "REVERT_HEAD": ("a revert", "revert"),
 }
+LISTED = ("--pathspec-from-file=-", "--pathspec-file-nul")  # more paths than fit into a command line
 MOST_COMMITS = 500  # of a file, in which a value that stood there before is looked for
 PATIENCE = 30  # seconds for git to end by itself after Ctrl-C
 
@@ -151,6 +152,11 @@ class Repository:
         done = self._run("cat-file", "blob", f"{identity}:{place}")
         return done.stdout if done.returncode == 0 else None
 
+    def checked_out(self, identity: str, place: str) -> bytes | None:
+        """A file of a commit as a checkout writes it, its lines ended as git is told; None where it has none."""
+        done = self._run("cat-file", "--filters", f"{identity}:{place}")
+        return done.stdout if done.returncode == 0 else None
+
     def is_pushed(self, identity: str, branch: str = "") -> bool:
         """Whether a commit is in a branch of the remote, as it is known here.
 
@@ -201,20 +207,23 @@ class Repository:
 
         Raises WorldError, with nothing staged of them, where git or one of its hooks refuses.
         """
-        real = _real(paths)
+        listed = "\0".join(_real(paths))
         try:
-            self._must("add", "--all", "--", *real)
-            words = ("commit", "--only", "--file=-", "--cleanup=whitespace", "--")
-            done = self._run(*words, *real, text=message, plain=True)
+            self._must("add", "--all", *LISTED, text=listed)
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as told:
+                told.write(message)
+                told.flush()
+                words = ("commit", "--only", f"--file={told.name}", "--cleanup=whitespace")
+                done = self._run(*words, *LISTED, text=listed, plain=True)
         finally:
-            self._run("reset", "--quiet", "--", *real)  # also what a hook has staged over the commit
+            self._run("reset", "--quiet", *LISTED, text=listed)  # also what a hook has staged over the commit
         if done.returncode != 0:
             raise WorldError(f"git did not commit: {_said_by(done)}")
         return os.fsdecode(done.stdout).strip().partition("\n")[0]
 
     def unstage(self, paths: Sequence[str]) -> None:
         """Make the index what HEAD is, for some paths. Raises WorldError where git cannot."""
-        self._must("reset", "--quiet", "--", *_real(paths))
+        self._must("reset", "--quiet", *LISTED, text="\0".join(_real(paths)))
 
     def begin(self, branch: str) -> None:
         """Make a branch, and check it out; the working tree stays as it is. Raises UsageError where that cannot be."""
@@ -302,9 +311,9 @@ class Repository:
         done = self._run(*words)
         return os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
 
-    def _must(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+    def _must(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
         """A call that has to end well. Raises WorldError with what git says otherwise."""
-        done = self._run(*words)
+        done = self._run(*words, text=text)
         if done.returncode != 0:
             hint = "no git runs any more? Then delete that file" if b"index.lock" in done.stderr else ""
             raise WorldError(f"`{self.command(words[0])}` failed: {_said_by(done)}", hint)

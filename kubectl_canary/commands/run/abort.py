@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run.declaring import Files, Step
+from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
 from kubectl_canary.outside.output import say
@@ -20,7 +20,7 @@ from kubectl_canary.reports import commits, engines
 
 def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
     """Write the next step back; the first one waits for nothing. Raises Refused where there is none."""
-    with Files(release_flags, declare_flags).held() as files:
+    with held(release_flags, declare_flags) as files:
         return _abort(files, at_once=at_once)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubectl_canary.commands.advance import AdvanceFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run.declaring import Files, Step
+from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.release import Release
@@ -17,7 +17,7 @@ from kubectl_canary.reports import commits
 
 def run(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: DeclareFlags) -> int:
     """Write the next phase, or the end of the release. Raises Refused where it is too early, or no step to take."""
-    with Files(release_flags, declare_flags).held() as files:
+    with held(release_flags, declare_flags) as files:
         return _advance(files, flags)
 
 

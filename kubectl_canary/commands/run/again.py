@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import defaultdict
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
@@ -40,9 +41,7 @@ def target(release_flags: ReleaseFlags, given: str | None, source: Sources, ther
     return IN_PLACE if is_one or (there is not None and there.has_had(own)) else LAST
 
 
-def changes(
-    release: Release, release_flags: ReleaseFlags, where: str, there: Repository | None
-) -> list[Change]:
+def changes(release: Release, release_flags: ReleaseFlags, where: str, places: Places) -> list[Change]:
     """What changes where the phase is rendered. Raises Refused where the step from what is there is not safe."""
     flags = RenderFlags(None, None, False, (), False, False, where, True, False)
     if where == IN_PLACE:
@@ -50,7 +49,7 @@ def changes(
             release.plan.application.has_release or inputs.left_in_place(release.sources) is not None
         )
         return in_place.changes(release_flags, flags) if has_release else []
-    out = PurePath(where.removeprefix(FOLDER)) if where else last(release, there)
+    out = PurePath(where.removeprefix(FOLDER)) if where else last(release, places)
     if out is None:
         return []
     generator = generator_of(release, release_flags)
@@ -81,12 +80,45 @@ def cure(release_flags: ReleaseFlags, out: PurePath) -> str:
     return command_line("render", *filter(None, [every]), "-o", f"{kind}{out}", release=release_flags)
 
 
-def last(release: Release, there: Repository | None) -> PurePath | None:
+class Places:
+    """The folders of a repository that have phases: by the file that they are rendered from, and by whose they are."""
+
+    def __init__(self, there: Repository | None) -> None:
+        self._of_file: dict[str, list[PurePath]] = defaultdict(list)
+        self._of_title: dict[str, list[PurePath]] = defaultdict(list)
+        for name in there.named(outside.LIST) if there is not None else ():
+            place = PurePath(name).parent
+            file = outside.noted(place).get(folder.FILE)
+            if file is None:
+                self._of_title[outside.owner(place)].append(place)
+            else:
+                self._of_file[str(_real(place, file))].append(place)
+
+    def of(self, release: Release) -> list[PurePath]:
+        """Those that are rendered from the file of a release.
+
+        Raises UsageError for one that the file has rendered in another namespace.
+        """
+        title = release.plan.application.title
+        found = self._of_file[str(_real(PurePath(), release.declaring_file))]
+        for place in found:
+            if outside.owner(place) != title:
+                message = f"{place} is {outside.owner(place)}, rendered from this file, and this is {title}"
+                raise UsageError(message, "give the namespace with which it was rendered, or render it anew")
+        return [*found, *self._of_title[title]]
+
+
+def _real(place: PurePath, file: str) -> PurePath:
+    """A file as it is named from a folder, without links."""
+    return PurePath(os.path.realpath(PurePath(os.path.realpath(place), file)))
+
+
+def last(release: Release, places: Places) -> PurePath | None:
     """The folder that the release was rendered into last; None where there is none.
 
-    Raises UsageError for several, and as `folder.places`.
+    Raises UsageError for several, and as `Places.of`.
     """
-    found = folder.places(there, release) if there is not None else []
+    found = places.of(release)
     if len(found) > 1:
         listed = " and ".join(map(str, found))
         title = release.plan.application.title
@@ -94,7 +126,6 @@ def last(release: Release, there: Repository | None) -> PurePath | None:
     return found[0] if found else None
 
 
-def told(changed: Sequence[Change]) -> str:
+def told(count: int) -> str:
     """How many rendered files have changed, in words; nothing for none."""
-    names = {change.name for change in changed if change.before != change.after}
-    return f"rendered: {len(names)} {'file' if len(names) == 1 else 'files'} changed" if names else ""
+    return f"rendered: {count} {'file' if count == 1 else 'files'} changed" if count else ""

@@ -91,7 +91,7 @@ def _of_rendered(release: Release, release_flags: ReleaseFlags, there: Repositor
 
 def _of_folders(release: Release, release_flags: ReleaseFlags, there: Repository) -> Iterator[Finding]:
     generator = releases.generator_of(release, release_flags)
-    for place in rendering.places(there, release):
+    for place in again.Places(there).of(release):
         notes = rendering.notes_of(release, release.declared(), place)
         for name in folder.outdated(place, again.files_of(release, generator, place), notes):
             yield _outdated(name, again.cure(release_flags, place))

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
 from kubectl_canary.api.equality import digest
 from kubectl_canary.commands.declaring import DeclareFlags
@@ -114,61 +113,72 @@ class Writing:
 
     journal: Journal | None
     commit: Commit | None
-    done: list[Change] = field(default_factory=list)
+    _before: dict[str, bytes | None] = field(default_factory=dict)  # what no commit has
+    _digests: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # of each file: as it was, and as it was made
 
     def __enter__(self) -> Writing:
         """Begin."""
+        if self.journal is not None and self.commit is not None:
+            self.journal.begin(_noted(self.commit))
         return self
 
     def make(self, changes: Sequence[Change]) -> None:
         """Write changes. Raises as `exchange.write`."""
-        self.done += changes
+        for change in changes:
+            if self.commit is None:
+                self._before.setdefault(change.name, change.before)
+            self._digests.setdefault(change.name, [_digest(change.before)]).append(_digest(change.after))
         if self.journal is not None and self.commit is not None:
-            self.journal.begin(_noted(self.commit, self.done))
+            repository = self.commit.repository
+            made = {
+                repository.from_top(name): self._digests[name] for name in {known.name for known in changes}
+            }
+            self.journal.add(made)
         exchange.write(changes)
 
     @property
     def names(self) -> list[str]:
         """The files that were written."""
-        return list(dict.fromkeys(change.name for change in self.done))
+        return list(self._digests)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End, or put all back."""
         if error is not None and not (self.commit is not None and self.commit.is_made):
-            _put_back(self.done)
+            self._put_back()
         if self.journal is not None and self.commit is not None:
             self.journal.end()
 
+    def _put_back(self) -> None:
+        """Make files what they were, but for those that somebody has changed since."""
+        changes = []
+        for name, (was, *made) in reversed(self._digests.items()):
+            now = exchange.bytes_of(name)
+            if _digest(now) in made and _digest(now) != was:
+                changes.append(Change(name, now, self._was(name)))
+            elif _digest(now) != was:
+                say(f"{name} was changed meanwhile: it stays as it is")
+        exchange.write([change for change in changes if change.after is None])  # a full disk has room then
+        exchange.write([change for change in changes if change.after is not None])
 
-def _put_back(done: Sequence[Change]) -> None:
-    """Make files what they were, but for those that somebody has changed since."""
-    before = {change.name: change.before for change in reversed(done)}
-    made = {change.name: [each.after for each in done if each.name == change.name] for change in done}
-    changes = []
-    for name, was in before.items():
-        now = exchange.bytes_of(name)
-        if now in made[name] and now != was:
-            changes.append(Change(name, now, was))
-        elif now != was:
-            say(f"{name} was changed meanwhile: it stays as it is")
-    exchange.write([change for change in changes if change.after is None])  # a full disk has room then
-    exchange.write([change for change in changes if change.after is not None])
+    def _was(self, name: str) -> bytes | None:
+        """A file as it was: what is to be committed was as the last commit has it."""
+        if self.commit is None:
+            return self._before[name]
+        repository = self.commit.repository
+        return repository.checked_out(repository.head, repository.from_top(name))
 
 
 # --- a run that was killed ------------------------------------------------------------
 
 
-def _noted(commit: Commit, changes: Sequence[Change]) -> dict[str, Any]:
-    """What a run is about to write: digests of each file before and after."""
+def _noted(commit: Commit) -> dict[str, str]:
+    """Where a run is about to make a commit."""
     repository = commit.repository
-    files: dict[str, list[str]] = {}
-    for change in changes:
-        place = repository.from_top(change.name)
-        files.setdefault(place, [_digest(change.before)]).append(_digest(change.after))
     return {
-        "files": files,
         "head": repository.head,
         "branch": commit.flags.branch or "",
         "earlier": repository.branch,
@@ -181,18 +191,22 @@ def recover(journal: Journal, repository: Repository) -> None:
     Raises UsageError where it was committed, which nobody was told, or where somebody has changed it since; WorldError
     where git cannot.
     """
-    noted = journal.left()
-    if noted and _is_committed(repository, noted):
+    noted, files = journal.left()
+    if files and _is_committed(repository, noted, files):
         journal.end()
         raise UsageError(
             f"a run that was killed has made its commit: {repository.subject}",
             "run this again for the next step",
         )
     if noted and repository.head == noted["head"]:
-        names = {repository.here(place): digests for place, digests in noted["files"].items()}
+        names = {repository.here(place): digests for place, digests in files.items()}
         _refuse_edited(repository, names)
         changes = [
-            Change(name, exchange.bytes_of(name), repository.at(noted["head"], repository.from_top(name)))
+            Change(
+                name,
+                exchange.bytes_of(name),
+                repository.checked_out(noted["head"], repository.from_top(name)),
+            )
             for name, digests in names.items()
             if _digest(exchange.bytes_of(name)) != digests[0]
         ]
@@ -208,12 +222,16 @@ def recover(journal: Journal, repository: Repository) -> None:
     journal.end()
 
 
-def _is_committed(repository: Repository, noted: Mapping[str, Any]) -> bool:
+def _is_committed(
+    repository: Repository, noted: Mapping[str, str], files: Mapping[str, Sequence[str]]
+) -> bool:
     """Whether the newest commit has what a run was about to write."""
     if repository.parent != noted["head"]:
         return False
-    head, files = repository.head, noted["files"]
-    return all(_digest(repository.at(head, place)) == digests[-1] for place, digests in files.items())
+    head = repository.head
+    return all(
+        _digest(repository.checked_out(head, place)) == digests[-1] for place, digests in files.items()
+    )
 
 
 def _refuse_edited(repository: Repository, noted: Mapping[str, Sequence[str]]) -> None:

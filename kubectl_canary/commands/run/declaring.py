@@ -11,14 +11,12 @@ from kubectl_canary.api.catalog import CANARY
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
-from kubectl_canary.commands.run import again, lasting, releases
-from kubectl_canary.commands.run.committing import Commit, Writing, recover
+from kubectl_canary.commands.run import lasting, releases
+from kubectl_canary.commands.run.tree import Tree
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
-from kubectl_canary.outside import exchange, files, repository
+from kubectl_canary.outside import exchange, files
 from kubectl_canary.outside.exchange import Change
-from kubectl_canary.outside.journal import Journal
-from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import declaring, sources
 from kubectl_canary.reading.declaring import Edits
 from kubectl_canary.reading.release import Release
@@ -28,7 +26,6 @@ from kubectl_canary.reports import commits
 from kubectl_canary.reports.plans import wait_text
 
 BOM = b"\xef\xbb\xbf"
-NOTE = "kubectl-canary.json"
 
 
 @dataclass(frozen=True)
@@ -48,43 +45,24 @@ class Step:
 
 
 class Files:
-    """The canary files of a release as they are now, and the repository that they lie in."""
+    """The canary files of a release as they are now, in the tree that they lie in."""
 
-    def __init__(self, release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> None:
-        """Raises UsageError for what is in no file, and for files in no repository that are to be committed."""
-        self.release_flags, self.declare_flags = release_flags, declare_flags
-        _refuse_typed(release_flags)
-        _refuse_there(declare_flags.request)
-        self.repository = repository.around(release_flags.files[-1])
-        if declare_flags.is_committed and self.repository is None:
-            raise UsageError(
-                f"{release_flags.files[-1]} is in no git repository",
-                "leave --commit out, or `git init` first",
-            )
-        self.journal = Journal(self.repository.note(NOTE)) if self.repository else None
-        self.source = Sources({}, [])
+    def __init__(self, release_flags: ReleaseFlags, tree: Tree) -> None:
+        """Raises UsageError for what is in no file, Refused for what is no canary file, WorldError as it is read."""
+        self.release_flags, self.tree, self.repository = release_flags, tree, tree.repository
+        self.source = sources.layered(inputs.documents(release_flags.files))
+        _refuse_misshapen(self.source)
+        if ((self.source.value.get("spec") or {}).get("adopt") or {}).get("from") == "-":
+            where = self.source.value_where(("spec", "adopt", "from"))
+            raise UsageError(f"{where}: manifests of standard input are in no file", "name a folder")
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[Files]:
-        """The files for one run alone, without what a run that was killed has left there.
-
-        Raises UsageError where another run writes in this working tree, Refused for what is no canary file.
-        """
-        with self.journal.held() if self.journal is not None else contextlib.nullcontext():
-            if self.journal is not None and self.repository is not None:
-                recover(self.journal, self.repository)
-                if self.declare_flags.is_committed:
-                    self.repository.refuse_unready()  # before conflicts in the files are called wrong
-            self.source = sources.layered(inputs.documents(self.release_flags.files))
-            _refuse_misshapen(self.source)
-            if ((self.source.value.get("spec") or {}).get("adopt") or {}).get("from") == "-":
-                where = self.source.value_where(("spec", "adopt", "from"))
-                raise UsageError(f"{where}: manifests of standard input are in no file", "name a folder")
-            yield self
+    def again(self) -> Release:
+        """The release as the files say it by now. Raises as `releases.load`."""
+        return releases.load(self.release_flags)
 
     def load(self) -> tuple[Release, Phase]:
         """The release of the files, and the phase that they declare. Raises Refused where they have none."""
-        release = releases.load(self.release_flags)
+        release = self.again()
         if not release.plan.application.has_release:
             hint = f"`{command_line('start', 'VERSION', release=self.release_flags)}` begins one"
             raise UsageError(f"{release.file} has no release", hint)
@@ -125,31 +103,19 @@ class Files:
 
     def write(self, step: Step) -> int:
         """Write a step: the files, what is rendered, and the commit; where one of them is refused, nothing is."""
-        changes = [*step.more, *self._changes(step.edits)]
-        commit = self._commit()
-        target = again.target(self.release_flags, self.declare_flags.output, self.source, self.repository)
-        if commit is not None:
-            commit.refuse([change.name for change in changes])
-            commit.refuse_changes(changes)
-        with Writing(self.journal, commit) as writing:
-            writing.make(changes)
-            release = releases.load(self.release_flags)
-            step.judge(release)
-            rendered = again.changes(release, self.release_flags, target, self.repository)
-            if commit is not None:
-                commit.refuse_changes(rendered)
-            writing.make(rendered)
+        changed = [change.name for change in self.changes(step)]
+        with self.tree.writing(changed) as steps:
+            (release,) = steps.take([(self, step)])
             subject, body = self._message(step, release)
-            made = commit.make(f"{subject}\n\n{body}", writing.names) if commit is not None else ""
-        lines = (*(f"{change.name}: {step.title}" for change in changes), again.told(rendered), made)
-        for line in filter(None, lines):
-            say(line)
-        if self.declare_flags.request is not None:
-            self._request(commits.pull_request(subject, release.plan, release.current, body))
-        if commit is not None:
-            commit.push(release.plan.application.gitops.branch)
-            commit.say_of_superproject()
+            steps.end(subject, body)
+        request = commits.pull_request(subject, release.plan, release.current, body)
+        lines = [f"{name}: {step.title}" for name in changed]
+        steps.tell(lines, request, release.plan.application.gitops.branch)
         return 0
+
+    def changes(self, step: Step) -> list[Change]:
+        """What a step changes in the files of the user. Raises Refused where one cannot be edited."""
+        return [*step.more, *self._changes(step.edits)]
 
     def _changes(self, edits: Edits) -> list[Change]:
         before = {
@@ -162,11 +128,6 @@ class Files:
             for name, text in written.items()
         ]
 
-    def _commit(self) -> Commit | None:
-        if self.repository is None or not self.declare_flags.is_committed:
-            return None
-        return Commit(self.repository, self.declare_flags)
-
     def _message(self, step: Step, release: Release) -> tuple[str, str]:
         """The subject and the body of the commit."""
         phase = release.current
@@ -176,15 +137,9 @@ class Files:
             undo = command_line("undo", "--commit", release=self.release_flags) if can_undo else ""
             return step.subject, commits.body_of_end(undo)
         goes_back = phase.kind is not PhaseKind.PROMOTED and not phase.is_way_back
-        how = "--push" if self.declare_flags.pushes else "--commit"
+        how = "--push" if self.tree.flags.pushes else "--commit"
         way_back = command_line("abort", how, release=self.release_flags) if goes_back else ""
         return commits.subject(release.plan, phase, step.before), commits.body(release.plan, phase, way_back)
-
-    def _request(self, text: str) -> None:
-        if self.declare_flags.request == "-":
-            write(text)
-        else:
-            files.write(str(self.declare_flags.request), text, over=True)
 
 
 def _refuse_misshapen(source: Sources) -> None:
@@ -197,7 +152,16 @@ def _refuse_misshapen(source: Sources) -> None:
         raise Refused(f"{found[0].where.file} is not valid", found)
 
 
-def _refuse_typed(flags: ReleaseFlags) -> None:
+@contextlib.contextmanager
+def held(release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> Iterator[Files]:
+    """The files of a release, in a tree that is held. Raises as `Files` and `Tree`."""
+    refuse_typed(release_flags)
+    tree = Tree(release_flags.files[-1], declare_flags)
+    with tree.held():
+        yield Files(release_flags, tree)
+
+
+def refuse_typed(flags: ReleaseFlags) -> None:
     """Raises UsageError for standard input, and for what is typed over the files: neither is in a file."""
     if "-" in flags.files:
         raise UsageError("-f -: what is read from standard input cannot be written", "name the file")
@@ -206,12 +170,3 @@ def _refuse_typed(flags: ReleaseFlags) -> None:
     if typed:
         message = f"{typed[0]}: this is typed, and a step is written from what is in the files"
         raise UsageError(message, "write it into the file")
-
-
-def _refuse_there(request: str | None) -> None:
-    """Raises UsageError for the file of a pull request that is there already, or has no folder."""
-    if request not in (None, "-") and (files.is_there(str(request)) or not files.has_folder(str(request))):
-        problem = "it is there already" if files.is_there(str(request)) else "its folder is not there"
-        raise UsageError(
-            f"--pull-request {request}: {problem}", "name another file, or - for standard output"
-        )

@@ -9,11 +9,10 @@ from pathlib import PurePath
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, say_what_follows
-from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.errors import Refused
 from kubectl_canary.outside import folder
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import say
-from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import actions
 from kubectl_canary.release.changes import Alteration, Step
@@ -54,23 +53,6 @@ def files_of(release: Release, generator: Generator) -> dict[str, str]:
     for phase in plan.ways_back():
         files |= _phase_files(generator, plan, phase, f"ways-back/{phase.slug}")
     return files
-
-
-def places(there: Repository, release: Release) -> list[PurePath]:
-    """The folders of a repository that have the phases of a release, as its file renders them.
-
-    Raises UsageError for one that the file has rendered in another namespace.
-    """
-    title = release.plan.application.title
-    found = []
-    for place in (PurePath(name).parent for name in there.named(folder.LIST)):
-        file, own = folder.noted(place).get(FILE), folder.beside(release.declaring_file, place)
-        if file == own and folder.owner(place) != title:
-            message = f"{place} is {folder.owner(place)}, rendered from this file, and this is {title}"
-            raise UsageError(message, "give the namespace with which it was rendered, or render it anew")
-        if folder.owner(place) == title and file in (None, own):
-            found.append(place)
-    return found
 
 
 def replaced(

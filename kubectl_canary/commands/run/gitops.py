@@ -100,7 +100,7 @@ def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | N
         folder = inputs.adopted_folders(release.sources)["spec.adopt.from"]
         _refuse_canary_file(release, folder)
         return folder
-    out = again.last(release, there)
+    out = again.last(release, again.Places(there))
     if out is None:
         hint = command_line("render", "--all", "-o", "dir=rendered", release=release_flags)
         raise UsageError("the release is rendered nowhere in the repository", f"run `{hint}`, or say --path")

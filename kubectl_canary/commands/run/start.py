@@ -12,7 +12,7 @@ from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run import in_place, releases
-from kubectl_canary.commands.run.declaring import Files, Step
+from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.commands.start import StartFlags
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path
@@ -38,7 +38,7 @@ def run(
     version: str | None,
 ) -> int:
     """Write a new release. Raises Refused while one is under way, or where stable runs that version."""
-    with Files(release_flags, declare_flags).held() as files:
+    with held(release_flags, declare_flags) as files:
         return _start(files, flags, cluster_flags, version)
 
 

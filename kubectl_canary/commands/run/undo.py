@@ -9,7 +9,7 @@ from typing import Any
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run import lasting
-from kubectl_canary.commands.run.declaring import Files, Step
+from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.outside.repository import Repository, Revision
@@ -23,7 +23,7 @@ DEPLOY = PhaseKind.DEPLOY.value
 
 def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> int:
     """Write the release of the version before. Raises Refused while a release is under way, and where none was."""
-    with Files(release_flags, declare_flags).held() as files:
+    with held(release_flags, declare_flags) as files:
         return _undo(files)
 
 
