@@ -1,7 +1,7 @@
 """Write the pages of docs/ that are made from the code: `python scripts/pages.py`.
 
-docs/lint.md from the lint rules' own files, docs/canary-file.md from the canary file's schema, docs/verbs/ from the
-verbs' help, docs/phases.svg from the plan of the example.
+docs/lint.md from the lint rules' own files, docs/canary-file.md and fleet-file.md from the files' schemas, docs/verbs/
+from the verbs' help, docs/phases.svg from the plan of the example.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from kubectl_canary.api import catalog
 from kubectl_canary.cli import VERBS, group
 from kubectl_canary.commands.common import records
 from kubectl_canary.judging import lint
@@ -43,11 +44,23 @@ merge patches, then `--set PATH=VALUE` sets single values.
 
 YAML is read as kubectl reads it: `on` is true, `0777` is octal, and a tag like `1e3` is a number unless it is quoted.
 """
+FLEET = """\
+# The fleet file
+
+One file names the canary files that are released together, in waves: [A release of many
+targets](git.md#a-release-of-many-targets). Its format has one definition,
+[fleet.schema.json](https://github.com/kubectl-canary/kubectl-canary/blob/main/schemas/fleet.schema.json), and this page
+is made from it.
+"""
 
 
 def pages() -> dict[str, str]:
     """Each page's path below docs/, and its text."""
-    found = {"lint.md": lint_page(), "canary-file.md": file_page(), "phases.svg": phases_svg()}
+    found = {"lint.md": lint_page(), "phases.svg": phases_svg()}
+    found |= {
+        "canary-file.md": file_page(FILE, catalog.CANARY),
+        "fleet-file.md": file_page(FLEET, catalog.FLEET),
+    }
     return found | {f"verbs/{verb}.md": verb_page(verb) for verb in VERBS} | {"verbs/index.md": verbs_page()}
 
 
@@ -65,10 +78,10 @@ def lint_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def file_page() -> str:
-    """A section an object of the canary file, each with a table of its keys."""
-    schema = json.loads(read("schemas", "canary.schema.json"))
-    return FILE + "".join(_sections(schema, ()))
+def file_page(head: str, name: str) -> str:
+    """A section an object of a file, each with a table of its keys."""
+    schema = json.loads(read("schemas", name))
+    return head + "".join(_sections(schema, ()))
 
 
 def _sections(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:

@@ -907,7 +907,7 @@ BUGS = [
     Bug("gitops: the canary file is applied", "commands/run/gitops.py", "        _refuse_canary_file(release, folder)\n", "", "test_engines"),
     Bug("gitops: a folder elsewhere is followed", "commands/run/gitops.py", 'if not path or normal.startswith(("/", "..")):', "if False:", "test_engines"),
     Bug("gitops: nothing says where objects go", "commands/run/gitops.py", "    if application.namespace is None:\n", "    if False:\n", "test_engines"),
-    Bug("gitops: nobody is told what holds the way back up", "commands/run/abort.py", "        if not here.is_way_back:\n            for line", "        if False:\n            for line", "test_engines"),
+    Bug("gitops: nobody is told what holds the way back up", "commands/run/abort.py", "    if not here.is_way_back:\n        application", "    if False:\n        application", "test_engines"),
     Bug("git verbs: a phase begins before the engine sees it", "commands/run/lasting.py", "repository.is_pushed(revision.id, followed)", "repository.is_pushed(revision.id)", "test_engines"),
     Bug("git verbs: a push elsewhere is not said", "commands/run/committing.py", '            if followed not in ("", branch):\n', "            if False:\n", "test_engines"),
     Bug("check --synced: what differs is synced", "commands/run/check_synced.py", "    for change in step.changes:\n", "    for change in ():\n", "test_check_synced"),

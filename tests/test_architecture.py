@@ -44,7 +44,7 @@ HEART = [
     {"overlay", "companions", "reach"},
     {"apart", "neighbours"},
     {"observed", "changes", "adoption"},
-    {"actions", "lifecycle", "precedence", "wording"},
+    {"actions", "fleets", "lifecycle", "precedence", "wording"},
 ]
 # what decides, with what calls it: none of these opens, runs, connects or tells the time
 DECIDING = (

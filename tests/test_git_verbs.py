@@ -711,6 +711,15 @@ def pasted(there: Project, script: str) -> str:
     return done.stdout
 
 
+FLEET = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Fleet
+metadata: {name: shop}
+spec: {waves: [{name: test, targets: [{file: test/canary.yaml}]}]}
+"""
+OF_A_FLEET = {"fleet.yaml": FLEET, "test/canary.yaml": FILE.replace("drain: 10s", "drain: 0s")}
+
+
 @pytest.mark.parametrize(
     ("verb", "number"),
     [
@@ -721,7 +730,11 @@ def pasted(there: Project, script: str) -> str:
 )
 def test_the_examples_of_a_verb_run(project: Callable[..., Project], verb: str, number: int) -> None:
     example = examples(verb)[number]
-    if "--image" in example or "git:v41" in example:
+    if "fleet.yaml" in example:
+        there = project(**OF_A_FLEET)
+        pasted(there, "kubectl canary start v1.2.0 -f fleet.yaml --push")
+        example = f"{example.rstrip()} --now"  # there is no cluster to ask
+    elif "--image" in example or "git:v41" in example:
         two = APP.replace(
             "      containers:", "      containers:\n        - {name: proxy, image: example.com/proxy:v1}"
         )
@@ -738,19 +751,23 @@ def test_the_examples_of_a_verb_run(project: Callable[..., Project], verb: str, 
         there = project(declaring("25%"))
         if number and verb == "abort":
             pasted(there, "kubectl canary abort --push")
-    before = there.file
+    before = there.state[0]
     pasted(there, example)
-    assert there.file != before
+    assert there.state[0] != before
     assert "--from cluster" not in example or "tag: v1.1.9 " in there.file
 
 
 def test_the_lines_of_the_page_run_in_order(project: Callable[..., Project]) -> None:
     there = project(
         FILE.replace("{name: shop}", "{name: my-app, namespace: web}")
-        + "  gitops: {engine: flux, interval: 0s}\n"
+        + "  gitops: {engine: flux, interval: 0s}\n",
+        **OF_A_FLEET,
     )
     page = (ROOT / "docs/git.md").read_text(encoding="utf-8")
-    printed = pasted(there, "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)))
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    # there is no cluster to ask
+    printed = pasted(there, lines.replace("advance -f fleet.yaml", "advance --no-cluster -f fleet.yaml"))
+    assert re.search("→ +test +test +v1 +25%", printed)
     assert "--title my-app: 100% to v1.2.0 (4 of 8 pods), from 25% --body     Changes:" in printed
     assert "| **100%** (now) |" in printed
     assert 'path: "./rendered/current"' in printed

@@ -26,6 +26,7 @@ SCHEMA_FILES = [
     if file.name not in ("releases.json", "kinds.json", "implementations.json")
 ]
 CANARY: dict[str, Any] = json.loads((ROOT / "schemas/canary.schema.json").read_text())
+FLEET: dict[str, Any] = json.loads((ROOT / "schemas/fleet.schema.json").read_text())
 
 
 def own_properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -42,7 +43,9 @@ def own_properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("path", "node"), list(own_properties(CANARY)), ids=lambda one: one if isinstance(one, str) else ""
+    ("path", "node"),
+    [*own_properties(CANARY), *own_properties(FLEET, "Fleet")],
+    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_every_property_is_described_for_editors(path: str, node: dict[str, Any]) -> None:
     assert node["title"]
@@ -61,9 +64,10 @@ def test_deployment_takes_what_kubernetes_takes_besides_pods_and_replicas() -> N
     assert set(definition["properties"]) - fields == {"paused", "replicas", "selector", "template"}
 
 
-def test_the_schema_is_draft_2020_12() -> None:
-    Draft202012Validator.check_schema(CANARY)
-    assert "https://json-schema.org/draft/2020-12/schema" == CANARY["$schema"]
+@pytest.mark.parametrize("known", [CANARY, FLEET])
+def test_the_schemas_are_draft_2020_12(known: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(known)
+    assert "https://json-schema.org/draft/2020-12/schema" == known["$schema"]
 
 
 @pytest.mark.parametrize(("key", "kind"), [("container", "Container"), ("pod", "PodSpec")])

@@ -14,6 +14,7 @@ from kubectl_canary import resources
 Schema = dict[str, Any]
 
 CANARY = "canary.schema.json"
+FLEET = "fleet.schema.json"
 CHANNELS = ("standard", "experimental")
 GATEWAY_GROUPS = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
 

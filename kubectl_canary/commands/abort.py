@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.declaring import DeclareFlags, declare_flags, now_flag
 from kubectl_canary.commands.flags import ReleaseFlags, release_flags
@@ -27,6 +28,10 @@ from kubectl_canary.commands.flags import ReleaseFlags, release_flags
 @declare_flags
 def command(release_flags: ReleaseFlags, at_once: bool, declare_flags: DeclareFlags) -> int:
     """Write the next step back."""
+    if inputs.is_fleet(release_flags.files):
+        from kubectl_canary.commands.run import fleet_steps
+
+        return fleet_steps.abort(release_flags, declare_flags, at_once=at_once)
     from kubectl_canary.commands.run import abort
 
     return abort.run(release_flags, declare_flags, at_once=at_once)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
@@ -79,6 +80,10 @@ class CheckFlags:
 def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Measure gates once."""
     if flags.synced and flags.base is None:
+        if inputs.is_fleet(release_flags.files):
+            from kubectl_canary.commands.run import fleet_synced
+
+            return fleet_synced.run(release_flags, flags, cluster_flags)
         from kubectl_canary.commands.run import check_synced
 
         return check_synced.run(release_flags, flags, cluster_flags)

@@ -45,6 +45,7 @@ def load(
     release.check_namespace(namespace)
     _check_standard_input(names, "-f -")
     source = sources.layered(documents(names))
+    refuse_fleet(source)
     sources.settle(source, settings, short or {})
     adopt = (source.value.get("spec") or {}).get("adopt")
     used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
@@ -59,6 +60,26 @@ def load(
             say(f"left out: {finding}")
     gates.taken_out(source.value["spec"])
     return release.read(source, namespace, read_sets or sets)
+
+
+def is_fleet(names: Sequence[str]) -> bool:
+    """Whether the files that are named are a fleet. Raises WorldError for what cannot be read."""
+    if "-" in names:
+        return False
+    from kubectl_canary.reading import fleets
+
+    read = [files.read_text(name, files.MAX_MANIFESTS, meant=CANARY_FILE) for name in names]
+    suspects = [(file, text) for file, text in read if fleets.KIND in text]
+    return any(fleets.is_fleet(sources.document(*suspect).value) for suspect in suspects)
+
+
+def refuse_fleet(source: sources.Sources) -> None:
+    """Raises UsageError for a fleet where one release is meant."""
+    if "Fleet" in (source.value.get("kind"), *(known.value.get("kind") for known in source.documents)):
+        file = source.documents[-1].file
+        raise UsageError(
+            f"{file} is a fleet, and this is about one release", "name a canary file of it with -f"
+        )
 
 
 def sets(source: sources.Sources) -> Sets:

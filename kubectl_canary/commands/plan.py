@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
     ReleaseFlags,
@@ -58,6 +59,10 @@ class PlanFlags:
 )
 def command(release_flags: ReleaseFlags, flags: PlanFlags) -> int:
     """Print the plan."""
+    if inputs.is_fleet(release_flags.files):
+        from kubectl_canary.commands.run import fleet_plan
+
+        return fleet_plan.run(release_flags, flags)
     from kubectl_canary.commands.run import plan
 
     return plan.run(release_flags, flags)

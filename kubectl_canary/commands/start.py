@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.declaring import DeclareFlags, declare_flags
@@ -67,6 +68,10 @@ def command(
     version: str | None,
 ) -> int:
     """Write a new release."""
+    if inputs.is_fleet(release_flags.files):
+        from kubectl_canary.commands.run import fleet_steps
+
+        return fleet_steps.start(release_flags, flags, declare_flags, version)
     from kubectl_canary.commands.run import start
 
     return start.run(release_flags, flags, declare_flags, cluster_flags, version)

@@ -67,6 +67,26 @@ def write_all(folder: str, texts: Mapping[str, str]) -> None:
         raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
 
 
+def matching(before: str, after: str) -> list[str]:
+    """The files whose names begin and end so, with a part of one name between, in order; hidden ones are left out."""
+    folder, slash, start = before.rpartition("/")
+    end, below, rest = after.partition("/")
+    try:
+        names = sorted(known.name for known in Path(folder or slash or ".").iterdir())
+    except OSError:
+        return []
+    fitting = (
+        name
+        for name in names
+        if name.startswith(start)
+        and name.endswith(end)
+        and len(name) > len(start) + len(end)
+        and name[0] != "."
+    )
+    found = (f"{folder}{slash}{name}{below}{rest}" for name in fitting)
+    return [name for name in found if Path(name).is_file()]
+
+
 def names_in(folder: str) -> list[str]:
     """What lies in a folder; nothing where there is none. Raises WorldError where it cannot be listed."""
     try:
@@ -85,6 +105,11 @@ def has_folder(name: str) -> bool:
 def is_there(name: str) -> bool:
     """Whether there is a file or folder of this name."""
     return name != "-" and Path(name).exists()
+
+
+def without_links(name: str) -> str:
+    """The file that a name leads to."""
+    return os.path.realpath(name)
 
 
 def are_same(name: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from kubectl_canary.outside import exchange
 from kubectl_canary.outside.exchange import Change
 
 LIST = ".kubectl-canary"
+FILE = "file"  # the note of which file a folder is rendered from
 SCRIPT = ".sh"
 NOTE = re.compile(r"# ([a-z]+): (.*)\Z")
 OURS = re.compile(r"(?:[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}|kustomization\.yaml)\Z")
@@ -58,6 +59,12 @@ def beside(file: str, place: PurePath) -> str:
     if not Path(file).exists():
         return file
     return PurePath(os.path.relpath(os.path.realpath(file), os.path.realpath(place))).as_posix()
+
+
+def source(place: PurePath) -> str | None:
+    """The file that a folder was rendered from, without links; None where that was not noted."""
+    file = noted(place).get(FILE)
+    return None if file is None else os.path.realpath(Path(os.path.realpath(place), file))
 
 
 def noted(place: PurePath) -> dict[str, str]:

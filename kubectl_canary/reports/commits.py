@@ -14,7 +14,7 @@ from kubectl_canary.reports.plans import plan_markdown, rows, wait_text
 def subject(plan: Plan, phase: Phase, before: Phase | None) -> str:
     """`my-app: 25 % to v1.1.0 (2 of 5 pods), from 5%`."""
     left = f", from {before.name}" if before is not None and not before.is_way_back else ""
-    return f"{plan.application.name}: {_what(plan.application, phase)}{left}"
+    return f"{plan.application.name}: {what(plan.application, phase)}{left}"
 
 
 def subject_of_end(application: Application, *, is_promoted: bool) -> str:
@@ -37,12 +37,17 @@ def body(plan: Plan, phase: Phase, way_back: str) -> str:
         "Gates": "; ".join(gate_texts(phase.gates, phase.traffic.share)),
         "Way back": way_back,
     }
-    return _table(lines)
+    return table(lines)
 
 
 def body_of_end(way_back: str) -> str:
     """What the commit that ends a release says; `way_back` is a command to paste, empty where there is none."""
-    return _table({"Way back": way_back}) if way_back else ""
+    return table({"Way back": way_back}) if way_back else ""
+
+
+def can_abort(phase: Phase) -> bool:
+    """Whether `abort` leads back from a phase as its first step."""
+    return phase.kind is not PhaseKind.PROMOTED and not phase.is_way_back
 
 
 def pull_request(title: str, plan: Plan, phase: Phase | None, text: str) -> str:
@@ -52,7 +57,7 @@ def pull_request(title: str, plan: Plan, phase: Phase | None, text: str) -> str:
     return f"{title}\n\n{indented}{table}"
 
 
-def _what(application: Application, phase: Phase) -> str:
+def what(application: Application, phase: Phase) -> str:
     """What a phase does, in words."""
     stable, canary = (application.called(version) for version in Version)
     pods = f"({phase.canary_replicas} of {phase.canary_replicas + phase.stable_replicas} pods)"
@@ -89,7 +94,8 @@ def _pods(plan: Plan, phase: Phase) -> str:
     return f"{pods_text(phase.stable_replicas)} of stable, {phase.canary_replicas} of the canary{most}"
 
 
-def _table(lines: dict[str, str]) -> str:
+def table(lines: dict[str, str]) -> str:
+    """Names, and what is said of each; what is empty is left out."""
     said: Sequence[tuple[str, str]] = [(name, text) for name, text in lines.items() if text]
     width = max(len(name) for name, _ in said) + 1
     return "".join(f"{f'{name}:':<{width}} {text}\n" for name, text in said)

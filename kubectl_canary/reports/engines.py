@@ -133,10 +133,10 @@ def _target_namespace(application: Application) -> dict[str, str]:
     return {"targetNamespace": application.namespace} if named <= {None, application.namespace} else {}
 
 
-def holding_up(application: Application) -> Iterator[str]:
-    """What may keep an engine from taking the way back, and what to do about it."""
-    if application.gitops.engine is Engine.ARGOCD:
-        cure = f"`argocd app terminate-op {application.name}`"
+def holding_up(engine: Engine | None, name: str) -> Iterator[str]:
+    """What may keep an engine from taking the way back of what it calls `name`, and what to do about it."""
+    if engine is Engine.ARGOCD:
+        cure = f"`argocd app terminate-op {name}`"
         yield f"while Argo CD waits for pods it takes no newer commit, and this is one: {cure} ends such a sync"
-    if application.gitops.engine is Engine.FLUX:
+    if engine is Engine.FLUX:
         yield f"while Flux waits for pods it takes no newer commit: this one may take {PATIENCE}, its timeout, longer"

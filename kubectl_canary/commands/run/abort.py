@@ -13,33 +13,38 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import declaring
+from kubectl_canary.reading.release import Release
 from kubectl_canary.release import lifecycle
 from kubectl_canary.release.application import Version
+from kubectl_canary.release.plan import Phase
 from kubectl_canary.reports import commits, engines
 
 
 def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
     """Write the next step back; the first one waits for nothing. Raises Refused where there is none."""
     with held(release_flags, declare_flags) as files:
-        return _abort(files, at_once=at_once)
+        release, here = files.load()
+        step = step_of(files, release, here)
+        if here.is_way_back and not at_once:
+            files.mind_time(release, lasts=0)
+        code = files.write(step)
+    if not here.is_way_back:
+        application = release.plan.application
+        for line in engines.holding_up(application.gitops.engine, application.name):
+            say(line)
+    return code
 
 
-def _abort(files: Files, *, at_once: bool) -> int:
-    release, here = files.load()
+def step_of(files: Files, release: Release, here: Phase) -> Step:
+    """The step back from a phase, or the end of the release. Raises Refused where there is none."""
     to = lifecycle.back(release.plan, here)
-    if here.is_way_back and not at_once:
-        files.mind_time(release, lasts=0)
     if to is not None:
-        code = files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
-        if not here.is_way_back:
-            for line in engines.holding_up(release.plan.application):
-                say(line)
-        return code
+        return Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here)
     _refuse_new_manifests(files)
     application = release.plan.application
     title = f"{application.called(Version.OLD)} stays stable, and no release is under way"
     subject = commits.subject_of_end(application, is_promoted=False)
-    return files.write(Step(declaring.without_release(release.spec), title, subject, here))
+    return Step(declaring.without_release(release.spec), title, subject, here)
 
 
 def _refuse_new_manifests(files: Files) -> None:

@@ -6,6 +6,7 @@ from kubectl_canary.commands.advance import AdvanceFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run.declaring import Files, Step, held
+from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.release import Release
@@ -17,18 +18,22 @@ from kubectl_canary.reports import commits
 
 def run(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: DeclareFlags) -> int:
     """Write the next phase, or the end of the release. Raises Refused where it is too early, or no step to take."""
+    if flags.no_cluster:
+        raise UsageError("--no-cluster is of a fleet: a release asks none", "leave it out")
     with held(release_flags, declare_flags) as files:
-        return _advance(files, flags)
+        release, here = files.load()
+        step = step_of(files, release, here, flags)
+        if not flags.at_once:
+            files.mind_time(release, lasts=here.lasts)
+        return files.write(step)
 
 
-def _advance(files: Files, flags: AdvanceFlags) -> int:
-    release, here = files.load()
+def step_of(files: Files, release: Release, here: Phase, flags: AdvanceFlags) -> Step:
+    """The step onward from a phase. Raises Refused where there is none, UsageError for a goal that is none."""
     to = lifecycle.onward(release.plan, here, flags.goal, skip=flags.skip)
-    if not flags.at_once:
-        files.mind_time(release, lasts=here.lasts)
     if to is None:
-        return files.write(_end(release, here, files.release_flags))
-    return files.write(Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here))
+        return _end(release, here, files.release_flags)
+    return Step(declaring.declared(to), f"phase {here.name} → {to.name}", before=here)
 
 
 def _end(release: Release, here: Phase, release_flags: ReleaseFlags) -> Step:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from pathlib import PurePath
 
@@ -14,6 +13,7 @@ from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import folder as outside
 from kubectl_canary.outside.exchange import Change
+from kubectl_canary.outside.files import without_links
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.in_place import file_name
 from kubectl_canary.reading.release import Release
@@ -88,11 +88,11 @@ class Places:
         self._of_title: dict[str, list[PurePath]] = defaultdict(list)
         for name in there.named(outside.LIST) if there is not None else ():
             place = PurePath(name).parent
-            file = outside.noted(place).get(folder.FILE)
+            file = outside.source(place)
             if file is None:
                 self._of_title[outside.owner(place)].append(place)
             else:
-                self._of_file[str(_real(place, file))].append(place)
+                self._of_file[file].append(place)
 
     def of(self, release: Release) -> list[PurePath]:
         """Those that are rendered from the file of a release.
@@ -100,17 +100,12 @@ class Places:
         Raises UsageError for one that the file has rendered in another namespace.
         """
         title = release.plan.application.title
-        found = self._of_file[str(_real(PurePath(), release.declaring_file))]
+        found = self._of_file[without_links(release.declaring_file)]
         for place in found:
             if outside.owner(place) != title:
                 message = f"{place} is {outside.owner(place)}, rendered from this file, and this is {title}"
                 raise UsageError(message, "give the namespace with which it was rendered, or render it anew")
         return [*found, *self._of_title[title]]
-
-
-def _real(place: PurePath, file: str) -> PurePath:
-    """A file as it is named from a folder, without links."""
-    return PurePath(os.path.realpath(PurePath(os.path.realpath(place), file)))
 
 
 def last(release: Release, places: Places) -> PurePath | None:

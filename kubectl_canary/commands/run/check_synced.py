@@ -20,14 +20,24 @@ from kubectl_canary.reports.programs import as_json
 
 def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
     """Say whether the declared phase is there, and settled: 0, or 1. Raises UsageError for flags of other checks."""
+    refuse_other(flags)
+    phase, problems = asked(release_flags, cluster_flags)
+    write(_data(phase, problems) if flags.output == "json" else _text(phase, problems))
+    return int(bool(problems))
+
+
+def refuse_other(flags: CheckFlags) -> None:
+    """Raises UsageError for flags of other checks."""
     if flags.gates or flags.phase or flags.skip or flags.output not in ("text", "json"):
         message = "--synced asks for the declared phase, and measures no gate"
         raise UsageError(message, "leave the gates, --phase and --skip out; it is told as text or json")
+
+
+def asked(release_flags: ReleaseFlags, cluster_flags: ClusterFlags) -> tuple[Phase, list[Problem]]:
+    """The phase that is declared, and what of it is not in the cluster, or not settled. Raises as `call_of`."""
     call = call_of("check", release_flags, DriveFlags(), cluster_flags)
     phase = call.release.declared()
-    problems = list(_problems(call, phase))
-    write(_data(phase, problems) if flags.output == "json" else _text(phase, problems))
-    return int(bool(problems))
+    return phase, list(_problems(call, phase))
 
 
 def _problems(call: Call, phase: Phase) -> Iterator[Problem]:

@@ -51,6 +51,7 @@ class Files:
         """Raises UsageError for what is in no file, Refused for what is no canary file, WorldError as it is read."""
         self.release_flags, self.tree, self.repository = release_flags, tree, tree.repository
         self.source = sources.layered(inputs.documents(release_flags.files))
+        inputs.refuse_fleet(self.source)
         _refuse_misshapen(self.source)
         if ((self.source.value.get("spec") or {}).get("adopt") or {}).get("from") == "-":
             where = self.source.value_where(("spec", "adopt", "from"))
@@ -101,6 +102,12 @@ class Files:
         followed = release.plan.application.gitops.branch
         lasting.refuse_early(self.repository, self.source, sum(parts.values()), why, followed)
 
+    def mind_end(self, release: Release, *, pause: int) -> None:
+        """Raises Refused while the end of the release before has not been in Git for a pause, in seconds."""
+        if self.repository is not None and self.repository.is_tracked(self.source.documents[-1].file):
+            gitops = release.plan.application.gitops
+            lasting.refuse_recent(self.repository, self.source, pause + gitops.interval, gitops.branch)
+
     def write(self, step: Step) -> int:
         """Write a step: the files, what is rendered, and the commit; where one of them is refused, nothing is."""
         changed = [change.name for change in self.changes(step)]
@@ -115,18 +122,7 @@ class Files:
 
     def changes(self, step: Step) -> list[Change]:
         """What a step changes in the files of the user. Raises Refused where one cannot be edited."""
-        return [*step.more, *self._changes(step.edits)]
-
-    def _changes(self, edits: Edits) -> list[Change]:
-        before = {
-            document.file: exchange.bytes_of(document.file) or b"" for document in self.source.documents
-        }
-        texts = {name: files.decoded(name, data, files.MAX_BYTES) for name, data in before.items()}
-        written = declaring.written(self.source, texts, edits)
-        return [
-            Change(name, before[name], BOM * before[name].startswith(BOM) + text.encode())
-            for name, text in written.items()
-        ]
+        return [*step.more, *changes(self.source, step.edits)]
 
     def _message(self, step: Step, release: Release) -> tuple[str, str]:
         """The subject and the body of the commit."""
@@ -136,10 +132,19 @@ class Files:
             can_undo = is_promoted and release.plan.application.adopted is None
             undo = command_line("undo", "--commit", release=self.release_flags) if can_undo else ""
             return step.subject, commits.body_of_end(undo)
-        goes_back = phase.kind is not PhaseKind.PROMOTED and not phase.is_way_back
         how = "--push" if self.tree.flags.pushes else "--commit"
-        way_back = command_line("abort", how, release=self.release_flags) if goes_back else ""
+        way_back = command_line("abort", how, release=self.release_flags) if commits.can_abort(phase) else ""
         return commits.subject(release.plan, phase, step.before), commits.body(release.plan, phase, way_back)
+
+
+def changes(source: Sources, edits: Edits) -> list[Change]:
+    """What edits change in the files of a source. Raises Refused where one cannot be edited."""
+    before = {document.file: exchange.bytes_of(document.file) or b"" for document in source.documents}
+    texts = {name: files.decoded(name, data, files.MAX_MANIFESTS) for name, data in before.items()}
+    return [
+        Change(name, before[name], BOM * before[name].startswith(BOM) + text.encode())
+        for name, text in declaring.written(source, texts, edits).items()
+    ]
 
 
 def _refuse_misshapen(source: Sources) -> None:

@@ -26,8 +26,6 @@ from kubectl_canary.reports import shells
 from kubectl_canary.reports.plans import as_yaml
 from kubectl_canary.reports.programs import as_json, compact
 
-FILE = "file"  # the note of which file a folder is rendered from
-
 
 def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
     """Write all phases and the ways back. Raises Refused where the step from what is there is not safe."""
@@ -73,7 +71,10 @@ def replaced(
 
 def notes_of(release: Release, current: Phase, out: PurePath) -> dict[str, str]:
     """What a folder remembers: its phase and both versions, and which file it is rendered from."""
-    return {**record.of_plan(release.plan, current).notes(), FILE: folder.beside(release.declaring_file, out)}
+    return {
+        **record.of_plan(release.plan, current).notes(),
+        folder.FILE: folder.beside(release.declaring_file, out),
+    }
 
 
 def changes(

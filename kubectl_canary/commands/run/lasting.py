@@ -42,16 +42,36 @@ def refuse_early(repository: Repository, source: Sources, seconds: int, why: str
     phase, known = _spec(source)["phase"], _begun(repository, source)
     if known is None:
         raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
-    revision = known[0]
+    _refuse_since(repository, source, known[0], f"`{phase}`", (seconds, why), followed)
+
+
+def refuse_recent(repository: Repository, source: Sources, seconds: int, followed: str = "") -> None:
+    """Raises Refused while what the file says by now has not been in Git for `seconds`, or is not pushed yet."""
+    newest = next(repository.history(source.documents[-1].file), None)
+    if newest is not None:
+        why = "until the next wave"
+        _refuse_since(repository, source, newest[0], "the end of the release", (seconds, why), followed)
+
+
+def _refuse_since(
+    repository: Repository,
+    source: Sources,
+    revision: Revision,
+    what: str,
+    lasts: tuple[int, str],
+    followed: str,
+) -> None:
+    """Raises Refused while a commit is not pushed, or is younger than it has to be: seconds, and why they are."""
+    seconds, why = lasts
     if not repository.is_pushed(revision.id, followed):
-        lacks, cure = f"`{phase}` is not pushed yet", f"`{repository.command('push')}` first"
+        lacks, cure = f"{what} is not pushed yet", f"`{repository.command('push')}` first"
         if followed:
-            lacks = f"`{phase}` is not in {followed} yet, which the engine follows"
+            lacks = f"{what} is not in {followed} yet, which the engine follows"
             cure = f"merge it, and `{repository.command('fetch')}`"
         raise _too_early(source, lacks, f"{cure}, or say --now")
     left = revision.made + seconds - int(Clock().utc().timestamp())
     if left > 0:
-        message = f"`{phase}` was committed {_ago(revision)}, and has to last {wait_text(seconds)} ({why})"
+        message = f"{what} was committed {_ago(revision)}, and has to last {wait_text(seconds)} ({why})"
         raise _too_early(source, message, f"wait {wait_text(left)}, or say --now")
 
 

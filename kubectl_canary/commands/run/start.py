@@ -39,10 +39,11 @@ def run(
 ) -> int:
     """Write a new release. Raises Refused while one is under way, or where stable runs that version."""
     with held(release_flags, declare_flags) as files:
-        return _start(files, flags, cluster_flags, version)
+        return files.write(step_of(files, flags, cluster_flags, version))
 
 
-def _start(files: Files, flags: StartFlags, cluster_flags: ClusterFlags, version: str | None) -> int:
+def step_of(files: Files, flags: StartFlags, cluster_flags: ClusterFlags, version: str | None) -> Step:
+    """The step that begins a release. Raises as `run`."""
     spec = files.source.value.get("spec") or {}
     files.refuse_under_way()
     new = _version(spec, version, flags.images)
@@ -52,8 +53,7 @@ def _start(files: Files, flags: StartFlags, cluster_flags: ClusterFlags, version
             "start: which version?", "give a tag, --image, or --from git:REF for changed manifests"
         )
     title = f"{_called(version, flags)}, phase {DEPLOY}"
-
-    return files.write(Step({**edits, declaring.PHASE: DEPLOY}, title, judge=partial(_judge, files)))
+    return Step({**edits, declaring.PHASE: DEPLOY}, title, judge=partial(_judge, files))
 
 
 def _judge(files: Files, release: Release) -> None:

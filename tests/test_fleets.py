@@ -1,0 +1,409 @@
+"""One release over many canary files: who takes the next step, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from test_git_verbs import Project
+from test_git_verbs import project as project
+
+from kubectl_canary.release import fleets
+from kubectl_canary.release.fleets import END, Fleet, Order, Rank, Standing, State, Target, Wave
+
+FLEET = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Fleet
+metadata: {name: shop}
+spec:
+  order: ORDER   # who comes when
+  waves:
+    - name: test
+      targets: [{file: test/canary.yaml}]
+    - name: europe
+      targets: [{file: eu-*/canary.yaml}]
+"""
+TARGET = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  image: example.com/shop
+  container: {port: 8080}
+  stable:
+    tag: v1   # what runs
+    replicas: 4
+  route: {hostnames: [shop.example.com], gateway: {name: edge}}
+  drain: 10s
+  phases: PHASES
+"""
+MESSAGES = ROOT / "tests/fleets"
+PLACES = ("test", "eu-1", "eu-2")
+
+
+def targets(**phases: str) -> dict[str, str]:
+    """The canary files of the fleet; `eu_2` says other phases of one."""
+    return {
+        f"{place}/canary.yaml": TARGET.replace("PHASES", phases.get(place.replace("-", "_"), "[25%, 100%]"))
+        for place in PLACES
+    }
+
+
+@pytest.fixture
+def fleet(project: Callable[..., Project]) -> Callable[..., Project]:
+    """A repository with a fleet, each target of which is rendered into a folder."""
+
+    def make(order: str = "waves", text: str = FLEET, **more: str) -> Project:
+        return project("", **{"fleet.yaml": text.replace("ORDER", order)}, **(targets() | more))
+
+    return make
+
+
+def steps(there: Project, *words: str) -> list[str]:
+    """What is committed when the fleet goes on until there is nothing to do any more."""
+    while "release:" in (there.folder / "fleet.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now", *words)
+        assert len(there.log) < 50
+    return there.git("log", "--format=%B", "--reverse", f"HEAD~{len(there.log) - 1}..").splitlines()
+
+
+# --- whose turn it is -----------------------------------------------------------------
+
+kinds = st.lists(st.integers(1, 6), min_size=1, max_size=6).map(sorted)
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> tuple[Fleet, dict[Target, list[Rank]]]:
+    """A fleet, and the ranks of the steps that each target has before it, the start first and the end last."""
+    waves = tuple(Wave(f"w{place}") for place in range(draw(st.integers(1, 4))))
+    plans: dict[Target, list[Rank]] = {}
+    for place in range(draw(st.integers(1, 8))):
+        found = draw(kinds)
+        ranks = [(kind, found[:index].count(kind)) for index, kind in enumerate(found)]
+        target = Target(f"t{place}", draw(st.sampled_from(waves)), (f"{place}.yaml",))
+        plans[target] = [fleets.START, *ranks, END]
+    order = draw(st.sampled_from(Order))
+    known = tuple(sorted(plans, key=lambda target: waves.index(target.wave)))
+    return Fleet("shop", order, waves, known, "v2", waves[0]), {target: plans[target] for target in known}
+
+
+def standing(left: list[Rank]) -> Standing:
+    if not left:
+        return Standing(State.THERE, "v2")
+    return Standing(State.WAITING if left[0] == fleets.START else State.UNDER_WAY, "v1", next=left[0])
+
+
+@given(drawn())
+def test_a_fleet_always_ends_and_nobody_runs_ahead(given_: tuple[Fleet, dict[Target, list[Rank]]]) -> None:
+    fleet, plans = given_
+    left = {target: list(ranks) for target, ranks in plans.items()}
+    for _ in range(sum(map(len, plans.values()))):
+        standings = {target: standing(ranks) for target, ranks in left.items()}
+        moving = fleets.next_to_move(fleet, standings)
+        if not any(left.values()):
+            assert moving == []
+            return
+        assert moving
+        rank = {standings[target].next for target in moving}
+        assert len(rank) == 1
+        others = {known: ranks for known, ranks in left.items() if ranks and known not in moving}
+        place = fleet.waves.index(moving[0].wave)
+        if fleet.order is Order.WAVES:
+            assert not any(fleet.waves.index(known.wave) < place for known in others)
+        else:
+            assert all(ranks[0] >= min(rank) for ranks in others.values())
+        if fleet.order is Order.ROLLING_SYNC:
+            assert all(ranks[0] > min(rank) for ranks in others.values())
+        else:
+            assert {known.wave for known in moving} == {moving[0].wave}
+            same = [known for known in others if known.wave == moving[0].wave]
+            assert all(left[known][0] > min(rank) for known in same)
+        for target in moving:
+            left[target].pop(0)
+    assert not any(left.values())
+
+
+def three(**states: Standing) -> tuple[Fleet, Mapping[Target, Standing]]:
+    """A fleet of three waves with a target each, the first two of which have begun."""
+    waves = tuple(map(Wave, "abc"))
+    known = {Target(wave.name, wave, ()): states[wave.name] for wave in waves}
+    return Fleet("shop", Order.WAVES, waves, tuple(known), "v2", waves[1]), known
+
+
+THERE, WAITING = Standing(State.THERE, "v2"), Standing(State.WAITING, "v1")
+UNDER_WAY = Standing(State.UNDER_WAY, "v1", "25%", (4, 1))
+
+
+@pytest.mark.parametrize(
+    ("states", "asked"),
+    [
+        ({"a": THERE, "b": THERE, "c": WAITING}, "b"),
+        ({"a": THERE, "b": UNDER_WAY, "c": WAITING}, "b"),
+        ({"a": UNDER_WAY, "b": THERE, "c": WAITING}, "a"),
+        ({"a": THERE, "b": THERE, "c": THERE}, ""),
+    ],
+)
+def test_who_is_under_way_and_the_wave_before_must_have_arrived(
+    states: dict[str, Standing], asked: str
+) -> None:
+    fleet, standings = three(**states)
+    moving = fleets.next_to_move(fleet, standings)
+    assert asked == "".join(known.name for known in fleets.must_be_there(fleet, standings, moving))
+
+
+@pytest.mark.parametrize(
+    ("changed", "who"),
+    [
+        (WAITING, "b"),
+        (Standing(State.GOING_BACK, "v1", "rolled-back"), "b"),
+        (Standing(State.OTHERWISE, "v1", "25%"), "b"),
+        (UNDER_WAY, ""),
+        (THERE, ""),
+    ],
+)
+def test_for_whom_the_others_stop(changed: Standing, who: str) -> None:
+    fleet, standings = three(a=THERE, b=changed, c=WAITING)
+    assert who == "".join(target.name for target, _ in fleets.stopped(fleet, standings))
+    assert not [*fleets.stopped(replace(fleet, begun=None), dict.fromkeys(standings, WAITING))]
+
+
+# --- in a repository ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["waves", "lockstep", "rolling-sync"])
+def test_a_release_of_a_fleet_is_a_commit_a_wave(fleet: Callable[..., Project], order: str) -> None:
+    there = fleet(order, **targets(eu_2="[10%, 50%, 100%]"))
+    before = {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
+    text = (there.folder / "fleet.yaml").read_text()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    log = "\n".join([*steps(there), ""])
+    file = MESSAGES / f"{order}.txt"
+    assert file.read_text() == log
+    assert text == (there.folder / "fleet.yaml").read_text()
+    for place in PLACES:
+        assert (
+            before[place].replace("tag: v1", "tag: v2") == (there.folder / place / "canary.yaml").read_text()
+        )
+    assert there.is_clean
+    assert "all targets run v2 already" in there.refuses("start", "v2", "-f", "fleet.yaml", code=2)
+
+
+def test_a_wave_is_a_pull_request(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    request = there.do("advance", "-f", "fleet.yaml", "--now", "--pull-request", "-")
+    file = MESSAGES / "pull-request.md"
+    assert file.read_text() == request
+
+
+def test_all_that_are_under_way_go_back_together(fleet: Callable[..., Project]) -> None:
+    there = fleet("lockstep")
+    text = (there.folder / "fleet.yaml").read_text()
+    files = {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("abort", "-f", "fleet.yaml", "--commit")
+    assert "phase: rollback from 25%" in (there.folder / "test/canary.yaml").read_text()
+    assert "phase: rollback from deploy" in (there.folder / "eu-2/canary.yaml").read_text()
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit")
+    assert said.count("has to last 10s (drain 10s)") == 3
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert said.count("it goes back: it is at `rollback from ") == 3
+    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert text == (there.folder / "fleet.yaml").read_text()
+    assert files == {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
+    assert "shop: the release of v2 is taken back, and over" == there.log[-1]
+    assert there.is_clean
+
+
+def test_who_has_the_release_already_stays_and_is_told(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    while there.log[-1] != "shop: v2 begins in europe (2 targets)":
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    done = there.canary("abort", "-f", "fleet.yaml", "--commit")
+    assert "test has v2 already: `undo -f` with the file of each begins its way back" in done.err
+    for _ in range(2):
+        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("start", "v1", "-f", "fleet.yaml", "--commit")  # brings those back that had it
+    assert ["v1", "v1"] == [line.split()[2] for line in there.do("plan", "-f", "fleet.yaml").splitlines()[4:]]
+
+
+def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Project]) -> None:
+    there = fleet(**targets(eu_2="[10%, 50%, 100%]"))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    while "phase: promoted" not in (there.folder / "eu-1/canary.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    (there.folder / "eu-2/canary.yaml").write_text(
+        (there.folder / "eu-2/canary.yaml").read_text().replace("phase: promoted", "phase: 50%")
+    )
+    there.git("commit", "-qam", "half of it")
+    done = there.canary("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert (
+        "eu-1 is promoted, and stays: `kubectl canary advance -f eu-1/canary.yaml` ends its release"
+        in done.err
+    )
+    assert "phase: rollback from 50%" in (there.folder / "eu-2/canary.yaml").read_text()
+    for _ in range(2):
+        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now", code=2)
+    assert "no target goes back any more" in said
+    there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
+    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert "release:" not in (there.folder / "fleet.yaml").read_text()
+
+
+# --- what is refused ------------------------------------------------------------------
+
+
+def test_time_is_minded_for_each_target_and_between_waves(
+    fleet: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = fleet(text=FLEET.replace("- name: europe", "- name: europe\n      pause: 1h"))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
+    assert (
+        "test/canary.yaml:15:10: `deploy` was committed a moment ago, and has to last 10s (drain 10s)" in said
+    )
+    while there.log[-1] != "shop: v2 is stable in test (1 target)":
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
+    assert (
+        "the end of the release was committed a moment ago, and has to last 1h (until the next wave)" in said
+    )
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@1700000000 +0000")
+    there.git("commit", "-q", "--amend", "--no-edit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
+    assert "shop: v2 begins in europe (2 targets)" == there.log[-1]
+
+
+def test_what_is_wrong_with_any_target_is_said_at_once_and_nobody_goes_on(
+    fleet: Callable[..., Project],
+) -> None:
+    there = fleet(**{"eu-1/canary.yaml": "kind: Canary\n", "eu-2/canary.yaml": "a: [\n"})
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "eu-2/canary.yaml:2:1" in said
+    there = fleet_of(there, eu_1="kind: Canary\n")
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "eu-1/canary.yaml:1:1: apiVersion: missing" in said
+
+
+def fleet_of(there: Project, **texts: str) -> Project:
+    for place, text in (
+        targets() | {f"{key.replace('_', '-')}/canary.yaml": value for key, value in texts.items()}
+    ).items():
+        (there.folder / place).write_text(text)
+    there.git("commit", "-qam", "other files")
+    return there
+
+
+def test_who_was_taken_out_of_a_wave_that_has_begun_stops_the_others(fleet: Callable[..., Project]) -> None:
+    there = fleet("rolling-sync")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    for _ in range(3):
+        there.do("abort", "-f", "eu-1/canary.yaml", "--commit", "--now")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    cure = "`kubectl canary start v2 -f eu-1/canary.yaml` takes it in"
+    assert f"fleet.yaml:10:17: spec.waves[1].targets[0]: eu-1: its wave has begun without it; {cure}" in said
+    there.do("start", "v2", "-f", "eu-1/canary.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+
+
+def test_a_release_of_its_own_stops_the_fleet(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v3", "-f", "eu-1/canary.yaml", "--commit")
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "eu-1: it is in a release of its own; end that first" in said
+    there.do("start", "v3", "-f", "test/canary.yaml", "--commit")
+    assert "a release of its own" in there.do("plan", "-f", "fleet.yaml")
+
+
+def test_one_release_of_a_fleet_at_a_time(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    said = there.refuses("start", "v3", "-f", "fleet.yaml", "--commit")
+    assert (
+        "fleet.yaml:11:3: spec.release: a release is under way; `kubectl canary advance -f fleet.yaml` goes on"
+        in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["start", "-f", "fleet.yaml"], "a fleet is started with a tag"),
+        (["start", "v2", "--image", "a=b", "-f", "fleet.yaml"], "a fleet is started with a tag"),
+        (["advance", "--to", "100%", "-f", "fleet.yaml"], "the targets of a fleet have phases of their own"),
+        (
+            ["advance", "-o", "dir=x", "-f", "fleet.yaml"],
+            "each target is rendered where it was rendered last",
+        ),
+        (["advance", "-f", "fleet.yaml"], "fleet.yaml has no release"),
+        (["abort", "-f", "fleet.yaml"], "fleet.yaml has no release"),
+        (["plan", "--to", "100%", "-f", "fleet.yaml"], "a way is a target's"),
+        (["plan", "--set", "spec.order=waves", "-f", "fleet.yaml"], "a fleet says it of each target"),
+        (["plan", "-f", "fleet.yaml", "-f", "test/canary.yaml"], "a fleet is one file"),
+        (["status", "-f", "fleet.yaml"], "fleet.yaml is a fleet"),
+        (["undo", "-f", "fleet.yaml"], "fleet.yaml is a fleet"),
+        (["advance", "-f", "test/canary.yaml", "--no-cluster"], "--no-cluster is of a fleet"),
+    ],
+)
+def test_flags_that_a_fleet_has_not(fleet: Callable[..., Project], words: list[str], said: str) -> None:
+    assert said in fleet().refuses(*words, code=2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("eu-*/canary.yaml", "us-*/canary.yaml", "fleet.yaml:10:24: spec.waves[1].targets[0].file: there is no file us-*/"),
+        ("eu-*/canary.yaml", "'*-*/canary.yaml'", "one `*` in one of the names"),
+        ("eu-*/canary.yaml", "test/canary.yaml", "there are 2 targets `test`; give each a `name`"),
+        ("eu-*/canary.yaml}", "test/canary.yaml, name: b}", "test/canary.yaml is in 2 targets"),
+        ("eu-*/canary.yaml}", "eu-*/canary.yaml, name: b}", "there are 2 targets `b`"),
+        ("name: europe", "name: test", "there are 2 waves `test`"),
+        ("name: europe", "name: Europe", "fleet.yaml:9:13: spec.waves[1].name"),
+        ("order: waves", "order: lockstep\n  release: {tag: v2, wave: asia}", "there is no wave `asia`; there are test, europe"),
+        ("targets: [{file: test", "pause: 1h\n      targets: [{file: test", ""),
+        ("order: waves", "order: sometimes", "fleet.yaml:5:10: spec.order"),
+    ],
+)  # fmt: skip
+def test_a_fleet_that_is_wrong_is_refused_at_its_place(
+    fleet: Callable[..., Project], old: str, new: str, said: str
+) -> None:
+    text = FLEET.replace("ORDER", "waves")
+    assert old in text
+    there = fleet(text=text.replace(old, new))
+    if said:
+        assert said in there.refuses("plan", "-f", "fleet.yaml")
+    else:
+        there.do("plan", "-f", "fleet.yaml")
+
+
+def test_a_wave_has_a_pause_only_where_it_has_a_start(fleet: Callable[..., Project]) -> None:
+    there = fleet("lockstep", text=FLEET.replace("- name: europe", "- name: europe\n      pause: 1h"))
+    assert (
+        "fleet.yaml:10:14: spec.waves[1].pause: a wave has no start of its own in lockstep"
+        in there.refuses("plan", "-f", "fleet.yaml")
+    )
+
+
+def test_targets_share_files_but_not_those_that_say_the_phase(fleet: Callable[..., Project]) -> None:
+    base = TARGET.replace("PHASES", "[25%, 100%]")
+    own = "apiVersion: kubectl-canary/v1alpha1\nkind: Canary\nmetadata: {namespace: NAME}\n"
+    text = FLEET.replace("file: ", "file: [base.yaml, ").replace(".yaml}", ".yaml]}")
+    overlays = {f"{place}/canary.yaml": own.replace("NAME", place) for place in PLACES}
+    there = fleet(text=text, **{"base.yaml": base, **overlays})
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert base == (there.folder / "base.yaml").read_text()
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "phase: 25%" in (there.folder / "test/canary.yaml").read_text()
+    (there.folder / "base.yaml").write_text(f"{base}  canary: {{replicas: 1}}\n")
+    there.git("commit", "-qam", "canary")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "base.yaml:13:3: spec.canary: eu-1/canary.yaml is the file of target `eu-1`" in said
