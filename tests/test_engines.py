@@ -414,7 +414,7 @@ def test_flux_reads_ssh_by_its_url_and_with_a_key(follow: Callable[..., Project]
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("which repository", ("--branch", "x", "-f", "elsewhere/canary.yaml")),
+        ("which repository", ("--branch", "x", "--path", "y", "-f", "elsewhere/canary.yaml")),
         ("no engine reads /srv/shop.git", ("--repository", "/srv/shop.git")),
         ("no engine reads https://", ("--repository", "https://")),
         ("--secret is Flux's", ("--secret", "x")),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from test_git_verbs import project as project
 
 from kubectl_canary.release import fleets
 from kubectl_canary.release.fleets import END, Fleet, Order, Rank, Standing, State, Target, Wave
+from kubectl_canary.reports import engines
 
 FLEET = """\
 apiVersion: kubectl-canary/v1alpha1
@@ -407,3 +410,112 @@ def test_targets_share_files_but_not_those_that_say_the_phase(fleet: Callable[..
     there.git("commit", "-qam", "canary")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
     assert "base.yaml:13:3: spec.canary: eu-1/canary.yaml is the file of target `eu-1`" in said
+
+
+# --- what an engine is told -----------------------------------------------------------
+
+URL = "https://git.example.com/shop.git"
+
+
+def printed(there: Project, *words: str) -> list[dict[str, Any]]:
+    text = there.do("gitops", "-f", "fleet.yaml", "--repository", URL, "--branch", "main", *words)
+    return [*yaml.safe_load_all(text)]
+
+
+def rendered(there: Project, engine: str, text: str = FLEET) -> Project:
+    """The fleet with a namespace and an engine, each target in a folder."""
+    for place in PLACES:
+        file = there.folder / place / "canary.yaml"
+        said = file.read_text().replace("{name: shop}", f"{{name: shop, namespace: shop-{place}}}")
+        file.write_text(f"{said}  gitops: {{engine: {engine}}}\n")
+        there.do("render", "--all", "-f", f"{place}/canary.yaml", "-o", f"dir=out/{place}")
+    (there.folder / "fleet.yaml").write_text(text)
+    there.git("add", "-A")
+    there.git("commit", "-qm", "rendered")
+    return there
+
+
+def test_flux_gets_a_kustomization_for_each_target(fleet: Callable[..., Project]) -> None:
+    text = FLEET.replace("ORDER", "waves").replace(
+        "canary.yaml}]\n    - name", "canary.yaml, cluster: test-access}]\n    - name"
+    )
+    first, *others = printed(rendered(fleet(), "flux", text))
+    assert ("GitRepository", "shop", URL) == (first["kind"], first["metadata"]["name"], first["spec"]["url"])
+    assert [f"./out/{place}/current" for place in PLACES] == [one["spec"]["path"] for one in others]
+    assert [f"shop-{place}" for place in PLACES] == [one["metadata"]["name"] for one in others]
+    assert {"GitRepository/shop"} == {"{kind}/{name}".format(**one["spec"]["sourceRef"]) for one in others}
+    access = {"secretRef": {"name": "test-access"}}
+    assert [access, None, None] == [one["spec"].get("kubeConfig") for one in others]
+
+
+def test_argo_cd_gets_one_application_set(fleet: Callable[..., Project]) -> None:
+    text = FLEET.replace("ORDER", "waves").replace("eu-*/canary.yaml", "eu-*/canary.yaml, cluster: europe-*")
+    (one,) = printed(rendered(fleet(), "argocd", text))
+    assert "ApplicationSet" == one["kind"]
+    elements = one["spec"]["generators"][0]["list"]["elements"]
+    assert elements[1] == {
+        "target": "eu-1",
+        "wave": "europe",
+        "path": "out/eu-1/current",
+        "cluster": "europe-1",
+        "namespace": "shop-eu-1",
+    }
+    assert ["in-cluster", "europe-1", "europe-2"] == [known["cluster"] for known in elements]
+    assert "strategy" not in one["spec"] and "labels" not in one["spec"]["template"]["metadata"]
+    assert one["spec"]["syncPolicy"] == {"preserveResourcesOnDeletion": True}
+
+
+def test_rolling_sync_goes_by_waves_and_says_what_it_needs(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "argocd", FLEET.replace("ORDER", "rolling-sync"))
+    (one,) = printed(there)
+    values = [
+        step["matchExpressions"][0]["values"] for step in one["spec"]["strategy"]["rollingSync"]["steps"]
+    ]
+    assert [["test"], ["europe"]] == values
+    assert {"kubectl-canary/wave": "{{.wave}}"} == one["spec"]["template"]["metadata"]["labels"]
+    assert {"prune": True} == one["spec"]["template"]["spec"]["syncPolicy"]["automated"]
+    words = ("gitops", "-f", "fleet.yaml", "--repository", URL, "--branch", "main")
+    assert "RollingSync needs progressive syncs" in there.canary(*words).err
+
+
+def test_many_targets_are_several_application_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "MOST_ELEMENTS", 2)
+    waves = (Wave("a"), Wave("b"))
+    folders = {Target(f"t{number}", waves[0], ()): engines.Folder("x", "y") for number in range(5)}
+    source = engines.Repository(URL, "main")
+    made = {
+        order: [
+            *engines.application_sets(Fleet("shop", order, waves, tuple(folders)), source, folders, "argocd")
+        ]
+        for order in Order
+    }
+    assert ["shop", "shop-2", "shop-3"] == [one["metadata"]["name"] for one in made[Order.WAVES]]
+    counts = [len(one["spec"]["generators"][0]["list"]["elements"]) for one in made[Order.LOCKSTEP]]
+    assert ([2, 2, 1], 1) == (counts, len(made[Order.ROLLING_SYNC]))
+
+
+def test_adopted_manifests_in_folders_are_read_in_folders() -> None:
+    waves = (Wave("a"),)
+    folders = {
+        Target("one", waves[0], ()): engines.Folder("x", "y", has_folders=True),
+        Target("two", waves[0], ()): engines.Folder("x", "y"),
+    }
+    (one,) = engines.application_sets(
+        Fleet("shop", Order.WAVES, waves, tuple(folders)), engines.Repository(URL, "main"), folders, "argocd"
+    )
+    assert [True, False] == [known["recurse"] for known in one["spec"]["generators"][0]["list"]["elements"]]
+    assert "recurse: true" in one["spec"]["templatePatch"]
+
+
+def test_targets_of_other_engines_are_refused(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "waves"))
+    file = there.folder / "eu-2/canary.yaml"
+    file.write_text(file.read_text().replace("engine: flux", "engine: argocd"))
+    said = there.refuses("gitops", "-f", "fleet.yaml", code=2)
+    assert "fleet.yaml:10:17: eu-2 has another `spec.gitops` than test" in said
+    assert "a folder of its own" in there.refuses("gitops", "-f", "fleet.yaml", "--path", "x", code=2)
+
+
+def test_rolling_sync_is_of_argo_cd(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync"))
+    assert "fleet.yaml:5:10: rolling-sync is Argo CD's" in there.refuses("gitops", "-f", "fleet.yaml", code=2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags
 
@@ -27,7 +28,8 @@ class GitopsFlags:
     "Print what Argo CD or Flux needs to bring the release from Git into the cluster: an Application, or a\n"
     "GitRepository and a Kustomization. `spec.gitops.engine` says which.\n\n"
     "Repository and branch are those that the checked-out branch follows, the path is where the release was rendered\n"
-    "last. It is applied once; from then on, commits move the release.",
+    "last. It is applied once; from then on, commits move the release. Of a fleet it is an ApplicationSet, or a\n"
+    "GitRepository and a Kustomization for each target.",
     """
   # Once, after the first `render --all -o dir=rendered` was pushed
   kubectl canary gitops | kubectl apply -f -
@@ -57,6 +59,10 @@ class GitopsFlags:
 )
 def command(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
     """Print what the engine needs."""
+    if inputs.is_fleet(release_flags.files):
+        from kubectl_canary.commands.run import fleet_gitops
+
+        return fleet_gitops.run(release_flags, flags)
     from kubectl_canary.commands.run import gitops
 
     return gitops.run(release_flags, flags)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.gitops import GitopsFlags
 from kubectl_canary.commands.run import again, releases
+from kubectl_canary.commands.run.again import Places
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import manifest_sets, repository
 from kubectl_canary.outside.output import say, write
@@ -17,7 +20,6 @@ from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.reports import engines, objects
-from kubectl_canary.reports.engines import Watched
 
 PLACES = {Engine.ARGOCD: "argocd", Engine.FLUX: "flux-system"}
 
@@ -29,22 +31,25 @@ def run(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
     """
     release = releases.load(release_flags)
     application = release.plan.application
-    engine = _engine(application, flags)
+    engine = engine_of(application, flags)
     there = repository.around(release_flags.files[-1])
-    known, branch = _source(flags, there, application.gitops.branch)
-    folder = _folder(release, release_flags, there) if flags.path is None else _given(flags.path)
-    url = engines.readable(known, engine, flags.secret)
-    path = there.from_top(folder) if there is not None and flags.path is None else folder
-    watched = Watched(url, branch, path, flags.secret, has_folders=_has_folders(release, folder))
+    folder = folder_of(release, release_flags, there, again.Places(there), flags.path)
+    known = source_of(flags, there, application)
     printed = engines.argo_cd if engine is Engine.ARGOCD else engines.flux
-    documents = printed(application, watched, flags.place or PLACES[engine])
-    write(objects.as_json(documents) if flags.output == "json" else objects.as_yaml(documents))
-    if engines.bare(known) != known:
-        say("the repository's URL has a login in it, which is left out: give it to the engine as a Secret")
+    show(printed(application.name, known, folder, flags.place or PLACES[engine]), flags, there)
     return 0
 
 
-def _engine(application: Application, flags: GitopsFlags) -> Engine:
+def show(documents: Iterable[dict[str, Any]], flags: GitopsFlags, there: Repository | None) -> None:
+    """Print documents, and say what of the repository's URL was left out."""
+    listed = list(documents)
+    write(objects.as_json(listed) if flags.output == "json" else objects.as_yaml(listed))
+    url = _followed(flags, there)[0]
+    if engines.bare(url) != url:
+        say("the repository's URL has a login in it, which is left out: give it to the engine as a Secret")
+
+
+def engine_of(application: Application, flags: GitopsFlags) -> Engine:
     """The engine that the file names. Raises UsageError without one, and for what it does not know."""
     engine = application.gitops.engine
     if engine is None:
@@ -60,12 +65,54 @@ def _engine(application: Application, flags: GitopsFlags) -> Engine:
             formats.dns_name(name or "none")
         except ValueError as error:
             raise UsageError(f"{flag}: {error}") from None
+    return engine
+
+
+def source_of(flags: GitopsFlags, there: Repository | None, application: Application) -> engines.Repository:
+    """What an engine is to read; flags, the file and the remote say it. Raises UsageError where nothing does."""
+    url, upstream = _followed(flags, there)
+    branch = flags.branch or application.gitops.branch or upstream
+    if not url:
+        raise UsageError(
+            "which repository is the engine to read?", "say --repository URL, or push the branch first"
+        )
+    if not branch:
+        raise UsageError(
+            "which branch is the engine to follow?", "say --branch NAME, or push the branch first"
+        )
+    gitops = application.gitops
+    readable = engines.readable(url, gitops.engine or Engine.FLUX, flags.secret)
+    return engines.Repository(readable, branch, flags.secret, gitops.interval)
+
+
+def _followed(flags: GitopsFlags, there: Repository | None) -> tuple[str, str]:
+    """The URL and the branch of the upstream, or what the flag says in the place of the URL."""
+    url, branch = there.followed() if there is not None else ("", "")
+    return flags.repository or url, branch
+
+
+def folder_of(
+    release: Release,
+    release_flags: ReleaseFlags,
+    there: Repository | None,
+    places: Places,
+    given: str | None = None,
+) -> engines.Folder:
+    """Where a release is in the repository; `given` is a folder that was typed.
+
+    Raises UsageError where it is nowhere, and where the file names no namespace.
+    """
+    application = release.plan.application
     if application.namespace is None:
         raise UsageError(
-            "the file names no namespace, and an engine has none of its own",
+            f"{release.declaring_file} names no namespace, and an engine has none of its own",
             "write `namespace` below `metadata`, and render again",
         )
-    return engine
+    folder = _folder(release, release_flags, there, places) if given is None else _given(given)
+    path = there.from_top(folder) if there is not None and given is None else folder
+    return engines.Folder(
+        path, application.namespace, _has_folders(release, folder), engines.target_namespace(application)
+    )
 
 
 def _given(path: str) -> str:
@@ -78,32 +125,18 @@ def _given(path: str) -> str:
     return normal
 
 
-def _source(flags: GitopsFlags, there: Repository | None, said: str) -> tuple[str, str]:
-    """The URL and the branch that an engine is to read; the file may have said it. Raises UsageError for neither."""
-    url, branch = there.followed() if there is not None else ("", "")
-    url, branch = flags.repository or url, flags.branch or said or branch
-    if not url:
-        raise UsageError(
-            "which repository is the engine to read?", "say --repository URL, or push the branch first"
-        )
-    if not branch:
-        raise UsageError(
-            "which branch is the engine to follow?", "say --branch NAME, or push the branch first"
-        )
-    return url, branch
-
-
-def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | None) -> str:
+def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | None, places: Places) -> str:
     """The folder that is in the phase of the file. Raises UsageError where there is no such folder."""
     where = again.target(release_flags, None, release.sources, there)
     if where == again.IN_PLACE:
         folder = inputs.adopted_folders(release.sources)["spec.adopt.from"]
         _refuse_canary_file(release, folder)
         return folder
-    out = again.last(release, again.Places(there))
+    out = again.last(release, places)
     if out is None:
         hint = command_line("render", "--all", "-o", "dir=rendered", release=release_flags)
-        raise UsageError("the release is rendered nowhere in the repository", f"run `{hint}`, or say --path")
+        message = f"{release.plan.application.title} is rendered nowhere in the repository"
+        raise UsageError(message, f"run `{hint}`, or say --path")
     if again.form_of(out) == again.COMPONENT:
         message = f"{out} is a component of kustomize: which folder includes it?"
         raise UsageError(message, "say --path FOLDER, from the top of the repository")
