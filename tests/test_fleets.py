@@ -428,8 +428,8 @@ def rendered(there: Project, engine: str, text: str = FLEET) -> Project:
         file = there.folder / place / "canary.yaml"
         said = file.read_text().replace("{name: shop}", f"{{name: shop, namespace: shop-{place}}}")
         file.write_text(f"{said}  gitops: {{engine: {engine}}}\n")
-        there.do("render", "--all", "-f", f"{place}/canary.yaml", "-o", f"dir=out/{place}")
     (there.folder / "fleet.yaml").write_text(text)
+    there.do("render", "--all", "-f", "fleet.yaml", "-o", "dir=out")
     there.git("add", "-A")
     there.git("commit", "-qm", "rendered")
     return there
@@ -519,3 +519,73 @@ def test_targets_of_other_engines_are_refused(fleet: Callable[..., Project]) -> 
 def test_rolling_sync_is_of_argo_cd(fleet: Callable[..., Project]) -> None:
     there = rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync"))
     assert "fleet.yaml:5:10: rolling-sync is Argo CD's" in there.refuses("gitops", "-f", "fleet.yaml", code=2)
+
+
+# --- folders, and what is judged ------------------------------------------------------
+
+
+def test_all_targets_are_rendered_or_none(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "waves"))
+    alone = there.folder.parent / "alone"
+    there.do("render", "--all", "-f", "eu-1/canary.yaml", "-o", f"dir={alone}")
+    for file in alone.rglob("*.yaml"):
+        assert file.read_text() == (there.folder / "out/eu-1" / file.relative_to(alone)).read_text()
+    broken = there.folder / "eu-2/canary.yaml"
+    broken.write_text(broken.read_text().replace("tag: v1", "tag: v 1"))
+    (there.folder / "test/canary.yaml").write_text(
+        (there.folder / "test/canary.yaml").read_text().replace("replicas: 4", "replicas: 5")
+    )
+    said = there.refuses("render", "--all", "-f", "fleet.yaml", "-o", "dir=out")
+    assert "eu-2/canary.yaml:8:10: spec.stable.tag" in said
+    said = there.refuses("render", "-f", "fleet.yaml", code=2)
+    assert "say `render --all -o dir=OUT`" in said
+
+
+def test_steps_are_rendered_where_each_target_was(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep"))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "\nout/test/current/" in there.git("show", "--name-only")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    shown = there.git("show", "--name-only", "--format=")
+    assert {"fleet.yaml", "eu-1", "eu-2", "out/eu-1", "out/eu-2"} == {
+        name if name == "fleet.yaml" else "/".join(name.split("/")[: 1 + name.startswith("out")])
+        for name in shown.splitlines()
+    }
+    assert there.is_clean
+
+
+def test_a_target_that_cannot_be_rendered_leaves_all_as_they_were(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync"))
+    for words in (["--commit"], []):
+        (there.folder / "out/eu-2/phases").mkdir(exist_ok=True)
+        (there.folder / "out/eu-2/phases/01-deploy").write_text("mine\n")
+        said = there.refuses("start", "v2", "-f", "fleet.yaml", *words, code=4)
+        assert "cannot write out/eu-2/phases/01-deploy/" in said
+
+
+@pytest.mark.parametrize("order", ["waves", "lockstep", "rolling-sync"])
+def test_each_step_of_a_fleet_may_be_merged(fleet: Callable[..., Project], order: str) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", order))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    for _ in range(4):
+        there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    for _ in range(3):
+        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+
+
+def test_who_goes_on_out_of_turn_is_not_merged(fleet: Callable[..., Project]) -> None:
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep"))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    assert (1, True) == (
+        done.code,
+        "fleet.yaml:10:17: error spec.waves[1].targets[0]: eu-1 goes on, and it is not its turn" in done.out,
+    ), done.out
+    route = next((there.folder / "out/eu-2/current").glob("*route*"))
+    route.write_text("")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1", "-o", "github")
+    assert str(route.relative_to(there.folder)) in done.out

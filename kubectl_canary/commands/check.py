@@ -88,6 +88,10 @@ def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: Clust
 
         return check_synced.run(release_flags, flags, cluster_flags)
     if flags.base is not None:
+        if inputs.is_fleet(release_flags.files):
+            from kubectl_canary.commands.run import fleet_check
+
+            return fleet_check.run(release_flags, flags, flags.base)
         from kubectl_canary.commands.run import check_git
 
         return check_git.run(release_flags, flags, flags.base)

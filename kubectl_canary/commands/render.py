@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
     ReleaseFlags,
@@ -55,6 +56,9 @@ class RenderFlags:
   # All phases as files: OUT/current/ for Argo CD or Flux, OUT/phases/ for review
   kubectl canary render --all -o dir=OUT
 
+  # All targets of a fleet, each in OUT/NAME
+  kubectl canary render -f fleet.yaml --all -o dir=OUT
+
   # Your own files in the phase: only the lines that it changes do
   kubectl canary render -o in-place
 
@@ -100,6 +104,10 @@ class RenderFlags:
 )
 def command(release_flags: ReleaseFlags, flags: RenderFlags) -> int:
     """Render."""
+    if inputs.is_fleet(release_flags.files):
+        from kubectl_canary.commands.run import fleet_render
+
+        return fleet_render.run(release_flags, flags)
     from kubectl_canary.commands.run import render
 
     return render.run(release_flags, flags)

@@ -18,6 +18,8 @@ from kubectl_canary.release import fleets as rules
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.fleets import Standing, Standings, State, Target
 
+BATCH = 50  # targets that are written together, and held in memory meanwhile
+
 
 def read(release_flags: ReleaseFlags) -> FleetFile:
     """The fleet that is named. Raises UsageError for flags of a release, Refused with every finding."""

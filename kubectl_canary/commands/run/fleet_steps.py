@@ -32,7 +32,6 @@ from kubectl_canary.reports import engines
 from kubectl_canary.reports import fleets as reports
 from kubectl_canary.reports.fleets import Moved
 
-BATCH = 50  # targets that are written together, and held in memory meanwhile
 NO_FLAGS = StartFlags((), None)
 StepOf = Callable[[Files], Step]
 SubjectOf = Callable[[Sequence[Moved]], str]
@@ -243,7 +242,7 @@ class Crew:
         with self.tree.writing(list(dict.fromkeys(names))) as steps:
             steps.make(changes(self.file.source, edits))
             left = iter(moving)
-            while batch := list(islice(left, BATCH)):
+            while batch := list(islice(left, reading.BATCH)):
                 pairs = [(files, step_of(files)) for files in map(self.files, batch)]
                 for target, (_, step), release in zip(batch, pairs, steps.take(pairs), strict=True):
                     moved.append(reports.moved(target, step.title, release))
