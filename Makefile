@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety bench-fleets comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -44,7 +44,7 @@ test-world: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world --short
 
 test-gitops: .venv/.ready-to-test
-	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_gitops.py -s
+	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_gitops.py tests/world/test_fleets.py -s
 
 world-load: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
@@ -89,6 +89,9 @@ bench-adopt: .venv/.ready-to-test
 
 bench-safety: .venv/.ready-to-test
 	$(BIN)/python tests/world/enter.py $(BIN)/python benchmarks/safety.py $(GATEWAY)
+
+bench-fleets: .venv/.ready-to-test
+	$(BIN)/python benchmarks/fleets.py
 
 bench-forms: .venv/.ready-to-test
 	$(BIN)/python benchmarks/forms.py

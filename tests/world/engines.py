@@ -212,6 +212,15 @@ def _argo_cd(world: World, folder: Path) -> Iterator[str]:
             "--repo-server-plaintext",
             "--metrics-port=18082",
         ],
+        "applicationset-controller": [
+            f"--argocd-repo-server={server_at}",
+            "--repo-server-plaintext",
+            "--enable-progressive-syncs",
+            "--refresh-grace-period-seconds=0",
+            "--metrics-addr=127.0.0.1:18083",
+            "--probe-addr=127.0.0.1:18085",
+            "--webhook-addr=127.0.0.1:18086",
+        ],
     }
     with contextlib.ExitStack() as stack:
         words = [str(redis / "usr/bin/redis-server"), "--port", "16379", "--save", "", "--bind", "127.0.0.1"]
@@ -221,9 +230,10 @@ def _argo_cd(world: World, folder: Path) -> Iterator[str]:
             place = [f"--kubeconfig={world.kubeconfig}", f"--namespace={ARGO_CD_PLACE}"] * (
                 name != "repo-server"
             )
-            _run(stack, folder, name, [program, *words, *place, f"--redis={redis_at}"], **own)
+            store = [f"--redis={redis_at}"] * (name != "applicationset-controller")
+            _run(stack, folder, name, [program, *words, *place, *store], **own)
         yield stack.enter_context(_repository(folder))
-        world.kubectl("-n", ARGO_CD_PLACE, "delete", "applications", "--all")
+        world.kubectl("-n", ARGO_CD_PLACE, "delete", "applicationsets,applications", "--all")
 
 
 def _define(world: World, namespace: str, *definitions: str) -> None:

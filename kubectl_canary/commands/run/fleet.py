@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from kubectl_canary.api import formats
@@ -27,6 +28,7 @@ def read(release_flags: ReleaseFlags) -> FleetFile:
         raise UsageError("a fleet is one file", f"say -f {release_flags.files[-1]} alone")
     if words := release_flags.words()[2 if release_flags.files != ReleaseFlags().files else 0 :]:
         raise UsageError(f"{words[0]}: a fleet says it of each target", "write it into the canary files")
+    gc.enable()  # entry.py switches the collector off for verbs that end soon
     document = sources.document(*files.read_text(release_flags.files[0], files.MAX_MANIFESTS))
     return fleets.read(sources.layered([document]), files.matching)
 
