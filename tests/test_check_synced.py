@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result
+import yaml
+from conftest import ROOT, Result
 from releases import a_file, a_release
 from test_cluster import Fake, a_list, fake
 from test_position import Objects, live, named, route_of, scaled, shares
@@ -92,6 +93,64 @@ def test_programs_read_it(check: Check) -> None:
         "synced": True,
         "problems": [],
     }
+
+
+@pytest.fixture
+def at_rest(fake: Fake, canary: Callable[..., Result], canary_yaml: Callable[[str], Path]) -> Check:
+    """`check --synced` of a file without a release, where the cluster has these objects."""
+
+    def run(objects: Objects) -> Result:
+        known = a_file(gitops={"engine": "argocd"})
+        del known["spec"]["canary"]
+        known["spec"].pop("phase", None)
+        canary_yaml(json.dumps(known))
+        slices = [a_slice(f"shop-{side}", 10) for side in ("stable", "canary")]
+        fake.answer(("endpointslices", 0, a_list(*slices)), ("get", 0, a_list(*objects.values())))
+        return canary("check", "--synced")
+
+    return run
+
+
+def test_between_two_releases_stable_is_there_alone(at_rest: Check) -> None:
+    done = at_rest(there("before"))
+    assert (0, "`before` is in the cluster, and settled\n", "") == (done.code, done.out, done.err)
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("rolled-back", None),
+        ("deploy", "Deployment shop-canary is not as `before` has it (delete)"),
+        ("promoted", "Deployment shop-stable is not as `before` has it (patch)"),
+    ],
+)
+def test_what_a_release_has_left_is_waited_for(at_rest: Check, phase: str, said: str | None) -> None:
+    done = at_rest(there(phase))
+    assert (0 if said is None else 1) == done.code
+    assert said is None or said in done.out
+
+
+def test_adopted_manifests_at_rest_are_asked_for_too(
+    fake: Fake, canary: Callable[..., Result], canary_yaml: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Two containers: no tag would say of which of them another version is to be assumed."""
+    shop = ROOT / "examples/shop"
+    known = yaml.safe_load((shop / "canary.yaml").read_text())
+    del known["spec"]["canary"]
+    known["spec"].pop("phase", None)
+    known["spec"]["adopt"]["from"] = str(shop / "k8s")
+    canary_yaml(json.dumps(known))
+    objects = [
+        one
+        for file in sorted((shop / "k8s").iterdir())
+        for one in yaml.safe_load_all(file.read_text())
+        if one and file.name != "kustomization.yaml"
+    ]
+    fake.answer(("endpointslices", 0, a_list()), ("get", 0, a_list(*objects)))
+    done = canary("check", "--synced")
+    assert (1, "") == (done.code, done.err)
+    assert done.out.startswith("`before` is not in the cluster yet, or not settled:")
+    assert "is not as `before` has it" not in done.out
 
 
 @pytest.mark.parametrize("flags", [["errors"], ["--phase", "5%"], ["--skip"], ["-o", "sarif"]])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from releases import a_file, a_release
+from test_check_synced import a_slice
+from test_cluster import Fake, a_list
+from test_cluster import fake as fake
 from test_git_verbs import Project
 from test_git_verbs import project as project
+from test_position import Objects, live
 
 from kubectl_canary.release import fleets
 from kubectl_canary.release.fleets import END, Fleet, Order, Rank, Standing, State, Target, Wave
@@ -589,3 +596,80 @@ def test_who_goes_on_out_of_turn_is_not_merged(fleet: Callable[..., Project]) ->
     route.write_text("")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1", "-o", "github")
     assert str(route.relative_to(there.folder)) in done.out
+
+
+# --- clusters -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asking(
+    fake: Fake, canary: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """A verb of a fleet in lockstep whose two targets are at 5%, where clusters have these objects."""
+    monkeypatch.chdir(tmp_path)
+    targets = [{"name": "a", "file": "a.yaml", "context": "east"}, {"name": "b", "file": "b.yaml"}]
+    waves = [{"name": target["name"], "targets": [target]} for target in targets]
+    known = {"apiVersion": "kubectl-canary/v1alpha1", "kind": "Fleet", "metadata": {"name": "shop"}}
+    release = {"tag": "v1.1.0", "wave": "b"}
+    whole = {**known, "spec": {"order": "lockstep", "waves": waves, "release": release}}
+    (tmp_path / "fleet.yaml").write_text(json.dumps(whole))
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(a_file(phase="5%", canary={"tag": "v1.1.0"})))
+
+    def run(objects: Objects, *words: str, code: int = 0) -> Result:
+        slices = [a_slice(f"shop-{side}", 10) for side in ("stable", "canary")]
+        fake.answer(("endpointslices", code, a_list(*slices)), ("get", code, a_list(*objects.values())))
+        return canary(*words, "-f", "fleet.yaml")
+
+    return run
+
+
+def objects_at(phase: str) -> Objects:
+    return live(a_release(canary={"tag": "v1.1.0"}), phase)
+
+
+def test_a_wave_goes_on_once_all_clusters_have_what_is_declared(
+    asking: Callable[..., Result], fake: Fake, tmp_path: Path
+) -> None:
+    done = asking(objects_at("5%"), "advance")
+    assert 0 == done.code, done.err
+    assert ["50%", "5%"] == [
+        json.loads((tmp_path / f"{name}.yaml").read_text())["spec"]["phase"] for name in "ab"
+    ]
+    assert {"--context=east"} <= {word for call in fake.calls for word in call}
+
+
+def test_a_cluster_that_is_behind_stops_all(asking: Callable[..., Result], tmp_path: Path) -> None:
+    before = {name: (tmp_path / f"{name}.yaml").read_text() for name in "ab"}
+    done = asking(objects_at("header-only"), "advance")
+    assert (1, "") == (done.code, done.out)
+    for name in "ab":
+        assert f"{name}: HTTPRoute shop-canary-route is not as `5%` has it (patch)" in done.err
+        assert before[name] == (tmp_path / f"{name}.yaml").read_text()
+    assert "--no-cluster goes by time alone, --now by nothing" in done.err
+
+
+def test_a_cluster_that_does_not_answer_has_not_arrived(asking: Callable[..., Result]) -> None:
+    done = asking(objects_at("5%"), "advance", code=1)
+    assert (1, "") == (done.code, done.out)
+    assert done.err.count("kubectl") >= 2
+    assert 0 == asking(objects_at("5%"), "advance", "--no-cluster", code=1).code
+
+
+def test_all_clusters_are_asked(asking: Callable[..., Result]) -> None:
+    done = asking(objects_at("5%"), "check", "--synced")
+    assert (0, "a: `5%` is in the cluster, and settled\nb: `5%` is in the cluster, and settled\n") == (
+        done.code,
+        done.out,
+    )
+    done = asking(objects_at("header-only"), "check", "--synced", "-o", "json")
+    found = json.loads(done.out)
+    assert (1, "shop", [False, False]) == (
+        done.code,
+        found["fleet"],
+        [one["synced"] for one in found["targets"]],
+    )
+    assert (
+        "a: `5%` is not in the cluster yet, or not settled:\n  Deployment shop-canary is not as"
+        in asking(objects_at("header-only"), "check", "--synced").out
+    )

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import yaml
-from engines import ARGO_CD, ARGO_CD_PLACE, DRAIN, INTERVAL, until
+from engines import ARGO_CD, ARGO_CD_PLACE, DRAIN, INTERVAL
 from living import READY
 from world import World
 
@@ -70,12 +70,19 @@ class Fleet:
 
     def synced(self) -> None:
         """Wait until each cluster has what is committed."""
-        until(lambda: self.ask("check", "--synced").returncode == 0, 90)
+        self.until("check", "--synced")
+
+    def until(self, verb: str, *words: str) -> None:
+        """Ask a verb until it ends well."""
+        deadline = time.monotonic() + 40
+        while (done := self.ask(verb, *words)).returncode != 0:
+            assert time.monotonic() < deadline, f"{verb} {words}: {done.stdout}{done.stderr}"
+            time.sleep(0.3)
 
     def commit(self, verb: str, *words: str) -> None:
         """A step, pushed; `advance` itself is refused until the one before has arrived, and is asked again."""
         time.sleep(DRAIN + INTERVAL + 1)  # Git counts whole seconds
-        until(lambda: self.ask(verb, *words, "--push").returncode == 0, 90)
+        self.until(verb, *words, "--push")
 
     @property
     def is_under_way(self) -> bool:

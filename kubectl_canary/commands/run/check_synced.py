@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
+from kubectl_canary.commands.run import releases
 from kubectl_canary.commands.run.calls import Call, call_of
 from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.driving.moves import Objects
 from kubectl_canary.driving.position import Problem, position, services
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import write
+from kubectl_canary.reading.release import Release
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.live import live_difference
 from kubectl_canary.reports.programs import as_json
+
+ASSUMED = "assumed"  # a canary to plan with, where the file has none
 
 
 def run(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:
@@ -34,10 +39,23 @@ def refuse_other(flags: CheckFlags) -> None:
 
 
 def asked(release_flags: ReleaseFlags, cluster_flags: ClusterFlags) -> tuple[Phase, list[Problem]]:
-    """The phase that is declared, and what of it is not in the cluster, or not settled. Raises as `call_of`."""
+    """The phase that is declared, and what of it is not in the cluster, or not settled. Raises as `call_of`.
+
+    Where no release is declared, it is the state before the next one: stable alone, and nothing of a canary.
+    """
     call = call_of("check", release_flags, DriveFlags(), cluster_flags)
     phase = call.release.declared()
+    if not call.release.plan.application.has_release:
+        call = replace(call, release=_with_any_canary(call.release, release_flags))
     return phase, list(_problems(call, phase))
+
+
+def _with_any_canary(release: Release, flags: ReleaseFlags) -> Release:
+    """The release of a file that has none, with a canary of some kind, of which nothing is there before it begins."""
+    if release.plan.application.adopted is None:
+        return releases.load(replace(flags, canary_tag=ASSUMED))
+    setting = f"spec.canary.podMetadata={{labels: {{{ASSUMED}: {ASSUMED}}}}}"
+    return releases.load(replace(flags, settings=(*flags.settings, setting)))
 
 
 def _problems(call: Call, phase: Phase) -> Iterator[Problem]:
