@@ -1190,8 +1190,9 @@ def test_a_commit_that_a_killed_run_has_made_is_told_before_the_next_step(
     (there.folder / ".git/hooks/pre-commit").unlink()
     while len(there.log) < 2:
         time.sleep(0.01)
-    said = there.refuses("advance", "--commit", "--now", code=2)
-    assert "a run that was killed has made its commit: shop: 25% to v2 (4 of 8 pods), from deploy" in said
+    done = there.canary("advance", "--commit", "--now")
+    said = "a run that was killed has made its commit: shop: 25% to v2 (4 of 8 pods), from deploy"
+    assert (2, "", True, True) == (done.code, done.out, said in done.err, there.is_clean)
     there.do("advance", "--commit", "--now")
     assert (there.file, there.is_clean) == (declaring("100%"), True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ UNDER_WAY = {
     "CHERRY_PICK_HEAD": ("a cherry-pick", "cherry-pick"),
     "REVERT_HEAD": ("a revert", "revert"),
 }
-LISTED = ("--pathspec-from-file=-", "--pathspec-file-nul")  # more paths than fit into a command line
+INDEX = "kubectl-canary-index-"  # what copies of the index begin with
+LOCKED = "no git runs any more? Then delete that file"
 MOST_COMMITS = 500  # of a file, in which a value that stood there before is looked for
 PATIENCE = 30  # seconds for git to end by itself after Ctrl-C
 
@@ -205,25 +207,58 @@ class Repository:
     def commit(self, message: str, paths: Sequence[str]) -> str:
         """Commit some paths, whatever else is staged; what git says of it.
 
-        Raises WorldError, with nothing staged of them, where git or one of its hooks refuses.
+        It is what `git commit --only` does, in time that grows with the paths and not with their square. Raises
+        WorldError, with nothing staged of them, where git or one of its hooks refuses.
         """
-        listed = "\0".join(_real(paths))
-        try:
-            self._must("add", "--all", *LISTED, text=listed)
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as told:
-                told.write(message)
-                told.flush()
-                words = ("commit", "--only", f"--file={told.name}", "--cleanup=whitespace")
-                done = self._run(*words, *LISTED, text=listed, plain=True)
-        finally:
-            self._run("reset", "--quiet", *LISTED, text=listed)  # also what a hook has staged over the commit
+        self.refuse_locked()
+        listed = "\0".join(map(self.from_top, paths))
+        with self._index() as index, tempfile.NamedTemporaryFile("w", encoding="utf-8") as told:
+            self._must("read-tree", "-m", "HEAD", index=index)
+            self._must("update-index", "--add", "--remove", "-z", "--stdin", text=listed, index=index)
+            told.write(message)
+            told.flush()
+            words = ("commit", f"--file={told.name}", "--cleanup=whitespace")
+            done = self._run(*words, index=index, plain=True)
         if done.returncode != 0:
             raise WorldError(f"git did not commit: {_said_by(done)}")
+        self.settle()
         return os.fsdecode(done.stdout).strip().partition("\n")[0]
 
-    def unstage(self, paths: Sequence[str]) -> None:
-        """Make the index what HEAD is, for some paths. Raises WorldError where git cannot."""
-        self._must("reset", "--quiet", *LISTED, text="\0".join(_real(paths)))
+    def settle(self) -> None:
+        """Make the index what the newest commit has changed, a hook's own changes among it. Raises WorldError."""
+        changed = os.fsdecode(self._must("diff-tree", "-r", "-z", "--no-renames", "HEAD^", "HEAD").stdout)
+        words = changed.split("\0")
+        entries = []
+        for about, path in zip(words[::2], words[1::2], strict=False):
+            _, mode, _, identity, _ = about.split()
+            entries.append(f"{mode} {identity}\t{path}\0")
+        self._must("update-index", "-z", "--index-info", text="".join(entries))
+
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[str]:
+        """A copy of the index, in git's own folder, that is gone after the block."""
+        own = self.note("index")
+        handle, name = tempfile.mkstemp(prefix=INDEX, dir=own.parent)
+        os.close(handle)
+        try:
+            if own.exists():
+                shutil.copyfile(own, name)
+            else:
+                Path(name).unlink()
+            yield name
+        finally:
+            for left in (name, f"{name}.lock"):
+                Path(left).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Take away the copies of the index that a run that was killed has left."""
+        for left in self.note("index").parent.glob(f"{INDEX}*"):
+            left.unlink(missing_ok=True)
+
+    def refuse_locked(self) -> None:
+        """Raises WorldError where another git changes the index, or was killed while it did."""
+        if (lock := self.note("index.lock")).exists():
+            raise WorldError(f"{lock} is there: another git is at work", LOCKED)
 
     def begin(self, branch: str) -> None:
         """Make a branch, and check it out; the working tree stays as it is. Raises UsageError where that cannot be."""
@@ -311,18 +346,20 @@ class Repository:
         done = self._run(*words)
         return os.fsdecode(done.stdout).strip() if done.returncode == 0 else ""
 
-    def _must(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[bytes]:
+    def _must(
+        self, *words: str, text: str | None = None, index: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
         """A call that has to end well. Raises WorldError with what git says otherwise."""
-        done = self._run(*words, text=text)
+        done = self._run(*words, text=text, index=index)
         if done.returncode != 0:
-            hint = "no git runs any more? Then delete that file" if b"index.lock" in done.stderr else ""
+            hint = LOCKED if b"index.lock" in done.stderr else ""
             raise WorldError(f"`{self.command(words[0])}` failed: {_said_by(done)}", hint)
         return done
 
     def _run(
-        self, *words: str, text: str | None = None, plain: bool = False
+        self, *words: str, text: str | None = None, plain: bool = False, index: str = ""
     ) -> subprocess.CompletedProcess[bytes]:
-        return _git(self.top, "--literal-pathspecs", *words, text=text, plain=plain)
+        return _git(self.top, "--literal-pathspecs", *words, text=text, plain=plain, index=index)
 
 
 def around(path: str) -> Repository | None:
@@ -342,11 +379,15 @@ def _real(paths: Sequence[str]) -> list[str]:
 
 
 def _git(
-    folder: str, *words: str, text: str | None = None, plain: bool = False
+    folder: str, *words: str, text: str | None = None, plain: bool = False, index: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git; `plain` in the user's language, for hooks. After Ctrl-C git, which had it too, ends by itself."""
+    """Run git; `plain` in the user's language, for hooks; `index` is one in the place of the repository's.
+
+    After Ctrl-C git, which had it too, ends by itself.
+    """
     # hooks set these for the repository that they are of
     environment = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER}
+    environment |= {"GIT_INDEX_FILE": index} if index else {}
     command_words = ["git", "--no-pager", *words]
     try:
         process = subprocess.Popen(

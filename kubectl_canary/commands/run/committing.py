@@ -192,7 +192,11 @@ def recover(journal: Journal, repository: Repository) -> None:
     where git cannot.
     """
     noted, files = journal.left()
+    if noted:
+        repository.refuse_locked()
+    repository.sweep()
     if files and _is_committed(repository, noted, files):
+        repository.settle()
         journal.end()
         raise UsageError(
             f"a run that was killed has made its commit: {repository.subject}",
@@ -210,7 +214,6 @@ def recover(journal: Journal, repository: Repository) -> None:
             for name, digests in names.items()
             if _digest(exchange.bytes_of(name)) != digests[0]
         ]
-        repository.unstage(list(names))
         exchange.write(changes)
         exchange.sweep(list(names))
         if noted["branch"] and repository.branch == noted["branch"]:
