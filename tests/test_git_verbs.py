@@ -421,6 +421,30 @@ def test_files_that_are_put_back_end_their_lines_as_they_did(
     assert FILE.replace("\n", "\r\n") == there.file
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_is_told_not_to_look_at_is_neither_committed_nor_lost(
+    project: Callable[..., Project], flag: str
+) -> None:
+    there = project()
+    there.git("update-index", flag, "canary.yaml")
+    (there.folder / "canary.yaml").write_text(FILE.replace("replicas: 4", "replicas: 7  # mine"))
+    said = there.refuses("start", "v2", "--commit", code=2)
+    assert "git is told not to look at canary.yaml" in said
+    there.git(*re.findall("`git (.*)`", said)[0].split())
+    assert "canary.yaml: changed, and not committed" in there.refuses("start", "v2", "--commit", code=2)
+
+
+def test_what_git_ignores_and_a_step_takes_away_is_put_back(project: Callable[..., Project]) -> None:
+    there = project(declaring("promoted"), **{".gitignore": "out/phases/02*/\n"})
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    there.hook("pre-commit", "exit 1")
+    there.refuses("advance", "--commit", "--now", code=4)
+    (there.folder / ".git/hooks/pre-commit").unlink()
+    there.do("advance", "--commit", "--now")
+    assert there.is_clean
+
+
 @pytest.mark.parametrize("room", [0, 4, 8, 16, 330, 360, 2000])
 def test_a_full_disk_leaves_everything_as_it_was_and_says_so(
     project: Callable[..., Project], tmp_path: Path, room: int

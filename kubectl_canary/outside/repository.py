@@ -6,11 +6,12 @@ Author, signature and hooks are git's own business: it is called with the user's
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ UNDER_WAY = {
 }
 INDEX = "kubectl-canary-index-"  # what copies of the index begin with
 LOCKED = "no git runs any more? Then delete that file"
+MOST_PATHS = 500  # of a call: a command line has an end
 MOST_COMMITS = 500  # of a file, in which a value that stood there before is looked for
 PATIENCE = 30  # seconds for git to end by itself after Ctrl-C
 
@@ -104,11 +106,27 @@ class Repository:
 
     def changed(self, paths: Sequence[str]) -> list[str]:
         """Those of some paths that are not as they were committed, from the top; what is not tracked is among them."""
-        if not paths:
-            return []
         words = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--")
-        answer = self._must(*words, *_real(paths)).stdout
-        return [word[3:] for word in os.fsdecode(answer).split("\0") if word]
+        return [word[3:] for word in self._listed(words, paths)]
+
+    def unseen(self, paths: Sequence[str]) -> tuple[list[str], str]:
+        """Those of some paths, from the top, at whose changes git is told not to look, and the call that ends that."""
+        listed = self._listed(("ls-files", "-v", "-z", "--full-name", "--"), paths)
+        marks = {path: tag for tag, _, path in (word.partition(" ") for word in listed)}
+        skipped = [path for path, tag in marks.items() if tag.upper() == "S"]
+        assumed = [path for path, tag in marks.items() if tag.islower()]
+        calls = [
+            self.command("update-index", flag, "--", *found)
+            for flag, found in (("--no-skip-worktree", skipped), ("--no-assume-unchanged", assumed))
+            if found
+        ]
+        return [*dict.fromkeys((*skipped, *assumed))], " && ".join(calls)
+
+    def _listed(self, words: Sequence[str], paths: Sequence[str]) -> Iterator[str]:
+        """What git says of some paths, as many in one call as a command line takes."""
+        left = iter(_real(paths))
+        while some := list(itertools.islice(left, MOST_PATHS)):
+            yield from filter(None, os.fsdecode(self._must(*words, *some).stdout).split("\0"))
 
     def is_tracked(self, path: str) -> bool:
         """Whether a file is in the index."""
@@ -154,10 +172,28 @@ class Repository:
         done = self._run("cat-file", "blob", f"{identity}:{place}")
         return done.stdout if done.returncode == 0 else None
 
-    def checked_out(self, identity: str, place: str) -> bytes | None:
-        """A file of a commit as a checkout writes it, its lines ended as git is told; None where it has none."""
-        done = self._run("cat-file", "--filters", f"{identity}:{place}")
-        return done.stdout if done.returncode == 0 else None
+    def keep(self, paths: Iterable[str]) -> dict[str, str]:
+        """Keep the bytes of files, as blobs by their ids; those that are not there are left out. Raises WorldError."""
+        there = [path for path in paths if Path(path).is_file()]
+        words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        said = self._must(*words, text="".join(f"{path}\n" for path in _real(there))) if there else None
+        return dict(zip(there, os.fsdecode(said.stdout).split(), strict=True)) if said is not None else {}
+
+    def kept(self, blobs: Sequence[str]) -> list[bytes]:
+        """The bytes of blobs. Raises WorldError where git has lost one."""
+        answer = self._must("cat-file", "--batch", text="".join(f"{blob}\n" for blob in blobs)).stdout
+        found = []
+        for _ in blobs:
+            head, _, rest = answer.partition(b"\n")
+            size = int(head.split()[2])
+            found.append(rest[:size])
+            answer = rest[size + 1 :]
+        return found
+
+    def in_newest(self) -> set[str]:
+        """The files that the newest commit has changed, from the top."""
+        said = self._must("diff-tree", "-r", "-z", "--no-renames", "--name-only", "HEAD^", "HEAD").stdout
+        return set(os.fsdecode(said).split("\0"))
 
     def is_pushed(self, identity: str, branch: str = "") -> bool:
         """Whether a commit is in a branch of the remote, as it is known here.
@@ -326,8 +362,10 @@ class Repository:
                 return []
             hint = "with --commit in the place of --push the commit is made here, to be pushed later"
             raise WorldError(f"git did not fetch {there} from {remote}: {_said_by(done)}", hint)
+        theirs = self._said("diff", "--name-only", "-z", "--no-renames", "HEAD...FETCH_HEAD").split("\0")
+        both = sorted(set(theirs) & set(map(self.from_top, paths)))[:MOST_PATHS]
         words = ("log", "--no-show-signature", "--format=%h %an: %s", "HEAD..FETCH_HEAD", "--")
-        return self._said(*words, *_real(paths)).splitlines()
+        return self._said(*words, *both).splitlines() if both else []
 
     def push(self) -> tuple[str, str]:
         """Push this branch; where it went. Raises WorldError where git or the remote refuses: the commit stays."""

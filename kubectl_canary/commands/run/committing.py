@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import TracebackType
 
 from kubectl_canary.api.equality import digest
@@ -16,6 +17,8 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.repository import Repository
+
+AT_ONCE = 200  # files that are put back together, and held in memory meanwhile
 
 
 @dataclass
@@ -53,6 +56,10 @@ class Commit:
             message = f"{', '.join(changed)}: changed, and not committed"
             add, stash = repository.command("add", "--", *changed), repository.command("stash", "-u")
             raise UsageError(message, f"`{add}` and commit it, or `{stash}`")
+
+        unseen, cure = repository.unseen(names)
+        if unseen:
+            raise UsageError(f"git is told not to look at {', '.join(unseen)}", f"`{cure}`")
 
     def _refuse_moved(self, names: Sequence[str]) -> None:
         """Raises Refused where the release has moved on the remote's side of the branch that one is on."""
@@ -109,14 +116,13 @@ class Writing:
     """Changes of files that stay together: where the block is left by an error or by Ctrl-C, all are put back.
 
     Once there is a commit they stay. Until then `journal` says them, for the next run after one that was killed.
+    What the files were is kept by git, byte by byte, where there is to be a commit, and else in memory.
     """
 
     journal: Journal | None
     commit: Commit | None
-    _before: dict[str, bytes | None] = field(default_factory=dict)  # what no commit has
-    _digests: dict[str, list[str]] = field(
-        default_factory=dict
-    )  # of each file: as it was, and as it was made
+    _bytes: dict[str, bytes | None] = field(default_factory=dict)
+    _files: dict[str, Known] = field(default_factory=dict)
 
     def __enter__(self) -> Writing:
         """Begin."""
@@ -126,22 +132,28 @@ class Writing:
 
     def make(self, changes: Sequence[Change]) -> None:
         """Write changes. Raises as `exchange.write`."""
+        self._keep([change for change in changes if change.name not in self._files])
         for change in changes:
-            if self.commit is None:
-                self._before.setdefault(change.name, change.before)
-            self._digests.setdefault(change.name, [_digest(change.before)]).append(_digest(change.after))
+            self._files[change.name].digests.append(_digest(change.after))
         if self.journal is not None and self.commit is not None:
             repository = self.commit.repository
-            made = {
-                repository.from_top(name): self._digests[name] for name in {known.name for known in changes}
-            }
-            self.journal.add(made)
+            names = dict.fromkeys(change.name for change in changes)
+            self.journal.add({repository.from_top(name): self._files[name].noted() for name in names})
         exchange.write(changes)
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        """Keep what files are before the first change of each."""
+        first = {change.name: change.before for change in reversed(changes)}
+        blobs = self.commit.repository.keep(first) if self.commit is not None else {}
+        for name, before in first.items():
+            self._files[name] = Known(blobs.get(name, ""), [_digest(before)])
+            if self.commit is None:
+                self._bytes[name] = before
 
     @property
     def names(self) -> list[str]:
         """The files that were written."""
-        return list(self._digests)
+        return list(self._files)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -154,22 +166,54 @@ class Writing:
 
     def _put_back(self) -> None:
         """Make files what they were, but for those that somebody has changed since."""
-        changes = []
-        for name, (was, *made) in reversed(self._digests.items()):
-            now = exchange.bytes_of(name)
-            if _digest(now) in made and _digest(now) != was:
-                changes.append(Change(name, now, self._was(name)))
-            elif _digest(now) != was:
+        names = []
+        for name, known in self._files.items():
+            now = _digest(exchange.bytes_of(name))
+            if now != known.was and now in known.digests:
+                names.append(name)
+            elif now != known.was:
                 say(f"{name} was changed meanwhile: it stays as it is")
-        exchange.write([change for change in changes if change.after is None])  # a full disk has room then
-        exchange.write([change for change in changes if change.after is not None])
+        if self.commit is not None:
+            _write_back({name: self._files[name].blob for name in names}, self.commit.repository.kept)
+        else:
+            _write_back(
+                {name: name if self._bytes[name] is not None else "" for name in names}, self._in_memory
+            )
 
-    def _was(self, name: str) -> bytes | None:
-        """A file as it was: what is to be committed was as the last commit has it."""
-        if self.commit is None:
-            return self._before[name]
-        repository = self.commit.repository
-        return repository.checked_out(repository.head, repository.from_top(name))
+    def _in_memory(self, names: Sequence[str]) -> list[bytes]:
+        return [self._bytes[name] or b"" for name in names]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a file: the blob with its bytes before (empty where it was not there), and digests.
+
+    The first digest is of what it was, the others are of what it was made.
+    """
+
+    blob: str
+    digests: list[str]
+
+    @property
+    def was(self) -> str:
+        """The digest of what it was."""
+        return self.digests[0]
+
+    def noted(self) -> list[str]:
+        """It as a journal has it."""
+        return [self.blob, *self.digests]
+
+
+def _write_back(blobs: Mapping[str, str], bytes_of: Callable[[Sequence[str]], list[bytes]]) -> None:
+    """Make files what they were, some at a time; those that were not there first: a full disk has room then."""
+    for name in (name for name, blob in blobs.items() if not blob):
+        exchange.write([Change(name, exchange.bytes_of(name), None)])
+    left = iter([name for name, blob in blobs.items() if blob])
+    while some := list(islice(left, AT_ONCE)):
+        before = bytes_of([blobs[name] for name in some])
+        exchange.write(
+            [Change(name, exchange.bytes_of(name), data) for name, data in zip(some, before, strict=True)]
+        )
 
 
 # --- a run that was killed ------------------------------------------------------------
@@ -191,11 +235,12 @@ def recover(journal: Journal, repository: Repository) -> None:
     Raises UsageError where it was committed, which nobody was told, or where somebody has changed it since; WorldError
     where git cannot.
     """
-    noted, files = journal.left()
+    noted, listed = journal.left()
     if noted:
         repository.refuse_locked()
     repository.sweep()
-    if files and _is_committed(repository, noted, files):
+    files = {place: Known(blob, digests) for place, (blob, *digests) in listed.items()}
+    if files and repository.parent == noted["head"] and files.keys() <= repository.in_newest():
         repository.settle()
         journal.end()
         raise UsageError(
@@ -203,42 +248,22 @@ def recover(journal: Journal, repository: Repository) -> None:
             "run this again for the next step",
         )
     if noted and repository.head == noted["head"]:
-        names = {repository.here(place): digests for place, digests in files.items()}
-        _refuse_edited(repository, names)
-        changes = [
-            Change(
-                name,
-                exchange.bytes_of(name),
-                repository.checked_out(noted["head"], repository.from_top(name)),
-            )
-            for name, digests in names.items()
-            if _digest(exchange.bytes_of(name)) != digests[0]
-        ]
-        exchange.write(changes)
-        exchange.sweep(list(names))
+        here = {repository.here(place): known for place, known in files.items()}
+        _refuse_edited(repository, here)
+        back = {
+            name: known.blob for name, known in here.items() if _digest(exchange.bytes_of(name)) != known.was
+        }
+        _write_back(back, repository.kept)
+        exchange.sweep(list(here))
         if noted["branch"] and repository.branch == noted["branch"]:
             repository.give_up(noted["branch"], noted["earlier"])
-        if changes:
-            say(
-                f"put back what a run that was killed has left: {', '.join(change.name for change in changes)}"
-            )
+        if back:
+            say(f"put back what a run that was killed has left: {', '.join(back)}")
     journal.end()
 
 
-def _is_committed(
-    repository: Repository, noted: Mapping[str, str], files: Mapping[str, Sequence[str]]
-) -> bool:
-    """Whether the newest commit has what a run was about to write."""
-    if repository.parent != noted["head"]:
-        return False
-    head = repository.head
-    return all(
-        _digest(repository.checked_out(head, place)) == digests[-1] for place, digests in files.items()
-    )
-
-
-def _refuse_edited(repository: Repository, noted: Mapping[str, Sequence[str]]) -> None:
-    edited = [name for name, digests in noted.items() if _digest(exchange.bytes_of(name)) not in digests]
+def _refuse_edited(repository: Repository, files: Mapping[str, Known]) -> None:
+    edited = [name for name, known in files.items() if _digest(exchange.bytes_of(name)) not in known.digests]
     if edited:
         message = f"{', '.join(edited)}: a run was killed in the middle, and it was changed since"
         cure = repository.command("checkout", "HEAD", "--", *map(repository.from_top, edited))
