@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -113,12 +114,12 @@ def test_a_fleet_always_ends_and_nobody_runs_ahead(given_: tuple[Fleet, dict[Tar
     left = {target: list(ranks) for target, ranks in plans.items()}
     for _ in range(sum(map(len, plans.values()))):
         standings = {target: standing(ranks) for target, ranks in left.items()}
-        moving = fleets.next_to_move(fleet, standings)
+        turn = fleets.turn(fleet, standings)
         if not any(left.values()):
-            assert moving == []
+            assert turn == fleets.Turn()
             return
-        assert moving
-        rank = {standings[target].next for target in moving}
+        assert turn.moving
+        moving, rank = turn.moving, {standings[target].next for target in turn.moving}
         assert len(rank) == 1
         others = {known: ranks for known, ranks in left.items() if ranks and known not in moving}
         place = fleet.waves.index(moving[0].wave)
@@ -132,53 +133,102 @@ def test_a_fleet_always_ends_and_nobody_runs_ahead(given_: tuple[Fleet, dict[Tar
             assert {known.wave for known in moving} == {moving[0].wave}
             same = [known for known in others if known.wave == moving[0].wave]
             assert all(left[known][0] > min(rank) for known in same)
+        assert not {*turn.ahead} & {*moving}
         for target in moving:
             left[target].pop(0)
+        assert fleets.is_over_with(fleet, standings, turn) is not any(left.values())
+        if turn.starts:
+            fleet = replace(fleet, begun=moving[-1].wave)
+        assert not [*fleets.stopped(fleet, {known: standing(ranks) for known, ranks in left.items()})]
     assert not any(left.values())
 
 
-def three(**states: Standing) -> tuple[Fleet, Mapping[Target, Standing]]:
+def three(order: Order = Order.WAVES, **states: Standing) -> tuple[Fleet, Mapping[Target, Standing]]:
     """A fleet of three waves with a target each, the first two of which have begun."""
     waves = tuple(map(Wave, "abc"))
     known = {Target(wave.name, wave, ()): states[wave.name] for wave in waves}
-    return Fleet("shop", Order.WAVES, waves, tuple(known), "v2", waves[1]), known
+    return Fleet("shop", order, waves, tuple(known), "v2", waves[1]), known
 
 
 THERE, WAITING = Standing(State.THERE, "v2"), Standing(State.WAITING, "v1")
 UNDER_WAY = Standing(State.UNDER_WAY, "v1", "25%", (4, 1))
+FURTHER = Standing(State.UNDER_WAY, "v1", "50%", (4, 2))
+GOING_BACK = Standing(State.GOING_BACK, "v1", "rolled-back")
+OTHERWISE = Standing(State.OTHERWISE, "v1", "25%")
+LEFT_OUT = Standing(State.LEFT_OUT, "v1")
 
 
 @pytest.mark.parametrize(
-    ("states", "asked"),
+    ("order", "states", "moving", "asked", "ahead"),
     [
-        ({"a": THERE, "b": THERE, "c": WAITING}, "b"),
-        ({"a": THERE, "b": UNDER_WAY, "c": WAITING}, "b"),
-        ({"a": UNDER_WAY, "b": THERE, "c": WAITING}, "a"),
-        ({"a": THERE, "b": THERE, "c": THERE}, ""),
+        (Order.WAVES, {"a": THERE, "b": THERE, "c": WAITING}, "c", "b", "b"),
+        (Order.WAVES, {"a": THERE, "b": UNDER_WAY, "c": WAITING}, "b", "b", ""),
+        (Order.WAVES, {"a": UNDER_WAY, "b": THERE, "c": WAITING}, "a", "a", ""),
+        (Order.WAVES, {"a": THERE, "b": THERE, "c": THERE}, "", "", ""),
+        (Order.WAVES, {"a": WAITING, "b": UNDER_WAY, "c": WAITING}, "b", "b", ""),
+        (Order.WAVES, {"a": THERE, "b": LEFT_OUT, "c": WAITING}, "c", "", ""),
+        (Order.LOCKSTEP, {"a": UNDER_WAY, "b": UNDER_WAY, "c": WAITING}, "c", "ab", "b"),
+        (Order.LOCKSTEP, {"a": FURTHER, "b": UNDER_WAY, "c": UNDER_WAY}, "b", "abc", "a"),
+        (Order.LOCKSTEP, {"a": FURTHER, "b": LEFT_OUT, "c": UNDER_WAY}, "c", "ac", ""),
+        (Order.ROLLING_SYNC, {"a": FURTHER, "b": UNDER_WAY, "c": UNDER_WAY}, "bc", "abc", ""),
     ],
 )
-def test_who_is_under_way_and_the_wave_before_must_have_arrived(
-    states: dict[str, Standing], asked: str
+def test_whose_turn_it_is_and_who_must_have_arrived(
+    order: Order, states: dict[str, Standing], moving: str, asked: str, ahead: str
 ) -> None:
-    fleet, standings = three(**states)
-    moving = fleets.next_to_move(fleet, standings)
-    assert asked == "".join(known.name for known in fleets.must_be_there(fleet, standings, moving))
+    fleet, standings = three(order, **states)
+    turn = fleets.turn(fleet, standings)
+    must = fleets.must_be_there(standings, turn)
+    assert (moving, asked, ahead) == tuple(
+        "".join(sorted(known.name for known in found)) for found in (turn.moving, must, turn.ahead)
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "who"),
-    [
-        (WAITING, "b"),
-        (Standing(State.GOING_BACK, "v1", "rolled-back"), "b"),
-        (Standing(State.OTHERWISE, "v1", "25%"), "b"),
-        (UNDER_WAY, ""),
-        (THERE, ""),
-    ],
+    [(WAITING, "b"), (GOING_BACK, "b"), (OTHERWISE, "b"), (UNDER_WAY, ""), (THERE, ""), (LEFT_OUT, "")],
 )
 def test_for_whom_the_others_stop(changed: Standing, who: str) -> None:
     fleet, standings = three(a=THERE, b=changed, c=WAITING)
     assert who == "".join(target.name for target, _ in fleets.stopped(fleet, standings))
     assert not [*fleets.stopped(replace(fleet, begun=None), dict.fromkeys(standings, WAITING))]
+
+
+@pytest.mark.parametrize(
+    ("changed", "order", "who"),
+    [
+        (WAITING, Order.WAVES, ""),  # a hotfix has come to its end there since
+        (OTHERWISE, Order.WAVES, ""),
+        (GOING_BACK, Order.WAVES, "a"),
+        (WAITING, Order.LOCKSTEP, "a"),
+    ],
+)
+def test_what_becomes_of_a_wave_that_has_ended_is_its_own_business(
+    changed: Standing, order: Order, who: str
+) -> None:
+    fleet, standings = three(order, a=changed, b=UNDER_WAY, c=WAITING)
+    assert who == "".join(target.name for target, _ in fleets.stopped(fleet, standings))
+
+
+@pytest.mark.parametrize(
+    ("states", "moving", "is_over"),
+    [
+        ({"a": THERE, "b": UNDER_WAY, "c": WAITING}, "b", False),
+        ({"a": THERE, "b": GOING_BACK, "c": WAITING}, "b", True),
+        ({"a": UNDER_WAY, "b": GOING_BACK, "c": WAITING}, "ab", False),
+        ({"a": Standing(State.UNDER_WAY, "v1", "promoted"), "b": GOING_BACK, "c": WAITING}, "b", False),
+        (
+            {"a": Standing(State.GOING_BACK, "v1", "rollback from 5%"), "b": GOING_BACK, "c": WAITING},
+            "ab",
+            False,
+        ),
+        ({"a": OTHERWISE, "b": LEFT_OUT, "c": WAITING}, "", True),
+    ],
+)
+def test_who_goes_back(states: dict[str, Standing], moving: str, is_over: bool) -> None:
+    _, standings = three(**states)
+    way = fleets.way_back(standings)
+    assert (moving, is_over) == ("".join(sorted(known.name for known in way.moving)), way.is_over)
 
 
 # --- in a repository ------------------------------------------------------------------
@@ -238,7 +288,8 @@ def test_who_has_the_release_already_stays_and_is_told(fleet: Callable[..., Proj
     while there.log[-1] != "shop: v2 begins in europe (2 targets)":
         there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
     done = there.canary("abort", "-f", "fleet.yaml", "--commit")
-    assert "test has v2 already: `undo -f` with the file of each begins its way back" in done.err
+    cure = "`kubectl canary start v1 -f fleet.yaml` releases the version before there"
+    assert f"test has v2 already: {cure}, once the others are back" in done.err
     for _ in range(2):
         there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
     there.do("start", "v1", "-f", "fleet.yaml", "--commit")  # brings those back that had it
@@ -263,7 +314,7 @@ def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Pro
     for _ in range(2):
         there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
     said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now", code=2)
-    assert "no target goes back any more" in said
+    assert "no target goes back" in said
     there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
     there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
     assert "release:" not in (there.folder / "fleet.yaml").read_text()
@@ -284,9 +335,7 @@ def test_time_is_minded_for_each_target_and_between_waves(
     while there.log[-1] != "shop: v2 is stable in test (1 target)":
         there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
-    assert (
-        "the end of the release was committed a moment ago, and has to last 1h (until the next wave)" in said
-    )
+    assert "what it says was committed a moment ago, and has to last 1h (until the next wave)" in said
     monkeypatch.setenv("GIT_COMMITTER_DATE", "@1700000000 +0000")
     there.git("commit", "-q", "--amend", "--no-edit")
     there.do("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
@@ -313,25 +362,232 @@ def fleet_of(there: Project, **texts: str) -> Project:
     return there
 
 
-def test_who_was_taken_out_of_a_wave_that_has_begun_stops_the_others(fleet: Callable[..., Project]) -> None:
+def test_who_was_taken_back_alone_stops_the_others(fleet: Callable[..., Project]) -> None:
     there = fleet("rolling-sync")
     there.do("start", "v2", "-f", "fleet.yaml", "--commit")
     for _ in range(3):
         there.do("abort", "-f", "eu-1/canary.yaml", "--commit", "--now")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
     cure = "`kubectl canary start v2 -f eu-1/canary.yaml` takes it in"
-    assert f"fleet.yaml:10:17: spec.waves[1].targets[0]: eu-1: its wave has begun without it; {cure}" in said
-    there.do("start", "v2", "-f", "eu-1/canary.yaml", "--commit")
+    where = "fleet.yaml:10:17: spec.waves[1].targets[0]"
+    assert f"{where}: eu-1: it is not in the release, and its wave is; {cure}" in said
+    left_out(there, "eu-1")
     there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "phase: 25%" in (there.folder / "eu-2/canary.yaml").read_text()
+    while "release:" in (there.folder / "fleet.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "tag: v1 " in (there.folder / "eu-1/canary.yaml").read_text()
+    assert "without" not in (there.folder / "fleet.yaml").read_text()
 
 
-def test_a_release_of_its_own_stops_the_fleet(fleet: Callable[..., Project]) -> None:
-    there = fleet()
+def left_out(there: Project, *names: str) -> None:
+    file = there.folder / "fleet.yaml"
+    file.write_text(
+        file.read_text().replace("    tag: v2\n", f"    tag: v2\n    without: [{', '.join(names)}]\n")
+    )
+    there.git("commit", "-qam", "without")
+
+
+def test_a_release_of_its_own_stops_the_fleet_or_is_left_out(fleet: Callable[..., Project]) -> None:
+    there = fleet("lockstep")
     there.do("start", "v3", "-f", "eu-1/canary.yaml", "--commit")
     said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
-    assert "eu-1: it is in a release of its own; end that first" in said
-    there.do("start", "v3", "-f", "test/canary.yaml", "--commit")
-    assert "a release of its own" in there.do("plan", "-f", "fleet.yaml")
+    assert "eu-1: it is in a release of its own, at `deploy`" in said
+    assert "`kubectl canary abort -f eu-1/canary.yaml` takes it back" in said
+    for _ in range(3):
+        there.do("abort", "-f", "eu-1/canary.yaml", "--commit", "--now")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("start", "v3", "-f", "eu-1/canary.yaml", "--commit")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    assert (1, True) == (done.code, "eu-1 begins a release of its own" in done.out)
+    assert "eu-1: it is in a release of its own" in there.refuses("advance", "-f", "fleet.yaml", "--now")
+    left_out(there, "eu-1")
+    there.do("check", "-f", "fleet.yaml", "--git", "HEAD~2")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "shop: v2 begins in europe (1 target)" == there.log[-1]
+    there.do("abort", "-f", "fleet.yaml", "--commit")
+    assert "phase: deploy" in (there.folder / "eu-1/canary.yaml").read_text()
+
+
+def test_a_target_at_the_version_already_is_no_release_to_begin(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "test/canary.yaml", "--commit")
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "test: it is in a release of its own, at `deploy`" in said
+
+
+def test_a_hotfix_in_a_wave_that_has_ended_stops_nobody(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    while there.log[-1] != "shop: v2 begins in europe (2 targets)":
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("start", "v2.1", "-f", "test/canary.yaml", "--commit")
+    while "phase:" in (there.folder / "test/canary.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+        there.do("advance", "-f", "test/canary.yaml", "--commit", "--now")
+    while "release:" in (there.folder / "fleet.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "tag: v2.1 " in (there.folder / "test/canary.yaml").read_text()
+
+
+# --- somebody changes the fleet in the middle -----------------------------------------
+
+
+def changed(there: Project, old: str, new: str) -> None:
+    file = there.folder / "fleet.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    there.git("commit", "-qam", "changed")
+
+
+def test_another_tag_ends_no_release_silently(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    changed(there, "tag: v2", "tag: v3")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    assert (1, True) == (done.code, "the release under way is of v2" in done.out)
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", code=2)
+    assert "test is in a release of its own, and stays: `kubectl canary abort -f test/canary.yaml`" in said
+
+
+def test_who_is_taken_out_in_the_middle_is_not_forgotten(fleet: Callable[..., Project]) -> None:
+    there = fleet("lockstep")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    changed(there, "eu-*/canary.yaml", "eu-1/canary.yaml")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    assert (1, True) == (done.code, "eu-2 is taken out in the middle of the release, at `deploy`" in done.out)
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "eu-2 was taken out in the middle of the release, and is at `deploy`" in said
+    done = there.canary("abort", "-f", "fleet.yaml", "--commit")
+    assert (0, True) == (done.code, "`kubectl canary abort -f eu-2/canary.yaml`" in done.err)
+    there.do("abort", "-f", "eu-2/canary.yaml", "--commit")
+
+
+def test_another_order_of_waves_goes_nowhere_but_back(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    head, first, second = re.split(
+        "(?=    - name)", (there.folder / "fleet.yaml").read_text().partition("  release")[0]
+    )
+    release = (there.folder / "fleet.yaml").read_text().partition("  release")[2]
+    (there.folder / "fleet.yaml").write_text(f"{head}{second}{first}  release{release}")
+    there.git("commit", "-qam", "europe first")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    assert (1, True) == (done.code, "the waves were test, europe when the release began" in done.out)
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "fleet.yaml:6:3: spec.waves: the waves were test, europe when the release began" in said
+    there.do("abort", "-f", "fleet.yaml", "--commit")
+
+
+def test_another_order_goes_nowhere_but_back(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    changed(there, "order: waves", "order: rolling-sync")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "the order was waves when the release began" in said
+
+
+def test_a_wave_of_another_name_can_be_taken_back(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    changed(there, "- name: test", "- name: testing")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "fleet.yaml:13:11: spec.release.wave: there is no wave `test`; there are testing, europe" in said
+    assert 1 == there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1").code
+    for _ in range(3):
+        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert "release:" not in (there.folder / "fleet.yaml").read_text()
+
+
+def test_what_nobody_committed_decides_no_turn(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    while "phase: promoted" not in (there.folder / "test/canary.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("advance", "-f", "fleet.yaml", "--now")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now", code=2)
+    assert "test/canary.yaml: changed, and not committed" in said
+    said = there.refuses("advance", "-f", "fleet.yaml", "--no-cluster")
+    assert "test/canary.yaml:4:1: what it says is not committed yet" in said
+
+
+def test_a_wave_in_lockstep_has_time_to_arrive_without_a_cluster(fleet: Callable[..., Project]) -> None:
+    files = {name: f"{text}  gitops: {{interval: 3m}}\n" for name, text in targets().items()}
+    there = fleet("lockstep", **files)
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
+    assert "what it says was committed a moment ago, and has to last 3m" in said
+
+
+def test_pauses_are_minded_of_each_target(fleet: Callable[..., Project]) -> None:
+    there = fleet(
+        "rolling-sync", **targets(**dict.fromkeys(("test", "eu_2"), "[{name: 25%, pause: 7m}, 100%]"))
+    )
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
+    assert said.count("(pause and gates 7m, drain 10s)") == 2
+    assert said.count("(drain 10s)") == 1
+
+
+def test_targets_are_written_however_many_are_written_together(
+    fleet: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubectl_canary.commands.run import fleet as reading
+
+    monkeypatch.setattr(reading, "BATCH", 1)
+    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync"))
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    for place in PLACES:
+        assert "phase: deploy" in (there.folder / place / "canary.yaml").read_text()
+        assert "v2" in "".join(file.read_text() for file in (there.folder / f"out/{place}/current").iterdir())
+    assert there.is_clean
+
+
+def test_a_commit_of_a_colleague_to_any_target_is_seen(fleet: Callable[..., Project], tmp_path: Path) -> None:
+    there = fleet("lockstep")
+    there.git("clone", "-q", "--bare", ".", str(tmp_path / "remote"))
+    there.git("remote", "add", "origin", str(tmp_path / "remote"))
+    there.git("push", "-q", "--set-upstream", "origin", "main")
+    there.do("start", "v2", "-f", "fleet.yaml", "--push")
+    there.do("abort", "-f", "test/canary.yaml", "--push")
+    there.git("reset", "-q", "--hard", "HEAD~1")
+    said = there.canary("advance", "-f", "fleet.yaml", "--push", "--now")
+    assert (1, True) == (said.code, "the release has moved on the remote" in said.err)
+
+
+def test_one_file_by_two_names_is_refused(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    (there.folder / "eu-now").symlink_to("eu-1")
+    said = there.refuses("plan", "-f", "fleet.yaml")
+    assert "fleet.yaml:10:17: spec.waves[1].targets[0]: eu-now/canary.yaml is eu-1/canary.yaml" in said
+
+
+def test_an_image_in_a_file_of_all_is_refused(fleet: Callable[..., Project]) -> None:
+    base = TARGET.replace("PHASES", "[25%, 100%]").replace("tag: v1   #", "image: example.com/shop:v1   #")
+    own = "apiVersion: kubectl-canary/v1alpha1\nkind: Canary\nmetadata: {namespace: NAME}\n"
+    text = FLEET.replace("file: ", "file: [base.yaml, ").replace(".yaml}", ".yaml]}")
+    overlays = {f"{place}/canary.yaml": own.replace("NAME", place) for place in PLACES}
+    there = fleet(text=text, **{"base.yaml": base, **overlays})
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "base.yaml:8:5: spec.stable.image: test/canary.yaml is the file of target `test`" in said
+
+
+def test_all_that_is_wrong_is_said_at_once(fleet: Callable[..., Project]) -> None:
+    there = fleet(text=FLEET.replace("test/canary", "none/canary").replace("eu-*", "us-*"))
+    assert "fleet.yaml:10:24: spec.waves[1].targets[0].file: there is no file us-*/" in there.refuses(
+        "plan", "-f", "fleet.yaml"
+    )
+    there = again(there, FLEET.replace("test/canary", "none/canary").replace("eu-*", "nobody"))
+    said = there.refuses("plan", "-f", "fleet.yaml")
+    assert "none/canary.yaml does not exist" in said and "nobody/canary.yaml does not exist" in said
+
+
+def again(there: Project, text: str) -> Project:
+    (there.folder / "fleet.yaml").write_text(text.replace("ORDER", "waves"))
+    there.git("commit", "-qam", "again")
+    return there
 
 
 def test_one_release_of_a_fleet_at_a_time(fleet: Callable[..., Project]) -> None:
@@ -378,7 +634,6 @@ def test_flags_that_a_fleet_has_not(fleet: Callable[..., Project], words: list[s
         ("eu-*/canary.yaml}", "eu-*/canary.yaml, name: b}", "there are 2 targets `b`"),
         ("name: europe", "name: test", "there are 2 waves `test`"),
         ("name: europe", "name: Europe", "fleet.yaml:9:13: spec.waves[1].name"),
-        ("order: waves", "order: lockstep\n  release: {tag: v2, wave: asia}", "there is no wave `asia`; there are test, europe"),
         ("targets: [{file: test", "pause: 1h\n      targets: [{file: test", ""),
         ("order: waves", "order: sometimes", "fleet.yaml:5:10: spec.order"),
     ],

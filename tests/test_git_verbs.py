@@ -421,6 +421,42 @@ def test_files_that_are_put_back_end_their_lines_as_they_did(
     assert FILE.replace("\n", "\r\n") == there.file
 
 
+LAYERS = {"base.yaml": FILE, "own.yaml": "kind: Canary\nspec:\n  canary:\n    tag: v2\n  phase: PHASE\n"}
+LAYERED = ("-f", "base.yaml", "-f", "own.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("tag: v1 ", "tag: v1.7 "), ("{port: 8080}", "{port: 8081}"), ("replicas: 4", "replicas: 5")],
+)
+def test_a_release_under_way_is_the_same_in_all_its_files(
+    project: Callable[..., Project], old: str, new: str
+) -> None:
+    there = project(**{name: text.replace("PHASE", "25%") for name, text in LAYERS.items()})
+    (there.folder / "base.yaml").write_text(FILE.replace(old, new))
+    there.git("commit", "-qam", "base")
+    said = there.refuses("advance", *LAYERED, "--commit", "--now")
+    assert "it was another when `25%` was committed" in said
+    there.git(*re.findall("`git (checkout .*?)`", said)[0].split())
+    there.do("advance", *LAYERED, "--now")
+
+
+def test_the_end_of_a_release_says_in_a_layer_what_is_its_own(project: Callable[..., Project]) -> None:
+    """What the base says of the container goes on to come from there."""
+    base = FILE.replace(
+        "{port: 8080}", "{port: 8080, env: [{name: A, value: a}], resources: {limits: {cpu: 1}}}"
+    )
+    own = "  canary:\n    tag: v2\n    container: {env: [{name: NEW, value: new}]}\n  phase: promoted\n"
+    there = project(**{"base.yaml": base, "own.yaml": f"kind: Canary\nspec:\n{own}"})
+    there.do("advance", *LAYERED, "--commit", "--now")
+    spec = yaml.safe_load((there.folder / "own.yaml").read_text())["spec"]
+    assert {
+        "stable": {"tag": "v2"},
+        "container": {"env": [{"name": "A", "value": "a"}, {"name": "NEW", "value": "new"}]},
+    } == spec
+    assert base == (there.folder / "base.yaml").read_text()
+
+
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_what_git_is_told_not_to_look_at_is_neither_committed_nor_lost(
     project: Callable[..., Project], flag: str

@@ -84,7 +84,7 @@ def written(source: Sources, texts: Mapping[str, str], edits: Edits) -> dict[str
     values = {document.file: document.value for document in source.documents}
     for path, value in edits.items():
         for file in [*_files(source, path, value)]:
-            values[file] = _with(values[file], path, value)
+            values[file] = _with(values[file], path, _over(source, file, path, value))
     _refuse_otherwise(source, values, edits)
     changed = {file: splice.spliced(texts[file], value, file) for file, value in values.items()}
     return {file: text for file, text in changed.items() if text != texts[file]}
@@ -98,6 +98,28 @@ def _files(source: Sources, path: Path, value: Any) -> Iterator[str]:
     else:
         home = next((at for at in (PHASE, CANARY) if any(known.mark(at) for known in source.documents)), ())
         yield source.file_of(home)
+
+
+def _over(source: Sources, file: str, path: Path, value: Any) -> Any:
+    """What a file has to say at a path so that it becomes a value, merged over the files before it."""
+    below: Any = {}
+    for document in source.documents[: [known.file for known in source.documents].index(file)]:
+        below = sources.merge(below, document.value)
+    for step in path:
+        below = below.get(step) if isinstance(below, dict) else None
+    return _patch(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+
+
+def _patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch that makes one mapping another (RFC 7386)."""
+    gone: dict[str, Any] = dict.fromkeys(key for key in before if key not in after)
+    changed = {key: value for key, value in after.items() if not identical(value, before.get(key))}
+    return gone | {
+        key: _patch(before[key], value)
+        if isinstance(value, dict) and isinstance(before.get(key), dict)
+        else value
+        for key, value in changed.items()
+    }
 
 
 def _refuse_otherwise(source: Sources, values: Mapping[str, Any], edits: Edits) -> None:

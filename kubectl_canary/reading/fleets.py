@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kubectl_canary.api import catalog, formats, quick
 from kubectl_canary.errors import Refused
-from kubectl_canary.findings import Finding, Path, in_order
+from kubectl_canary.findings import Finding, Path, in_order, nearest
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.fleets import Fleet, Order, Target, Wave
 
@@ -22,10 +22,11 @@ Listing = Callable[[str, str], Sequence[str]]  # the files whose names begin and
 
 @dataclass(frozen=True)
 class FleetFile:
-    """A fleet, and where its file says what."""
+    """A fleet, and where its file says what; `unknown_wave` is what is wrong with the wave of the release."""
 
     fleet: Fleet
     source: Sources
+    unknown_wave: Finding | None = None
 
     @property
     def file(self) -> str:
@@ -49,12 +50,13 @@ def read(source: Sources, listed: Listing) -> FleetFile:
     if not findings:
         spec = source.value["spec"]
         waves = [_wave(known) for known in spec["waves"]]
+        unmatched: list[Finding] = []
         targets = [
             target
             for place, wave in enumerate(waves)
-            for target in _targets(wave, place, spec["waves"][place]["targets"], source, listed)
+            for target in _targets(wave, place, source, listed, unmatched)
         ]
-        findings = [*_of_waves(spec, waves), *_of_targets(targets)]
+        findings = [*unmatched, *_of_waves(spec, waves), *_of_targets(targets), *_of_without(spec, targets)]
     if findings:
         located = [replace(known, where=source.value_where(known.path)) for known in findings]
         raise Refused(f"{source.documents[0].file} is not valid", in_order(located))
@@ -67,8 +69,18 @@ def read(source: Sources, listed: Listing) -> FleetFile:
         tuple(targets),
         release.get("tag", ""),
         named.get(release.get("wave", "")),
+        frozenset(release.get("without", ())),
     )
-    return FleetFile(fleet, source)
+    return FleetFile(fleet, source, _unknown_wave(release, named, source))
+
+
+def _unknown_wave(release: Mapping[str, Any], named: Mapping[str, Wave], source: Sources) -> Finding | None:
+    """What is wrong with the wave that the release has come to: who takes it back does not need it."""
+    if not release or release["wave"] in named:
+        return None
+    path: Path = (*RELEASE, "wave")
+    message = f"there is no wave `{release['wave']}`; there are {', '.join(named)}"
+    return Finding("fleet", "error", path, message, source.value_where(path), "give the wave its name again")
 
 
 def _of_schema(value: Any) -> Iterator[Finding]:
@@ -95,25 +107,24 @@ def _of_waves(spec: Mapping[str, Any], waves: Sequence[Wave]) -> Iterator[Findin
             yield Finding(
                 "fleet", "error", path, f"a wave has no start of its own in {spec['order']}", hint=hint
             )
-    begun = (spec.get("release") or {}).get("wave")
-    if begun is not None and begun not in counts:
-        path = (*RELEASE, "wave")
-        yield Finding("fleet", "error", path, f"there is no wave `{begun}`; there are {', '.join(counts)}")
 
 
 # --- targets --------------------------------------------------------------------------
 
 
 def _targets(
-    wave: Wave, place: int, entries: Sequence[Mapping[str, Any]], source: Sources, listed: Listing
+    wave: Wave, place: int, source: Sources, listed: Listing, unmatched: list[Finding]
 ) -> Iterator[Target]:
-    """The targets of a wave. Raises Refused where a pattern stands for nothing."""
+    """The targets of a wave; what is wrong with a pattern goes into `unmatched`."""
     folder = posixpath.dirname(source.documents[0].file)
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(source.value["spec"]["waves"][place]["targets"]):
         path: Path = ("spec", "waves", place, "targets", index)
         files = [entry["file"]] if isinstance(entry["file"], str) else entry["file"]
         files = [posixpath.join(folder, file) for file in files]
-        for star in _stars(files, source, (*path, "file"), listed):
+        stars, problem = _stars(files, listed)
+        if problem:
+            unmatched.append(Finding("fleet", "error", (*path, "file"), problem))
+        for star in stars:
             found = tuple(file.replace(STAR, star) for file in files)
             known = {
                 key: str(entry[key]).replace(STAR, star) for key in ("context", "cluster") if key in entry
@@ -121,21 +132,16 @@ def _targets(
             yield Target(_name(entry, star, files, found), wave, found, **known, path=path)
 
 
-def _stars(files: Sequence[str], source: Sources, path: Path, listed: Listing) -> list[str]:
-    """What the `*` in a name of one of the files stands for, once for each file that there is."""
+def _stars(files: Sequence[str], listed: Listing) -> tuple[list[str], str]:
+    """What the `*` in a name of one of the files stands for, once for each file that there is; and what is wrong."""
     patterns = [file for file in files if STAR in file]
-    message = ""
     if not patterns:
-        return [""]
+        return [""], ""
     if len(patterns) > 1 or patterns[0].count(STAR) > 1:
-        message = "one `*` in one of the names is what a target can be told by"
+        return [], "one `*` in one of the names is what a target can be told by"
     before, _, after = patterns[0].partition(STAR)
-    found = [] if message else [name[len(before) : len(name) - len(after)] for name in listed(before, after)]
-    if not found:
-        finding = Finding("fleet", "error", path, message or f"there is no file {patterns[0]}")
-        where = source.value_where(path)
-        raise Refused(f"{where.file} is not valid", [replace(finding, where=where)])
-    return found
+    found = [name[len(before) : len(name) - len(after)] for name in listed(before, after)]
+    return found, "" if found else f"there is no file {patterns[0]}"
 
 
 def _name(entry: Mapping[str, Any], star: str, patterns: Sequence[str], files: Sequence[str]) -> str:
@@ -166,3 +172,13 @@ def _of_targets(targets: Sequence[Target]) -> Iterator[Finding]:
         if files[target.files[-1]] > 1:
             message = f"{target.files[-1]} is in {files[target.files[-1]]} targets"
             yield Finding("fleet", "error", target.path, message, hint="each has a file of its own, the last")
+
+
+def _of_without(spec: Mapping[str, Any], targets: Sequence[Target]) -> Iterator[Finding]:
+    names = [target.name for target in targets]
+    for place, name in enumerate((spec.get("release") or {}).get("without", ())):
+        if name not in names:
+            close = nearest(name, names)
+            path = (*RELEASE, "without", place)
+            hint = f"did you mean `{close}`?" if close else ""
+            yield Finding("fleet", "error", path, f"there is no target `{name}`", hint=hint)

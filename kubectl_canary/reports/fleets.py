@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from kubectl_canary.reading.release import Release
@@ -125,18 +125,17 @@ def moved(target: Target, title: str, release: Release) -> Moved:
     return Moved(target.name, title, phase.name, commits.what(application, phase), commits.can_abort(phase))
 
 
-def what_stays(tag: str, there: Sequence[Target]) -> Iterator[str]:
-    """What is said of targets that have the release already while the others go back."""
+def what_stays(
+    there: Sequence[Target], tag: str, before: Collection[str], command: Callable[..., str]
+) -> Iterator[str]:
+    """What is said of targets that have the release already while the others go back; `before` is what these run."""
     if there:
         has = "has" if len(there) == 1 else "have"
-        yield f"{_listed(there)} {has} {tag} already: `undo -f` with the file of each begins its way back"
+        cure = command("start", *(before if len(before) == 1 else ["VERSION"]))
+        names = ", ".join(target.name for target in there)
+        yield f"{names} {has} {tag} already: `{cure}` releases the version before there, once the others are back"
 
 
 def _where(targets: Sequence[Target]) -> str:
     waves = ", ".join(dict.fromkeys(target.wave.name for target in targets))
     return f"{waves} ({len(targets)} {'target' if len(targets) == 1 else 'targets'})"
-
-
-def _listed(targets: Sequence[Target]) -> str:
-    names = [target.name for target in targets]
-    return ", ".join(names) if len(names) <= 5 else f"{', '.join(names[:4])} and {len(names) - 4} more"

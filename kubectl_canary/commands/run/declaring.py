@@ -102,8 +102,8 @@ class Files:
         followed = release.plan.application.gitops.branch
         lasting.refuse_early(self.repository, self.source, sum(parts.values()), why, followed)
 
-    def mind_end(self, release: Release, *, pause: int) -> None:
-        """Raises Refused while the end of the release before has not been in Git for a pause, in seconds."""
+    def mind_newest(self, release: Release, *, pause: int) -> None:
+        """Raises Refused while what the file says has not been in Git for a pause, in seconds."""
         if self.repository is not None and self.repository.is_tracked(self.source.documents[-1].file):
             gitops = release.plan.application.gitops
             lasting.refuse_recent(self.repository, self.source, pause + gitops.interval, gitops.branch)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import gc
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.run import releases
-from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding
+from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.findings import Finding, Path, Where
 from kubectl_canary.outside import files
+from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading import declaring, fleets, sources
 from kubectl_canary.reading.fleets import FleetFile
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import fleets as rules
 from kubectl_canary.release.application import Version
-from kubectl_canary.release.fleets import Standing, Standings, State, Target
+from kubectl_canary.release.fleets import Fleet, Standing, Standings, State, Target
 
 BATCH = 50  # targets that are written together, and held in memory meanwhile
+
+# what a release changes, and takes away at its end, in each file that says it
+WRITTEN: tuple[Path, ...] = (
+    declaring.PHASE,
+    declaring.CANARY,
+    ("spec", "stable", "image"),
+    ("spec", "adopt", "stable"),
+)
 
 
 def read(release_flags: ReleaseFlags) -> FleetFile:
@@ -29,8 +40,25 @@ def read(release_flags: ReleaseFlags) -> FleetFile:
     if words := release_flags.words()[2 if release_flags.files != ReleaseFlags().files else 0 :]:
         raise UsageError(f"{words[0]}: a fleet says it of each target", "write it into the canary files")
     gc.enable()  # entry.py switches the collector off for verbs that end soon
-    document = sources.document(*files.read_text(release_flags.files[0], files.MAX_MANIFESTS))
-    return fleets.read(sources.layered([document]), files.matching)
+    file = _parsed(*files.read_text(release_flags.files[0], files.MAX_MANIFESTS))
+    _refuse_twice(file)
+    return file
+
+
+def _refuse_twice(file: FleetFile) -> None:
+    """Raises Refused where links make one file that of two targets."""
+    named: dict[str, Target] = {}
+    findings = [
+        file.finding(target, f"{target.files[-1]} is {first.files[-1]}, the file of `{first.name}`")
+        for target in file.fleet.targets
+        if (first := named.setdefault(files.without_links(target.files[-1]), target)) is not target
+    ]
+    if findings:
+        raise Refused(f"{file.file} is not valid", findings)
+
+
+def _parsed(name: str, text: str) -> FleetFile:
+    return fleets.read(sources.layered([sources.document(name, text)]), files.matching)
 
 
 def flags_of(target: Target) -> ReleaseFlags:
@@ -52,25 +80,31 @@ def standings(file: FleetFile, tag: str) -> Standings:
     complaints: list[Finding] = []
     for target in file.fleet.targets:
         try:
-            found[target] = _standing(target, tag)
+            found[target] = standing(target, tag, is_left_out=target.name in file.fleet.without)
         except Refused as refused:
             complaints += refused.findings
+        except (UsageError, WorldError) as error:
+            complaints.append(file.finding(target, error.message, error.hint))
     if complaints:
-        wrong = dict.fromkeys(finding.where.file for finding in complaints)
-        raise Refused(f"{', '.join(wrong)} is not valid", complaints)
+        raise Refused(f"targets of {file.file} are not valid", complaints)
     return found
 
 
-def _standing(target: Target, tag: str) -> Standing:
+def standing(target: Target, tag: str, *, is_left_out: bool = False) -> Standing:
+    """Where a target is in the release of a version. Raises as `releases.load`."""
     source = sources.layered(inputs.documents(target.files))
     spec = source.value.get("spec")
     spec = spec if isinstance(spec, dict) else {}
-    _refuse_shared(target, source)
+    if not is_left_out:
+        _refuse_shared(target, source)
     if not declaring.versions_in(spec):
         stable = _stable(target, spec)
-        return Standing(State.THERE if stable == tag else State.WAITING, stable)
+        state = State.THERE if stable == tag else State.WAITING
+        return Standing(State.LEFT_OUT if is_left_out else state, stable)
     release = releases.load(flags_of(target))
     here, stable = release.declared(), _version(release)
+    if is_left_out:
+        return Standing(State.LEFT_OUT, stable, here.name)
     if (spec.get("canary") or {}).get("tag") != tag:
         return Standing(State.OTHERWISE, stable, here.name)
     if here.is_way_back:
@@ -80,18 +114,44 @@ def _standing(target: Target, tag: str) -> Standing:
     return Standing(State.UNDER_WAY, stable, here.name, rules.rank(release.plan, following))
 
 
+def began(file: FleetFile, there: Repository | None) -> Fleet | None:
+    """The fleet as its file was when its release began; None where no commit says it."""
+    found = None
+    for _, data in there.history(file.file) if there is not None else ():
+        try:
+            source = sources.layered(
+                [sources.document(file.file, files.decoded(file.file, data or b"", files.MAX_MANIFESTS))]
+            )
+            known = fleets.read(source, files.matching).fleet
+        except Refused:
+            break
+        if known.tag != file.fleet.tag:
+            break
+        found = known
+    return found
+
+
+def left_behind(began: Fleet, now: FleetFile) -> Iterator[tuple[Target, Standing]]:
+    """The targets that were in a fleet when its release began, are not any more, and are in the middle of it."""
+    names = {target.name for target in now.fleet.targets}
+    for target in began.targets:
+        if target.name not in names and all(map(files.is_there, target.files)):
+            known = standing(target, now.fleet.tag)
+            if known.state in (State.UNDER_WAY, State.GOING_BACK):
+                yield target, known
+
+
 def _refuse_shared(target: Target, source: sources.Sources) -> None:
     """Raises Refused where a step would be written into a file that other targets may have too."""
-    for path in (declaring.PHASE, declaring.CANARY):
-        file = source.file_of(path)
-        if file != target.files[-1]:
-            message = (
-                f"{target.files[-1]} is the file of target `{target.name}`, and this one may be others' too"
-            )
-            finding = Finding(
-                "fleet", "error", path, message, source.where(path), f"write it into {target.files[-1]}"
-            )
-            raise Refused(f"{file} is not valid", [finding])
+    own = target.files[-1]
+    others = [known for known in source.documents if known.file != own]
+    for document, path in itertools.product(others, WRITTEN):
+        mark = document.mark(path)
+        if mark is not None:
+            message = f"{own} is the file of target `{target.name}`, and this one may be others' too"
+            where = Where(document.file, *mark.key)
+            finding = Finding("fleet", "error", path, message, where, f"write it into {own}")
+            raise Refused(f"{document.file} is not valid", [finding])
 
 
 def _stable(target: Target, spec: dict[str, Any]) -> str:

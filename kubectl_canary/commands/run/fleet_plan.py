@@ -19,6 +19,7 @@ def run(release_flags: ReleaseFlags, flags: PlanFlags) -> int:
         raise UsageError("--to, --from, --jump, --skip: a way is a target's", "name its canary file with -f")
     file = fleet.read(release_flags)
     standings = fleet.standings(file, file.fleet.tag)
-    moving = set(rules.next_to_move(file.fleet, standings)) if file.fleet.tag else set()
+    is_stopped = not file.fleet.tag or any(rules.stopped(file.fleet, standings))
+    moving = () if is_stopped else rules.turn(file.fleet, standings).moving
     write(FORMS[flags.output](file.fleet, standings, moving))
     return 0

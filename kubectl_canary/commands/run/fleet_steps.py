@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from kubectl_canary.commands.advance import AdvanceFlags
@@ -19,15 +20,15 @@ from kubectl_canary.commands.run.declaring import Files, Step, changes
 from kubectl_canary.commands.run.tree import Tree
 from kubectl_canary.commands.start import StartFlags
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.findings import Finding
+from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import fleets
 from kubectl_canary.reading.declaring import GONE, Edits
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release import fleets as rules
 from kubectl_canary.release.application import Engine
-from kubectl_canary.release.fleets import Fleet, Order, Standings, State, Target
-from kubectl_canary.release.plan import Phase, PhaseKind
+from kubectl_canary.release.fleets import Fleet, Order, Standing, Standings, State, Target, Turn, WayBack
+from kubectl_canary.release.plan import Phase
 from kubectl_canary.reports import engines
 from kubectl_canary.reports import fleets as reports
 from kubectl_canary.reports.fleets import Moved
@@ -50,11 +51,11 @@ def start(
     with _held(release_flags, declare_flags) as crew:
         crew.refuse_under_way()
         standings = reading.standings(crew.file, version)
-        _refuse(crew, standings, [*crew.stopped(standings)])
-        moving = rules.next_to_move(crew.fleet, standings)
-        if not moving:
+        crew.refuse_releases(standings)
+        turn = rules.turn(crew.fleet, standings)
+        if not turn.moving:
             raise UsageError(f"all targets run {version} already", "name another version")
-        return crew.start(moving, version)
+        return crew.start(turn.moving, version)
 
 
 def advance(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: DeclareFlags) -> int:
@@ -66,58 +67,58 @@ def advance(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: Dec
         raise UsageError("--to: the targets of a fleet have phases of their own", "leave it out")
     with _held(release_flags, declare_flags) as crew:
         tag = reading.begun(crew.file, release_flags)
+        crew.refuse_rearranged()
         standings = reading.standings(crew.file, tag)
-        _refuse(crew, standings, [*crew.stopped(standings)])
-        moving = rules.next_to_move(crew.fleet, standings)
+        crew.refuse_stopped(standings)
+        turn = rules.turn(crew.fleet, standings)
         if not flags.at_once:
-            crew.mind(standings, moving)
+            crew.mind(turn)
             if not flags.no_cluster:
-                fleet_synced.refuse_behind(rules.must_be_there(crew.fleet, standings, moving))
-        if any(standings[target].state is State.WAITING for target in moving):
-            return crew.start(moving, tag)
-        is_over = all(
-            standing.state is State.THERE or (target in moving and standing.next == rules.END)
-            for target, standing in standings.items()
-        )
+                fleet_synced.refuse_behind(rules.must_be_there(standings, turn))
+        if turn.starts:
+            return crew.start(turn.moving, tag)
+        is_over = rules.is_over_with(crew.fleet, standings, turn)
         return crew.write(
-            moving,
+            turn.moving,
             lambda files: onward.step_of(files, *files.load(), flags),
             {fleets.RELEASE: GONE} if is_over else {},
-            lambda moved: reports.subject(crew.fleet, moving, moved, is_over=is_over),
-        )
+            lambda moved: reports.subject(crew.fleet, turn.moving, moved, is_over=is_over),
+        ).code
 
 
 def abort(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
     """Write the next step back of all targets that are under way, whatever their wave.
 
-    The first step of each waits for nothing. Those that are promoted stay, and are told.
+    The first step of each waits for nothing. Those that stay, and why, are told.
     """
     with _held(release_flags, declare_flags) as crew:
         tag = reading.begun(crew.file, release_flags)
         standings = reading.standings(crew.file, tag)
-        promoted = [known for known in standings if standings[known].phase == PhaseKind.PROMOTED.value]
-        later = [known for known in standings if standings[known].state is State.GOING_BACK]
-        first = [known for known in standings if standings[known].state is State.UNDER_WAY]
-        moving = [known for known in standings if known in {*first, *later} and known not in promoted]
+        way = rules.way_back(standings)
+        stay = [*crew.staying(way), *crew.left_behind()]
+        if not way.moving and (way.promoted or way.otherwise):
+            raise UsageError("no target goes back", "; ".join(stay))
         if not at_once:
-            crew.check(later, lambda files, release, _: files.mind_time(release, lasts=0))
-        last = all(standings[known].phase == PhaseKind.ROLLED_BACK.value for known in moving)
-        is_over = last and not promoted
-        if not moving and not is_over:
-            raise UsageError("no target goes back any more", "; ".join(crew.told(promoted)))
-        code = crew.write(
-            moving,
+            crew.check(way.later, lambda files, release, _: files.mind_time(release, lasts=0))
+        written = crew.write(
+            way.moving,
             lambda files: back.step_of(files, *files.load()),
-            {fleets.RELEASE: GONE} if is_over else {},
-            lambda _: reports.subject_of_abort(crew.fleet, moving, is_over=is_over),
+            {fleets.RELEASE: GONE} if way.is_over else {},
+            lambda _: reports.subject_of_abort(crew.fleet, way.moving, is_over=way.is_over),
         )
-    there = [known for known in standings if standings[known].state is State.THERE]
-    for line in (*crew.told(promoted), *reports.what_stays(tag, there)):
+    if way.is_over:
+        say(f"{crew.file.file}: the release of {tag} is over")
+    before = {
+        standing.stable
+        for target, standing in standings.items()
+        if standing.state is State.WAITING or target in way.moving
+    }
+    for line in (*stay, *reports.what_stays(way.there, tag, before, crew.command)):
         say(line)
-    if any(known not in promoted for known in first):
-        for line in engines.holding_up(crew.engine, f"{crew.fleet.name}-{moving[0].name}"):
+    if way.first:
+        for line in engines.holding_up(written.engine, f"{crew.fleet.name}-{way.first[0].name}"):
             say(line)
-    return code
+    return written.code
 
 
 @contextlib.contextmanager
@@ -131,14 +132,15 @@ def _held(release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> Iterator[
         yield Crew(release_flags, tree)
 
 
-def _refuse(crew: Crew, standings: Standings, findings: Sequence[Finding]) -> None:
-    if findings:
-        raise Refused(
-            f"{len(findings)} of {len(standings)} targets do not go on with {crew.fleet.name}", findings
-        )
-
-
 # --- a fleet in its tree --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a step: the exit code, and the engine of the targets."""
+
+    code: int
+    engine: Engine | None
 
 
 class Crew:
@@ -147,7 +149,6 @@ class Crew:
     def __init__(self, release_flags: ReleaseFlags, tree: Tree) -> None:
         self.release_flags, self.tree = release_flags, tree
         self.file = reading.read(release_flags)
-        self.engine: Engine | None = None  # of those that took a step
 
     @property
     def fleet(self) -> Fleet:
@@ -158,45 +159,88 @@ class Crew:
         """The canary files of a target. Raises as `Files`."""
         return Files(reading.flags_of(target), self.tree)
 
+    def command(self, *words: str) -> str:
+        """A command of ours about the fleet."""
+        return command_line(*words, release=self.release_flags)
+
     # --- what stands in the way -------------------------------------------------------
 
     def refuse_under_way(self) -> None:
         """Raises Refused where the fleet's file says a release."""
         if self.fleet.tag:
-            onward, back = (command_line(verb, release=self.release_flags) for verb in ("advance", "abort"))
             where = self.file.source.where(fleets.RELEASE)
-            hint = f"`{onward}` goes on, `{back}` goes back"
+            hint = f"`{self.command('advance')}` goes on, `{self.command('abort')}` goes back"
             finding = Finding("fleet", "error", fleets.RELEASE, "a release is under way", where, hint)
             raise Refused("there is a release already", [finding])
 
-    def stopped(self, standings: Standings) -> Iterator[Finding]:
-        """Why others do not go on, at the place of each target that stopped."""
-        for target, standing in rules.stopped(self.fleet, standings):
-            flags = reading.flags_of(target)
-            begins, ends = (
-                command_line(*words, release=flags) for words in (("start", self.fleet.tag), ("abort",))
+    def refuse_releases(self, standings: Standings) -> None:
+        """Raises Refused where targets are in releases, be it of the version that the fleet is to release."""
+        found = [
+            self.file.finding(
+                target,
+                f"{target.name}: it is in a release of its own, at `{standing.phase}`",
+                f"`{command_line('abort', release=reading.flags_of(target))}` takes it back",
             )
-            message, hint = {
-                State.GOING_BACK: (
-                    f"it goes back: it is at `{standing.phase}`",
-                    f"`{ends}` takes its next step",
-                ),
-                State.OTHERWISE: ("it is in a release of its own", "end that first"),
-                State.WAITING: ("its wave has begun without it", f"`{begins}` takes it in"),
-            }[standing.state]
-            yield self.file.finding(target, f"{target.name}: {message}", hint)
+            for target, standing in standings.items()
+            if standing.state in (State.UNDER_WAY, State.GOING_BACK, State.OTHERWISE)
+        ]
+        self._refuse(found)
 
-    def mind(self, standings: Standings, moving: Sequence[Target]) -> None:
-        """Raises Refused where a phase of those that move, or the end of the wave before, was too short a time ago."""
-        self.check(
-            [target for target in moving if standings[target].state is State.UNDER_WAY],
-            lambda files, release, here: files.mind_time(release, lasts=here.lasts),
+    def refuse_rearranged(self) -> None:
+        """Raises Refused where the fleet is not what it was when its release began: then nobody's turn can be told."""
+        if self.file.unknown_wave is not None:
+            raise Refused(f"{self.file.file} is not valid", [self.file.unknown_wave])
+        began = reading.began(self.file, self.tree.repository)
+        if began is None:
+            return
+        where, hint = self.file.source.where(("spec", "waves")), "put it back until the release is over"
+        if said := rules.rearranged(began, self.fleet):
+            self._refuse([Finding("fleet", "error", ("spec", "waves"), said, where, hint)])
+        self._refuse(
+            [Finding("fleet", "error", ("spec", "waves"), said, where) for said in self.left_behind()]
         )
-        starting = next((target.wave for target in moving if standings[target].state is State.WAITING), None)
-        before = self.fleet.before(starting) if starting is not None else None
-        if starting is not None and before is not None and self.fleet.order is Order.WAVES:
-            ended = [target for target in standings if target.wave == before]
-            self.check(ended, lambda files, release, _: files.mind_end(release, pause=starting.pause))
+
+    def left_behind(self) -> list[str]:
+        """What is to be said of targets that were taken out of the fleet in the middle of its release."""
+        began = reading.began(self.file, self.tree.repository)
+        return [
+            f"{target.name} was taken out in the middle of the release, and is at `{standing.phase}`: put it in again, "
+            f"or `{command_line('abort', release=reading.flags_of(target))}`"
+            for target, standing in (reading.left_behind(began, self.file) if began is not None else ())
+        ]
+
+    def refuse_stopped(self, standings: Standings) -> None:
+        """Raises Refused where targets stopped, for which the others do not go on."""
+        self._refuse(
+            [
+                self.file.finding(target, f"{target.name}: {message}", hint)
+                for target, standing in rules.stopped(self.fleet, standings)
+                for message, hint in [self._why_stopped(target, standing, standings)]
+            ]
+        )
+
+    def _why_stopped(self, target: Target, standing: Standing, standings: Standings) -> tuple[str, str]:
+        """Why a target stopped, and what to do."""
+        leaves_out = f"`without: [{target.name}]` below spec.release leaves it to itself"
+        begins = command_line("start", self.fleet.tag, release=reading.flags_of(target))
+        if standing.state is State.WAITING:
+            return "it is not in the release, and its wave is", f"`{begins}` takes it in, {leaves_out}"
+        if standing.state is State.OTHERWISE:
+            return f"it is in a release of its own, at `{standing.phase}`", f"end that first, or {leaves_out}"
+        goes_on = any(known.state is State.UNDER_WAY for known in standings.values())
+        hint = leaves_out if goes_on else f"`{self.command('abort')}` takes the next step back"
+        return f"it goes back: it is at `{standing.phase}`", hint
+
+    def _refuse(self, findings: Sequence[Finding]) -> None:
+        if findings:
+            raise Refused(f"{self.fleet.name} does not go on", findings)
+
+    def mind(self, turn: Turn) -> None:
+        """Raises Refused where a phase of those that move, or the step of the wave before, was too short a time ago."""
+        if not turn.starts:
+            self.check(turn.moving, lambda files, release, here: files.mind_time(release, lasts=here.lasts))
+        pause = turn.moving[0].wave.pause if turn.starts else 0
+        self.check(turn.ahead, lambda files, release, _: files.mind_newest(release, pause=pause))
 
     def check(self, targets: Sequence[Target], judge: Judge) -> None:
         """Judge targets, each with its release and the phase that it declares. Raises Refused with all complaints."""
@@ -213,13 +257,14 @@ class Crew:
         if complaints:
             raise Refused(title, complaints)
 
-    def told(self, promoted: Sequence[Target]) -> list[str]:
-        """What becomes of targets that are promoted while the others go back."""
-        ends = [command_line("advance", release=reading.flags_of(target)) for target in promoted]
-        return [
-            f"{target.name} is promoted, and stays: `{end}` ends its release"
-            for target, end in zip(promoted, ends, strict=True)
-        ]
+    def staying(self, way: WayBack) -> Iterator[str]:
+        """What becomes of targets that stay while the others go back."""
+        for target in way.promoted:
+            end = command_line("advance", release=reading.flags_of(target))
+            yield f"{target.name} is promoted, and stays: `{end}` ends its release"
+        for target in way.otherwise:
+            own = command_line("abort", release=reading.flags_of(target))
+            yield f"{target.name} is in a release of its own, and stays: `{own}` takes it back"
 
     # --- what is written --------------------------------------------------------------
 
@@ -232,28 +277,52 @@ class Crew:
             lambda files: beginning.step_of(files, NO_FLAGS, ClusterFlags(), tag),
             edits,
             lambda _: reports.subject_of_start(self.fleet, moving, tag),
-        )
+        ).code
 
-    def write(self, moving: Sequence[Target], step_of: StepOf, edits: Edits, subject_of: SubjectOf) -> int:
+    def write(
+        self, moving: Sequence[Target], step_of: StepOf, edits: Edits, subject_of: SubjectOf
+    ) -> Written:
         """Write one step of some targets, and what changes in the fleet's file: all of it, or nothing."""
+        self.check(moving, lambda files, _, __: self._refuse_foreign(files, step_of(files)))
         moved: list[Moved] = []
-        followed = ""
-        names = [self.file.file, *(file for target in moving for file in target.files)]
-        with self.tree.writing(list(dict.fromkeys(names))) as steps:
+        followed, engine = "", None
+        with self.tree.writing(self._names()) as steps:
+            steps.refuse_uncommitted(self._names())
             steps.make(changes(self.file.source, edits))
             left = iter(moving)
             while batch := list(islice(left, reading.BATCH)):
                 pairs = [(files, step_of(files)) for files in map(self.files, batch)]
                 for target, (_, step), release in zip(batch, pairs, steps.take(pairs), strict=True):
                     moved.append(reports.moved(target, step.title, release))
-                    followed = release.plan.application.gitops.branch
-                    self.engine = release.plan.application.gitops.engine
+                    gitops = release.plan.application.gitops
+                    followed, engine = gitops.branch, gitops.engine
             subject, body = subject_of(moved), reports.body(moved, self._way_back())
             steps.end(subject, body)
         steps.tell([str(known) for known in moved], reports.pull_request(subject, moved, body), followed)
-        return 0
+        return Written(0, engine)
+
+    def _names(self) -> list[str]:
+        """The files that say where the fleet is: whose turn it is was decided by all of them."""
+        return list(
+            dict.fromkeys((self.file.file, *(file for known in self.fleet.targets for file in known.files)))
+        )
+
+    def _refuse_foreign(self, files: Files, step: Step) -> None:
+        """Raises Refused where a step of a target would change a file that others may have too."""
+        shared = set(files.release_flags.files[:-1])
+        found = [
+            Finding(
+                "fleet",
+                "error",
+                (),
+                "the step of a target would change it, and others may have it too",
+                Where(name),
+            )
+            for name in (change.name for change in files.changes(step))
+            if name in shared
+        ]
+        self._refuse(found)
 
     def _way_back(self) -> str:
         """The command that takes the first step back."""
-        how = "--push" if self.tree.flags.pushes else "--commit"
-        return command_line("abort", how, release=self.release_flags)
+        return self.command("abort", "--push" if self.tree.flags.pushes else "--commit")

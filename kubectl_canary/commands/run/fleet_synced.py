@@ -36,8 +36,9 @@ class Answer:
         """It in words."""
         if self.is_there:
             return [f"{self.target.name}: `{self.phase}` is in the cluster, and settled"]
-        lines = [f"{self.target.name}: `{self.phase}` is not in the cluster yet, or not settled:"]
-        return [*lines, *(f"  {line}" for known in self.problems for line in (known.text, f"  {known.cure}"))]
+        lacks = f"`{self.phase}` is not in the cluster yet, or not settled" if self.phase else "no answer"
+        told = (line for known in self.problems for line in (f"  {known.text}", f"    {known.cure}"))
+        return [f"{self.target.name}: {lacks}:", *filter(str.strip, told)]
 
     @property
     def data(self) -> dict[str, Any]:

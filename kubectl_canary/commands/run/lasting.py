@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,27 +10,40 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.outside import files
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.repository import Repository, Revision
-from kubectl_canary.reading import declaring, sources
+from kubectl_canary.reading import declaring, sources, versions
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.reports import ages
 from kubectl_canary.reports.plans import wait_text
 
-RELEASE = ("stable", "canary", "adopt", "image")  # what of a file says which release it is
+RELEASE = ("stable", "canary", "adopt", "image", *versions.PARTS)  # what says which release it is
 
 
 def refuse_changed(repository: Repository, source: Sources) -> None:
-    """Raises Refused where the file says another release than when its phase was committed."""
-    file, known = _spec(source), _begun(repository, source)
-    for key in RELEASE if known is not None else ():
-        if known is not None and known[1].get(key) != file.get(key):
+    """Raises Refused where the files say another release than when its phase was committed."""
+    begun = _begun(repository, source)
+    if begun is None:
+        return
+    was, now = _merged_at(repository, source, begun), source.value["spec"]
+    for key in RELEASE:
+        if was.get(key) != now.get(key):
             path = ("spec", key)
             message = (
-                f"it was another when `{file['phase']}` was committed: the release under way would change"
+                f"it was another when `{now['phase']}` was committed: the release under way would change"
             )
-            where = source.where(path if key in file else declaring.PHASE)
-            cure = repository.command("checkout", known[0].id[:12], "--", repository.from_top(where.file))
+            where = source.where(path if key in now else declaring.PHASE)
+            cure = repository.command("checkout", begun.id[:12], "--", repository.from_top(where.file))
             hint = f"`{cure}` puts it back; change it between releases"
             raise Refused("the release is another", [Finding(key, "error", path, message, where, hint)])
+
+
+def _merged_at(repository: Repository, source: Sources, revision: Revision) -> dict[str, Any]:
+    """The spec that the files said together in a commit."""
+    merged: Any = {}
+    for document in source.documents:
+        data = repository.at(revision.id, repository.from_top(document.file))
+        merged = sources.merge(merged, {"spec": spec_in(data)})
+    spec: dict[str, Any] = merged.get("spec", {})
+    return spec
 
 
 def refuse_early(repository: Repository, source: Sources, seconds: int, why: str, followed: str = "") -> None:
@@ -39,18 +51,20 @@ def refuse_early(repository: Repository, source: Sources, seconds: int, why: str
 
     `why` says what the seconds are, `followed` is the branch in which they begin; the upstream where it is empty.
     """
-    phase, known = _spec(source)["phase"], _begun(repository, source)
-    if known is None:
+    phase, begun = _spec(source)["phase"], _begun(repository, source)
+    if begun is None:
         raise _too_early(source, f"`{phase}` is not committed yet", "commit it first, or say --now")
-    _refuse_since(repository, source, known[0], f"`{phase}`", (seconds, why), followed)
+    _refuse_since(repository, source, begun, f"`{phase}`", (seconds, why), followed)
 
 
 def refuse_recent(repository: Repository, source: Sources, seconds: int, followed: str = "") -> None:
-    """Raises Refused while what the file says by now has not been in Git for `seconds`, or is not pushed yet."""
-    newest = next(repository.history(source.documents[-1].file), None)
-    if newest is not None:
-        why = "until the next wave"
-        _refuse_since(repository, source, newest[0], "the end of the release", (seconds, why), followed)
+    """Raises Refused while what the file says by now has not been in Git for `seconds`, or is not there yet."""
+    document = source.documents[-1]
+    newest = next(repository.history(document.file), None)
+    if newest is None or spec_in(newest[1]) != document.value.get("spec", {}):
+        raise _too_early(source, "what it says is not committed yet", "commit it first, or say --now")
+    why = "until the next wave"
+    _refuse_since(repository, source, newest[0], "what it says", (seconds, why), followed)
 
 
 def _refuse_since(
@@ -93,15 +107,14 @@ def _spec(source: Sources) -> dict[str, Any]:
     return spec
 
 
-def _begun(repository: Repository, source: Sources) -> tuple[Revision, Mapping[str, Any]] | None:
-    """The commit with which the phase of the file began, and the spec in it; None where it is not committed."""
+def _begun(repository: Repository, source: Sources) -> Revision | None:
+    """The commit with which the phase of the file began; None where it is not committed."""
     begun = None
     phase = _spec(source)["phase"]
     for revision, data in repository.history(source.file_of(declaring.PHASE)):
-        spec = spec_in(data)
-        if spec.get("phase") != phase:
+        if spec_in(data).get("phase") != phase:
             break
-        begun = (revision, spec)
+        begun = revision
     return begun
 
 

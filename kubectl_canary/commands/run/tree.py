@@ -82,6 +82,11 @@ class Steps:
             self.commit.refuse_changes(changes)
         self.writing.make(changes)
 
+    def refuse_uncommitted(self, names: Sequence[str]) -> None:
+        """Raises UsageError where files by which the steps were decided are not as they were committed."""
+        if self.commit is not None:
+            self.commit.refuse_changes([Change(name, b"", b"") for name in names])
+
     def take(self, batch: Iterable[tuple[Files, Step]]) -> list[Release]:
         """Write steps, and render the releases again; what they are then. Raises as the steps judge them."""
         batch = list(batch)
