@@ -689,7 +689,7 @@ BUGS = [
     Bug("init --from: objects of one name are one", "reading/choices.py", "    if len(fitting) > 1:\n", "    if len(fitting) > 9:\n", "test_init_from"),
     Bug("init --from: the release that is shown is not tried", "commands/run/init_from.py", "text.replace(SHOWN, \"  canary:\")", "text", "test_init_from"),
     Bug("init --from: the path starts in the working directory", "commands/run/init_from.py", "source if is_named else files.relative(source, file)", "source", "test_init_from"),
-    Bug("init --from: a canary file is one of the manifests", "commands/inputs.py", "        if not objects.is_canary(manifest.value)\n    ]\n\n\ndef _folder", "    ]\n\n\ndef _folder", "test_init_from"),
+    Bug("init --from: a canary file is one of the manifests", "commands/inputs.py", "        if not objects.is_ours(manifest.value)\n    ]\n\n\ndef _folder", "    ]\n\n\ndef _folder", "test_init_from"),
     Bug("init --from: the namespace of the manifests is written again", "commands/run/init_from.py", "flags.namespace if flags.namespace != written else None", "flags.namespace", "test_init_from"),
     Bug("init --from: routes of one name are one", "reading/choices.py", "return route.text(\"kind\"), route.text(\"metadata\", \"namespace\")", "return route.text(\"kind\"), \"\"", "test_init_from"),
     Bug("init --from: another namespace is passed over", "commands/run/init_from.py", "flags.namespace if flags.namespace != written else None", "flags.namespace if not written else None", "test_init_from"),

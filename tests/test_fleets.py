@@ -928,3 +928,17 @@ def test_all_clusters_are_asked(asking: Callable[..., Result]) -> None:
         "a: `5%` is not in the cluster yet, or not settled:\n  Deployment shop-canary is not as"
         in asking(objects_at("header-only"), "check", "--synced").out
     )
+
+
+def test_a_fleet_is_validated_and_is_no_manifest(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("validate", "fleet.yaml")
+    file = there.folder / "fleet.yaml"
+    file.write_text(file.read_text().replace("- name: europe", "- nam: europe"))
+    done = there.canary("validate", "fleet.yaml")
+    assert (1, True) == (
+        done.code,
+        "fleet.yaml:9:7: error Fleet shop: spec.waves[1].nam: unknown key" in done.out,
+    )
+    done = there.canary("validate", "fleet.yaml", "test/canary.yaml")
+    assert "2 documents" in done.out

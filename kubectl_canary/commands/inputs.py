@@ -66,16 +66,18 @@ def is_fleet(names: Sequence[str]) -> bool:
     """Whether the files that are named are a fleet. Raises WorldError for what cannot be read."""
     if "-" in names:
         return False
-    from kubectl_canary.reading import fleets
+    from kubectl_canary.reading import manifests as objects
 
     read = [files.read_text(name, files.MAX_MANIFESTS, meant=CANARY_FILE) for name in names]
-    suspects = [(file, text) for file, text in read if fleets.KIND in text]
-    return any(fleets.is_fleet(sources.document(*suspect).value) for suspect in suspects)
+    suspects = [(file, text) for file, text in read if objects.FLEET in text]
+    return any(objects.is_fleet(sources.document(*suspect).value) for suspect in suspects)
 
 
 def refuse_fleet(source: sources.Sources) -> None:
     """Raises UsageError for a fleet where one release is meant."""
-    if "Fleet" in (source.value.get("kind"), *(known.value.get("kind") for known in source.documents)):
+    from kubectl_canary.reading import manifests as objects
+
+    if any(map(objects.is_fleet, (source.value, *(known.value for known in source.documents)))):
         file = source.documents[-1].file
         raise UsageError(
             f"{file} is a fleet, and this is about one release", "name a canary file of it with -f"
@@ -179,7 +181,7 @@ def manifest_set(name: str, base: str = "", same_as: str | None = None) -> list[
         objects.unshared(manifest)
         for text in manifest_sets.read(name, base, same_as)
         for manifest in objects.with_texts(objects.read(text.file, text.text, beside=True), text.text)
-        if not objects.is_canary(manifest.value)
+        if not objects.is_ours(manifest.value)
     ]
 
 

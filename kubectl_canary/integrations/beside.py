@@ -12,7 +12,7 @@ from kubectl_canary.integrations import embedded
 from kubectl_canary.reading import adoption, manifests
 from kubectl_canary.reading.adopted.file import SetReader, Sets
 from kubectl_canary.reading.adopted.problems import ADOPT
-from kubectl_canary.reading.manifests import Manifest, is_canary
+from kubectl_canary.reading.manifests import Manifest, is_ours
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.adoption import key_of
@@ -47,7 +47,7 @@ def reader(beside: Sequence[Manifest], read_stable: StableReader) -> SetReader:
         adopt = source.value["spec"]["adopt"]
         if adopt["from"] != ITSELF:
             raise Refused("the manifests are here", [_elsewhere(source, adopt["from"])])
-        new = [_bare(manifest) for manifest in beside if not is_canary(manifest.value)]
+        new = [_bare(manifest) for manifest in beside if not is_ours(manifest.value)]
         return Sets(stable=read_stable(source) if "stable" in adopt else new, new=new)
 
     return sets
@@ -79,7 +79,7 @@ def laid_over(release: Release, documents: Sequence[Manifest], beside: Sequence[
     adopted = {
         key_of(manifest.value, namespace): manifest
         for manifest in adoption.without_hooks(beside)
-        if not is_canary(manifest.value)
+        if not is_ours(manifest.value)
     }
     added = (document for key, document in by_key.items() if key not in adopted)
     return Laid(tuple(added), _places(adopted, by_key))

@@ -14,9 +14,9 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order, path_text
 from kubectl_canary.judging import implementations, lint, sets
 from kubectl_canary.judging.implementations import Claims
-from kubectl_canary.reading import release, sources
+from kubectl_canary.reading import fleets, release, sources
 from kubectl_canary.reading.adopted.file import SetReader
-from kubectl_canary.reading.manifests import Manifest, is_canary
+from kubectl_canary.reading.manifests import Manifest, is_canary, is_fleet
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.testing import TESTERS
 from kubectl_canary.release import apart, patches
@@ -216,7 +216,7 @@ def _lint(
 
 def _judged(manifest: Manifest, question: Question) -> Judged:
     try:
-        findings = verdict.judge(manifest.value, question.target)
+        findings = _verdict(manifest.value, question.target)
     except Unsupported as unsupported:
         message = f"cannot be judged: the kind's own schema uses {unsupported}"
         finding = Finding("unsupported", "error", (), message, manifest.where(()))
@@ -225,6 +225,11 @@ def _judged(manifest: Manifest, question: Question) -> Judged:
         return Judged(manifest, None, (_unknown_kind(manifest, question.target),), question.target)
     placed = (replace(finding, where=manifest.where(finding.path)) for finding in findings)
     return Judged(manifest, not findings, tuple(in_order(placed)), question.target)
+
+
+def _verdict(value: dict[str, Any], target: Target) -> list[Finding] | None:
+    """What the API server, or we for a fleet, hold against an object; None for an unknown kind."""
+    return fleets.findings_of(value) if is_fleet(value) else verdict.judge(value, target)
 
 
 def _unknown_kind(manifest: Manifest, target: Target) -> Finding:

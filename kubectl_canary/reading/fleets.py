@@ -6,7 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from kubectl_canary.api import catalog, formats, quick
 from kubectl_canary.errors import Refused
@@ -14,7 +14,6 @@ from kubectl_canary.findings import Finding, Path, in_order, nearest
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.release.fleets import Fleet, Order, Target, Wave
 
-KIND: Final = "Fleet"
 RELEASE: Path = ("spec", "release")
 STAR = "*"
 Listing = Callable[[str, str], Sequence[str]]  # the files whose names begin and end so
@@ -39,14 +38,9 @@ class FleetFile:
         return Finding("fleet", "error", target.path, message, where, hint)
 
 
-def is_fleet(value: Any) -> bool:
-    """Whether a document is a fleet."""
-    return isinstance(value, dict) and value.get("kind") == KIND
-
-
 def read(source: Sources, listed: Listing) -> FleetFile:
     """The fleet of a file; `listed` says which files there are for a pattern. Raises Refused with every finding."""
-    findings = list(_of_schema(source.value))
+    findings = findings_of(source.value)
     if not findings:
         spec = source.value["spec"]
         waves = [_wave(known) for known in spec["waves"]]
@@ -56,7 +50,7 @@ def read(source: Sources, listed: Listing) -> FleetFile:
             for place, wave in enumerate(waves)
             for target in _targets(wave, place, source, listed, unmatched)
         ]
-        findings = [*unmatched, *_of_waves(spec, waves), *_of_targets(targets), *_of_without(spec, targets)]
+        findings = [*unmatched, *_of_targets(targets), *_of_without(spec, targets)]
     if findings:
         located = [replace(known, where=source.value_where(known.path)) for known in findings]
         raise Refused(f"{source.documents[0].file} is not valid", in_order(located))
@@ -81,6 +75,12 @@ def _unknown_wave(release: Mapping[str, Any], named: Mapping[str, Wave], source:
     path: Path = (*RELEASE, "wave")
     message = f"there is no wave `{release['wave']}`; there are {', '.join(named)}"
     return Finding("fleet", "error", path, message, source.value_where(path), "give the wave its name again")
+
+
+def findings_of(value: Any) -> list[Finding]:
+    """What is wrong with a fleet whatever files there are."""
+    found = list(_of_schema(value))
+    return found or list(_of_waves(value["spec"], [_wave(known) for known in value["spec"]["waves"]]))
 
 
 def _of_schema(value: Any) -> Iterator[Finding]:

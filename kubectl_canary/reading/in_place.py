@@ -83,7 +83,7 @@ class Standing:
             return []
         text = self.base[name]
         found = manifests.with_texts(manifests.read(self.shown(name), text, beside=True), text)
-        return [manifest for manifest in found if not manifests.is_canary(manifest.value)]
+        return [manifest for manifest in found if not manifests.is_ours(manifest.value)]
 
     def objects(self) -> list[Manifest]:
         """The user's objects, as they were before, in the namespace that a kustomization puts them in."""

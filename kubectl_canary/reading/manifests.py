@@ -13,6 +13,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
 
+FLEET = "Fleet"  # the kind
 SEPARATOR_LINE = re.compile(r"\A---[ \t]*(\r?\n)?")
 DOCUMENT_END = re.compile(r"^\.\.\.[ \t]*\r?\n?", re.MULTILINE)
 SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
@@ -188,6 +189,16 @@ def _is_overlay(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and value.keys() <= {"metadata", "spec"}
 
 
+def is_ours(value: Any) -> bool:
+    """Whether an object is a file of this program, and none of a cluster."""
+    return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")
+
+
+def is_fleet(value: Any) -> bool:
+    """Whether an object is a fleet's file."""
+    return is_ours(value) and value.get("kind") == FLEET
+
+
 def is_canary(value: Any) -> bool:
     """Whether an object is a canary file."""
-    return isinstance(value, dict) and str(value.get("apiVersion")).startswith("kubectl-canary/")
+    return is_ours(value) and not is_fleet(value)
