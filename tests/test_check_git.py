@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +151,16 @@ def test_what_the_branch_has_done_since_is_not_the_start(project: Callable[..., 
     there.has({"canary.yaml": FILE})
     there.git("switch", "-q", "change")
     assert "0 errors" in there.do("check", "--git", "main")
+
+
+def test_a_folder_that_is_another_altogether_is_said_once(project: Callable[..., Project]) -> None:
+    there = project(declaring("deploy"))
+    there.do("render", "--all", "-o", "dir=out")
+    there.has({})
+    (there.folder / "canary.yaml").write_text(
+        there.file.replace("image: example.com/shop", "image: example.com/other")
+    )
+    done = there.canary("check", "--git", "main")
+    assert 1 == done.code
+    assert 11 == done.out.count("this is not what the canary file renders")
+    assert re.search(r"this is not what the canary file renders, and \d\d files more of out ", done.out)

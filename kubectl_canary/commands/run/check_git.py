@@ -24,6 +24,8 @@ from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering import record
 from kubectl_canary.reports import listings
 
+OTHERWISE = "this is not what the canary file renders"
+MOST_NAMED = 10  # files of a folder: all of one have one cure
 HELD = ("stable", "shared", "coming")  # rules of what must not change while a release is under way
 
 
@@ -129,11 +131,12 @@ def _of_folders(release: Release, release_flags: ReleaseFlags, places: again.Pla
     generator = releases.generator_of(release, release_flags)
     for place in places.of(release):
         notes = rendering.notes_of(release, release.declared(), place)
-        for name in folder.outdated(place, again.files_of(release, generator, place), notes):
-            yield _outdated(name, again.cure(release_flags, place))
+        names = folder.outdated(place, again.files_of(release, generator, place), notes)
+        cure = again.cure(release_flags, place)
+        yield from (_outdated(name, cure) for name in names[:MOST_NAMED])
+        if left := names[MOST_NAMED:]:
+            yield _outdated(left[0], cure, f"{OTHERWISE}, and {len(left) - 1} files more of {place}")
 
 
-def _outdated(name: str, cure: str) -> Finding:
-    return Finding(
-        "rendered", "error", (), "this is not what the canary file renders", Where(name, 1, 1), f"`{cure}`"
-    )
+def _outdated(name: str, cure: str, message: str = OTHERWISE) -> Finding:
+    return Finding("rendered", "error", (), message, Where(name, 1, 1), f"`{cure}`")

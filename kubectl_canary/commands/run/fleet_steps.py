@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from kubectl_canary.commands.advance import AdvanceFlags
@@ -155,6 +156,11 @@ class Crew:
         """The fleet."""
         return self.file.fleet
 
+    @cached_property
+    def began(self) -> Fleet | None:
+        """The fleet as it was when its release began; None where no commit says it."""
+        return reading.began(self.file, self.tree.repository)
+
     def files(self, target: Target) -> Files:
         """The canary files of a target. Raises as `Files`."""
         return Files(reading.flags_of(target), self.tree)
@@ -190,11 +196,10 @@ class Crew:
         """Raises Refused where the fleet is not what it was when its release began: then nobody's turn can be told."""
         if self.file.unknown_wave is not None:
             raise Refused(f"{self.file.file} is not valid", [self.file.unknown_wave])
-        began = reading.began(self.file, self.tree.repository)
-        if began is None:
+        if self.began is None:
             return
         where, hint = self.file.source.where(("spec", "waves")), "put it back until the release is over"
-        if said := rules.rearranged(began, self.fleet):
+        if said := rules.rearranged(self.began, self.fleet):
             self._refuse([Finding("fleet", "error", ("spec", "waves"), said, where, hint)])
         self._refuse(
             [Finding("fleet", "error", ("spec", "waves"), said, where) for said in self.left_behind()]
@@ -202,11 +207,10 @@ class Crew:
 
     def left_behind(self) -> list[str]:
         """What is to be said of targets that were taken out of the fleet in the middle of its release."""
-        began = reading.began(self.file, self.tree.repository)
         return [
             f"{target.name} was taken out in the middle of the release, and is at `{standing.phase}`: put it in again, "
             f"or `{command_line('abort', release=reading.flags_of(target))}`"
-            for target, standing in (reading.left_behind(began, self.file) if began is not None else ())
+            for target, standing in (reading.left_behind(self.began, self.file) if self.began else ())
         ]
 
     def refuse_stopped(self, standings: Standings) -> None:
