@@ -321,6 +321,18 @@ def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Pro
     assert "release:" not in (there.folder / "fleet.yaml").read_text()
 
 
+def test_a_release_that_all_have_by_now_ends(fleet: Callable[..., Project]) -> None:
+    there = fleet()
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    for place in PLACES:
+        file = there.folder / place / "canary.yaml"
+        file.write_text(file.read_text().partition("  canary:")[0].replace("tag: v1 ", "tag: v2 "))
+    there.git("commit", "-qam", "by hand")
+    there.do("advance", "-f", "fleet.yaml", "--commit")
+    assert "release:" not in (there.folder / "fleet.yaml").read_text()
+    assert "shop: v2 is stable in all targets, and the release is over" == there.log[-1]
+
+
 # --- what is refused ------------------------------------------------------------------
 
 
