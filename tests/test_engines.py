@@ -372,11 +372,14 @@ spec:
 """
 
 
-def test_a_component_of_kustomize_is_no_folder_to_follow(follow: Callable[..., Project]) -> None:
+@pytest.mark.parametrize("every", [[], ["--all"]])
+def test_a_component_of_kustomize_is_no_folder_to_follow(
+    follow: Callable[..., Project], every: list[str]
+) -> None:
     app = yaml.safe_dump_all(base().values()).replace("namespace: store", "namespace: web")
     there = follow("argocd", rendered=False, file=IN_FOLDERS, **{"k8s/app.yaml": app})
     there.do("start", "v2")
-    there.do("render", "-o", "kustomize=out")
+    there.do("render", *every, "-o", "kustomize=out")
     assert "which folder includes it?" in there.refuses("gitops", code=2)
 
 

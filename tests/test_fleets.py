@@ -18,7 +18,7 @@ from releases import a_file, a_release
 from test_check_synced import a_slice
 from test_cluster import Fake, a_list
 from test_cluster import fake as fake
-from test_git_verbs import Project
+from test_git_verbs import ADOPTS, APP, Project
 from test_git_verbs import project as project
 from test_position import Objects, live
 
@@ -314,7 +314,7 @@ def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Pro
     assert "phase: rollback from 50%" in (there.folder / "eu-2/canary.yaml").read_text()
     for _ in range(2):
         there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
-    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now", code=2)
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now")
     assert "no target goes back" in said
     there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
     there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
@@ -443,6 +443,98 @@ def test_a_hotfix_in_a_wave_that_has_ended_stops_nobody(fleet: Callable[..., Pro
     assert "tag: v2.1 " in (there.folder / "test/canary.yaml").read_text()
 
 
+# --- who stays behind stops no way back -----------------------------------------------
+
+
+def test_who_went_back_alone_holds_up_no_other(fleet: Callable[..., Project]) -> None:
+    there = fleet("rolling-sync")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("abort", "-f", "eu-1/canary.yaml", "--commit")
+    done = there.canary("abort", "-f", "fleet.yaml", "--commit")
+    assert (0, True) == (done.code, "`rollback from 25%` was committed" in done.err)
+    phases = [
+        (there.folder / place / "canary.yaml").read_text().rpartition("phase: ")[2].strip()
+        for place in PLACES
+    ]
+    assert ["rollback from 25%"] * 3 == phases
+    for _ in range(2):
+        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert "release:" not in (there.folder / "fleet.yaml").read_text()
+
+
+def test_who_cannot_go_back_is_told_and_the_others_do(fleet: Callable[..., Project]) -> None:
+    there = fleet("rolling-sync")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    broken = there.folder / "eu-1/canary.yaml"
+    broken.write_text(broken.read_text().replace("replicas: 4", "replicas: four"))
+    there.git("commit", "-qam", "broken")
+    for _ in range(3):
+        done = there.canary("abort", "-f", "fleet.yaml", "--commit", "--now")
+        assert (1, True) == (done.code, "eu-1/canary.yaml:9:15: spec.stable.replicas" in done.err)
+    assert "tag: v2" in (there.folder / "fleet.yaml").read_text()
+    assert "  phase:" not in (there.folder / "test/canary.yaml").read_text()
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert "eu-1/canary.yaml:9:15: spec.stable.replicas" in said
+
+
+# --- adopted manifests ----------------------------------------------------------------
+
+
+def adopting(*places: str, source: str = "../k8s/PLACE") -> dict[str, str]:
+    """Files of targets that adopt manifests, which lie elsewhere."""
+    files = {
+        f"{place}/canary.yaml": ADOPTS.replace("from: k8s", f"from: {source.replace('PLACE', place)}")
+        for place in places
+    }
+    return files | {f"k8s/{place}/app.yaml": APP for place in places}
+
+
+def test_targets_that_adopt_are_written_in_place(fleet: Callable[..., Project]) -> None:
+    there = fleet("rolling-sync", **adopting(*PLACES))
+    before = {place: (there.folder / f"k8s/{place}/app.yaml").read_text() for place in PLACES}
+    there.do("start", "v2", "-f", "fleet.yaml", "-o", "in-place", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    for place in PLACES:
+        assert "app:v2" in "".join(file.read_text() for file in (there.folder / f"k8s/{place}").iterdir())
+    while "release:" in (there.folder / "fleet.yaml").read_text():
+        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    for place in PLACES:
+        assert (
+            before[place].replace("app:v1", "app:v2") == (there.folder / f"k8s/{place}/app.yaml").read_text()
+        )
+
+
+def test_two_targets_adopt_no_manifests_together(fleet: Callable[..., Project]) -> None:
+    there = fleet(**adopting(*PLACES, source="../k8s/test"))
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit")
+    assert "eu-1/canary.yaml:" in said and "eu-2/canary.yaml:" in said
+    assert "`test` adopts the same manifests: the end of its release would reach `eu-1`" in said
+
+
+def test_who_is_left_out_in_the_middle_of_the_release_is_still_in_it(fleet: Callable[..., Project]) -> None:
+    there = fleet("rolling-sync")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    left_out(there, "eu-1")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    assert "phase: 25%" in (there.folder / "eu-1/canary.yaml").read_text()
+    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    assert "phase: rollback from 25%" in (there.folder / "eu-1/canary.yaml").read_text()
+
+
+def test_a_step_that_is_reverted_or_caught_up_with_may_be_merged(fleet: Callable[..., Project]) -> None:
+    there = fleet("lockstep")
+    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there.git("revert", "--no-edit", "HEAD")
+    there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+    for words in (["advance", "-f", "fleet.yaml"], *[["abort", "-f", "test/canary.yaml"]] * 3):
+        there.do(*words, "--commit", "--now")
+    there.do("start", "v2", "-f", "test/canary.yaml", "--commit")
+    there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
+
+
 # --- somebody changes the fleet in the middle -----------------------------------------
 
 
@@ -459,7 +551,7 @@ def test_another_tag_ends_no_release_silently(fleet: Callable[..., Project]) -> 
     changed(there, "tag: v2", "tag: v3")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     assert (1, True) == (done.code, "the release under way is of v2" in done.out)
-    said = there.refuses("abort", "-f", "fleet.yaml", "--commit", code=2)
+    said = there.refuses("abort", "-f", "fleet.yaml", "--commit")
     assert "test is in a release of its own, and stays: `kubectl canary abort -f test/canary.yaml`" in said
 
 

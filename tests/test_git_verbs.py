@@ -421,6 +421,42 @@ def test_files_that_are_put_back_end_their_lines_as_they_did(
     assert FILE.replace("\n", "\r\n") == there.file
 
 
+def test_a_folder_that_is_not_checked_out_is_not_passed_over(project: Callable[..., Project]) -> None:
+    there = project(declaring("deploy"), **{"apps/readme.md": "x\n"})
+    there.do("render", "--all", "-o", "dir=rendered/shop")
+    there.has({})
+    there.git("sparse-checkout", "set", "apps")
+    assert not (there.folder / "rendered").exists()
+    said = there.refuses("advance", "--commit", "--now", code=2)
+    assert "rendered/shop is not checked out, and the release is rendered there" in said
+    there.git(*re.findall("`git (.*?)`", said)[0].split())
+    there.do("advance", "--commit", "--now")
+    assert "rendered/shop/current/" in there.git("show", "--name-only")
+
+
+def test_who_adopts_and_renders_nowhere_is_told(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    done = there.canary("start", "v2", "--commit")
+    assert (0, True) == (
+        done.code,
+        "canary.yaml: the phase is rendered nowhere, so no engine sees it" in done.err,
+    )
+    there.git("reset", "-q", "--hard", "HEAD~1")
+    assert "rendered nowhere" not in there.canary("start", "v2", "-o", "in-place", "--commit").err
+
+
+def test_the_engine_changes_between_releases(project: Callable[..., Project]) -> None:
+    there = project(f"{declaring('deploy')}  gitops: {{engine: flux, interval: 0s}}\n")
+    (there.folder / "canary.yaml").write_text(there.file.replace("engine: flux", "engine: argocd"))
+    there.git("commit", "-qam", "argocd")
+    assert "spec.gitops: it was another when `deploy` was committed" in there.refuses("advance", "--now")
+    (there.folder / "canary.yaml").write_text(
+        there.file.replace("engine: argocd, interval: 0s", "engine: flux, interval: 9s")
+    )
+    there.git("commit", "-qam", "interval")
+    there.do("advance", "--now")
+
+
 LAYERS = {"base.yaml": FILE, "own.yaml": "kind: Canary\nspec:\n  canary:\n    tag: v2\n  phase: PHASE\n"}
 LAYERED = ("-f", "base.yaml", "-f", "own.yaml")
 

@@ -72,6 +72,11 @@ def noted(place: PurePath) -> dict[str, str]:
     return _notes(Path(place))
 
 
+def noted_in(listed: bytes | None) -> dict[str, str]:
+    """What the list of a folder notes that is not there."""
+    return _in((listed or b"").decode("utf-8", "replace"))
+
+
 def names(place: PurePath) -> set[str]:
     """The files of ours in a folder, by their names in it."""
     return _listed(Path(place), owner(place)) if owner(place) else set()
@@ -170,7 +175,11 @@ def _listed(out: Path, owner: str) -> set[str]:
 
 def _notes(out: Path) -> dict[str, str]:
     """What was noted the last time."""
-    matches = (NOTE.match(line) for line in (_text(out / LIST) or "").splitlines()[1:])
+    return _in(_text(out / LIST) or "")
+
+
+def _in(text: str) -> dict[str, str]:
+    matches = map(NOTE.match, text.splitlines()[1:])
     return {match.group(1): match.group(2) for match in matches if match}
 
 

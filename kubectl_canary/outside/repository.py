@@ -172,6 +172,10 @@ class Repository:
         done = self._run("cat-file", "blob", f"{identity}:{place}")
         return done.stdout if done.returncode == 0 else None
 
+    def staged(self, path: str) -> bytes | None:
+        """A file as the index has it; None where it has none."""
+        return self.at("", self.from_top(path))
+
     def keep(self, paths: Iterable[str]) -> dict[str, str]:
         """Keep the bytes of files, as blobs by their ids; those that are not there are left out. Raises WorldError."""
         there = [path for path in paths if Path(path).is_file()]

@@ -38,7 +38,8 @@ def subject_of_start(fleet: Fleet, moving: Sequence[Target], tag: str) -> str:
 def subject(fleet: Fleet, moving: Sequence[Target], moved: Sequence[Moved], *, is_over: bool) -> str:
     """`shop: v1.2.0 in europe (3 targets): 5% → 25%`; or that it is stable there, or everywhere."""
     if is_over:
-        return f"{fleet.name}: {fleet.tag} is stable in all targets, and the release is over"
+        without = f" but {', '.join(sorted(fleet.without))}" if fleet.without else ""
+        return f"{fleet.name}: {fleet.tag} is stable in all targets{without}, and the release is over"
     if not any(known.phase for known in moved):
         return f"{fleet.name}: {fleet.tag} is stable in {_where(moving)}"
     titles = dict.fromkeys(known.title.removeprefix("phase ") for known in moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from pathlib import PurePath
 
@@ -13,7 +14,7 @@ from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import folder as outside
 from kubectl_canary.outside.exchange import Change
-from kubectl_canary.outside.files import without_links
+from kubectl_canary.outside.files import is_there, without_links
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.in_place import file_name
 from kubectl_canary.reading.release import Release
@@ -86,10 +87,14 @@ class Places:
     def __init__(self, there: Repository | None) -> None:
         self._of_file: dict[str, list[PurePath]] = defaultdict(list)
         self._of_title: dict[str, list[PurePath]] = defaultdict(list)
+        self._absent: dict[str, PurePath] = {}
         for name in there.named(outside.LIST) if there is not None else ():
             place = PurePath(name).parent
             file = outside.source(place)
-            if file is None:
+            if file is None and there is not None and not is_there(name):
+                noted = outside.noted_in(there.staged(name))
+                self._absent[without_links(str(place / noted.get(outside.FILE, "")))] = place
+            elif file is None:
                 self._of_title[outside.owner(place)].append(place)
             else:
                 self._of_file[file].append(place)
@@ -97,9 +102,13 @@ class Places:
     def of(self, release: Release) -> list[PurePath]:
         """Those that are rendered from the file of a release.
 
-        Raises UsageError for one that the file has rendered in another namespace.
+        Raises UsageError for one that the file has rendered in another namespace, or that is not checked out.
         """
         title = release.plan.application.title
+        absent = self._absent.get(without_links(release.declaring_file))
+        if absent is not None:
+            cure = f"`git sparse-checkout add {shlex.quote(str(absent))}`, or `git restore` it"
+            raise UsageError(f"{absent} is not checked out, and the release is rendered there", cure)
         found = self._of_file[without_links(release.declaring_file)]
         for place in found:
             if outside.owner(place) != title:

@@ -76,25 +76,58 @@ def begun(file: FleetFile, release_flags: ReleaseFlags) -> str:
 
 def standings(file: FleetFile, tag: str) -> Standings:
     """Where each target is in the release of a version. Raises Refused with what is wrong with any of them."""
-    found: dict[Target, Standing] = {}
-    complaints: list[Finding] = []
-    for target in file.fleet.targets:
-        try:
-            found[target] = standing(target, tag, is_left_out=target.name in file.fleet.without)
-        except Refused as refused:
-            complaints += refused.findings
-        except (UsageError, WorldError) as error:
-            complaints.append(file.finding(target, error.message, error.hint))
+    found, complaints = sound(file, tag)
     if complaints:
         raise Refused(f"targets of {file.file} are not valid", complaints)
     return found
 
 
-def standing(target: Target, tag: str, *, is_left_out: bool = False) -> Standing:
+def sound(file: FleetFile, tag: str) -> tuple[Standings, list[Finding]]:
+    """Where each target is in the release of a version, and what is wrong with the others."""
+    found: dict[Target, Standing] = {}
+    complaints: list[Finding] = []
+    adopting: dict[str, Target] = {}
+    for target in file.fleet.targets:
+        try:
+            source = sources.layered(inputs.documents(target.files))
+            _refuse_adopted_twice(source, adopting.setdefault(_adopted(source), target), target)
+            found[target] = _standing(target, source, tag, is_left_out=target.name in file.fleet.without)
+        except Refused as refused:
+            complaints += refused.findings
+        except (UsageError, WorldError) as error:
+            complaints.append(file.finding(target, error.message, error.hint))
+    return found, complaints
+
+
+def _adopted(source: sources.Sources) -> str:
+    """The manifests that a target adopts, without links; where it adopts none, what nobody else has."""
+    spec = source.value.get("spec")
+    folder = inputs.adopted_folders(source).get("spec.adopt.from") if isinstance(spec, dict) else None
+    return files.without_links(folder) if folder is not None else source.documents[-1].file
+
+
+def _refuse_adopted_twice(source: sources.Sources, first: Target, target: Target) -> None:
+    """Raises Refused where two targets adopt the same manifests: the end of one release is written for both."""
+    if first is not target:
+        path: Path = ("spec", "adopt", "from")
+        message = (
+            f"`{first.name}` adopts the same manifests: the end of its release would reach `{target.name}`"
+        )
+        where = source.value_where(path)
+        finding = Finding("fleet", "error", path, message, where, "give each target manifests of its own")
+        raise Refused(f"{where.file} is not valid", [finding])
+
+
+def standing(target: Target, tag: str) -> Standing:
     """Where a target is in the release of a version. Raises as `releases.load`."""
-    source = sources.layered(inputs.documents(target.files))
+    return _standing(target, sources.layered(inputs.documents(target.files)), tag)
+
+
+def _standing(target: Target, source: sources.Sources, tag: str, *, is_left_out: bool = False) -> Standing:
     spec = source.value.get("spec")
     spec = spec if isinstance(spec, dict) else {}
+    is_of_fleet = (spec.get("canary") or {}).get("tag") == tag and bool(spec.get("phase"))
+    is_left_out = is_left_out and not is_of_fleet
     if not is_left_out:
         _refuse_shared(target, source)
     if not declaring.versions_in(spec):
@@ -105,7 +138,7 @@ def standing(target: Target, tag: str, *, is_left_out: bool = False) -> Standing
     here, stable = release.declared(), _version(release)
     if is_left_out:
         return Standing(State.LEFT_OUT, stable, here.name)
-    if (spec.get("canary") or {}).get("tag") != tag:
+    if not is_of_fleet:
         return Standing(State.OTHERWISE, stable, here.name)
     if here.is_way_back:
         return Standing(State.GOING_BACK, stable, here.name)

@@ -13,7 +13,7 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.reading import fleets
 from kubectl_canary.reading.fleets import FleetFile
 from kubectl_canary.release import fleets as rules
-from kubectl_canary.release.fleets import Standing, State
+from kubectl_canary.release.fleets import Fleet, Rank, Standing, State, Target
 from kubectl_canary.release.plan import PhaseKind
 
 ELSEWHERE = (State.GOING_BACK, State.OTHERWISE, State.LEFT_OUT)
@@ -83,6 +83,8 @@ def _of_turns(base: FleetFile, file: FleetFile) -> Iterator[Finding]:
             hint = f"`without: [{target.name}]` below spec.release leaves it to itself"
             message = f"{target.name} begins a release of its own"
             yield file.finding(target, message, hint if not file.fleet.has_ended(target.wave) else "")
+        elif _catches_up(base.fleet, target, earlier):
+            continue
         elif _goes_on(earlier, standing) and target.name not in {known.name for known in turn}:
             first = ", ".join(known.name for known in turn) or "nobody"
             yield file.finding(
@@ -90,8 +92,18 @@ def _of_turns(base: FleetFile, file: FleetFile) -> Iterator[Finding]:
             )
 
 
+def _catches_up(base: Fleet, target: Target, earlier: Standing) -> bool:
+    """Whether a target that was not in the release of its wave may have been taken in."""
+    wave = next((known for known in base.waves if known.name == target.wave.name), None)
+    return earlier.state is State.WAITING and wave is not None and base.has_begun(wave)
+
+
 def _goes_on(earlier: Standing, standing: Standing) -> bool:
     """Whether a target has taken a step of the release onward, but for the end of one that was promoted."""
     is_end = earlier.phase == PhaseKind.PROMOTED.value and not standing.phase
     is_elsewhere = earlier.state in ELSEWHERE or standing.state in ELSEWHERE
-    return (earlier.state, earlier.phase) != (standing.state, standing.phase) and not (is_elsewhere or is_end)
+    return not (is_elsewhere or is_end) and _progress(standing) > _progress(earlier)
+
+
+def _progress(standing: Standing) -> tuple[bool, Rank]:
+    return standing.state is State.THERE, standing.next

@@ -10,6 +10,7 @@ from itertools import islice
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags, command_line
+from kubectl_canary.commands.run import again
 from kubectl_canary.commands.run import fleet as reading
 from kubectl_canary.commands.run import start as beginning
 from kubectl_canary.commands.run.declaring import Files, Step, changes
@@ -35,9 +36,10 @@ Judge = Callable[[Files, Release, Phase], object]
 @contextlib.contextmanager
 def held(release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> Iterator[Crew]:
     """A fleet, in a tree that is held. Raises as `Tree` and `fleet.read`."""
-    if declare_flags.output is not None:
+    if declare_flags.output not in (None, again.IN_PLACE):
         message = f"-o {declare_flags.output}: each target is rendered where it was rendered last"
-        raise UsageError(message, "leave it out")
+        hint = f"`{command_line('render', '--all', '-o', declare_flags.output or '', release=release_flags)}` first"
+        raise UsageError(message, hint)
     tree = Tree(release_flags.files[-1], declare_flags)
     with tree.held():
         yield Crew(release_flags, tree)
@@ -147,18 +149,24 @@ class Crew:
 
     def check(self, targets: Sequence[Target], judge: Judge) -> None:
         """Judge targets, each with its release and the phase that it declares. Raises Refused with all complaints."""
-        complaints: list[Finding] = []
-        title = ""
+        _, refused = self.sorted_out(targets, judge)
+        if refused:
+            raise Refused(refused[0].message, [finding for known in refused for finding in known.findings])
+
+    def sorted_out(self, targets: Sequence[Target], judge: Judge) -> tuple[list[Target], list[Refused]]:
+        """Those of some targets that are judged well, and why the others are not."""
+        well: list[Target] = []
+        refused: list[Refused] = []
         for target in targets:
             files = self.files(target)
             release = files.again()
             try:
                 judge(files, release, release.declared())
-            except Refused as refused:
-                title = title or refused.message
-                complaints += refused.findings
-        if complaints:
-            raise Refused(title, complaints)
+            except Refused as error:
+                refused.append(error)
+            else:
+                well.append(target)
+        return well, refused
 
     def staying(self, way: WayBack) -> Iterator[str]:
         """What becomes of targets that stay while the others go back."""

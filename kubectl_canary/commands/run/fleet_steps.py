@@ -9,14 +9,17 @@ from kubectl_canary.commands.run import abort as back
 from kubectl_canary.commands.run import advance as onward
 from kubectl_canary.commands.run import fleet as reading
 from kubectl_canary.commands.run import fleet_synced
+from kubectl_canary.commands.run.declaring import Files, Step
 from kubectl_canary.commands.run.fleet_crew import held
 from kubectl_canary.commands.start import StartFlags
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import fleets
 from kubectl_canary.reading.declaring import GONE
+from kubectl_canary.reading.release import Release
 from kubectl_canary.release import fleets as rules
 from kubectl_canary.release.fleets import State
+from kubectl_canary.release.plan import Phase
 from kubectl_canary.reports import engines
 from kubectl_canary.reports import fleets as reports
 
@@ -71,33 +74,44 @@ def advance(release_flags: ReleaseFlags, flags: AdvanceFlags, declare_flags: Dec
 def abort(release_flags: ReleaseFlags, declare_flags: DeclareFlags, *, at_once: bool) -> int:
     """Write the next step back of all targets that are under way, whatever their wave.
 
-    The first step of each waits for nothing. Those that stay, and why, are told.
+    The first step of each waits for nothing. Who stays, or cannot go back, stops nobody, and is told; 1 where one
+    cannot.
     """
     with held(release_flags, declare_flags) as crew:
         tag = reading.begun(crew.file, release_flags)
-        standings = reading.standings(crew.file, tag)
+        standings, broken = reading.sound(crew.file, tag)
         way = rules.way_back(standings)
+        due, waiting = (way.later, []) if at_once else crew.sorted_out(way.later, _mind_drain)
+        moving, refused = crew.sorted_out((*way.first, *due), lambda files, *_: _step_back(files))
         stay = [*crew.staying(way), *crew.left_behind()]
-        if not way.moving and (way.promoted or way.otherwise):
-            raise UsageError("no target goes back", "; ".join(stay))
-        if not at_once:
-            crew.check(way.later, lambda files, release, _: files.mind_time(release, lasts=0))
+        findings = [*broken, *(finding for known in (*refused, *waiting) for finding in known.findings)]
+        if not moving and (findings or way.promoted or way.otherwise):
+            raise Refused("no target goes back", findings, "\n".join(stay))
+        is_over = way.is_over and not findings
         engine = crew.write(
-            way.moving,
-            lambda files: back.step_of(files, *files.load()),
-            {fleets.RELEASE: GONE} if way.is_over else {},
-            lambda _: reports.subject_of_abort(crew.fleet, way.moving, is_over=way.is_over),
+            moving,
+            _step_back,
+            {fleets.RELEASE: GONE} if is_over else {},
+            lambda _: reports.subject_of_abort(crew.fleet, moving, is_over=is_over),
         )
-    if way.is_over:
+    if is_over:
         say(f"{crew.file.file}: the release of {tag} is over")
     before = {
         standing.stable
         for target, standing in standings.items()
         if standing.state is State.WAITING or target in way.moving
     }
-    for line in (*stay, *reports.what_stays(way.there, tag, before, crew.command)):
+    for line in (*map(str, findings), *stay, *reports.what_stays(way.there, tag, before, crew.command)):
         say(line)
     if way.first:
         for line in engines.holding_up(engine, f"{crew.fleet.name}-{way.first[0].name}"):
             say(line)
-    return 0
+    return int(bool(broken or refused))
+
+
+def _mind_drain(files: Files, release: Release, _: Phase) -> None:
+    files.mind_time(release, lasts=0)
+
+
+def _step_back(files: Files) -> Step:
+    return back.step_of(files, *files.load())

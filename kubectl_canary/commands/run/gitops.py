@@ -137,7 +137,7 @@ def _folder(release: Release, release_flags: ReleaseFlags, there: Repository | N
         hint = command_line("render", "--all", "-o", "dir=rendered", release=release_flags)
         message = f"{release.plan.application.title} is rendered nowhere in the repository"
         raise UsageError(message, f"run `{hint}`, or say --path")
-    if again.form_of(out) == again.COMPONENT:
+    if again.form_of(out).startswith(again.COMPONENT):
         message = f"{out} is a component of kustomize: which folder includes it?"
         raise UsageError(message, "say --path FOLDER, from the top of the repository")
     return str(PurePath(out, "current"))

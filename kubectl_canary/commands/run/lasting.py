@@ -15,7 +15,7 @@ from kubectl_canary.reading.sources import Sources
 from kubectl_canary.reports import ages
 from kubectl_canary.reports.plans import wait_text
 
-RELEASE = ("stable", "canary", "adopt", "image", *versions.PARTS)  # what says which release it is
+RELEASE = ("stable", "canary", "adopt", "image", "gitops", *versions.PARTS)  # what says which release it is
 
 
 def refuse_changed(repository: Repository, source: Sources) -> None:
@@ -25,7 +25,7 @@ def refuse_changed(repository: Repository, source: Sources) -> None:
         return
     was, now = _merged_at(repository, source, begun), source.value["spec"]
     for key in RELEASE:
-        if was.get(key) != now.get(key):
+        if _said(was, key) != _said(now, key):
             path = ("spec", key)
             message = (
                 f"it was another when `{now['phase']}` was committed: the release under way would change"
@@ -34,6 +34,11 @@ def refuse_changed(repository: Repository, source: Sources) -> None:
             cure = repository.command("checkout", begun.id[:12], "--", repository.from_top(where.file))
             hint = f"`{cure}` puts it back; change it between releases"
             raise Refused("the release is another", [Finding(key, "error", path, message, where, hint)])
+
+
+def _said(spec: dict[str, Any], key: str) -> Any:
+    """What a spec says of a key; of `gitops` only the engine makes other objects."""
+    return (spec.get(key) or {}).get("engine") if key == "gitops" else spec.get(key)
 
 
 def _merged_at(repository: Repository, source: Sources, revision: Revision) -> dict[str, Any]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kubectl_canary.commands.run.declaring import Files, Step
 
 NOTE = "kubectl-canary.json"
+MOST_NAMED = 5
+NOWHERE = "the phase is rendered nowhere, so no engine sees it; `-o in-place` writes it into the manifests"
 
 
 class Tree:
@@ -74,6 +76,7 @@ class Steps:
     def __init__(self, tree: Tree, writing: Writing) -> None:
         self.tree, self.writing, self.commit = tree, writing, writing.commit
         self._rendered: set[str] = set()
+        self._unrendered: list[str] = []
         self._made = ""
 
     def make(self, changes: Sequence[Change]) -> None:
@@ -98,9 +101,14 @@ class Steps:
             step.judge(release)
             rendered += again.changes(release, files.release_flags, target, self.tree.places)
             taken.append(release)
+            if release.plan.application.adopted is not None and self._is_nowhere(release, target):
+                self._unrendered.append(release.declaring_file)
         self.make(rendered)
         self._rendered |= {change.name for change in rendered if change.before != change.after}
         return taken
+
+    def _is_nowhere(self, release: Release, target: str) -> bool:
+        return target == again.LAST and again.last(release, self.tree.places) is None
 
     def _target(self, files: Files) -> str:
         return again.target(files.release_flags, self.tree.flags.output, files.source, self.tree.repository)
@@ -117,6 +125,10 @@ class Steps:
         """
         for line in filter(None, (*lines, again.told(len(self._rendered)), self._made)):
             say(line)
+        if self._unrendered:
+            named = ", ".join(self._unrendered[:MOST_NAMED])
+            more = f" and {len(self._unrendered) - MOST_NAMED} more" * (len(self._unrendered) > MOST_NAMED)
+            say(f"{named}{more}: {NOWHERE}")
         if self.tree.flags.request == "-":
             write(request)
         elif self.tree.flags.request is not None:
