@@ -445,6 +445,15 @@ def test_who_adopts_and_renders_nowhere_is_told(project: Callable[..., Project])
     assert "rendered nowhere" not in there.canary("start", "v2", "-o", "in-place", "--commit").err
 
 
+def test_what_runs_is_written_into_the_manifests_that_are_adopted(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2")
+    there.do("render", "--all", "-o", "dir=out")
+    (there.folder / "k8s/app.yaml").write_text(APP.replace("app:v1", "app:v9"))
+    said = there.refuses("render", "--all", "-o", "dir=out")
+    assert "write what runs: example.com/app:v1, into the manifests that spec.adopt names" in said
+
+
 def test_the_engine_changes_between_releases(project: Callable[..., Project]) -> None:
     there = project(f"{declaring('deploy')}  gitops: {{engine: flux, interval: 0s}}\n")
     (there.folder / "canary.yaml").write_text(there.file.replace("engine: flux", "engine: argocd"))

@@ -168,7 +168,7 @@ def _of_objects(plan: Plan, there: observed.Objects) -> Iterator[Problem]:
             )
     if observed.version(there, plan) is None:
         images = " nor ".join(" and ".join(plan.application.images(version)) for version in Version)
-        yield Problem(f"stable runs neither {images}", "write what runs into spec.stable")
+        yield Problem(f"stable runs neither {images}", f"write what runs into {plan.application.says_stable}")
     other = observed.other_canary(there, plan)
     if other is not None:
         yield Problem(

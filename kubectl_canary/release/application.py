@@ -340,6 +340,11 @@ class Application:
     gitops: GitOps = GitOps()
 
     @property
+    def says_stable(self) -> str:
+        """Where the user says what runs."""
+        return "spec.stable" if self.adopted is None else "the manifests that spec.adopt names"
+
+    @property
     def has_release(self) -> bool:
         """Whether there is a new version to release."""
         return any(workload.new is not None for workload in self.workloads)

@@ -281,7 +281,8 @@ def _refuse_other_stable(plan: Plan) -> None:
     subject = several if len(names) > 1 else f"Deployment {names[0]} runs neither"
     images = " nor ".join(" and ".join(plan.application.images(version)) for version in Version)
     message = f"{subject} {images}"
-    hint = "write what runs into spec.stable, so that no step takes production back to what it has left"
+    says = plan.application.says_stable
+    hint = f"write what runs into {says}, so that no step takes production back to what it has left"
     raise _refused("stable is another version", "stable", message, hint)
 
 

@@ -273,6 +273,8 @@ def _serves(recorded: Record) -> bool:
 
 def _as_stable(plan: Plan, image: str) -> str:
     """How a file says that an image is stable: by its tag where the repository is the file's."""
+    if plan.application.adopted is not None:
+        return f"{image}, into {plan.application.says_stable}"
     repository, tag, digest = formats.split_image(image)
     if tag and not digest and repository == formats.split_image(plan.application.images(Version.OLD)[0])[0]:
         return f"spec.stable.tag: {tag}"
