@@ -147,6 +147,14 @@ def test_every_page_with_commands_is_run() -> None:
     assert {*PAGES, *elsewhere} == with_commands
 
 
+FLEET = """\
+apiVersion: kubectl-canary/v1alpha1
+kind: Fleet
+metadata: {name: my-app}
+spec: {waves: [{name: all, targets: [{name: here, file: canary.yaml}]}]}
+"""
+
+
 def examples(verb: str) -> list[str]:
     """The examples of a verb, each a comment and a command."""
     (block,) = blocks(DOCS / f"verbs/{verb}.md", "sh")
@@ -174,6 +182,7 @@ def test_the_examples_of_a_verb_run(
         assert state.returncode == 0, state.stderr
         if verb == "init":
             (folder / "canary.yaml").unlink()
+        (folder / "fleet.yaml").write_text(FLEET)
         line = example.replace("-n production", f"-n {namespace}")
         if "post-renderer-args post-render" in line:
             line = line.replace("helm upgrade", "helm3 template").replace("--install ", "")
