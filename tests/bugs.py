@@ -1144,7 +1144,7 @@ BUGS = [
     Bug("git verbs: an image that runs stands beside its tag", "commands/run/start.py", "    return {(*STABLE, \"image\"): image, **_without(source, \"tag\")}\n", "    return {(*STABLE, \"image\"): image}\n", "test_git_verbs"),
     Bug("git verbs: manifests may say another version than runs", "commands/run/start.py", "    if \"adopt\" in source.value[\"spec\"]:\n", "    if False:\n", "test_git_verbs"),
     Bug("git verbs: what git does not look at is committed", "commands/run/committing.py", "        if unseen:\n", "        if False:\n", "test_git_verbs"),
-    Bug("git verbs: a layer takes all over from its base", "reading/declaring.py", "    return _patch(below, value) if isinstance(below, dict) and isinstance(value, dict) else value\n", "    return value\n", "test_git_verbs"),
+    Bug("git verbs: a layer takes all over from its base", "reading/declaring.py", "    return patches.merge_patch(below, value) if isinstance(below, dict) and isinstance(value, dict) else value\n", "    return value\n", "test_git_verbs"),
     Bug("gitops: a component of all phases is a folder to follow", "commands/run/gitops.py", "if again.form_of(out).startswith(again.COMPONENT):", "if again.form_of(out) == again.COMPONENT:", "test_engines"),
     Bug("git verbs: what adopted manifests say is written into the file", "rendering/record.py", "    if plan.application.adopted is not None:\n        return f\"{image}", "    if False:\n        return f\"{image}", "test_git_verbs"),
     # --- fleets

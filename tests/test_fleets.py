@@ -18,7 +18,7 @@ from releases import a_file, a_release
 from test_check_synced import a_slice
 from test_cluster import Fake, a_list
 from test_cluster import fake as fake
-from test_git_verbs import ADOPTS, APP, Project
+from test_git_verbs import ADOPTS, APP, FILE, Project
 from test_git_verbs import project as project
 from test_position import Objects, live
 
@@ -38,20 +38,7 @@ spec:
     - name: europe
       targets: [{file: eu-*/canary.yaml}]
 """
-TARGET = """\
-apiVersion: kubectl-canary/v1alpha1
-kind: Canary
-metadata: {name: shop}
-spec:
-  image: example.com/shop
-  container: {port: 8080}
-  stable:
-    tag: v1   # what runs
-    replicas: 4
-  route: {hostnames: [shop.example.com], gateway: {name: edge}}
-  drain: 10s
-  phases: PHASES
-"""
+TARGET = f"{FILE.partition('  phases:')[0]}  phases: PHASES\n"
 MESSAGES = ROOT / "tests/fleets"
 PLACES = ("test", "eu-1", "eu-2")
 
@@ -74,10 +61,26 @@ def fleet(project: Callable[..., Project]) -> Callable[..., Project]:
     return make
 
 
+def step(there: Project, verb: str, *words: str) -> None:
+    """A step of the fleet that waits for nothing, as a commit."""
+    there.do(verb, *words, "-f", "fleet.yaml", "--commit", *(() if verb == "start" else ("--now",)))
+
+
+def declared(there: Project, place: str) -> str:
+    """The canary file of a target."""
+    return (there.folder / place / "canary.yaml").read_text()
+
+
+def begun(there: Project) -> Project:
+    """A release of v2 that has begun."""
+    step(there, "start", "v2")
+    return there
+
+
 def steps(there: Project, *words: str) -> list[str]:
     """What is committed when the fleet goes on until there is nothing to do any more."""
     while "release:" in (there.folder / "fleet.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now", *words)
+        step(there, "advance", *words)
         assert len(there.log) < 50
     return there.git("log", "--format=%B", "--reverse", f"HEAD~{len(there.log) - 1}..").splitlines()
 
@@ -237,24 +240,21 @@ def test_who_goes_back(states: dict[str, Standing], moving: str, is_over: bool) 
 @pytest.mark.parametrize("order", ["waves", "lockstep", "rolling-sync"])
 def test_a_release_of_a_fleet_is_a_commit_a_wave(fleet: Callable[..., Project], order: str) -> None:
     there = fleet(order, **targets(eu_2="[10%, 50%, 100%]"))
-    before = {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
+    before = {place: declared(there, place) for place in PLACES}
     text = (there.folder / "fleet.yaml").read_text()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    step(there, "start", "v2")
     log = "\n".join([*steps(there), ""])
     file = MESSAGES / f"{order}.txt"
     assert file.read_text() == log
     assert text == (there.folder / "fleet.yaml").read_text()
     for place in PLACES:
-        assert (
-            before[place].replace("tag: v1", "tag: v2") == (there.folder / place / "canary.yaml").read_text()
-        )
+        assert before[place].replace("tag: v1", "tag: v2") == declared(there, place)
     assert there.is_clean
     assert "all targets run v2 already" in there.refuses("start", "v2", "-f", "fleet.yaml", code=2)
 
 
 def test_a_wave_is_a_pull_request(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     request = there.do("advance", "-f", "fleet.yaml", "--now", "--pull-request", "-")
     file = MESSAGES / "pull-request.md"
     assert file.read_text() == request
@@ -263,47 +263,45 @@ def test_a_wave_is_a_pull_request(fleet: Callable[..., Project]) -> None:
 def test_all_that_are_under_way_go_back_together(fleet: Callable[..., Project]) -> None:
     there = fleet("lockstep")
     text = (there.folder / "fleet.yaml").read_text()
-    files = {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    files = {place: declared(there, place) for place in PLACES}
+    step(there, "start", "v2")
+    step(there, "advance")
+    step(there, "advance")
     there.do("abort", "-f", "fleet.yaml", "--commit")
-    assert "phase: rollback from 25%" in (there.folder / "test/canary.yaml").read_text()
-    assert "phase: rollback from deploy" in (there.folder / "eu-2/canary.yaml").read_text()
+    assert "phase: rollback from 25%" in declared(there, "test")
+    assert "phase: rollback from deploy" in declared(there, "eu-2")
     said = there.refuses("abort", "-f", "fleet.yaml", "--commit")
     assert said.count("has to last 10s (drain 10s)") == 3
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
     assert said.count("it goes back: it is at `rollback from ") == 3
-    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
-    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "abort")
+    step(there, "abort")
     assert text == (there.folder / "fleet.yaml").read_text()
-    assert files == {place: (there.folder / place / "canary.yaml").read_text() for place in PLACES}
+    assert files == {place: declared(there, place) for place in PLACES}
     assert there.is_clean
     log = there.git("log", "--format=%B", "--reverse", "HEAD~3..")
     assert (MESSAGES / "abort.txt").read_text() == log
 
 
 def test_who_has_the_release_already_stays_and_is_told(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     while there.log[-1] != "shop: v2 begins in europe (2 targets)":
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "advance")
     done = there.canary("abort", "-f", "fleet.yaml", "--commit")
     cure = "`kubectl canary start v1 -f fleet.yaml` releases the version before there"
     assert f"test has v2 already: {cure}, once the others are back" in done.err
     for _ in range(2):
-        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "abort")
     there.do("start", "v1", "-f", "fleet.yaml", "--commit")  # brings those back that had it
     assert ["v1", "v1"] == [line.split()[2] for line in there.do("plan", "-f", "fleet.yaml").splitlines()[4:]]
 
 
 def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Project]) -> None:
-    there = fleet(**targets(eu_2="[10%, 50%, 100%]"))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    while "phase: promoted" not in (there.folder / "eu-1/canary.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(fleet(**targets(eu_2="[10%, 50%, 100%]")))
+    while "phase: promoted" not in declared(there, "eu-1"):
+        step(there, "advance")
     (there.folder / "eu-2/canary.yaml").write_text(
-        (there.folder / "eu-2/canary.yaml").read_text().replace("phase: promoted", "phase: 50%")
+        declared(there, "eu-2").replace("phase: promoted", "phase: 50%")
     )
     there.git("commit", "-qam", "half of it")
     done = there.canary("abort", "-f", "fleet.yaml", "--commit", "--now")
@@ -311,19 +309,18 @@ def test_who_is_promoted_stays_while_the_others_go_back(fleet: Callable[..., Pro
         "eu-1 is promoted, and stays: `kubectl canary advance -f eu-1/canary.yaml` ends its release"
         in done.err
     )
-    assert "phase: rollback from 50%" in (there.folder / "eu-2/canary.yaml").read_text()
+    assert "phase: rollback from 50%" in declared(there, "eu-2")
     for _ in range(2):
-        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "abort")
     said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now")
     assert "no target goes back" in said
     there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
-    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "abort")
     assert "release:" not in (there.folder / "fleet.yaml").read_text()
 
 
 def test_a_release_that_all_have_by_now_ends(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     for place in PLACES:
         file = there.folder / place / "canary.yaml"
         file.write_text(file.read_text().partition("  canary:")[0].replace("tag: v1 ", "tag: v2 "))
@@ -339,14 +336,13 @@ def test_a_release_that_all_have_by_now_ends(fleet: Callable[..., Project]) -> N
 def test_time_is_minded_for_each_target_and_between_waves(
     fleet: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = fleet(text=FLEET.replace("- name: europe", "- name: europe\n      pause: 1h"))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet(text=FLEET.replace("- name: europe", "- name: europe\n      pause: 1h")))
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
     assert (
         "test/canary.yaml:15:10: `deploy` was committed a moment ago, and has to last 10s (drain 10s)" in said
     )
     while there.log[-1] != "shop: v2 is stable in test (1 target)":
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "advance")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
     assert "what it says was committed a moment ago, and has to last 1h (until the next wave)" in said
     monkeypatch.setenv("GIT_COMMITTER_DATE", "@1700000000 +0000")
@@ -376,8 +372,7 @@ def fleet_of(there: Project, **texts: str) -> Project:
 
 
 def test_who_was_taken_back_alone_stops_the_others(fleet: Callable[..., Project]) -> None:
-    there = fleet("rolling-sync")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet("rolling-sync"))
     for _ in range(3):
         there.do("abort", "-f", "eu-1/canary.yaml", "--commit", "--now")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
@@ -385,11 +380,10 @@ def test_who_was_taken_back_alone_stops_the_others(fleet: Callable[..., Project]
     where = "fleet.yaml:10:17: spec.waves[1].targets[0]"
     assert f"{where}: eu-1: it is not in the release, and its wave is; {cure}" in said
     left_out(there, "eu-1")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    assert "phase: 25%" in (there.folder / "eu-2/canary.yaml").read_text()
-    while "release:" in (there.folder / "fleet.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    assert "tag: v1 " in (there.folder / "eu-1/canary.yaml").read_text()
+    step(there, "advance")
+    assert "phase: 25%" in declared(there, "eu-2")
+    steps(there)
+    assert "tag: v1 " in declared(there, "eu-1")
     assert "without" not in (there.folder / "fleet.yaml").read_text()
 
 
@@ -409,17 +403,17 @@ def test_a_release_of_its_own_stops_the_fleet_or_is_left_out(fleet: Callable[...
     assert "`kubectl canary abort -f eu-1/canary.yaml` takes it back" in said
     for _ in range(3):
         there.do("abort", "-f", "eu-1/canary.yaml", "--commit", "--now")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    step(there, "start", "v2")
     there.do("start", "v3", "-f", "eu-1/canary.yaml", "--commit")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     assert (1, True) == (done.code, "eu-1 begins a release of its own" in done.out)
     assert "eu-1: it is in a release of its own" in there.refuses("advance", "-f", "fleet.yaml", "--now")
     left_out(there, "eu-1")
     there.do("check", "-f", "fleet.yaml", "--git", "HEAD~2")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "advance")
     assert "shop: v2 begins in europe (1 target)" == there.log[-1]
     there.do("abort", "-f", "fleet.yaml", "--commit")
-    assert "phase: deploy" in (there.folder / "eu-1/canary.yaml").read_text()
+    assert "phase: deploy" in declared(there, "eu-1")
 
 
 def test_a_target_at_the_version_already_is_no_release_to_begin(fleet: Callable[..., Project]) -> None:
@@ -430,42 +424,35 @@ def test_a_target_at_the_version_already_is_no_release_to_begin(fleet: Callable[
 
 
 def test_a_hotfix_in_a_wave_that_has_ended_stops_nobody(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     while there.log[-1] != "shop: v2 begins in europe (2 targets)":
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "advance")
     there.do("start", "v2.1", "-f", "test/canary.yaml", "--commit")
-    while "phase:" in (there.folder / "test/canary.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    while "phase:" in declared(there, "test"):
+        step(there, "advance")
         there.do("advance", "-f", "test/canary.yaml", "--commit", "--now")
-    while "release:" in (there.folder / "fleet.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    assert "tag: v2.1 " in (there.folder / "test/canary.yaml").read_text()
+    steps(there)
+    assert "tag: v2.1 " in declared(there, "test")
 
 
 # --- who stays behind stops no way back -----------------------------------------------
 
 
 def test_who_went_back_alone_holds_up_no_other(fleet: Callable[..., Project]) -> None:
-    there = fleet("rolling-sync")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(fleet("rolling-sync"))
+    step(there, "advance")
     there.do("abort", "-f", "eu-1/canary.yaml", "--commit")
     done = there.canary("abort", "-f", "fleet.yaml", "--commit")
     assert (0, True) == (done.code, "`rollback from 25%` was committed" in done.err)
-    phases = [
-        (there.folder / place / "canary.yaml").read_text().rpartition("phase: ")[2].strip()
-        for place in PLACES
-    ]
+    phases = [declared(there, place).rpartition("phase: ")[2].strip() for place in PLACES]
     assert ["rollback from 25%"] * 3 == phases
     for _ in range(2):
-        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "abort")
     assert "release:" not in (there.folder / "fleet.yaml").read_text()
 
 
 def test_who_cannot_go_back_is_told_and_the_others_do(fleet: Callable[..., Project]) -> None:
-    there = fleet("rolling-sync")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet("rolling-sync"))
     broken = there.folder / "eu-1/canary.yaml"
     broken.write_text(broken.read_text().replace("replicas: 4", "replicas: four"))
     there.git("commit", "-qam", "broken")
@@ -473,7 +460,7 @@ def test_who_cannot_go_back_is_told_and_the_others_do(fleet: Callable[..., Proje
         done = there.canary("abort", "-f", "fleet.yaml", "--commit", "--now")
         assert (1, True) == (done.code, "eu-1/canary.yaml:9:15: spec.stable.replicas" in done.err)
     assert "tag: v2" in (there.folder / "fleet.yaml").read_text()
-    assert "  phase:" not in (there.folder / "test/canary.yaml").read_text()
+    assert "  phase:" not in declared(there, "test")
     said = there.refuses("abort", "-f", "fleet.yaml", "--commit", "--now")
     assert "eu-1/canary.yaml:9:15: spec.stable.replicas" in said
 
@@ -494,12 +481,11 @@ def test_targets_that_adopt_are_written_in_place(fleet: Callable[..., Project]) 
     there = fleet("rolling-sync", **adopting(*PLACES))
     before = {place: (there.folder / f"k8s/{place}/app.yaml").read_text() for place in PLACES}
     there.do("start", "v2", "-f", "fleet.yaml", "-o", "in-place", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "advance")
     there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     for place in PLACES:
         assert "app:v2" in "".join(file.read_text() for file in (there.folder / f"k8s/{place}").iterdir())
-    while "release:" in (there.folder / "fleet.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    steps(there)
     for place in PLACES:
         assert (
             before[place].replace("app:v1", "app:v2") == (there.folder / f"k8s/{place}/app.yaml").read_text()
@@ -514,19 +500,17 @@ def test_two_targets_adopt_no_manifests_together(fleet: Callable[..., Project]) 
 
 
 def test_who_is_left_out_in_the_middle_of_the_release_is_still_in_it(fleet: Callable[..., Project]) -> None:
-    there = fleet("rolling-sync")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet("rolling-sync"))
     left_out(there, "eu-1")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    assert "phase: 25%" in (there.folder / "eu-1/canary.yaml").read_text()
-    there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
-    assert "phase: rollback from 25%" in (there.folder / "eu-1/canary.yaml").read_text()
+    step(there, "advance")
+    assert "phase: 25%" in declared(there, "eu-1")
+    step(there, "abort")
+    assert "phase: rollback from 25%" in declared(there, "eu-1")
 
 
 def test_a_step_that_is_reverted_or_caught_up_with_may_be_merged(fleet: Callable[..., Project]) -> None:
-    there = fleet("lockstep")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(fleet("lockstep"))
+    step(there, "advance")
     there.git("revert", "--no-edit", "HEAD")
     there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     for words in (["advance", "-f", "fleet.yaml"], *[["abort", "-f", "test/canary.yaml"]] * 3):
@@ -546,8 +530,7 @@ def changed(there: Project, old: str, new: str) -> None:
 
 
 def test_another_tag_ends_no_release_silently(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     changed(there, "tag: v2", "tag: v3")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     assert (1, True) == (done.code, "the release under way is of v2" in done.out)
@@ -556,9 +539,8 @@ def test_another_tag_ends_no_release_silently(fleet: Callable[..., Project]) -> 
 
 
 def test_who_is_taken_out_in_the_middle_is_not_forgotten(fleet: Callable[..., Project]) -> None:
-    there = fleet("lockstep")
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(fleet("lockstep"))
+    step(there, "advance")
     changed(there, "eu-*/canary.yaml", "eu-1/canary.yaml")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     assert (1, True) == (done.code, "eu-2 is taken out in the middle of the release, at `deploy`" in done.out)
@@ -570,8 +552,7 @@ def test_who_is_taken_out_in_the_middle_is_not_forgotten(fleet: Callable[..., Pr
 
 
 def test_another_order_of_waves_goes_nowhere_but_back(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     head, first, second = re.split(
         "(?=    - name)", (there.folder / "fleet.yaml").read_text().partition("  release")[0]
     )
@@ -586,30 +567,27 @@ def test_another_order_of_waves_goes_nowhere_but_back(fleet: Callable[..., Proje
 
 
 def test_another_order_goes_nowhere_but_back(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     changed(there, "order: waves", "order: rolling-sync")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
     assert "the order was waves when the release began" in said
 
 
 def test_a_wave_of_another_name_can_be_taken_back(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     changed(there, "- name: test", "- name: testing")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
     assert "fleet.yaml:13:11: spec.release.wave: there is no wave `test`; there are testing, europe" in said
     assert 1 == there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1").code
     for _ in range(3):
-        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "abort")
     assert "release:" not in (there.folder / "fleet.yaml").read_text()
 
 
 def test_what_nobody_committed_decides_no_turn(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    while "phase: promoted" not in (there.folder / "test/canary.yaml").read_text():
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(fleet())
+    while "phase: promoted" not in declared(there, "test"):
+        step(there, "advance")
     there.do("advance", "-f", "fleet.yaml", "--now")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now", code=2)
     assert "test/canary.yaml: changed, and not committed" in said
@@ -619,8 +597,7 @@ def test_what_nobody_committed_decides_no_turn(fleet: Callable[..., Project]) ->
 
 def test_a_wave_in_lockstep_has_time_to_arrive_without_a_cluster(fleet: Callable[..., Project]) -> None:
     files = {name: f"{text}  gitops: {{interval: 3m}}\n" for name, text in targets().items()}
-    there = fleet("lockstep", **files)
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet("lockstep", **files))
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
     assert "what it says was committed a moment ago, and has to last 3m" in said
 
@@ -629,8 +606,8 @@ def test_pauses_are_minded_of_each_target(fleet: Callable[..., Project]) -> None
     there = fleet(
         "rolling-sync", **targets(**dict.fromkeys(("test", "eu_2"), "[{name: 25%, pause: 7m}, 100%]"))
     )
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "start", "v2")
+    step(there, "advance")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--no-cluster")
     assert said.count("(pause and gates 7m, drain 10s)") == 2
     assert said.count("(drain 10s)") == 1
@@ -642,10 +619,9 @@ def test_targets_are_written_however_many_are_written_together(
     from kubectl_canary.commands.run import fleet as reading
 
     monkeypatch.setattr(reading, "BATCH", 1)
-    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync"))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "rolling-sync")))
     for place in PLACES:
-        assert "phase: deploy" in (there.folder / place / "canary.yaml").read_text()
+        assert "phase: deploy" in declared(there, place)
         assert "v2" in "".join(file.read_text() for file in (there.folder / f"out/{place}/current").iterdir())
     assert there.is_clean
 
@@ -696,8 +672,7 @@ def again(there: Project, text: str) -> Project:
 
 
 def test_one_release_of_a_fleet_at_a_time(fleet: Callable[..., Project]) -> None:
-    there = fleet()
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet())
     said = there.refuses("start", "v3", "-f", "fleet.yaml", "--commit")
     assert (
         "fleet.yaml:11:3: spec.release: a release is under way; `kubectl canary advance -f fleet.yaml` goes on"
@@ -768,11 +743,10 @@ def test_targets_share_files_but_not_those_that_say_the_phase(fleet: Callable[..
     own = "apiVersion: kubectl-canary/v1alpha1\nkind: Canary\nmetadata: {namespace: NAME}\n"
     text = FLEET.replace("file: ", "file: [base.yaml, ").replace(".yaml}", ".yaml]}")
     overlays = {f"{place}/canary.yaml": own.replace("NAME", place) for place in PLACES}
-    there = fleet(text=text, **{"base.yaml": base, **overlays})
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(fleet(text=text, **{"base.yaml": base, **overlays}))
     assert base == (there.folder / "base.yaml").read_text()
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
-    assert "phase: 25%" in (there.folder / "test/canary.yaml").read_text()
+    step(there, "advance")
+    assert "phase: 25%" in declared(there, "test")
     (there.folder / "base.yaml").write_text(f"{base}  canary: {{replicas: 1}}\n")
     there.git("commit", "-qam", "canary")
     said = there.refuses("advance", "-f", "fleet.yaml", "--commit", "--now")
@@ -900,7 +874,7 @@ def test_all_targets_are_rendered_or_none(fleet: Callable[..., Project]) -> None
     broken = there.folder / "eu-2/canary.yaml"
     broken.write_text(broken.read_text().replace("tag: v1", "tag: v 1"))
     (there.folder / "test/canary.yaml").write_text(
-        (there.folder / "test/canary.yaml").read_text().replace("replicas: 4", "replicas: 5")
+        declared(there, "test").replace("replicas: 4", "replicas: 5")
     )
     said = there.refuses("render", "--all", "-f", "fleet.yaml", "-o", "dir=out")
     assert "eu-2/canary.yaml:8:10: spec.stable.tag" in said
@@ -909,10 +883,9 @@ def test_all_targets_are_rendered_or_none(fleet: Callable[..., Project]) -> None
 
 
 def test_steps_are_rendered_where_each_target_was(fleet: Callable[..., Project]) -> None:
-    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep"))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
     assert "\nout/test/current/" in there.git("show", "--name-only")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    step(there, "advance")
     shown = there.git("show", "--name-only", "--format=")
     assert {"fleet.yaml", "eu-1", "eu-2", "out/eu-1", "out/eu-2"} == {
         name if name == "fleet.yaml" else "/".join(name.split("/")[: 1 + name.startswith("out")])
@@ -932,20 +905,18 @@ def test_a_target_that_cannot_be_rendered_leaves_all_as_they_were(fleet: Callabl
 
 @pytest.mark.parametrize("order", ["waves", "lockstep", "rolling-sync"])
 def test_each_step_of_a_fleet_may_be_merged(fleet: Callable[..., Project], order: str) -> None:
-    there = rendered(fleet(), "flux", FLEET.replace("ORDER", order))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
+    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", order)))
     for _ in range(4):
         there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
-        there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "advance")
     for _ in range(3):
-        there.do("abort", "-f", "fleet.yaml", "--commit", "--now")
+        step(there, "abort")
         there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
 
 
 def test_who_goes_on_out_of_turn_is_not_merged(fleet: Callable[..., Project]) -> None:
-    there = rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep"))
-    there.do("start", "v2", "-f", "fleet.yaml", "--commit")
-    there.do("advance", "-f", "fleet.yaml", "--commit", "--now")
+    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
+    step(there, "advance")
     there.do("advance", "-f", "eu-1/canary.yaml", "--commit", "--now")
     done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~1")
     assert (1, True) == (

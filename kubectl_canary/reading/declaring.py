@@ -14,6 +14,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import promotion, sources, splice, versions
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.release import patches
 from kubectl_canary.release.plan import Phase
 
 GONE: Final = object()
@@ -107,19 +108,7 @@ def _over(source: Sources, file: str, path: Path, value: Any) -> Any:
         below = sources.merge(below, document.value)
     for step in path:
         below = below.get(step) if isinstance(below, dict) else None
-    return _patch(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-
-
-def _patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch that makes one mapping another (RFC 7386)."""
-    gone: dict[str, Any] = dict.fromkeys(key for key in before if key not in after)
-    changed = {key: value for key, value in after.items() if not identical(value, before.get(key))}
-    return gone | {
-        key: _patch(before[key], value)
-        if isinstance(value, dict) and isinstance(before.get(key), dict)
-        else value
-        for key, value in changed.items()
-    }
+    return patches.merge_patch(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
 
 
 def _refuse_otherwise(source: Sources, values: Mapping[str, Any], edits: Edits) -> None:
