@@ -1006,6 +1006,27 @@ def test_all_clusters_are_asked(asking: Callable[..., Result]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "fleet.yaml:1:1: there is nothing in it"),
+        ("kind: Fleet\n", "fleet.yaml:1:1: spec: missing\n\n"),
+        (FLEET.replace("ORDER", "waves").replace("eu-*/", "*/"), "`*` begins an alias or an anchor: write a text that begins so in quotes"),
+        (FLEET.replace("ORDER", "waves").replace("eu-*/canary", "fleet"), "fleet.yaml is a fleet"),
+        (FLEET.replace("ORDER", "waves").replace("metadata: {name: shop}", "metadata: {name: sh"), "is not YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_no_fleet_is_said_in_words_of_fleets(
+    fleet: Callable[..., Project], text: str, said: str
+) -> None:
+    assert said in fleet(text=text).refuses("plan", "-f", "fleet.yaml")
+
+
+def test_a_fleet_of_another_program_is_none_of_ours(fleet: Callable[..., Project]) -> None:
+    there = fleet(**{"agones.yaml": "apiVersion: agones.dev/v1\nkind: Fleet\nmetadata: {name: servers}\n"})
+    assert "not checked: no schema for Fleet of agones.dev/v1" in there.do("validate", "agones.yaml")
+
+
 def test_a_fleet_is_validated_and_is_no_manifest(fleet: Callable[..., Project]) -> None:
     there = fleet()
     there.do("validate", "fleet.yaml")

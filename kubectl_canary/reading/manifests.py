@@ -195,8 +195,9 @@ def is_ours(value: Any) -> bool:
 
 
 def is_fleet(value: Any) -> bool:
-    """Whether an object is a fleet's file."""
-    return is_ours(value) and value.get("kind") == FLEET
+    """Whether an object is a fleet's file; one that lacks the API version is, and another program's kind is not."""
+    is_called_so = isinstance(value, dict) and value.get("kind") == FLEET
+    return is_called_so and ("apiVersion" not in value or is_ours(value))
 
 
 def is_canary(value: Any) -> bool:

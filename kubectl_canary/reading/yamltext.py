@@ -148,11 +148,21 @@ def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     if mark is not None:
-        return Finding("yaml", "error", (), str(problem), Where(file, mark.line + 1, mark.column + 1))
+        where = Where(file, mark.line + 1, mark.column + 1)
+        return Finding("yaml", "error", (), str(problem), where, _unquoted(text, mark))
     position = min(getattr(error, "position", 0) or 0, len(text))
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1
     return Finding("yaml", "error", (), str(problem), Where(file, line, column))
+
+
+def _unquoted(text: str, mark: Any) -> str:
+    """What to do about a `*.example.com` that was meant as text: the name of an alias begins like that."""
+    before = text.splitlines()[mark.line : mark.line + 1]
+    first = before[0][mark.column - 1 : mark.column] if before and mark.column else ""
+    if first not in ("*", "&"):
+        return ""
+    return f"`{first}` begins an alias or an anchor: write a text that begins so in quotes"
 
 
 def _place(event: Any) -> tuple[int, int]:
