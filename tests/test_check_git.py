@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Result
-from test_git_verbs import ADOPTS, APP, FILE, RELEASE, Project, declaring, examples, pasted, project
+from test_git_verbs import ADOPTS, APP, FILE, RELEASE, Project, app, declaring, examples, pasted, project
 
 __all__ = ["project"]  # a fixture
 
@@ -87,6 +87,28 @@ def test_files_of_ones_own_have_to_be_the_phase(project: Callable[..., Project])
     done = there.canary("check", "--git", "main")
     assert (1, True) == (done.code, "k8s/app.yaml:1:1: error" in done.out), done.out + done.err
     there.do("render", "-o", "in-place")
+    assert "0 errors" in there.do("check", "--git", "main")
+
+
+def test_what_others_edit_beside_a_phase_in_place_is_theirs(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "-o", "in-place", "--commit")
+    there.do("advance", "--commit", "--now")
+    there.git("switch", "-qc", "change")
+    there.has({"k8s/app.yaml": f"# mine\n{app(there)}# mine\n"})
+    assert "0 errors" in there.do("check", "--git", "main")
+    there.do("abort", "--commit")
+    assert app(there).startswith("# mine\n")
+    assert app(there).endswith("# mine\n")
+
+
+def test_a_checkout_with_other_line_ends_is_the_phase(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "-o", "in-place", "--commit")
+    there.git("config", "core.autocrlf", "true")
+    there.git("rm", "-q", "--cached", "-r", ".")
+    there.git("reset", "-q", "--hard")
+    assert b"\r\n" in (there.folder / "k8s/app.yaml").read_bytes()
     assert "0 errors" in there.do("check", "--git", "main")
 
 

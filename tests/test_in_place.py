@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT, run_here
 
 from kubectl_canary.api.equality import identical
@@ -264,19 +266,99 @@ def refused(case: Path, phase: str = "50%") -> Any:
     return caught.value
 
 
-def test_a_change_of_the_user_is_not_written_over(shop: Path) -> None:
+def test_an_edit_of_the_releases_own_lines_is_not_written_over(shop: Path) -> None:
     write(shop, "10%")
     route = shop / "k8s/route.yaml"
     written = route.read_text()
-    route.write_text(written.replace("/old", "/older"))
+    line = written[: written.index("weight: 90")].count("\n") + 1
+    route.write_text(written.replace("weight: 90", "weight: 80"))
     for phase in ("50%", "rolled-back", "10%"):
         error = refused(shop, phase)
         assert isinstance(error, Refused)
-        assert str(error.findings[0].where).endswith("k8s/route.yaml:1:1")
+        assert [str(known.where).rpartition("route.yaml")[2] for known in error.findings] == [f":{line}:1"]
+        assert error.findings[0].hint == "it was written as `weight: 90`"
     done = run_here("plan", "-f", str(shop / "canary.yaml"))
     assert (done.code, "was changed since" in done.err) == (1, True)
     route.write_text(written)
     write(shop, "50%")
+
+
+BESIDE = {
+    "a line before": ("kind: HTTPRoute\n", "kind: HTTPRoute\n# mine\n"),
+    "a line right before weights": ("          port: 80\n", "          # mine\n          port: 80\n"),
+    "a line at the end": ("", "# mine\n"),
+    "a document before": (
+        "apiVersion: ",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\n---\napiVersion: ",
+    ),
+    "another value": ("/old", "/older"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("phase", ["deploy", "10%", "50%"])
+def test_an_edit_beside_the_releases_lines_stays(shop: Path, name: str, phase: str) -> None:
+    old, new = BESIDE[name]
+    before, route = files_of(shop), shop / "k8s/route.yaml"
+
+    def edited(text: str) -> str:
+        return new.join(text.rsplit(old, 1)) if old else text + new
+
+    write(shop, phase)
+    route.write_text(edited(route.read_text()))
+    assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
+    jump(shop, "100%")
+    jump(shop, "rolled-back")
+    wanted = edited(before["k8s/route.yaml"].decode())
+    assert files_of(shop) == before | {"k8s/route.yaml": wanted.encode()}
+
+
+def test_a_resource_that_others_add_stays(shop: Path) -> None:
+    kustomized(shop)
+    listed = shop / "k8s/kustomization.yaml"
+    untouched = listed.read_text()
+    write(shop, "10%")
+    (shop / "k8s/more.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n")
+    own = "- shop-canary.yaml\n"
+    # at the end, before ours, and as a program writes it that formats all anew
+    for text in (
+        listed.read_text() + "- more.yaml\n",
+        listed.read_text().replace(own, f"- more.yaml\n{own}"),
+        yaml.safe_dump(yaml.safe_load(listed.read_text() + "- more.yaml\n"), indent=4),
+    ):
+        listed.write_text(text)
+        assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
+        jump(shop, "50%")
+        assert {"more.yaml", "shop-canary.yaml"} < set(yaml.safe_load(listed.read_text())["resources"])
+        jump(shop, "rolled-back")
+        before = yaml.safe_load(untouched)
+        assert yaml.safe_load(listed.read_text()) == before | {
+            "resources": [*before["resources"], "more.yaml"]
+        }
+        listed.write_text(untouched)
+        write(shop, "10%")
+
+
+def test_what_others_make_of_the_canary_is_named(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    route.write_text(route.read_text() + "  # as in shop-canary\n")
+    assert "names `shop-canary` otherwise than when a release was written into it" in str(
+        refused(shop).findings[0]
+    )
+
+
+def test_what_was_left_without_its_lines_is_taken_off_as_it_was(shop: Path) -> None:
+    before = files_of(shop)
+    write(shop, "10%")
+    own, route = shop / "k8s/shop-canary.yaml", shop / "k8s/route.yaml"
+    own.write_text(re.sub(r', "changed": .*', "}", own.read_text()))
+    written = route.read_text()
+    route.write_text(f"{written}# mine\n")
+    assert "was changed since" in str(refused(shop).findings[0])
+    route.write_text(written)
+    jump(shop, "rolled-back")
+    assert files_of(shop) == before
 
 
 def test_what_was_put_back_is_no_change(shop: Path) -> None:

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_canary.api.equality import digest
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.reading import adoption, manifests, yamltext
+from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
+from kubectl_canary.reading.hunks import LINES, Hunk
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.application import OWN_PREFIX
 
 HEAD = "# kubectl-canary in place: "
-LINES = re.compile(r"[^\n]*\n|[^\n]+")
 TITLE = """\
 # Written by `kubectl canary render -o in-place`, which takes it out again: change nothing here.
 # It has the canary's objects, and what the documents were that the release has changed.
 """
+SINCE = "was changed since"
 PART, LINE, QUOTED = "# original: ", "#| ", "#= "
 # what a kustomization may say without that the canary's objects become something else
 HARMLESS = {
@@ -42,12 +42,16 @@ HARMLESS = {
 
 @dataclass(frozen=True)
 class Kept:
-    """A document of a file, by the number of its `---`: what it was, and the digest of what was made of it."""
+    """A document of a file, by the number of its `---`: what it was, and what was made of it.
+
+    That is a digest, and the lines that were changed; None where they are not on record.
+    """
 
     file: str
     number: int
     text: str
     made: str
+    changed: tuple[Hunk, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,15 @@ class Left:
 
 @dataclass(frozen=True)
 class Standing:
-    """The texts of a folder by their names in it, what a release has left there, and the texts as they were before."""
+    """The texts of a folder by their names in it, what a release has left there, and the texts as they were before.
+
+    `own` is the name of the canary's file.
+    """
 
     folder: str
     texts: Mapping[str, str]
     kustomization: str = ""
+    own: str = ""
     left: Left | None = None
     base: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,66 +111,108 @@ def file_name(release: str) -> str:
     return f"{release}-canary.yaml"
 
 
-def standing(folder: str, texts: Mapping[str, str], kustomization: str, own: str | None) -> Standing:
+def standing(there: Standing, own: str | None) -> Standing:
     """What stands in a folder; `own` is the text of the canary's file, None where there is none.
 
-    Raises Refused where what is left cannot be taken off.
+    What others have edited meanwhile beside the lines of the release stays. Raises Refused where what is left cannot be
+    taken off.
     """
-    left = read(own) if own is not None else None
-    there = Standing(folder, texts, kustomization, left)
-    return Standing(folder, texts, kustomization, left, dict(_before(there)))
+    there = replace(there, left=read(own) if own is not None else None)
+    findings: list[Finding] = []
+    base = dict(_before(there, findings))
+    refuse(findings)
+    return replace(there, base=base)
 
 
-def _before(there: Standing) -> Iterator[tuple[str, str]]:
-    kept = there.left.kept if there.left else ()
-    for file in dict.fromkeys(known.file for known in kept):
-        if file not in there.texts:
-            refuse([_changed(there, file, 0, "is gone")])
+def _before(there: Standing, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """The texts as they were before; `findings` gets what is in the way."""
+    kept: dict[str, dict[int, list[Kept]]] = {}
+    for known in there.left.kept if there.left else ():
+        kept.setdefault(known.file, {}).setdefault(known.number, []).append(known)
+    findings += [_changed(there, file, 0, "is gone since") for file in kept if file not in there.texts]
     for file, text in there.texts.items():
         split = parts(text)
-        for known in kept:
-            if known.file == file and known.number >= len(split):
-                refuse([_changed(there, file, len(split) - 1, "has fewer documents")])
-            if known.file == file:
-                split[known.number] = known.text
+        for number, made in kept.get(file, {}).items():
+            places = [_Place(file, _start(split, at), now, at) for at, now in enumerate(split)]
+            # others may have written documents before it
+            found = _original(there, sorted(places, key=lambda place: place.number != number), made)
+            if isinstance(found, _Place):
+                split[found.number] = found.text
+            elif number < len(split):
+                findings += found
+            else:
+                findings.append(_changed(there, file, text.count("\n"), "has fewer documents than when"))
         yield file, "".join(split)
 
 
-def changed_since(there: Standing, others: Iterable[Mapping[str, str]] = ()) -> list[Finding]:
-    """The documents that are neither as they were, nor as they were made, nor as in `others`, texts of whole files."""
-    suspects = [known for known in (there.left.kept if there.left else ()) if not _is_known(there, known)]
-    if not suspects:
-        return []
-    phases = [{name: parts(text) for name, text in texts.items()} for texts in others]
-    return [
-        _changed(there, known.file, known.number, "was changed since")
-        for known in suspects
-        if all(split[known.file][known.number] != _now(there, known) for split in phases)
-    ]
+@dataclass(frozen=True)
+class _Place:
+    """A document as it stands in its file, from its first line on, counted from 0."""
+
+    file: str
+    line: int
+    text: str
+    number: int
 
 
-def _now(there: Standing, known: Kept) -> str:
-    return parts(there.texts[known.file])[known.number]
+def _start(split: Sequence[str], number: int) -> int:
+    return "".join(split[:number]).count("\n")
 
 
-def _is_known(there: Standing, known: Kept) -> bool:
-    now = _now(there, known)
+def _original(there: Standing, places: Sequence[_Place], made: Sequence[Kept]) -> _Place | list[Finding]:
+    """The document as it was, with what others have edited since; what is in the way of that in the first place."""
+    for place in places:
+        for known in made:
+            if _is_known(place.text, known):
+                return replace(place, text=known.text)
+    found = (_edited(there, place, made) for place in places)
+    wrong = next(found)
+    return (
+        wrong if isinstance(wrong, _Place) else next((was for was in found if isinstance(was, _Place)), wrong)
+    )
+
+
+def _edited(there: Standing, place: _Place, made: Sequence[Kept]) -> _Place | list[Finding]:
+    if place.file == there.kustomization:
+        return replace(place, text=_without_resource(place.text, there.shown(place.file), there.own))
+    # while files are written, the phase before comes last
+    tried = [_taken_off(there, place, known) for known in reversed(made)]
+    return next((was for was in tried if isinstance(was, _Place)), tried[0])
+
+
+def _taken_off(there: Standing, place: _Place, known: Kept) -> _Place | list[Finding]:
+    if known.changed is None:
+        return [_changed(there, place.file, place.line, SINCE)]
+    text = hunks.taken_out(place.text, known.text, known.changed)
+    if isinstance(text, list):
+        return [_changed(there, place.file, place.line + clash.line, SINCE, clash.was) for clash in text]
+    names = [name for name in _names(there.left) if name not in known.text and name in text]
+    wrong = [_changed(there, place.file, place.line, f"names `{name}` otherwise than when") for name in names]
+    return wrong or replace(place, text=text)
+
+
+def _names(left: Left | None) -> list[str]:
+    """The names of the canary's objects."""
+    documents = yamltext.read(left.objects, "objects") if left else []
+    return [str(document.value["metadata"]["name"]) for document in documents]
+
+
+def _is_known(now: str, known: Kept) -> bool:
     return now == known.text or _digest(now) == known.made
 
 
-def _changed(there: Standing, file: str, number: int, what: str) -> Finding:
-    text = there.texts.get(file, "")
-    line = "".join(parts(text)[:number]).count("\n") + 1
+def _changed(there: Standing, file: str, line: int, what: str, was: Sequence[str] = ()) -> Finding:
     message = f"{what} a release was written into it"
-    return Finding("in-place", "error", (), message, Where(there.shown(file), line, 1))
+    hint = f"it was written as {', '.join(f'`{text.strip()}`' for text in was)}" if was else ""
+    return Finding("in-place", "error", (), message, Where(there.shown(file), line + 1, 1), hint)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
     """Raise Refused with what the user has changed; nothing where there is none."""
     if findings:
         hint = (
-            "Nothing is written. Take the change out again, go back to `rolled-back` in place, "
-            "and make the change then."
+            "Nothing is written. Put the lines of the release back as they were written, and run this again; "
+            "edits beside them stay."
         )
         raise Refused("what the release has written was changed", list(findings), hint)
 
@@ -181,7 +231,11 @@ def kept(base: Mapping[str, str], texts: Mapping[str, str]) -> list[Kept]:
         if len(old) != len(new):
             raise Refused(f"{file} cannot be edited in place", [_differs(file)])
         pairs = enumerate(zip(old, new, strict=True))
-        found += [Kept(file, number, was, _digest(now)) for number, (was, now) in pairs if was != now]
+        found += [
+            Kept(file, number, was, _digest(now), hunks.between(was, now))
+            for number, (was, now) in pairs
+            if was != now
+        ]
     return found
 
 
@@ -203,7 +257,7 @@ def refuse_shared(there: Standing, changed: Sequence[Kept]) -> None:
 
 
 def _shared(there: Standing, known: Kept, phase: str) -> Finding:
-    line = "".join(parts(there.texts[known.file])[: known.number]).count("\n") + 1
+    line = _start(parts(there.texts[known.file]), known.number) + 1
     message = f"is in `{phase}` of another release"
     return Finding("in-place", "error", (), message, Where(there.shown(known.file), line, 1))
 
@@ -237,6 +291,8 @@ def written(left: Left) -> str:
     lines = [f"{HEAD}{json.dumps(about)}\n", TITLE]
     for known in left.kept:
         named = {"file": known.file, "document": known.number, "made": known.made}
+        if known.changed is not None:
+            named["changed"] = [[hunk.start, hunk.end, hunk.lines] for hunk in known.changed]
         lines += [f"{PART}{json.dumps(named)}\n", *map(_comment, LINES.findall(known.text))]
     return "".join(lines) + left.objects
 
@@ -279,7 +335,8 @@ def _originals(lines: Sequence[str]) -> Iterator[Kept]:
     for start, end in itertools.pairwise([*starts, len(lines)]):
         named = json.loads(lines[start].removeprefix(PART))
         text = "".join(map(_line, lines[start + 1 : end]))
-        yield Kept(named["file"], named["document"], text, named["made"])
+        changed = [Hunk(first, last, tuple(new)) for first, last, new in named.get("changed", ())]
+        yield Kept(named["file"], named["document"], text, named["made"], tuple(changed) or None)
 
 
 def _line(comment: str) -> str:
@@ -306,6 +363,13 @@ def resources(file: str, text: str) -> list[str]:
             message, "name the folder of the manifests themselves, or write a folder: -o dir=OUT"
         )
     return [str(name) for name in named]
+
+
+def _without_resource(text: str, file: str, name: str) -> str:
+    """A kustomization without one of its resources."""
+    value = yamltext.read(text, file)[0].value
+    left = [known for known in value["resources"] if known != name]
+    return splice.spliced(text, {**value, "resources": left}, file)
 
 
 def refuse_moved(there: Standing) -> None:

@@ -45,15 +45,8 @@ def left(there: Standing, plan: Plan, phase: Phase, changed: Mapping[str, str]) 
 
 def between(before: Left | None, after: Left) -> Left:
     """What the canary's file says while files are written: also what the phase before has changed."""
-    known = {(kept.file, kept.number) for kept in after.kept}
-    others = [kept for kept in (before.kept if before else ()) if (kept.file, kept.number) not in known]
+    others = [kept for kept in (before.kept if before else ()) if kept not in after.kept]
     return replace(after, kept=(*after.kept, *others))
-
-
-def every_phase(there: Standing, plan: Plan) -> Iterator[dict[str, str]]:
-    """The user's files in each phase and on each way back."""
-    for phase in (*plan.phases, *plan.ways_back()):
-        yield texts(there, plan.application, phase)
 
 
 def _in_phase(there: Standing, name: str, wanted: Values, namespace: str | None) -> str:

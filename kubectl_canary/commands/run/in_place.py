@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
@@ -58,7 +59,6 @@ def _judged(
     release = _read(release_flags, place)
     phase = step.goal(release, place.there, flags)
     generator_of(release, release_flags).render(planned(release.plan.application, phase))
-    _refuse_edited(release, place)
     step.judge(release, place.there, phase, skip=flags.skip)
     return release, phase, _changes(release, place, phase)
 
@@ -70,20 +70,26 @@ def promoted(release_flags: ReleaseFlags) -> list[Change]:
     """
     place = _Place()
     release = _read(release_flags, place)
-    _refuse_edited(release, place)
     return _changes(release, place, release.plan.phases[-1])
 
 
 def outstanding(release_flags: ReleaseFlags) -> list[Change]:
-    """What the user's files lack to be the phase that the canary file declares. Raises as `write`."""
+    """What the user's files lack to be the phase that the canary file declares. Raises as `write`.
+
+    What the canary's file says of the documents as they were is not among it: others may edit them meanwhile.
+    """
     place = _Place()
     release = _read(release_flags, place)
-    return _changes(release, place, release.declared())
+    return [change for change in _changes(release, place, release.declared()) if not _is_note(change)]
 
 
-def _refuse_edited(release: Release, place: _Place) -> None:
-    """Raises Refused where the files were changed since the last phase was written into them."""
-    notes.refuse(notes.changed_since(place.there, in_place.every_phase(place.there, release.plan)))
+def _is_note(change: Change) -> bool:
+    """Whether a change is one of the canary's file in which the phase and the objects stay, but for line ends."""
+    texts = [(data or b"").decode("utf-8", "replace") for data in (change.before, change.after)]
+    if not all(map(notes.is_ours, texts)):
+        return False
+    before, after = (replace(notes.read(text.replace("\r\n", "\n")), kept=()) for text in texts)
+    return before == after
 
 
 def _read(given: ReleaseFlags, place: _Place) -> Release:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import exchange, files, manifest_sets
 from kubectl_canary.reading import in_place
+from kubectl_canary.reading.in_place import Standing
 
 if TYPE_CHECKING:
-    from kubectl_canary.reading.in_place import Standing
     from kubectl_canary.reading.sources import Sources
 
 
@@ -45,7 +45,7 @@ class Reader:
         self.bytes[place] = exchange.bytes_of(place)
         text = self._text(folder, own) if self.bytes[place] is not None else None
         try:
-            return in_place.standing(folder, texts, kustomization, text)
+            return in_place.standing(Standing(folder, texts, kustomization, own), text)
         except UsageError as error:
             raise UsageError(f"{place}: {error.message}", error.hint) from None
 
@@ -57,14 +57,9 @@ class Reader:
 
 
 def left_in(source: Sources, name: str, base: str) -> Standing | None:
-    """What stands in a folder with a phase in place; None where no phase was written into it.
-
-    Raises Refused where what was written was changed.
-    """
+    """What stands in a folder with a phase in place; None where none was written into it. Raises as `Reader.read`."""
     release = str(source.value["metadata"]["name"])
     own = exchange.bytes_of(manifest_sets.inside(name, base, in_place.file_name(release)))
     if own is None or not in_place.is_ours(own.decode("utf-8", "replace")):
         return None
-    there = Reader().read(release, name, base)
-    in_place.refuse(in_place.changed_since(there))
-    return there
+    return Reader().read(release, name, base)
