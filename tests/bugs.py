@@ -724,6 +724,7 @@ BUGS = [
     Bug("in place: a kustomization in another format is in the way", "reading/in_place.py", "    if place.file == there.kustomization:\n", "    if False:\n", "test_in_place"),
     Bug("in place: the lines of the release are not on record", "reading/in_place.py", "        if known.changed is not None:\n", "        if False:\n", "test_in_place"),
     Bug("in place: a last line runs into the next", "reading/hunks.py", 'line if line.endswith("\\n") else f"{line}\\n" for line', "line for line", "test_hunks"),
+    Bug("git verbs: what a file takes out with null is another release", "commands/run/lasting.py", "return functools.reduce(sources.merge, others, first)", "return functools.reduce(sources.merge, [first, *others], {})", "test_git_verbs"),
     Bug("check --git: edits of others in place are ours", "commands/run/in_place.py", " if not _is_note(change)]", "]", "test_check_git"),
     Bug("check --git: line ends in place are changes", "commands/run/in_place.py", 'text.replace("\\r\\n", "\\n")', "text", "test_check_git"),
     Bug("in place: files that were restored are edits", "reading/in_place.py", "return now == known.text or _digest(now) == known.made", "return _digest(now) == known.made", "test_in_place"),

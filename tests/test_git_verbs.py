@@ -1302,6 +1302,13 @@ def test_a_commit_that_a_killed_run_has_made_is_told_before_the_next_step(
     assert (there.file, there.is_clean) == (declaring("100%"), True)
 
 
+def test_a_canary_that_takes_something_out_goes_on(project: Callable[..., Project]) -> None:
+    own = "  canary: {tag: v2, podMetadata: {annotations: {old: null}}}\n"
+    there = project(f"{FILE}  podMetadata: {{annotations: {{old: a}}}}\n{own}  phase: deploy\n")
+    there.do("advance", "--commit", "--now")
+    assert "phase: 25%" in there.file
+
+
 def test_of_adopted_manifests_there_is_no_undo(project: Callable[..., Project]) -> None:
     there = project(f"{ADOPTS}  canary: {{tag: v2}}\n  phase: promoted\n", **{"k8s/app.yaml": APP})
     assert "a revert of the manifests begins the one that leads back" in there.refuses("abort")

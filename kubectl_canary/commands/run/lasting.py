@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timezone
 from typing import Any
 
@@ -43,12 +44,9 @@ def _said(spec: dict[str, Any], key: str) -> Any:
 
 def _merged_at(repository: Repository, source: Sources, revision: Revision) -> dict[str, Any]:
     """The spec that the files said together in a commit."""
-    merged: Any = {}
-    for document in source.documents:
-        data = repository.at(revision.id, repository.from_top(document.file))
-        merged = sources.merge(merged, {"spec": spec_in(data)})
-    spec: dict[str, Any] = merged.get("spec", {})
-    return spec
+    texts = (repository.at(revision.id, repository.from_top(known.file)) for known in source.documents)
+    first, *others = map(spec_in, texts)
+    return functools.reduce(sources.merge, others, first)
 
 
 def refuse_early(repository: Repository, source: Sources, seconds: int, why: str, followed: str = "") -> None:
