@@ -40,7 +40,7 @@ HEART = [
     {"gates", "grants", "documents", "shares", "managed_fields", "patches"},
     {"phases"},
     {"plan", "strategic"},
-    {"quota", "routes", "ways", "workloads"},
+    {"quota", "reversal", "routes", "ways", "workloads"},
     {"overlay", "companions", "reach"},
     {"apart", "neighbours"},
     {"observed", "changes", "adoption"},

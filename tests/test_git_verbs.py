@@ -1302,6 +1302,55 @@ def test_a_commit_that_a_killed_run_has_made_is_told_before_the_next_step(
     assert (there.file, there.is_clean) == (declaring("100%"), True)
 
 
+def to_the_end(there: Project) -> None:
+    """Commit one phase after the other until the release is over."""
+    while "phase:" in there.file:
+        there.do("advance", "--commit", "--now")
+
+
+@pytest.mark.parametrize("output", ["in-place", "dir=out"])
+def test_undo_releases_what_adopted_manifests_said_before(
+    project: Callable[..., Project], output: str
+) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "-o", output, "--commit")
+    to_the_end(there)
+    assert "undo --commit" in there.git("log", "-1", "--format=%B")
+    done = there.canary("undo", "-o", output, "--commit")
+    assert there.file == f"{ADOPTS}  canary:\n    tag: v1\n  phase: deploy\n", done.err
+    assert "back to example.com/app:v1, which ran until " in done.err
+    assert "there is a release already" in there.refuses("undo")
+    to_the_end(there)
+    assert (there.file, app(there)) == (ADOPTS, APP)
+
+
+OWN = """\
+  canary:
+    image: example.com/other:v2
+    container: {env: [{name: A, value: b}]}
+    pod: {terminationGracePeriodSeconds: 7}
+    podMetadata: {annotations: {a: b}}
+  phase: promoted
+"""
+
+
+def test_undo_brings_back_what_adopted_manifests_said_of_the_configuration(
+    project: Callable[..., Project],
+) -> None:
+    text = APP.replace(
+        "          ports", "          env: [{name: A, value: a}, {name: B, value: b}]\n          ports"
+    )
+    there = project(f"{ADOPTS}{OWN}", **{"k8s/app.yaml": text})
+    there.do("advance", "--commit")
+    assert "terminationGracePeriodSeconds: 7" in app(there)
+    there.do("undo", "--commit")
+    assert "app: example.com/app:v1" in there.file
+    to_the_end(there)
+    was, now = (list(yaml.safe_load_all(known)) for known in (text, app(there)))
+    now[0]["spec"]["template"]["metadata"].pop("annotations", None)  # an empty map of them
+    assert now == was
+
+
 def test_a_canary_that_takes_something_out_goes_on(project: Callable[..., Project]) -> None:
     own = "  canary: {tag: v2, podMetadata: {annotations: {old: null}}}\n"
     there = project(f"{FILE}  podMetadata: {{annotations: {{old: a}}}}\n{own}  phase: deploy\n")
@@ -1309,12 +1358,59 @@ def test_a_canary_that_takes_something_out_goes_on(project: Callable[..., Projec
     assert "phase: 25%" in there.file
 
 
-def test_of_adopted_manifests_there_is_no_undo(project: Callable[..., Project]) -> None:
-    there = project(f"{ADOPTS}  canary: {{tag: v2}}\n  phase: promoted\n", **{"k8s/app.yaml": APP})
-    assert "a revert of the manifests begins the one that leads back" in there.refuses("abort")
+def test_undo_refuses_what_was_edited_since_a_promotion_of_configuration(
+    project: Callable[..., Project],
+) -> None:
+    there = project(f"{ADOPTS}{OWN}", **{"k8s/app.yaml": APP})
     there.do("advance", "--commit")
-    assert "undo" not in there.git("log", "-1", "--format=%B")
-    assert "`git revert` the commit that changed them" in there.refuses("undo", code=2)
+    there.has({"k8s/app.yaml": app(there).replace("value: b", "value: c")})
+    said = there.refuses("undo")
+    assert "canary.yaml:5:17: spec.adopt.from: more of Deployment app than images was promoted in " in said
+    assert ", and it was changed again since" in said
+
+
+def test_undo_leaves_what_was_edited_since_a_promotion_of_an_image(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.do("start", "v2", "--commit")
+    to_the_end(there)
+    text = app(there).replace("          ports", "          env: [{name: A, value: a}]\n          ports")
+    there.has({"k8s/app.yaml": text})
+    there.do("undo", "--commit")
+    to_the_end(there)
+    assert app(there) == text.replace("app:v2", "app:v1")
+
+
+DEPLOYMENT, SERVICE, ROUTE = APP.split("---\n")
+CART = "".join(f"---\n{text}" for text in (DEPLOYMENT, SERVICE)).replace("name: app}", "name: cart}")
+RULES = """\
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /cart}}]
+      backendRefs: [{name: cart, port: 80}]
+"""
+SEVERAL = f"{APP}{CART.replace('app: app', 'app: cart')}".replace("  rules:\n", RULES)
+
+
+def test_undo_of_several_says_the_images_of_each(project: Callable[..., Project]) -> None:
+    adopts = ADOPTS.replace("{from: k8s}", "{from: k8s, deployment: [{name: app}, {name: cart}]}")
+    there = project(adopts, **{"k8s/app.yaml": SEVERAL})
+    there.has({"k8s/app.yaml": SEVERAL.replace("app:v1", "app:v2", 1)})
+    there.do("undo", "--commit")
+    assert "[{name: app, images: {app: example.com/app:v1}}, {name: cart}]" in there.file
+    to_the_end(there)
+    assert app(there) == SEVERAL
+
+
+def test_undo_of_adopted_manifests_needs_another_version_in_git(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    said = there.refuses("undo")
+    assert (
+        "canary.yaml:5:17: spec.adopt.from: its Deployments never had other images in the history of Git"
+        in said
+    )
+    there.git("tag", "v1")
+    there.has({"canary.yaml": ADOPTS.replace("k8s}", "git:v1:k8s}")})
+    said = there.refuses("undo", code=2)
+    assert "spec.adopt.from is `git:v1:k8s`: nothing says what was before" in said
 
 
 def test_where_a_later_file_says_otherwise_nothing_is_written(project: Callable[..., Project]) -> None:

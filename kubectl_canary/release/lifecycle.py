@@ -45,9 +45,7 @@ def back(plan: Plan, here: Phase) -> Phase | None:
     Raises Refused once the release is promoted: the version before is another release then.
     """
     if here.kind is PhaseKind.PROMOTED:
-        is_adopted = plan.application.adopted is not None
-        then = "a revert of the manifests" if is_adopted else "`kubectl canary undo`"
-        hint = f"`kubectl canary advance` ends this release, and {then} begins the one that leads back"
+        hint = "`kubectl canary advance` ends this release, and `kubectl canary undo` begins the one that leads back"
         raise refused("there is nothing to abort", "the release is promoted", hint)
     if here.kind in (PhaseKind.BEFORE, PhaseKind.ROLLED_BACK):
         return None

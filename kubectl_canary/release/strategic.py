@@ -144,6 +144,32 @@ def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -
     return merged_list
 
 
+def difference(value: Any, wanted: Any, place: Place) -> Any:
+    """The patch that makes a value another one: `merged` of the two is that. An empty map where they are the same."""
+    if same(value, wanted):
+        return {}
+    if isinstance(value, dict) and isinstance(wanted, dict):
+        gone = dict.fromkeys(key for key in value if key not in wanted)
+        changed = (key for key, child in wanted.items() if not same(value.get(key, MISSING), child))
+        return {**gone, **{key: difference(value.get(key), wanted[key], place.below(key)) for key in changed}}
+    if isinstance(value, list) and isinstance(wanted, list) and place.merge_key:
+        return _difference_of_lists(value, wanted, place, place.merge_key)
+    return wanted
+
+
+def _difference_of_lists(value: list[Any], wanted: list[Any], place: Place, key: str) -> list[Any]:
+    """The items to change, to add and to delete; all of them where that would leave another order."""
+    old, new = ({item[key]: item for item in side} for side in (value, wanted))
+    changed = [
+        {key: name, **difference(old[name], item, place.items())} if name in old else item
+        for name, item in new.items()
+        if not same(old.get(name, MISSING), item)
+    ]
+    deleted = [{key: name, DIRECTIVE: DELETE} for name in old if name not in new]
+    patch = [*changed, *deleted]
+    return patch if same(merged(value, patch, place), wanted) else [{DIRECTIVE: REPLACE}, *wanted]
+
+
 def carried(live: Any, before: Any, after: Any, place: Place) -> Any:
     """The live value with what differs between two planned ones, `before` and `after`; the rest stays as it is.
 

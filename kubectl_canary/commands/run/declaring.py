@@ -129,8 +129,7 @@ class Files:
         phase = release.current
         if phase is None or not release.plan.application.has_release:
             is_promoted = step.before is not None and step.before.kind is PhaseKind.PROMOTED
-            can_undo = is_promoted and release.plan.application.adopted is None
-            undo = command_line("undo", "--commit", release=self.release_flags) if can_undo else ""
+            undo = command_line("undo", "--commit", release=self.release_flags) if is_promoted else ""
             return step.subject, commits.body_of_end(undo)
         how = "--push" if self.tree.flags.pushes else "--commit"
         way_back = command_line("abort", how, release=self.release_flags) if commits.can_abort(phase) else ""

@@ -8,12 +8,13 @@ from typing import Any
 
 from kubectl_canary.commands.declaring import DeclareFlags
 from kubectl_canary.commands.flags import ReleaseFlags
-from kubectl_canary.commands.run import lasting
+from kubectl_canary.commands.run import lasting, undo_adopted
 from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.outside.repository import Repository, Revision
 from kubectl_canary.reading import declaring, versions
+from kubectl_canary.reading.declaring import Edits
 from kubectl_canary.release import strategic
 from kubectl_canary.release.plan import PhaseKind
 
@@ -28,21 +29,21 @@ def run(release_flags: ReleaseFlags, declare_flags: DeclareFlags) -> int:
 
 
 def _undo(files: Files) -> int:
-    spec = files.source.value["spec"]
     files.refuse_under_way()
-    if "adopt" in spec:
-        raise UsageError(
-            "undo: adopted manifests say themselves what runs",
-            "`git revert` the commit that changed them, and `start --from git:REF` with the tag or commit that runs",
-        )
     if files.repository is None:
         raise UsageError(
             f"{files.source.documents[0].file} is in no git repository: nothing says what was before"
         )
-    promotion = _promotion(files.repository, files, spec)
+    read = undo_adopted.edits if "adopt" in files.source.value["spec"] else _edits
+    edits, what = read(files, files.repository)
+    return files.write(Step({**edits, declaring.PHASE: DEPLOY}, f"back to {what}, phase {DEPLOY}"))
+
+
+def _edits(files: Files, repository: Repository) -> tuple[Edits, str]:
+    """What begins the release of the version before, and what that is, for people. Raises Refused where none was."""
+    promotion = _promotion(repository, files, files.source.value["spec"])
     edits = {(*declaring.CANARY, key): value for key, value in _canary(files, promotion).items()}
-    title = f"back to {_image(promotion.before)}, which was stable until {promotion.revision.id[:9]}, phase {DEPLOY}"
-    return files.write(Step({**edits, declaring.PHASE: DEPLOY}, title))
+    return edits, f"{_image(promotion.before)}, which was stable until {promotion.revision.id[:9]}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""What leads back to a version that ran: it gives that version, whatever differs."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_canary.release import reversal, strategic
+
+KUBERNETES = "v1.37"
+ENV = st.dictionaries(st.sampled_from("ABC"), st.sampled_from(("x", "y"))).map(
+    lambda known: [{"name": name, "value": value} for name, value in known.items()]
+)
+VOLUMES = st.lists(st.sampled_from("uvw"), unique=True).map(
+    lambda names: [{"name": name, "emptyDir": {}} for name in names]
+)
+IMAGES = st.sampled_from(("app:v1", "app:v2", "other:v1", "app@sha256:" + "0" * 64))
+CONTAINERS = st.lists(st.sampled_from(("app", "proxy", "agent")), min_size=1, unique=True)
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> dict[str, Any]:
+    """A Deployment whose pods are of whatever people vary."""
+    containers = [
+        {"name": name, "image": draw(IMAGES), "env": draw(ENV), "args": draw(st.lists(st.sampled_from("ab")))}
+        for name in draw(CONTAINERS)
+    ]
+    optional = {"volumes": VOLUMES, "nodeSelector": st.just({"a": "b"}), "hostname": st.sampled_from("ab")}
+    pod = draw(st.fixed_dictionaries({}, optional=optional))
+    labels = draw(st.dictionaries(st.sampled_from(("tier", "team")), st.sampled_from("ab")))
+    template = {"metadata": {"labels": {"app": "x", **labels}}, "spec": {**pod, "containers": containers}}
+    return {"spec": {"template": template}}
+
+
+@given(deployments(), deployments())
+def test_a_difference_makes_one_value_the_other(now: dict[str, Any], before: dict[str, Any]) -> None:
+    place, untouched = strategic.Place.of_kind("Deployment", KUBERNETES), copy.deepcopy((now, before))
+    assert strategic.merged(now, strategic.difference(now, before, place), place) == before
+    assert (now, before) == untouched
+
+
+@given(deployments(), deployments())
+def test_what_leads_back_gives_what_was(now: dict[str, Any], before: dict[str, Any]) -> None:
+    place = strategic.Place.of_kind("Deployment", KUBERNETES)
+    own = reversal.of_configuration(now, before, KUBERNETES)
+    template: dict[str, Any] = {"spec": own.get("pod", {}), "metadata": own.get("podMetadata", {})}
+    pod = strategic.merged(now, {"spec": {"template": template}}, place)["spec"]["template"]
+    images = reversal.changed_images(now, before)
+    for container in pod["spec"]["containers"]:
+        container["image"] = images.get(container["name"], container["image"])
+    assert pod == before["spec"]["template"]
+    assert (own == {}) == reversal.is_same_configuration(now, before)
+
+
+def deployment(*images: str) -> dict[str, Any]:
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    return {"spec": {"template": {"spec": {"containers": containers}}}}
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (("app:v2",), ("app:v1",), {"tag": "v1"}),
+        (("app:v1",), ("app:v1",), {}),
+        (("app:v2",), ("other:v1",), {"images": {"c0": "other:v1"}}),
+        (("app:v2",), ("app@sha256:0",), {"images": {"c0": "app@sha256:0"}}),
+        (("app",), ("app:v1",), {"tag": "v1"}),
+        (("app:v1",), ("app",), {"images": {"c0": "app"}}),
+        (("app:v2", "b:v1"), ("app:v1", "b:v1"), {"images": {"c0": "app:v1"}}),
+        (("app:v2", "b:v2"), ("app:v1", "b:v1"), {"images": {"c0": "app:v1", "c1": "b:v1"}}),
+    ],
+)
+def test_images_come_back_in_the_words_of_the_file(
+    now: tuple[str, ...], before: tuple[str, ...], said: dict[str, Any]
+) -> None:
+    assert reversal.of_images(deployment(*now), deployment(*before)) == said
