@@ -724,6 +724,8 @@ BUGS = [
     Bug("in place: a kustomization in another format is in the way", "reading/in_place.py", "    if place.file == there.kustomization:\n", "    if False:\n", "test_in_place"),
     Bug("in place: the lines of the release are not on record", "reading/in_place.py", "        if known.changed is not None:\n", "        if False:\n", "test_in_place"),
     Bug("in place: a last line runs into the next", "reading/hunks.py", 'line if line.endswith("\\n") else f"{line}\\n" for line', "line for line", "test_hunks"),
+    Bug("git verbs: a submodule is part of the commit", "outside/repository.py", "if _top_above(Path(os.path.realpath(path))) != top]", "if self.from_top(path).startswith(\"../\")]", "test_fleets"),
+    Bug("fleets: --skip judges whose turn it was", "commands/run/fleet_check.py", "        elif skip or _catches_up", "        elif _catches_up", "test_fleets"),
     Bug("undo: adopted: the commit before the promotion is named", "commands/run/undo_adopted.py", "return Promotion(newest[0], known, newest[1])", "return Promotion(revision, known, newest[1])", "test_git_verbs"),
     Bug("undo: adopted: what was edited since is lost", "commands/run/undo_adopted.py", "        elif has_more and not reversal.is_same_configuration(promotion.after[name], now[name]):\n", "        elif False:\n", "test_git_verbs"),
     Bug("undo: adopted: images of several are all said once", "commands/run/undo_adopted.py", "    if places and (changed", "    if not places and (changed", "test_git_verbs"),

@@ -482,7 +482,8 @@ WRONG: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
         [
             "canary.yaml:10:10: spec.phase: unknown phase `6%`; did you mean `5%`? phases are: before, deploy, "
             "header-only, 5%, 25%, 50%, 100%, promote-roll, promote-return, promoted; "
-            "ways back: rollback, rollback-promotion (with --from), rolled-back"
+            "ways back: rollback, rollback-promotion (with --from), rolled-back. "
+            "A release that is at `6%` needs it in spec.phases until it is over"
         ],
     ),
     "a declared phase without a version to release": (

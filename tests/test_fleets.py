@@ -914,6 +914,34 @@ def test_each_step_of_a_fleet_may_be_merged(fleet: Callable[..., Project], order
         there.do("check", "-f", "fleet.yaml", "--git", "HEAD~1")
 
 
+def test_targets_in_a_repository_of_their_own_are_no_part_of_the_commit(
+    fleet: Callable[..., Project], tmp_path: Path
+) -> None:
+    there, other = fleet("rolling-sync"), tmp_path / "other"
+    (there.folder / "eu-1").rename(other)
+    there.git("init", "--quiet", str(other))
+    there.git("-C", str(other), "add", "--all")
+    there.git("-C", str(other), "commit", "--quiet", "--message=other")
+    there.git("rm", "--quiet", "-r", "--cached", "eu-1")
+    there.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "eu-1")
+    there.git("commit", "--quiet", "--all", "--message=submodule")
+    before = there.git("status", "--porcelain")
+    said = there.refuses("start", "v2", "-f", "fleet.yaml", "--commit", code=2)
+    assert f"eu-1/canary.yaml is not in {there.folder}" in said
+    assert there.git("status", "--porcelain") == before
+    there.do("start", "v2", "-f", "fleet.yaml")
+    assert "phase: deploy" in declared(there, "eu-1")
+
+
+def test_several_steps_of_a_fleet_are_one_change_where_that_is_said(fleet: Callable[..., Project]) -> None:
+    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
+    step(there, "advance")
+    step(there, "advance")
+    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~2")
+    assert (1, True) == (done.code, "it is not its turn" in done.out)
+    assert "0 errors" in there.do("check", "-f", "fleet.yaml", "--git", "HEAD~2", "--skip")
+
+
 def test_who_goes_on_out_of_turn_is_not_merged(fleet: Callable[..., Project]) -> None:
     there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
     step(there, "advance")

@@ -95,8 +95,9 @@ class Repository:
         return [self.here(path) for path in listed if path.rpartition("/")[2] == name]
 
     def outside(self, paths: Sequence[str]) -> list[str]:
-        """Those of some paths that lie outside the working tree."""
-        return [path for path in paths if self.from_top(path).startswith("../")]
+        """Those of some paths that lie outside the working tree, or in a repository of its own within."""
+        top = Path(os.path.realpath(self.top))
+        return [path for path in paths if _top_above(Path(os.path.realpath(path))) != top]
 
     def ignored(self, paths: Sequence[str]) -> list[str]:
         """Those of some paths that git is told to ignore, and does not track."""
@@ -413,6 +414,11 @@ def around(path: str) -> Repository | None:
     if b"not a git repository" in done.stderr:
         return None
     raise WorldError(f"git does not read {folder}: {_said_by(done)}")
+
+
+def _top_above(path: Path) -> Path | None:
+    """The nearest folder above a file that is the top of a repository."""
+    return next((folder for folder in path.parents if (folder / ".git").exists()), None)
 
 
 def _real(paths: Sequence[str]) -> list[str]:

@@ -126,6 +126,8 @@ def _declared(plan_of_file: Plan, name: str | None, source: sources.Sources) -> 
     try:
         return plan_of_file.find(name)
     except UsageError as error:
-        path = ("spec", "phase")
-        finding = Finding("phase", "error", path, error.message, source.value_where(path), error.hint)
+        path, hint = ("spec", "phase"), error.hint
+        if plan_of_file.application.has_release:
+            hint += f". A release that is at `{name}` needs it in spec.phases until it is over"
+        finding = Finding("phase", "error", path, error.message, source.value_where(path), hint)
         raise Refused(f"{finding.where.file} is not valid", [finding]) from None

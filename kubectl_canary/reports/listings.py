@@ -51,7 +51,7 @@ def text(report: Report) -> str:
         if finding.hint:
             lines.append(f"    {finding.hint}")
     counted = [
-        _count(len(report.judged), "document"),
+        *([_count(len(report.judged), "document")] if report.judged else []),
         _count(report.count("error"), "error"),
         _count(report.count("warning"), "warning"),
         *([f"{report.not_checked} not checked"] if report.not_checked else []),
