@@ -6,10 +6,11 @@ import functools
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from kubectl_canary import resources
+from kubectl_canary.records import dataclass
 
 Schema = dict[str, Any]
 

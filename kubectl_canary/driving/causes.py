@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from kubectl_canary.driving.intervals import Interval, interval
@@ -20,6 +19,7 @@ from kubectl_canary.driving.splits import (
     tolerance,
 )
 from kubectl_canary.driving.verdicts import Verdict
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Version
 
 STAYS = 1e-3  # that all requests with a cookie are answered by one version by chance

@@ -8,11 +8,11 @@ conformance reports.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.judging import implementations
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import HTTP_ROUTE
 from kubectl_canary.release.changes import Change, Creation, Removal, Step
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER
 from kubectl_canary.release.patches import Op, look_up, pointer
 

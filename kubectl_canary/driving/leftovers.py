@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import ROUTE_KINDS
 from kubectl_canary.release.companions import is_scaler_of, selector_of
 from kubectl_canary.release.documents import Part

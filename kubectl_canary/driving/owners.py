@@ -7,8 +7,9 @@ kustomize-controller and helm-controller, labels of what they apply; Helm, annot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from kubectl_canary.records import dataclass
 
 ARGO = "argocd.argoproj.io/tracking-id"  # `application:group/kind:namespace/name`
 FLUX = {"kustomize.toolkit.fluxcd.io": "kustomization", "helm.toolkit.fluxcd.io": "helmrelease"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.driving import cures, statuses
 from kubectl_canary.driving.moves import Objects, parent_text
 from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import observed
 from kubectl_canary.release.application import Side, Version, Workload
 from kubectl_canary.release.documents import Part

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import nearest, visible
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Version
 
 HEADER, PATTERN, STATUS = "header", "pattern", "status"

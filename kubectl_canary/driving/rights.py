@@ -7,10 +7,10 @@ and, of what is not there, a `create`), and what each verb of ours asks kubectl 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.driving import lease
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER, ROUTE_KINDS
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.plan import Plan

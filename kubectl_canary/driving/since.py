@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
 from kubectl_canary.driving import approvals
 from kubectl_canary.driving.lease import ANNOTATIONS, micro_time
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import OWN_PREFIX
 from kubectl_canary.release.managed_fields import OURS, last_write
 from kubectl_canary.release.patches import Op, look_up, pointer

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.managed_fields import last_write
 
 SERVICE_LABEL = "kubernetes.io/service-name"  # of an EndpointSlice

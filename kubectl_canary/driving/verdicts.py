@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from kubectl_canary.findings import visible
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.gates import Bounds, Rhythm
 
 INCONCLUSIVE_EXIT = 6  # of a command, as of our own `check`

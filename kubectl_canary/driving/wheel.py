@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.driving import lease
@@ -18,6 +17,7 @@ from kubectl_canary.driving.moves import Objects
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import CanaryError, Conflict, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.changes import Alteration, Creation
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from kubectl_canary.driving.features import Class
 from kubectl_canary.driving.lease import Driver
 from kubectl_canary.driving.moves import Objects
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op
 

@@ -8,12 +8,12 @@ patched has one of those too, which changes nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import DEPLOYMENT, key_of
 from kubectl_canary.release.application import Application
 from kubectl_canary.release.changes import Alteration, standing_on

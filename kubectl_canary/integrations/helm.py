@@ -6,7 +6,6 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
@@ -15,6 +14,7 @@ from kubectl_canary.integrations.beside import Laid, StableReader, laid_over, re
 from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import manifests, yamltext
 from kubectl_canary.reading.manifests import Manifest, is_canary
+from kubectl_canary.records import dataclass
 
 FILE = "standard input"
 START = "---\n"

@@ -7,7 +7,6 @@ object is judged; what is wrong becomes `results`. Comments, and objects that we
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import identical
@@ -19,6 +18,7 @@ from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import edit, yamltext
 from kubectl_canary.reading.manifests import Manifest, is_canary
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from kubectl_canary import resources
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.judging.lint.objects import Object, Objects, RouteRule, parents, route_rules
+from kubectl_canary.records import dataclass
 
 ALIASES = {
     "envoy": "envoy-gateway",

@@ -7,10 +7,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.records import dataclass
 
 TEMPORARY = ".kubectl-canary-"
 SCRIPT = ".sh"

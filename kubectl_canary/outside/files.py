@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import dataclass
 
 MAX_BYTES = 3_000_000
 MAX_MANIFESTS = 64_000_000  # bytes of many objects in one file

@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where, nearest
+from kubectl_canary.records import dataclass
 
 FULL = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 LINK, SUBMODULE = "120000", "160000"

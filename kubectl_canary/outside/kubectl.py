@@ -8,10 +8,11 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.errors import Conflict, Forbidden, Unreachable, WorldError
+from kubectl_canary.records import dataclass
 
 TIMEOUT = 60
 PATIENCE = "--request-timeout=20s"  # of a call that is made again where it fails

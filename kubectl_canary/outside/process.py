@@ -11,9 +11,10 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from kubectl_canary.records import dataclass
 
 UNKNOWN = "unknown"
 LONGEST_LINE = 2_000  # bytes of what a command says last

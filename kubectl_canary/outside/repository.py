@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.outside.git import OF_ANOTHER, command
+from kubectl_canary.records import dataclass
 
 UNDER_WAY = {
     "MERGE_HEAD": ("a merge", "merge"),

@@ -12,13 +12,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import h2.exceptions
 import httpcore
 
 from kubectl_canary.errors import WorldError
+from kubectl_canary.records import dataclass
 
 WORKERS, KEPT = 8, 8  # requests at a time, and connections that are kept
 HALF = 0.5

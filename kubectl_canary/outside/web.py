@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from kubectl_canary.errors import WorldError
+from kubectl_canary.records import dataclass
 
 LONGEST = 4_000_000  # bytes of an answer that are read
 CHUNK = 65_536

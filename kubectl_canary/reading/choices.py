@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.errors import UsageError
@@ -14,6 +13,7 @@ from kubectl_canary.reading.adopted.problems import listed
 from kubectl_canary.reading.adopted.rules import ANY, is_route, rules_of
 from kubectl_canary.reading.adoption import without_hooks
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import GRPC_ROUTE, STREAM_KINDS
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import adoption, grants, overlay, routes
 from kubectl_canary.release.application import SERVICE_API, Adopted, Application, Given, Receiver
 from kubectl_canary.release.overlay import ReleaseOnRoute

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.catalog import Target, gateway_targets, newest
@@ -12,6 +11,7 @@ from kubectl_canary.api.defaults import undefaulted
 from kubectl_canary.errors import UsageError
 from kubectl_canary.reading import choices, yamltext
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import CONFIG_MAP, SERVICE
 from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER, ROUTE_KINDS
 from kubectl_canary.release.companions import SCALERS, SELECTORS, config_names, is_scaler_of

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
@@ -19,6 +18,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import nodes, styles, yamltext
 from kubectl_canary.reading.alignment import aligned
 from kubectl_canary.reading.nodes import Node
+from kubectl_canary.records import dataclass
 
 COLON = re.compile(r"\s*:")
 DASH = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*-")

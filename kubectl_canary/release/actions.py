@@ -7,8 +7,8 @@ Before pods go, the requests that they have are drained. A way back begins with 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Side
 from kubectl_canary.release.changes import Alteration, Change, Step
 from kubectl_canary.release.documents import Part

@@ -8,9 +8,9 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import companions, engines, overlay, routes
 from kubectl_canary.release.application import OWN_PREFIX, REQUEST_KINDS, Application, Engine, Located
 from kubectl_canary.release.overlay import ReleaseOnRoute

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from kubectl_canary.api.equality import MISSING, same
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import overlay, patches
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.documents import Document, Part, in_removal_order, is_kept

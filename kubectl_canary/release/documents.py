@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import engines
 from kubectl_canary.release.application import Located, Side
 from kubectl_canary.release.groups import GROUPS, OTHERS

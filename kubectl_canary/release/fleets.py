@@ -7,10 +7,10 @@ weights. Nothing here reads a file or a cluster.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from kubectl_canary.findings import Path
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 
 Rank = tuple[int, int]  # of a phase: of what kind it is, and how many of that kind come before it

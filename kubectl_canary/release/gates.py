@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import metrics
 from kubectl_canary.release.application import Application, Side
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from kubectl_canary.records import dataclass
 
 OURS = "kubectl-canary"  # the manager that we write as
 Value = Mapping[str, Any]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from kubectl_canary.records import dataclass
 
 WINDOW, QUANTILE = "1m", 0.99
 NAMES = ("service", "deployment", "namespace", "route", "window")

@@ -7,9 +7,9 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import overlay, routes
 from kubectl_canary.release.application import GATEWAY_GROUP, REQUEST_KINDS, Application, Located
 from kubectl_canary.release.overlay import ReleaseOnRoute

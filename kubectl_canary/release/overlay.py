@@ -11,13 +11,13 @@ import copy
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import engines, routes, shares, strategic
 from kubectl_canary.release.application import (
     GATEWAY_GROUP,

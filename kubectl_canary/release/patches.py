@@ -13,10 +13,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING, same
+from kubectl_canary.records import dataclass
 
 Op = dict[str, Any]
 Location = tuple[str | int, ...]

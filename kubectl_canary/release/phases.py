@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Path, nearest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Receiver
 from kubectl_canary.release.gates import Gate
 

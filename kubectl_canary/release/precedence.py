@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import adoption, apart, neighbours, overlay, routes
 from kubectl_canary.release.application import Located
 from kubectl_canary.release.neighbours import Neighbour

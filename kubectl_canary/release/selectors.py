@@ -6,11 +6,11 @@ Source: apimachinery, LabelSelector.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.builtin import checks
 from kubectl_canary.findings import Path
+from kubectl_canary.records import dataclass
 
 Labels = Mapping[str, str]
 SOURCES = ("", "k8s:", "any:")  # Cilium's prefixes of labels

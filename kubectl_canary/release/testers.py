@@ -8,8 +8,9 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#headermatchtype
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from kubectl_canary.records import dataclass
 
 Carrier = Literal["header", "query", "cookie"]
 Match = dict[str, Any]

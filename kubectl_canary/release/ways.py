@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PROMOTION, Phase, PhaseKind, Plan, pods_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jinja2
@@ -18,6 +18,7 @@ from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.documents import Document, Written
 from kubectl_canary.rendering import overrides, provenance
 from kubectl_canary.rendering.objects import Planned

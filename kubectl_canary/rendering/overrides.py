@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 
 import jinja2
@@ -11,6 +11,7 @@ from jinja2 import meta, nodes
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where, nearest
+from kubectl_canary.records import dataclass
 
 TEMPLATES = (
     "deployment.yaml.j2",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.changes import Step
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 from kubectl_canary.rendering.generator import Generator, Rendered

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
 from kubectl_canary.driving import lease
 from kubectl_canary.reading import yamltext
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import patches
 from kubectl_canary.release.changes import Change, Creation, Removal
 from kubectl_canary.release.documents import Part

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.errors import UsageError
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.release.fleets import Fleet, Order, Target
 from kubectl_canary.reports.plans import wait_text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.fleets import Fleet, Standing, Standings, State, Target
 from kubectl_canary.reports import commits, programs
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import promotion, versions
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import neighbours, shares
 from kubectl_canary.release.application import SERVICE_API, Application, Located, Version
 from kubectl_canary.release.gates import Gate

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.actions import (
     Accepted,
     Action,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import visible
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.phases import percent
 from kubectl_canary.reports import programs
 from kubectl_canary.routing.answers import Share

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +11,7 @@ from kubectl_canary.driving.intervals import Interval
 from kubectl_canary.driving.splits import CONFIDENCE, USUAL, Count, Expected, Judgement
 from kubectl_canary.driving.verdicts import Verdict
 from kubectl_canary.findings import visible
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.phases import percent
 from kubectl_canary.reports.programs import as_json

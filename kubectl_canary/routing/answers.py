@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.routing.backends import BackendRef
 from kubectl_canary.routing.matching import Match, path_of
 from kubectl_canary.routing.requests import PORTS, Request, url_of

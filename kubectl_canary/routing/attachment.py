@@ -6,9 +6,9 @@ A parent that is not among the documents brings every request; where the route n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.routing.matching import Criterion, Rank
 from kubectl_canary.routing.requests import Request
 

@@ -8,12 +8,12 @@ stands between an exact path and a prefix.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from kubectl_canary.api import re2
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.records import dataclass
 from kubectl_canary.routing.requests import Request
 
 Match = dict[str, Any]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from kubectl_canary.api import formats
+from kubectl_canary.records import dataclass
 
 PORTS = {"http": 80, "https": 443}
 IN_PATHS = "/%:@!$&'()*+,;=~-._"

@@ -7,9 +7,9 @@ that a Gateway lets a route attach is not asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kubectl_canary.records import dataclass
 from kubectl_canary.routing import answers, attachment, matching
 from kubectl_canary.routing.answers import Redirect, Share
 from kubectl_canary.routing.attachment import Route

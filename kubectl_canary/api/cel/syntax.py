@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.records import dataclass
 
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 PRECEDENCE = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -11,6 +10,7 @@ from kubectl_canary.commands.run.cluster import Cluster, Leases
 from kubectl_canary.commands.run.releases import load
 from kubectl_canary.errors import Refused, Undecided
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import dataclass
 from kubectl_canary.rendering.parts import live_parts
 
 ANSWERING = ("check", "verify")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.commands.check import CheckFlags
@@ -14,6 +13,7 @@ from kubectl_canary.driving.position import Problem
 from kubectl_canary.errors import Refused, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.output import write
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.fleets import Target
 from kubectl_canary.reports.programs import as_json
 

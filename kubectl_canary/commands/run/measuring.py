@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from kubectl_canary.driving import prometheus, verdicts
@@ -12,6 +11,7 @@ from kubectl_canary.driving.watching import Asked
 from kubectl_canary.errors import CanaryError, UsageError, WorldError
 from kubectl_canary.outside import files, process, web
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Side, Version
 from kubectl_canary.release.gates import Approval, Command, Gate, Prometheus, Query, Webhook, filled
 from kubectl_canary.release.plan import Phase

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -19,6 +18,7 @@ from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import managed_fields, patches
 from kubectl_canary.release.changes import Alteration, Change, PatchType, Step, until_gate
 from kubectl_canary.release.documents import Key, Part

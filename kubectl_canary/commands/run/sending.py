@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kubectl_canary.commands.verify import VerifyFlags
@@ -18,6 +17,7 @@ from kubectl_canary.outside import files, traffic
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.terminal import live_line
 from kubectl_canary.outside.traffic import Answer, Place, Question, Questions, Socket
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import HTTPS, Version
 from kubectl_canary.routing.requests import Request, authority_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import DriveFlags, ReleaseFlags
@@ -16,6 +15,7 @@ from kubectl_canary.driving.position import Position, position, services
 from kubectl_canary.errors import Refused
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.output import say, write
+from kubectl_canary.records import dataclass
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.live import live_difference
 from kubectl_canary.reports import positions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.commands.declaring import DeclareFlags
@@ -15,6 +14,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.outside.repository import Repository, Revision
 from kubectl_canary.reading import declaring, versions
 from kubectl_canary.reading.declaring import Edits
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import strategic
 from kubectl_canary.release.plan import PhaseKind
 

@@ -11,11 +11,11 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from kubectl_canary.findings import Finding
 from kubectl_canary.judging.lint.objects import Objects, Violation
+from kubectl_canary.records import dataclass
 
 MODULES = (
     "bad_regex",

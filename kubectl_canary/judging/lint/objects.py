@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kubectl_canary.findings import Path
+from kubectl_canary.records import dataclass
 from kubectl_canary.routing.backends import BackendRef
 
 GATEWAY = "gateway.networking.k8s.io"

@@ -6,11 +6,11 @@ https://gateway-api.sigs.k8s.io/geps/gep-713/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Path
 from kubectl_canary.judging.lint.objects import Object, Objects
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)

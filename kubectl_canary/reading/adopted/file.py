@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
@@ -11,6 +10,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import GitOps
 from kubectl_canary.release.testers import Testers
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.findings import Path
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed, meant
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import POOL_API, Sides
 from kubectl_canary.release.companions import ENDING

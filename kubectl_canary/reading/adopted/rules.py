@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.findings import Path, nearest
 from kubectl_canary.reading.adopted.objects import at, chosen, name_of
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems, listed
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release import grants, routes
 from kubectl_canary.release.apart import excess
 from kubectl_canary.release.application import (
