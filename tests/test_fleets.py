@@ -933,15 +933,6 @@ def test_targets_in_a_repository_of_their_own_are_no_part_of_the_commit(
     assert "phase: deploy" in declared(there, "eu-1")
 
 
-def test_several_steps_of_a_fleet_are_one_change_where_that_is_said(fleet: Callable[..., Project]) -> None:
-    there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
-    step(there, "advance")
-    step(there, "advance")
-    done = there.canary("check", "-f", "fleet.yaml", "--git", "HEAD~2")
-    assert (1, True) == (done.code, "it is not its turn" in done.out)
-    assert "0 errors" in there.do("check", "-f", "fleet.yaml", "--git", "HEAD~2", "--skip")
-
-
 def test_who_goes_on_out_of_turn_is_not_merged(fleet: Callable[..., Project]) -> None:
     there = begun(rendered(fleet(), "flux", FLEET.replace("ORDER", "lockstep")))
     step(there, "advance")

@@ -1318,7 +1318,8 @@ def test_undo_releases_what_adopted_manifests_said_before(
     assert "undo --commit" in there.git("log", "-1", "--format=%B")
     done = there.canary("undo", "-o", output, "--commit")
     assert there.file == f"{ADOPTS}  canary:\n    tag: v1\n  phase: deploy\n", done.err
-    assert "back to example.com/app:v1, which ran until " in done.err
+    promotion = there.git("log", "-1", "--format=%H", "-Sapp:v2 ", "--", "k8s/app.yaml")[:9]
+    assert f"back to example.com/app:v1, which ran until {promotion}" in done.err
     assert "there is a release already" in there.refuses("undo")
     to_the_end(there)
     assert (there.file, app(there)) == (ADOPTS, APP)
@@ -1403,14 +1404,51 @@ def test_undo_of_several_says_the_images_of_each(project: Callable[..., Project]
 def test_undo_of_adopted_manifests_needs_another_version_in_git(project: Callable[..., Project]) -> None:
     there = project(ADOPTS, **{"k8s/app.yaml": APP})
     said = there.refuses("undo")
-    assert (
-        "canary.yaml:5:17: spec.adopt.from: its Deployments never had other images in the history of Git"
-        in said
-    )
-    there.git("tag", "v1")
-    there.has({"canary.yaml": ADOPTS.replace("k8s}", "git:v1:k8s}")})
+    assert "canary.yaml:5:17: spec.adopt.from: no commit that is at hand has other images in k8s" in said
+    (there.folder / "k8s/app.yaml").write_text(APP.replace("app:v1 ", "app:v2 "))
     said = there.refuses("undo", code=2)
-    assert "spec.adopt.from is `git:v1:k8s`: nothing says what was before" in said
+    assert "k8s/app.yaml: changed, and not committed: nothing says what runs" in said
+    there.git("tag", "v1")
+    there.has({"canary.yaml": ADOPTS.replace("k8s}", "git:v1:k8s}"), "k8s/app.yaml": APP})
+    said = there.refuses("undo", code=2)
+    assert "canary.yaml:5:17: git:v1:k8s: nothing says what was before" in said
+
+
+def test_undo_goes_by_commits_that_cannot_be_read(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.has({"k8s/app.yaml": "{"})
+    there.has({"k8s/app.yaml": APP.replace("app:v1 ", "app:v2 ")})
+    there.do("undo", "--commit")
+    assert "tag: v1" in there.file
+
+
+def test_undo_looks_at_the_deployment_that_is_released(project: Callable[..., Project]) -> None:
+    adopts = ADOPTS.replace("metadata: {name: app}", "metadata: {name: app, namespace: prod}")
+    other = DEPLOYMENT.replace("metadata: {name: app}", "metadata: {name: app, namespace: other}")
+    there = project(adopts, **{"k8s/app.yaml": APP, "k8s/other.yaml": other})
+    there.has({"k8s/app.yaml": APP.replace("app:v1 ", "app:v2 ")})
+    there.do("undo", "--commit")
+    assert "tag: v1" in there.file
+
+
+def test_undo_of_an_overlay_reads_what_it_is_made_of(project: Callable[..., Project]) -> None:
+    base = {"base/app.yaml": APP, "base/kustomization.yaml": "resources: [app.yaml]\n"}
+    there = project(ADOPTS, **base, **{"k8s/kustomization.yaml": "resources: [../base]\n"})
+    there.has({"base/app.yaml": APP.replace("app:v1 ", "app:v2 ")})
+    there.do("undo", "--commit")
+    assert "tag: v1" in there.file
+
+
+def test_undo_brings_back_a_container_that_had_another_name(project: Callable[..., Project]) -> None:
+    renamed = APP.replace("- name: app ", "- name: web ").replace("app:v1 ", "app:v2 ")
+    there = project(ADOPTS, **{"k8s/app.yaml": APP})
+    there.has({"k8s/app.yaml": renamed})
+    there.do("undo", "--commit")
+    deployment = yaml.safe_load(
+        there.do("render", "--phase", "promote-roll", "--only", "workloads").split("---")[-1]
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert (container["name"], container["image"]) == ("app", "example.com/app:v1")
 
 
 def test_where_a_later_file_says_otherwise_nothing_is_written(project: Callable[..., Project]) -> None:

@@ -63,6 +63,43 @@ def test_edits_of_a_hunk_are_clashes_at_their_lines(now: str, clashes: str | lis
     assert hunks.taken_out(now, "a\nb\nc\n", hunks.between("a\nb\nc\n", "a\nx\ny\nc\n")) == clashes
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "now", "line"),
+    [
+        ("a:\n- b\n", "a:\n- b\nc:\n- d\n", "a:\n- b\nc:\n- d\n- mine\n", 4),
+        ("a:\n  b: 1\n", "a:\n  b: 1\nc:\n  d: 1\n", "a:\n  b: 1\nc:\n  d: 1\n  # x\n\n  mine: 1\n", 6),
+        ("- a: 1\n", "- a: 1\n- b: 1\n", "- a: 1\n- b: 1\n  mine: 1\n", 2),
+        ("a:\n  - b\n", "a:\n  - b\n  - c:\n", "a:\n  - b\n  - c:\n    - mine\n", 3),
+        ("- a: 1\n", "- a: 1\n- b: 1\n", "- a: 1\n- b: 1\n- mine: 1\n", None),
+        ("a:\n  b: 1\n", "a:\n  b: 2\n", "a:\n  b: 2\n  mine: 1\n", None),
+        ("a:\n- b: 1\n", "a:\n- b: 2\n", "a:\n- b: 2\nmine:\n- c\n", None),
+        ("a: 1\n", "a: 1\nb:\n- c\n", "a: 1\nb:\n- c\n# mine\n", None),
+    ],
+)
+def test_what_would_be_something_else_without_a_hunk_is_a_clash(
+    before: str, after: str, now: str, line: int | None
+) -> None:
+    found = hunks.taken_out(now, before, hunks.between(before, after))
+    if line is None:
+        assert found == before + "".join(known for known in now.splitlines(True) if known not in after)
+    else:
+        assert found == [Clash(line)]
+
+
+@pytest.mark.parametrize("line", ["weight: 9 # x", "weight: '9'", "weight: 9  "])
+def test_quotes_and_comments_are_no_edits_of_a_hunk(line: str) -> None:
+    found = hunks.between("a: 1\n", 'a: 1\nweight: "9"\n' if "'" in line else "a: 1\nweight: 9\n")
+    assert hunks.taken_out(f"a: 1\n{line}\n", "a: 1\n", found) == "a: 1\n"
+    assert hunks.taken_out(f"a: 1\n  {line}\n", "a: 1\n", found) != "a: 1\n"
+
+
+def test_large_texts_are_quickly_compared() -> None:
+    lines = [f"{'  ' * (number % 9)}key: value\n" for number in range(20_000)]
+    text = "".join(lines)
+    after = "".join([*lines[:500], "new: 1\n", *lines[500:15_000], "new: 2\n", *lines[15_001:]])
+    assert hunks.taken_out(f"{after}mine: 1\n", text, hunks.between(text, after)) == f"{text}mine: 1\n"
+
+
 def test_a_last_line_without_an_end_gets_one_where_others_follow() -> None:
     found = hunks.between("a\nb", "a\nx")
     assert hunks.taken_out("a\nx\nmine", "a\nb", found) == "a\nb\nmine"
@@ -74,3 +111,4 @@ def test_where_lines_were_taken_out_others_may_not_be() -> None:
     assert hunks.taken_out("a\nd\nmine\n", "a\nb\nc\nd\n", found) == "a\nb\nc\nd\nmine\n"
     assert hunks.taken_out("d\n", "a\nb\nc\nd\n", found) == "b\nc\nd\n"
     assert hunks.taken_out("mine\n", "a\nb\nc\nd\n", found) == [Clash(0, ())]
+    assert hunks.taken_out("mine\n", "a\nb\n", hunks.between("a\nb\n", "a\n")) == "mine\nb\n"

@@ -339,13 +339,122 @@ def test_a_resource_that_others_add_stays(shop: Path) -> None:
         write(shop, "10%")
 
 
+def place_of(text: str, sought: str) -> str:
+    """The line and column of a finding about the last line that has a text."""
+    return f":{text[: text.rindex(sought)].count(chr(10)) + 1}:1"
+
+
 def test_what_others_make_of_the_canary_is_named(shop: Path) -> None:
     write(shop, "10%")
     route = shop / "k8s/route.yaml"
-    route.write_text(route.read_text() + "  # as in shop-canary\n")
-    assert "names `shop-canary` otherwise than when a release was written into it" in str(
-        refused(shop).findings[0]
+    text = (
+        route.read_text() + "  # as in shop-canary\n  - backendRefs:\n    - {name: shop-canary, port: 81}\n"
     )
+    route.write_text(text)
+    (finding,) = refused(shop).findings
+    assert str(finding.where).endswith(place_of(text, "port: 81"))
+    assert (finding.message, finding.hint) == (
+        "names `shop-canary`, which goes with the release",
+        "write it elsewhere, or once the release is over",
+    )
+
+
+def test_what_others_write_below_a_line_of_the_release_is_refused_at_its_line(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    text = re.sub(
+        r"(?m)^( *)(phase\.shop.*|.*kubectl-canary/phase.*)$", r"\1\2\n\1owner: a", route.read_text(), count=1
+    )
+    assert "owner: a" in text
+    route.write_text(text)
+    (finding,) = refused(shop).findings
+    assert str(finding.where).endswith(place_of(text, "owner: a"))
+    assert "stands in lines of the release, and they go with it" in finding.message
+
+
+def test_a_formatter_that_changes_no_value_is_in_nobodys_way(shop: Path) -> None:
+    before = files_of(shop)
+    write(shop, "10%")
+    for path in (shop / "k8s").iterdir():
+        path.write_text(f"---\n{path.read_text()}")
+    route = shop / "k8s/route.yaml"
+    route.write_text(re.sub(r"weight: 90", "weight: 90  # most of it", route.read_text()).replace('"', "'"))
+    assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 0
+    jump(shop, "rolled-back")
+    now = files_of(shop)
+    assert now.keys() == before.keys()
+    assert all(
+        now[name].decode().replace("'", '"') == f"---\n{before[name].decode()}"
+        for name in before
+        if name.startswith("k8s/")
+    )
+
+
+def test_after_an_interruption_a_document_that_others_wrote_before_stays(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(shop, "10%")
+    route, real = shop / "k8s/route.yaml", Path.replace
+    mine = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\n---\n"
+    route.write_text(f"{mine}{route.read_text()}")
+    for moves in (1, 1):
+        left = [moves]
+
+        def move(target: Path, other: Path, left: list[int] = left) -> Path:
+            if not left[0]:
+                raise Stopped
+            left[0] -= 1
+            return real(target, other)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", move)
+            with pytest.raises(Stopped):
+                write(shop, "50%")
+    write(shop, "50%")
+    assert route.read_text().startswith(mine)
+    assert "weight: 50" in route.read_text()
+
+
+def test_a_document_is_known_by_its_object(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    text = route.read_text()
+    other = re.sub(r"name: shop(-canary)?\b", "name: docs", text.replace("name: storefront", "name: other"))
+    route.write_text(f"{other}---\n{text}# mine\n")
+    jump(shop, "rolled-back")
+    assert route.read_text().startswith(other)
+    assert "shop-canary" not in route.read_text()
+
+
+def test_a_document_that_is_there_twice_is_neither(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    text = route.read_text()
+    route.write_text(f"# a\n{text}---\n{text}# mine\n")
+    assert "a document is there twice" in str(refused(shop).findings[0])
+
+
+def test_a_document_that_others_took_away_is_said(shop: Path) -> None:
+    write(shop, "10%")
+    (shop / "k8s/route.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\n")
+    assert "a document that a release was written into is gone" in str(refused(shop).findings[0])
+
+
+def test_a_text_that_is_no_yaml_any_more_is_said_at_its_place(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    route.write_text(route.read_text() + "  - {\n")
+    assert "k8s/route.yaml" in str(refused(shop))
+    assert "is not YAML" in refused(shop).message
+
+
+def test_an_edit_of_both_versions_in_the_middle_of_a_promotion_goes_on(shop: Path) -> None:
+    jump(shop, "promote-roll")
+    app = next(path for path in (shop / "k8s").iterdir() if "containerPort: 8080" in path.read_text())
+    app.write_text(app.read_text().replace("containerPort: 8080", "containerPort: 8081"))
+    said = step(shop, "promote-return")
+    assert "was promoted" not in said
+    assert "containerPort: 8081" in app.read_text()
 
 
 def test_what_was_left_without_its_lines_is_taken_off_as_it_was(shop: Path) -> None:

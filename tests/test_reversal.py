@@ -19,21 +19,32 @@ VOLUMES = st.lists(st.sampled_from("uvw"), unique=True).map(
     lambda names: [{"name": name, "emptyDir": {}} for name in names]
 )
 IMAGES = st.sampled_from(("app:v1", "app:v2", "other:v1", "app@sha256:" + "0" * 64))
-CONTAINERS = st.lists(st.sampled_from(("app", "proxy", "agent")), min_size=1, unique=True)
+NAMES = ("app", "proxy", "agent")
+MARKS = st.dictionaries(st.sampled_from(("tier", "team")), st.sampled_from("ab"))
 
 
 @st.composite
 def deployments(draw: st.DrawFn) -> dict[str, Any]:
     """A Deployment whose pods are of whatever people vary."""
-    containers = [
-        {"name": name, "image": draw(IMAGES), "env": draw(ENV), "args": draw(st.lists(st.sampled_from("ab")))}
-        for name in draw(CONTAINERS)
-    ]
+    names = draw(st.permutations(NAMES))
+    inner = draw(st.integers(0, 2))
+    containers, early = (
+        [
+            {
+                "name": name,
+                "image": draw(IMAGES),
+                "env": draw(ENV),
+                "args": draw(st.lists(st.sampled_from("ab"))),
+            }
+            for name in known
+        ]
+        for known in (names[inner:], names[: draw(st.integers(0, inner))])
+    )
     optional = {"volumes": VOLUMES, "nodeSelector": st.just({"a": "b"}), "hostname": st.sampled_from("ab")}
     pod = draw(st.fixed_dictionaries({}, optional=optional))
-    labels = draw(st.dictionaries(st.sampled_from(("tier", "team")), st.sampled_from("ab")))
-    template = {"metadata": {"labels": {"app": "x", **labels}}, "spec": {**pod, "containers": containers}}
-    return {"spec": {"template": template}}
+    metadata = {"labels": {"app": "x", **draw(MARKS)}, "annotations": draw(MARKS)}
+    lists = {"containers": containers, **({"initContainers": early} if early else {})}
+    return {"spec": {"template": {"metadata": metadata, "spec": {**pod, **lists}}}}
 
 
 @given(deployments(), deployments())
@@ -50,10 +61,42 @@ def test_what_leads_back_gives_what_was(now: dict[str, Any], before: dict[str, A
     template: dict[str, Any] = {"spec": own.get("pod", {}), "metadata": own.get("podMetadata", {})}
     pod = strategic.merged(now, {"spec": {"template": template}}, place)["spec"]["template"]
     images = reversal.changed_images(now, before)
-    for container in pod["spec"]["containers"]:
-        container["image"] = images.get(container["name"], container["image"])
+    for key in reversal.LISTS:
+        for container in pod["spec"].get(key, []):
+            container["image"] = images.get(container["name"], container["image"])
     assert pod == before["spec"]["template"]
     assert (own == {}) == reversal.is_same_configuration(now, before)
+
+
+PORTS = [{"containerPort": 80, "protocol": protocol} for protocol in ("TCP", "UDP")]
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        (PORTS[:1], PORTS),
+        (PORTS, PORTS[:1]),
+        ([{"name": "x"}], PORTS),
+        (PORTS, [{"name": "x"}]),
+        (PORTS, ["x"]),
+        (["x"], PORTS),
+        (PORTS, []),
+    ],
+)
+def test_items_that_nothing_tells_apart_are_replaced(now: list[Any], before: list[Any]) -> None:
+    place = strategic.Place.of_kind("Deployment", KUBERNETES)
+    for key in ("spec", "template", "spec", "containers"):
+        place = place.below(key)
+    place = place.items().below("ports")
+    assert place.merge_key == "containerPort"
+    assert strategic.merged(now, strategic.difference(now, before, place), place) == before
+
+
+def test_a_tag_is_that_of_the_only_container() -> None:
+    now, before = deployment("app:v2"), deployment("app:v2")
+    for known, image in ((now, "init:v2"), (before, "init:v1")):
+        known["spec"]["template"]["spec"]["initContainers"] = [{"name": "init", "image": image}]
+    assert reversal.of_images(now, before) == {"images": {"init": "init:v1"}}
 
 
 def deployment(*images: str) -> dict[str, Any]:

@@ -73,9 +73,7 @@ class CheckFlags:
         "--synced", is_flag=True, help="Ask the cluster whether the declared phase is there, and settled."
     ),
     click.option(
-        "--skip",
-        is_flag=True,
-        help="With --git: phases may be left out, where going straight is safe, and a fleet may take several steps.",
+        "--skip", is_flag=True, help="With --git: phases may be left out, where going straight is safe."
     ),
 )
 @cluster_flags

@@ -7,12 +7,12 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside import files, git, kubectl
+from kubectl_canary.records import dataclass
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 NO_MANIFESTS = (*KUSTOMIZATIONS, "Chart.yaml", "values.yaml")
@@ -145,12 +145,17 @@ def _texts(place: _Place, root: str = "") -> list[Text]:
     """The texts of a file or folder; `root` is a temporary folder, whose name is not to be shown."""
     if not Path(place.real).is_dir():
         return _checked([_text(place, place.real)], place)
-    if any(Path(place.real, name).is_file() for name in KUSTOMIZATIONS):
+    if is_kustomization(place.real):
         return [_kustomized(place, root)]
     names = _manifests_in(place)
     if not names:
         raise UsageError(f"{place.shown} has no manifests", "name a folder with .yaml, .yml or .json files")
     return _checked([_text(place, name) for name in names], place)
+
+
+def is_kustomization(folder: str) -> bool:
+    """Whether what a folder has is read as kustomize builds it."""
+    return any(Path(folder, name).is_file() for name in KUSTOMIZATIONS)
 
 
 def _manifests_in(place: _Place) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from kubectl_canary.records import dataclass
+
 LINES = re.compile(r"[^\n]*\n|[^\n]+")
+# what a formatter may change of a line that stays the same: quotes, and what stands behind a value
+UNSAID = re.compile(r"""["']|[ \t]+#.*|[ \t\r\n]+$""")
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,27 @@ class Hunk:
 
 @dataclass(frozen=True)
 class Clash:
-    """A hunk whose lines are no longer as they were: the line at which they were, from 0, and what they were."""
+    """An edit in the way: its first line, from 0, and what stood there of a hunk; nothing where it adds lines."""
 
     line: int
-    was: tuple[str, ...]
+    was: tuple[str, ...] = ()
 
 
 def between(before: str, after: str) -> tuple[Hunk, ...]:
     """The hunks that make a text another."""
     old, new = _bare(before), _bare(after)
-    found = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    found = SequenceMatcher(None, old, new).get_opcodes()
     return tuple(Hunk(a, b, tuple(new[c:d])) for tag, a, b, c, d in found if tag != "equal")
 
 
 def taken_out(now: str, before: str, hunks: Sequence[Hunk]) -> str | list[Clash]:
     """The text `now`, which once was `before` with the hunks, with the lines of `before` in their places again.
 
-    All other edits stay, also right beside a hunk. The clashes instead, where lines of hunks were edited.
+    All other edits stay, also right beside a hunk. The clashes instead, where lines of hunks were edited, or others
+    written among them or below what one of them opens: these would be something else without it.
     """
     lines, original = LINES.findall(now), LINES.findall(before)
-    edited = Edited(_with(_bare(before), hunks), _bare(now))
+    edited = _Edited(_with(_bare(before), hunks), _bare(now))
     spans = list(_spans(hunks))
     clashes = [clash for start, end in spans for clash in edited.clashes(start, end)]
     if clashes:
@@ -51,12 +55,12 @@ def taken_out(now: str, before: str, hunks: Sequence[Hunk]) -> str | list[Clash]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines[:-1]) + "".join(lines[-1:])
 
 
-class Edited:
+class _Edited:
     """Where the lines of a text are in another that somebody made of it."""
 
     def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
-        self._before = before
-        self._steps = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+        self._before, self._after = before, after
+        self._steps = SequenceMatcher(None, _meant(before), _meant(after)).get_opcodes()
 
     def place(self, start: int, end: int) -> int:
         """Where lines without a clash begin now."""
@@ -66,11 +70,35 @@ class Edited:
         return next((d for _, _, b, _, d in self._steps if b == start), 0)
 
     def clashes(self, start: int, end: int) -> Iterator[Clash]:
-        """What was edited of the lines from `start` to before `end`, or written among them."""
-        for tag, a, b, c, _ in self._steps:
+        """What was edited of the lines from `start` to before `end`, and what was written among or below them."""
+        for tag, a, b, c, d in self._steps:
             is_among = start < a < end if a == b else a < end and start < b
             if tag != "equal" and is_among:
                 yield Clash(c, tuple(self._before[max(a, start) : min(b, end)]))
+            elif tag != "equal" and a == end and start < end:
+                place = self.place(start, end)
+                below = (
+                    line for line in range(c, d) if place <= _parent(self._after, line) < place + end - start
+                )
+                yield from (Clash(line) for line in list(below)[:1])
+
+
+def _parent(lines: Sequence[str], number: int) -> int:
+    """The line that opens what a line stands in: the nearest one above that is indented less; -1 where it is none's."""
+    depth, is_item = _depth(lines[number])
+    if depth is None:
+        return -1
+    for place in range(number - 1, -1, -1):
+        above, is_above_item = _depth(lines[place])
+        if above is not None and (above < depth or (above == depth and is_item and not is_above_item)):
+            return place
+    return -1
+
+
+def _depth(line: str) -> tuple[int | None, bool]:
+    """How far a line is indented, and whether an item of a list begins there; None where it says nothing."""
+    text = line.lstrip()
+    return (None if not text or text.startswith("#") else len(line) - len(text)), f"{text} ".startswith("- ")
 
 
 def _spans(hunks: Sequence[Hunk]) -> Iterator[tuple[int, int]]:
@@ -87,6 +115,10 @@ def _with(lines: Sequence[str], hunks: Sequence[Hunk]) -> list[str]:
     for hunk in reversed(hunks):
         made[hunk.start : hunk.end] = hunk.lines
     return made
+
+
+def _meant(lines: Sequence[str]) -> list[str]:
+    return [UNSAID.sub("", line) for line in lines]
 
 
 def _bare(text: str) -> list[str]:

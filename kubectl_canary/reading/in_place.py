@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any
 
 from kubectl_canary.api.equality import digest
@@ -17,14 +18,15 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
 from kubectl_canary.reading.hunks import LINES, Hunk
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import OWN_PREFIX
 
 HEAD = "# kubectl-canary in place: "
+MARKED = re.compile(r"\A---[ \t]*\r?\n")  # formatters write where a document begins
 TITLE = """\
 # Written by `kubectl canary render -o in-place`, which takes it out again: change nothing here.
 # It has the canary's objects, and what the documents were that the release has changed.
 """
-SINCE = "was changed since"
 PART, LINE, QUOTED = "# original: ", "#| ", "#= "
 # what a kustomization may say without that the canary's objects become something else
 HARMLESS = {
@@ -111,112 +113,6 @@ def file_name(release: str) -> str:
     return f"{release}-canary.yaml"
 
 
-def standing(there: Standing, own: str | None) -> Standing:
-    """What stands in a folder; `own` is the text of the canary's file, None where there is none.
-
-    What others have edited meanwhile beside the lines of the release stays. Raises Refused where what is left cannot be
-    taken off.
-    """
-    there = replace(there, left=read(own) if own is not None else None)
-    findings: list[Finding] = []
-    base = dict(_before(there, findings))
-    refuse(findings)
-    return replace(there, base=base)
-
-
-def _before(there: Standing, findings: list[Finding]) -> Iterator[tuple[str, str]]:
-    """The texts as they were before; `findings` gets what is in the way."""
-    kept: dict[str, dict[int, list[Kept]]] = {}
-    for known in there.left.kept if there.left else ():
-        kept.setdefault(known.file, {}).setdefault(known.number, []).append(known)
-    findings += [_changed(there, file, 0, "is gone since") for file in kept if file not in there.texts]
-    for file, text in there.texts.items():
-        split = parts(text)
-        for number, made in kept.get(file, {}).items():
-            places = [_Place(file, _start(split, at), now, at) for at, now in enumerate(split)]
-            # others may have written documents before it
-            found = _original(there, sorted(places, key=lambda place: place.number != number), made)
-            if isinstance(found, _Place):
-                split[found.number] = found.text
-            elif number < len(split):
-                findings += found
-            else:
-                findings.append(_changed(there, file, text.count("\n"), "has fewer documents than when"))
-        yield file, "".join(split)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A document as it stands in its file, from its first line on, counted from 0."""
-
-    file: str
-    line: int
-    text: str
-    number: int
-
-
-def _start(split: Sequence[str], number: int) -> int:
-    return "".join(split[:number]).count("\n")
-
-
-def _original(there: Standing, places: Sequence[_Place], made: Sequence[Kept]) -> _Place | list[Finding]:
-    """The document as it was, with what others have edited since; what is in the way of that in the first place."""
-    for place in places:
-        for known in made:
-            if _is_known(place.text, known):
-                return replace(place, text=known.text)
-    found = (_edited(there, place, made) for place in places)
-    wrong = next(found)
-    return (
-        wrong if isinstance(wrong, _Place) else next((was for was in found if isinstance(was, _Place)), wrong)
-    )
-
-
-def _edited(there: Standing, place: _Place, made: Sequence[Kept]) -> _Place | list[Finding]:
-    if place.file == there.kustomization:
-        return replace(place, text=_without_resource(place.text, there.shown(place.file), there.own))
-    # while files are written, the phase before comes last
-    tried = [_taken_off(there, place, known) for known in reversed(made)]
-    return next((was for was in tried if isinstance(was, _Place)), tried[0])
-
-
-def _taken_off(there: Standing, place: _Place, known: Kept) -> _Place | list[Finding]:
-    if known.changed is None:
-        return [_changed(there, place.file, place.line, SINCE)]
-    text = hunks.taken_out(place.text, known.text, known.changed)
-    if isinstance(text, list):
-        return [_changed(there, place.file, place.line + clash.line, SINCE, clash.was) for clash in text]
-    names = [name for name in _names(there.left) if name not in known.text and name in text]
-    wrong = [_changed(there, place.file, place.line, f"names `{name}` otherwise than when") for name in names]
-    return wrong or replace(place, text=text)
-
-
-def _names(left: Left | None) -> list[str]:
-    """The names of the canary's objects."""
-    documents = yamltext.read(left.objects, "objects") if left else []
-    return [str(document.value["metadata"]["name"]) for document in documents]
-
-
-def _is_known(now: str, known: Kept) -> bool:
-    return now == known.text or _digest(now) == known.made
-
-
-def _changed(there: Standing, file: str, line: int, what: str, was: Sequence[str] = ()) -> Finding:
-    message = f"{what} a release was written into it"
-    hint = f"it was written as {', '.join(f'`{text.strip()}`' for text in was)}" if was else ""
-    return Finding("in-place", "error", (), message, Where(there.shown(file), line + 1, 1), hint)
-
-
-def refuse(findings: Sequence[Finding]) -> None:
-    """Raise Refused with what the user has changed; nothing where there is none."""
-    if findings:
-        hint = (
-            "Nothing is written. Put the lines of the release back as they were written, and run this again; "
-            "edits beside them stay."
-        )
-        raise Refused("what the release has written was changed", list(findings), hint)
-
-
 def parts(text: str) -> list[str]:
     """The documents of a text as they stand in it, each from its `---` on; together they are the text."""
     starts = sorted({0, *(match.start() for match in manifests.SEPARATOR.finditer(text))})
@@ -232,7 +128,7 @@ def kept(base: Mapping[str, str], texts: Mapping[str, str]) -> list[Kept]:
             raise Refused(f"{file} cannot be edited in place", [_differs(file)])
         pairs = enumerate(zip(old, new, strict=True))
         found += [
-            Kept(file, number, was, _digest(now), hunks.between(was, now))
+            Kept(file, number, was, digest_of(now), hunks.between(was, now))
             for number, (was, now) in pairs
             if was != now
         ]
@@ -257,7 +153,7 @@ def refuse_shared(there: Standing, changed: Sequence[Kept]) -> None:
 
 
 def _shared(there: Standing, known: Kept, phase: str) -> Finding:
-    line = _start(parts(there.texts[known.file]), known.number) + 1
+    line = "".join(parts(there.texts[known.file])[: known.number]).count("\n") + 1
     message = f"is in `{phase}` of another release"
     return Finding("in-place", "error", (), message, Where(there.shown(known.file), line, 1))
 
@@ -266,7 +162,8 @@ def _differs(file: str) -> Finding:
     return Finding("in-place", "error", (), "its documents would be others", Where(file))
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """What tells a text from others, whatever its line ends."""
     return digest(text.replace("\r\n", "\n"))
 
 
@@ -287,7 +184,7 @@ def refuse_lost(there: Standing, release: str) -> None:
 
 def written(left: Left) -> str:
     """The text of the canary's file: what was, as comments, and the objects."""
-    about = {"phase": left.phase, "objects": _digest(left.objects), "record": left.record}
+    about = {"phase": left.phase, "objects": digest_of(left.objects), "record": left.record}
     lines = [f"{HEAD}{json.dumps(about)}\n", TITLE]
     for known in left.kept:
         named = {"file": known.file, "document": known.number, "made": known.made}
@@ -306,7 +203,7 @@ def _comment(line: str) -> str:
 
 def read(text: str) -> Left:
     """What a text of `written` says. Raises UsageError where it is none, or was changed."""
-    lines = LINES.findall(text)
+    lines = LINES.findall(MARKED.sub("", text))
     if not is_ours(text):
         message = "it was not written by `render -o in-place`, which would write over it"
         raise UsageError(message, "give it another name, or the release")
@@ -316,7 +213,7 @@ def read(text: str) -> Left:
         head = json.loads(lines[0].removeprefix(HEAD))
         recorded = {str(name): str(line) for name, line in dict(head.get("record", {})).items()}
         left = Left(head["phase"], tuple(_originals(lines[:size])), objects, recorded)
-        is_whole = _digest(objects) == head["objects"]
+        is_whole = digest_of(objects) == head["objects"]
     except (ValueError, KeyError, TypeError):
         is_whole = False
     if not is_whole:
@@ -327,7 +224,7 @@ def read(text: str) -> Left:
 
 def is_ours(text: str) -> bool:
     """Whether a text is one of `written`."""
-    return text.startswith(HEAD)
+    return MARKED.sub("", text).startswith(HEAD)
 
 
 def _originals(lines: Sequence[str]) -> Iterator[Kept]:
@@ -365,8 +262,14 @@ def resources(file: str, text: str) -> list[str]:
     return [str(name) for name in named]
 
 
-def _without_resource(text: str, file: str, name: str) -> str:
-    """A kustomization without one of its resources."""
+def with_resource(text: str, file: str, name: str) -> str:
+    """A kustomization with a resource more. Raises Refused where its text cannot be edited so."""
+    value = yamltext.read(text, file)[0].value
+    return splice.spliced(text, {**value, "resources": [*value["resources"], name]}, file)
+
+
+def without_resource(text: str, file: str, name: str) -> str:
+    """A kustomization without one of its resources. Raises Refused where its text cannot be edited so."""
     value = yamltext.read(text, file)[0].value
     left = [known for known in value["resources"] if known != name]
     return splice.spliced(text, {**value, "resources": left}, file)

@@ -10,13 +10,13 @@ x-kubernetes-patch-merge-key and x-kubernetes-patch-strategy of Kubernetes' own 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api import catalog
 from kubectl_canary.api.builtin.quantity import parsed
 from kubectl_canary.api.equality import MISSING, same
 from kubectl_canary.findings import Path
+from kubectl_canary.records import dataclass
 
 AMOUNTS = ("limits", "requests")
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
@@ -145,7 +145,10 @@ def _merged_lists(value: list[Any], patch: list[dict[str, Any]], place: Place) -
 
 
 def difference(value: Any, wanted: Any, place: Place) -> Any:
-    """The patch that makes a value another one: `merged` of the two is that. An empty map where they are the same."""
+    """The patch that makes a value another one: `merged` of the two is that. An empty map where they are the same.
+
+    Neither has null in it, which a patch takes for nothing.
+    """
     if same(value, wanted):
         return {}
     if isinstance(value, dict) and isinstance(wanted, dict):
@@ -159,6 +162,8 @@ def difference(value: Any, wanted: Any, place: Place) -> Any:
 
 def _difference_of_lists(value: list[Any], wanted: list[Any], place: Place, key: str) -> list[Any]:
     """The items to change, to add and to delete; all of them where that would leave another order."""
+    if not all(isinstance(item, dict) and key in item for item in (*value, *wanted)):
+        return [{DIRECTIVE: REPLACE}, *wanted] if all(isinstance(item, dict) for item in wanted) else wanted
     old, new = ({item[key]: item for item in side} for side in (value, wanted))
     changed = [
         {key: name, **difference(old[name], item, place.items())} if name in old else item

@@ -29,7 +29,9 @@ def texts(there: Standing, application: Application, phase: Phase) -> dict[str, 
     changed = {name: _in_phase(there, name, wanted, application.namespace) for name in there.base}
     if there.kustomization and phase.canary_replicas:
         name = there.kustomization
-        changed[name] = _with_resource(changed[name], there.shown(name), in_place.file_name(application.name))
+        changed[name] = in_place.with_resource(
+            changed[name], there.shown(name), in_place.file_name(application.name)
+        )
     return changed
 
 
@@ -111,8 +113,3 @@ def _deployments(application: Application, objects: Mapping[Key, Manifest]) -> l
         for key in objects
         if key[:2] == DEPLOYMENT and key[2] == application.namespace and key[3] in names
     ]
-
-
-def _with_resource(text: str, file: str, name: str) -> str:
-    value = yamltext.read(text, file)[0].value
-    return splice.spliced(text, {**value, "resources": [*value["resources"], name]}, file)

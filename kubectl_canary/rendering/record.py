@@ -6,12 +6,12 @@ With it, rendering into the same folder again is a step from one phase to anothe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kubectl_canary.api import formats
 from kubectl_canary.api.equality import digest, same
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.documents import Document, Key
 from kubectl_canary.release.phases import FULL
@@ -213,25 +213,30 @@ def _of_other_release(recorded: Record, current: Record, plan: Plan) -> Iterator
 
 
 def _of_other_stable(recorded: Record, current: Record, plan: Plan) -> Iterator[Finding]:
-    path = ("spec", "stable")
-    if current.stable.image != recorded.running.image and current.stable.image != recorded.stable.image:
+    path, goes_on = ("spec", "stable"), _images(recorded) == _images(current)
+    if current.stable.image not in (recorded.running.image, recorded.stable.image):
         message = f"the folder is at {recorded.running.image}, and stable is {current.stable.image} here"
         hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
         yield _finding("stable", _steady(plan), message, path, hint)
-    elif current.stable.image != recorded.running.image:
+    elif not goes_on and current.stable.image != recorded.running.image:
         message = (
             f"{recorded.running.image} was promoted, and this takes stable back to {current.stable.image}"
         )
         hint = f"write what runs: {_as_stable(plan, recorded.running.image)}"
         yield _finding("stable", _steady(plan), message, path, hint)
-    elif current.stable.configuration != recorded.running.configuration:
+    elif current.stable.configuration != (recorded.stable if goes_on else recorded.running).configuration:
         message = (
             "stable's own configuration is another than what was rendered: this rolls the pods that serve"
         )
         hint = "a version's own configuration belongs under spec.canary (container, pod, podMetadata)"
-        if recorded.runs is Version.NEW:
+        if recorded.runs is Version.NEW and not goes_on:
             hint = "what was promoted is more than an image: `plan` had said what to write into the file"
         yield _finding("stable", "warning", message, path, hint)
+
+
+def _images(record: Record) -> tuple[str, str]:
+    """The images of both versions."""
+    return record.stable.image, record.canary.image if record.canary else ""
 
 
 def _of_other_canary(recorded: Record, current: Record) -> Iterator[Finding]:

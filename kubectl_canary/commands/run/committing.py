@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from types import TracebackType
 
@@ -17,6 +17,7 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.repository import Repository
+from kubectl_canary.records import dataclass
 
 AT_ONCE = 200  # files that are put back together, and held in memory meanwhile
 
@@ -46,7 +47,8 @@ class Commit:
         repository, names = self.repository, [change.name for change in changes]
         if outside := repository.outside(names):
             raise UsageError(
-                f"{outside[0]} is not in {repository.top}", "leave --commit out, or write elsewhere"
+                f"{outside[0]} is not in {repository.top}, or in a repository of its own",
+                "leave --commit out and commit it there, or write elsewhere",
             )
         if ignored := repository.ignored([change.name for change in changes if change.after is not None]):
             raise UsageError(

@@ -45,7 +45,7 @@ def _of_fleet(file: FleetFile, release_flags: ReleaseFlags, change: Changed) -> 
     if file.unknown_wave is not None:
         yield file.unknown_wave
     yield from _of_release(base, file)
-    yield from _of_turns(base, file, skip=change.skip)
+    yield from _of_turns(base, file)
 
 
 def _of_release(base: FleetFile, file: FleetFile) -> Iterator[Finding]:
@@ -68,11 +68,8 @@ def _of_release(base: FleetFile, file: FleetFile) -> Iterator[Finding]:
                 yield Finding("fleet", "error", WAVES, message, where, "take its release to an end first")
 
 
-def _of_turns(base: FleetFile, file: FleetFile, *, skip: bool) -> Iterator[Finding]:
-    """The targets that went on although it was not their turn, and those that left the release.
-
-    With `skip` steps may be left out, and so may turns: a change may have several of them.
-    """
+def _of_turns(base: FleetFile, file: FleetFile) -> Iterator[Finding]:
+    """The targets that went on although it was not their turn, and those that left the release."""
     tag = base.fleet.tag or file.fleet.tag
     if not tag:
         return
@@ -86,7 +83,7 @@ def _of_turns(base: FleetFile, file: FleetFile, *, skip: bool) -> Iterator[Findi
             hint = f"`without: [{target.name}]` below spec.release leaves it to itself"
             message = f"{target.name} begins a release of its own"
             yield file.finding(target, message, hint if not file.fleet.has_ended(target.wave) else "")
-        elif skip or _catches_up(base.fleet, target, earlier):
+        elif _catches_up(base.fleet, target, earlier):
             continue
         elif _goes_on(earlier, standing) and target.name not in {known.name for known in turn}:
             first = ", ".join(known.name for known in turn) or "nobody"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import ReleaseFlags
@@ -80,7 +79,8 @@ def outstanding(release_flags: ReleaseFlags) -> list[Change]:
     """
     place = _Place()
     release = _read(release_flags, place)
-    return [change for change in _changes(release, place, release.declared()) if not _is_note(change)]
+    found = {change.name: change for change in _changes(release, place, release.declared())}
+    return [change for change in found.values() if not _is_note(change)]
 
 
 def _is_note(change: Change) -> bool:
@@ -88,8 +88,8 @@ def _is_note(change: Change) -> bool:
     texts = [(data or b"").decode("utf-8", "replace") for data in (change.before, change.after)]
     if not all(map(notes.is_ours, texts)):
         return False
-    before, after = (replace(notes.read(text.replace("\r\n", "\n")), kept=()) for text in texts)
-    return before == after
+    before, after = (notes.read(text.replace("\r\n", "\n")) for text in texts)
+    return (before.phase, before.objects) == (after.phase, after.objects)
 
 
 def _read(given: ReleaseFlags, place: _Place) -> Release:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import exchange, files, manifest_sets
-from kubectl_canary.reading import in_place
+from kubectl_canary.reading import in_place, originals
 from kubectl_canary.reading.in_place import Standing
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Reader:
         self.bytes[place] = exchange.bytes_of(place)
         text = self._text(folder, own) if self.bytes[place] is not None else None
         try:
-            return in_place.standing(Standing(folder, texts, kustomization, own), text)
+            return originals.standing(Standing(folder, texts, kustomization, own), text)
         except UsageError as error:
             raise UsageError(f"{place}: {error.message}", error.hint) from None
 
