@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,8 @@ def load(
     """Read canary files (`-` is standard input), merge them in order, set values, and plan the release.
 
     `short` has values that have a flag of their own, by that flag; without `reads_input` manifests are files.
-    `read_sets` reads them in another way. Without `needs_gates` what is wrong with gates alone is said, and left out.
+    `read_sets` reads them in another way. Without `needs_gates` what is wrong with gates alone is said, and left out,
+    and so is what others have made of lines that the release has written.
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
@@ -51,15 +52,16 @@ def load(
     used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
     if used.count("-") > int(reads_input):
         raise UsageError(ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them")
+    read_sets = read_sets or (sets if needs_gates else sets_before)
     try:
-        return release.read(source, namespace, read_sets or sets)
+        return release.read(source, namespace, read_sets)
     except Refused as refused:
         if needs_gates or not all(gates.is_of_gates(finding.path) for finding in refused.findings):
             raise
         for finding in refused.findings:
             say(f"left out: {finding}")
     gates.taken_out(source.value["spec"])
-    return release.read(source, namespace, read_sets or sets)
+    return release.read(source, namespace, read_sets)
 
 
 def is_fleet(names: Sequence[str]) -> bool:
@@ -87,20 +89,42 @@ def refuse_fleet(source: sources.Sources) -> None:
 def sets(source: sources.Sources) -> Sets:
     """The manifests that a canary file adopts: what runs, and what should run.
 
-    Raises Refused for what is not YAML, UsageError and WorldError for what cannot be read.
+    Raises Refused for what is not YAML, and for lines of a release that others have edited, UsageError and WorldError
+    for what cannot be read.
     """
+    return _sets(source, _refuse_edited)
+
+
+def sets_before(source: sources.Sources) -> Sets:
+    """The same; where others have edited lines of a release, that is said, and the manifests are those before it."""
+
+    def tell(there: Standing) -> None:
+        for finding in there.in_the_way:
+            say(f"left out: {finding}")
+
+    return _sets(source, tell)
+
+
+def _refuse_edited(there: Standing) -> None:
+    from kubectl_canary.reading import originals
+
+    originals.refuse_edited(there)
+
+
+def _sets(source: sources.Sources, mind: Callable[[Standing], None]) -> Sets:
     adopt = source.value["spec"]["adopt"]
-    read = {key: _set(source, key) for key in ("from", "stable") if key in adopt}
+    read = {key: _set(source, key, mind) for key in ("from", "stable") if key in adopt}
     return Sets(stable=read.get("stable", read["from"]), new=read["from"])
 
 
-def _set(source: sources.Sources, key: str) -> list[Manifest]:
+def _set(source: sources.Sources, key: str, mind: Callable[[Standing], None]) -> list[Manifest]:
     """The manifests that a key of `adopt` names."""
     adopt = source.value["spec"]["adopt"]
     name, same_as = adopt[key], adopt["from"] if key == "stable" else None
     try:
         there = left_in_place(source) if key == "from" else None
         if there is not None:
+            mind(there)
             return there.objects()
         return manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
     except (UsageError, WorldError) as error:
@@ -122,11 +146,16 @@ def left_in_place(source: sources.Sources) -> Standing | None:
 
 
 def at_its_place(source: sources.Sources, reader: Reader) -> Standing:
-    """The folder that a canary file adopts, as it stands. Raises UsageError for what is no folder of files."""
+    """The folder that a canary file adopts, as it stands.
+
+    Raises UsageError for what is no folder of files, Refused for lines of a release that others have edited.
+    """
     where = source.value_where(("spec", "adopt", "from"))
     release, name = source.value["metadata"]["name"], source.value["spec"]["adopt"]["from"]
     try:
-        return reader.read(str(release), name, _base(source, "from"))
+        there = reader.read(str(release), name, _base(source, "from"))
+        _refuse_edited(there)
+        return there
     except (UsageError, WorldError) as error:
         raise type(error)(f"{where}: {error.message}", error.hint) from None
 

@@ -73,7 +73,8 @@ class Left:
 class Standing:
     """The texts of a folder by their names in it, what a release has left there, and the texts as they were before.
 
-    `own` is the name of the canary's file.
+    `own` is the name of the canary's file, `in_the_way` what others have made of the lines of the release: there the
+    texts before are those of then.
     """
 
     folder: str
@@ -82,6 +83,7 @@ class Standing:
     own: str = ""
     left: Left | None = None
     base: Mapping[str, str] = field(default_factory=dict)
+    in_the_way: tuple[Finding, ...] = ()
 
     def shown(self, name: str) -> str:
         """The name of a file for people."""

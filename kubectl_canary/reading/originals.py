@@ -24,26 +24,32 @@ HINT = (
 def standing(there: Standing, own: str | None) -> Standing:
     """What stands in a folder; `own` is the text of the canary's file, None where there is none.
 
-    What others have edited beside the lines of the release stays. Raises Refused where what is left cannot be taken
-    off.
+    What others have edited beside the lines of the release stays.
     """
     if own is None:
         return replace(there, base=dict(there.texts))
     left = in_place.read(own)
     base, kept, findings = dict(there.texts), list[Kept](), list[Finding]()
     for name, documents in _by_document(left).items():
+        base[name] = "".join(made[-1].text for made in documents.values())
         if name not in there.texts:
             hint = "bring it back under this name until the release is over"
             findings.append(_finding(there, name, 0, f"is gone {SINCE}", hint))
             continue
         file = _File(there, left, name)
-        for number, made in documents.items():
-            kept += file.restore(number, made)
-        base[name] = "".join(file.parts)
+        try:
+            kept += [known for number, made in documents.items() for known in file.restore(number, made)]
+            base[name] = "".join(file.parts)
+        except Refused as refused:
+            findings += refused.findings
         findings += file.findings
-    if findings:
-        raise Refused("what the release has written was changed", findings, HINT)
-    return replace(there, left=replace(left, kept=tuple(kept)), base=base)
+    return replace(there, left=replace(left, kept=tuple(kept)), base=base, in_the_way=tuple(findings))
+
+
+def refuse_edited(there: Standing) -> None:
+    """Raise Refused where others have edited lines of the release."""
+    if there.in_the_way:
+        raise Refused("what the release has written was changed", list(there.in_the_way), HINT)
 
 
 def _by_document(left: Left) -> Mapping[str, Mapping[int, Sequence[Kept]]]:
@@ -64,7 +70,7 @@ class _File:
         self.findings: list[Finding] = []
 
     def restore(self, number: int, made: Sequence[Kept]) -> Iterator[Kept]:
-        """Put a document back; what was made of it, with the number that it has now."""
+        """Put a document back; what was made of it, with the number that it has now. Raises Refused for no YAML."""
         at = self._untouched(number, made)
         if at is None:
             at = self._edited(number, made)
@@ -88,13 +94,12 @@ class _File:
             self.parts = [in_place.without_resource(text, shown, self._there.own)]
             return 0
         places = [at for at, part in enumerate(self.parts) if _title(part) == _title(made[0].text)]
-        if len(places) != 1:
-            what = (
-                "a document that a release was written into is gone"
-                if not places
-                else "a document is there twice"
-            )
-            self.findings.append(_finding(self._there, self._name, 0, what, "bring it back as it was"))
+        if not places:
+            self._find("a document that a release was written into is gone")
+            self.parts.append(f"---\n{in_place.MARKED.sub('', made[-1].text)}")
+            return None
+        if len(places) > 1:
+            self._find("a document that a release was written into is there twice")
             return None
         # while files are written, the phase before comes last
         for known in reversed(made):
@@ -102,7 +107,11 @@ class _File:
             if not wrong:
                 return places[0]
         self.findings += wrong
+        self.parts[places[0]] = made[-1].text
         return None
+
+    def _find(self, message: str) -> None:
+        self.findings.append(_finding(self._there, self._name, 0, message, "bring it back as it was"))
 
     def _take_off(self, at: int, known: Kept) -> list[Finding]:
         """Take the lines of the release out of a document; what is in the way of that."""
