@@ -764,7 +764,7 @@ BUGS = [
     Bug("in place: the canary's objects may be edited, and are lost", "reading/in_place.py", "        is_whole = digest_of(objects) == head[\"objects\"]\n", "        is_whole = True\n", "test_in_place"),
     Bug("in place: a file of the user's is written over", "reading/in_place.py", "    if not is_ours(text):\n", "    if not text:\n", "test_in_place"),
     Bug("in place: a release whose file is gone is adopted", "commands/run/standing.py", "        in_place.refuse_lost(there, release)\n", "", "test_in_place"),
-    Bug("in place: a kustomization may change the canary", "reading/in_place.py", "    others = sorted(value.keys() - HARMLESS)\n", "    others: list[str] = []\n", "test_in_place"),
+    Bug("in place: a kustomization may change the canary", "commands/run/standing.py", "            changing = in_place.changing(f\"{folder}/{kustomization}\", text)\n", "", "test_in_place"),
     Bug("in place: a kustomization does not list the canary", "rendering/in_place.py", "    if there.kustomization and phase.canary_replicas:\n", "    if False:\n", "test_in_place"),
     Bug("in place: a kustomization lists the canary for ever", "rendering/in_place.py", "    if there.kustomization and phase.canary_replicas:\n", "    if there.kustomization:\n", "test_in_place"),
     Bug("in place: the kustomization's namespace is nobody's", "reading/in_place.py", "return adoption.placed(found, self.namespace())", "return found", "test_in_place"),

@@ -559,7 +559,8 @@ def test_only_a_folder_of_files_is_edited(shop: Path, adopt: str, wrong: str, cu
 
 def test_a_kustomization_that_makes_other_objects_is_refused(shop: Path) -> None:
     kustomized(shop, "images: [{name: registry.example.com/shop, newTag: v9}]\n")
-    assert "by images" in refused(shop).message
+    (finding,) = refused(shop).findings
+    assert "kustomization.yaml:8:1: images: it changes what the kustomization reads" in str(finding)
     (shop / "k8s/kustomization.yaml").unlink()
     kustomized(shop, "namespace: store\n")
     route = shop / "k8s/route.yaml"
@@ -571,6 +572,23 @@ def test_a_kustomization_that_makes_other_objects_is_refused(shop: Path) -> None
     assert "reads ../base, which is no file" in refused(shop).message
     (shop / "k8s/kustomization.yaml").write_text("resources: app.yaml\n")
     assert "has no resources" in refused(shop).message
+
+
+def test_a_kustomization_that_begins_to_make_others_is_in_the_way_until_the_release_is_over(
+    shop: Path,
+) -> None:
+    kustomized(shop)
+    write(shop, "10%")
+    listed, asked = (
+        shop / "k8s/kustomization.yaml",
+        ("rollback", "--print", "--from", "10%", "-f", str(shop / "canary.yaml")),
+    )
+    wanted, written = run_here(*asked).out, listed.read_text()
+    listed.write_text(f"{written}commonAnnotations: {{a: b}}\n")
+    assert "commonAnnotations: it changes what the kustomization reads" in str(refused(shop).findings[0])
+    assert run_here(*asked).out == wanted
+    listed.write_text(written)
+    write(shop, "50%")
 
 
 def test_flags_that_do_not_fit_and_files_that_adopt_nothing(shop: Path, tmp_path: Path) -> None:

@@ -248,20 +248,24 @@ def _line(comment: str) -> str:
 
 
 def resources(file: str, text: str) -> list[str]:
-    """The resources of a kustomization. Raises UsageError where it makes other objects of them."""
+    """The resources of a kustomization. Raises UsageError where it has none."""
     value: Any = yamltext.read(text, file)[0].value
     named = value.get("resources") if isinstance(value, dict) else None
     if not isinstance(named, list):
         raise UsageError(f"{file} has no resources", "name the manifests in its `resources`")
-    others = sorted(value.keys() - HARMLESS)
-    if others:
-        message = (
-            f"{file} changes what it reads, by {', '.join(others)}: the canary's objects would change too"
-        )
-        raise UsageError(
-            message, "name the folder of the manifests themselves, or write a folder: -o dir=OUT"
-        )
     return [str(name) for name in named]
+
+
+def changing(file: str, text: str) -> list[Finding]:
+    """What makes other objects of the resources of a kustomization, and so of the canary's."""
+    document = yamltext.read(text, file)[0]
+    found = []
+    for key in sorted(document.value.keys() - HARMLESS):
+        mark = document.mark((key,))
+        message = "it changes what the kustomization reads: the canary's objects would change too"
+        where = Where(file, *mark.key) if mark is not None else Where(file, 1, 1)
+        found.append(Finding("in-place", "error", (key,), message, where))
+    return found
 
 
 def with_resource(text: str, file: str, name: str) -> str:

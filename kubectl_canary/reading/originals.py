@@ -15,10 +15,7 @@ from kubectl_canary.reading.in_place import Kept, Left, Standing
 
 SINCE = "since a release was written into it"
 ELSEWHERE = "write it elsewhere, or once the release is over"
-HINT = (
-    "Nothing is written. Put the lines of the release back as they were written, and run this again; "
-    "edits beside them stay."
-)
+HINT = "Nothing is written. Put back what is in the way, and run this again; edits beside the release's lines stay."
 
 
 def standing(there: Standing, own: str | None) -> Standing:
@@ -43,7 +40,9 @@ def standing(there: Standing, own: str | None) -> Standing:
         except Refused as refused:
             findings += refused.findings
         findings += file.findings
-    return replace(there, left=replace(left, kept=tuple(kept)), base=base, in_the_way=tuple(findings))
+    return replace(
+        there, left=replace(left, kept=tuple(kept)), base=base, in_the_way=(*there.in_the_way, *findings)
+    )
 
 
 def refuse_edited(there: Standing) -> None:

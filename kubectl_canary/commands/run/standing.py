@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.findings import Finding
 from kubectl_canary.outside import exchange, files, manifest_sets
 from kubectl_canary.reading import in_place, originals
 from kubectl_canary.reading.in_place import Standing
@@ -26,26 +27,31 @@ class Reader:
         """
         folder, kustomization, names = manifest_sets.local_files(source, base)
         own = in_place.file_name(release)
+        changing: list[Finding] = []
         if kustomization:
             text = self._text(folder, kustomization)
             listed = in_place.resources(f"{folder}/{kustomization}", text)
+            changing = in_place.changing(f"{folder}/{kustomization}", text)
             names = manifest_sets.local_resources(
                 folder, kustomization, [name for name in listed if name != own]
             )
             names.insert(0, kustomization)
         texts = {name: self._text(folder, name) for name in names if name != own}
         manifest_sets.check(folder, [manifest_sets.Text(f"{folder}/{name}", texts[name]) for name in texts])
-        there = self._standing(folder, texts, kustomization, own)
+        there = self._standing(Standing(folder, texts, kustomization, own, in_the_way=tuple(changing)))
+        if changing and there.left is None:
+            hint = "name the folder of the manifests themselves, or write a folder: -o dir=OUT"
+            raise Refused("the kustomization makes other objects of what it reads", changing, hint)
         in_place.refuse_moved(there)
         in_place.refuse_lost(there, release)
         return there
 
-    def _standing(self, folder: str, texts: dict[str, str], kustomization: str, own: str) -> Standing:
-        place = f"{folder}/{own}"
+    def _standing(self, there: Standing) -> Standing:
+        place = f"{there.folder}/{there.own}"
         self.bytes[place] = exchange.bytes_of(place)
-        text = self._text(folder, own) if self.bytes[place] is not None else None
+        text = self._text(there.folder, there.own) if self.bytes[place] is not None else None
         try:
-            return originals.standing(Standing(folder, texts, kustomization, own), text)
+            return originals.standing(there, text)
         except UsageError as error:
             raise UsageError(f"{place}: {error.message}", error.hint) from None
 
