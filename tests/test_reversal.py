@@ -99,6 +99,15 @@ def test_a_tag_is_that_of_the_only_container() -> None:
     assert reversal.of_images(now, before) == {"images": {"init": "init:v1"}}
 
 
+PINNED = f"app:v1@sha256:{'0' * 64}"
+
+
+def test_what_is_gone_from_a_list_is_deleted_and_the_rest_is_not_said() -> None:
+    place = strategic.Place.of_kind("Deployment", KUBERNETES).below("spec").below("template").below("spec")
+    now, before = ({"volumes": [{"name": name} for name in names]} for names in ("abc", "ac"))
+    assert strategic.difference(now, before, place) == {"volumes": [{"name": "b", "$patch": "delete"}]}
+
+
 def deployment(*images: str) -> dict[str, Any]:
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
     return {"spec": {"template": {"spec": {"containers": containers}}}}
@@ -111,6 +120,7 @@ def deployment(*images: str) -> dict[str, Any]:
         (("app:v1",), ("app:v1",), {}),
         (("app:v2",), ("other:v1",), {"images": {"c0": "other:v1"}}),
         (("app:v2",), ("app@sha256:0",), {"images": {"c0": "app@sha256:0"}}),
+        (("app:v2",), (PINNED,), {"images": {"c0": PINNED}}),
         (("app",), ("app:v1",), {"tag": "v1"}),
         (("app:v1",), ("app",), {"images": {"c0": "app"}}),
         (("app:v2", "b:v1"), ("app:v1", "b:v1"), {"images": {"c0": "app:v1"}}),
