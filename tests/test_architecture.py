@@ -211,6 +211,21 @@ def test_a_way_back_asks_the_cluster_before_it_loads_what_leads() -> None:
     assert not [name for name in done.stdout.split() if name.startswith(late)]
 
 
+@pytest.mark.parametrize(("case", "needed"), [("adopt-shop", ""), ("minimal", "jinja2")])
+def test_manifests_that_are_adopted_take_no_template_engine_and_are_compared_with_nothing(
+    case: str, needed: str
+) -> None:
+    code = (
+        "import sys; from kubectl_canary.cli import run; run(sys.argv[1:], 'kubectl canary'); "
+        "print(*{'jinja2', 'difflib'} & sys.modules.keys(), file=sys.stderr)"
+    )
+    words, place = ("render", "--phase", "deploy"), PACKAGE.parent / "tests/cases" / case
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, cwd=place
+    )
+    assert done.stderr.splitlines()[-1] == needed
+
+
 @pytest.mark.parametrize("file", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_function_has_many_parameters(file: Path) -> None:
     for node in ast.walk(ast.parse(file.read_text())):

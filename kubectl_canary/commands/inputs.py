@@ -12,7 +12,7 @@ from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import gates, release, sources
-from kubectl_canary.reading.adopted.file import Sets
+from kubectl_canary.reading.adopted.file import Sets, own_file
 
 ONCE = "standard input can be read only once"
 
@@ -140,7 +140,14 @@ def left_in_place(source: sources.Sources) -> Standing | None:
     name = source.value["spec"]["adopt"]["from"]
     if name == "-" or _is_of_git(name):
         return None
-    from kubectl_canary.commands.run import standing  # the other verbs need none of it
+    from kubectl_canary.outside import manifest_sets
+
+    own = own_file(str(source.value["metadata"]["name"]))
+    if not files.is_there(manifest_sets.inside(name, _base(source, "from"), own)):
+        return None
+    from kubectl_canary.commands.run import (
+        standing,  # most folders have no phase in place, and need none of it
+    )
 
     return standing.left_in(source, name, _base(source, "from"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -109,6 +108,8 @@ def _clean(source: str, path: str) -> str:
 @functools.lru_cache(maxsize=8)
 def _of_commit(commit: git.Commit, path: str) -> tuple[Text, ...]:
     """The texts of a path in a commit, once in a process: a commit does not change."""
+    import tempfile  # with it come random numbers, which folders need none of
+
     entries = commit.entries()
     git.refuse_submodule(commit, entries, path)
     with tempfile.TemporaryDirectory(prefix="kubectl-canary-") as temporary:

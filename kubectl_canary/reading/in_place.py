@@ -16,6 +16,7 @@ from kubectl_canary.api.equality import digest
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
+from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.hunks import LINES, Hunk
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
@@ -110,11 +111,6 @@ class Standing:
         return value.get("namespace") or None
 
 
-def file_name(release: str) -> str:
-    """The file that the canary's objects are written into."""
-    return f"{release}-canary.yaml"
-
-
 def parts(text: str) -> list[str]:
     """The documents of a text as they stand in it, each from its `---` on; together they are the text."""
     starts = sorted({0, *(match.start() for match in manifests.SEPARATOR.finditer(text))})
@@ -174,7 +170,7 @@ def refuse_lost(there: Standing, release: str) -> None:
     key = f"{OWN_PREFIX}phase.{release}"
     routes = [known for known in there.objects() if known.text("metadata", "annotations", key)]
     if routes and there.left is None:
-        message = f"is in a phase of `{release}`, and {there.shown(file_name(release))} is gone, which says what it was"
+        message = f"is in a phase of `{release}`, and {there.shown(own_file(release))} is gone, which says what it was"
         where = [route.where(("metadata", "annotations")) for route in routes]
         findings = [Finding("in-place", "error", (), message, place) for place in where]
         hint = "Bring that file back, for example from Git, or the route as it was before the release."

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-from jinja2.ext import Extension
-
-from kubectl_canary import resources
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
-from kubectl_canary.errors import CanaryError, Refused
+from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.documents import Document, Written
-from kubectl_canary.rendering import overrides, provenance
+from kubectl_canary.rendering import provenance
 from kubectl_canary.rendering.objects import Planned
 
-PLACED = re.compile(
-    r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE
-)
+if TYPE_CHECKING:
+    from kubectl_canary.rendering.overrides import Templates
+    from kubectl_canary.rendering.printer import Printer
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Generator:
 
     def __init__(
         self,
-        templates: overrides.Templates | None = None,
+        templates: Templates | None = None,
         target: Target | None = None,
         *,
         validating: bool = True,
@@ -56,24 +52,15 @@ class Generator:
         self.target = target or Target()
         self.validating = validating
         self.templates = templates
-        self.environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(self._source),
-            undefined=jinja2.StrictUndefined,
-            extensions=[_Indentation],
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
-        )
-        filters: dict[str, Callable[..., str]] = {
-            "yaml": yamltext.scalar,
-            "yaml_block": yamltext.block,
-            "yaml_after_key": yamltext.after_key,
-        }
-        self.environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
-        self.environment.globals.clear()  # `range` and `lipsum` make as much as they are asked for
         if templates is not None:
-            overrides.check_names(templates, self.environment)
+            self._printer.check_names(templates)
+
+    @functools.cached_property
+    def _printer(self) -> Printer:
+        """What prints through templates: adopted manifests need none of it."""
+        from kubectl_canary.rendering.printer import Printer
+
+        return Printer(self.templates)
 
     def render(self, planned: Sequence[Planned | Document]) -> list[Rendered]:
         """The documents of the objects, in their order; those that are adopted as they are.
@@ -106,7 +93,7 @@ class Generator:
 
     def _printed(self, item: Planned) -> tuple[Rendered, list[Finding]]:
         """What a template prints, and what is wrong with it. Raises Refused where that is not one object."""
-        text = self._text(item)
+        text = self._printer.text(item)
         document = _only_document(text, item.template)
         findings = list(_differences_from_plan(document, item))
         if self.validating:
@@ -152,76 +139,6 @@ class Generator:
         ]
         if findings and self.validating:
             raise Refused("the API server would refuse", findings)
-
-    def _source(self, name: str) -> tuple[str, str, Any] | None:
-        templates = self.templates
-        text = templates.text(name) if templates else None
-        if templates is not None and text is not None:
-            overrides.check(templates, name, self.environment)
-            return text, str(templates.file(name)), None
-        try:
-            return resources.read("templates", name), name, None
-        except OSError:
-            return None
-
-    def _text(self, item: Planned) -> str:
-        try:
-            return self.environment.get_template(item.template).render(item.names)
-        except jinja2.TemplateSyntaxError as error:
-            raise overrides.template_error(
-                error.filename or error.name or item.template, error.lineno, error.message
-            ) from None
-        except jinja2.UndefinedError as error:
-            hint = "the names are listed in templates/README.md"
-            raise overrides.template_error(*self._failing_line(item, error), error.message, hint) from None
-        except jinja2.TemplateNotFound as error:
-            raise overrides.template_error(
-                *self._failing_line(item, error), f"no template `{error.name}` to include"
-            ) from None
-        except CanaryError:
-            raise
-        except Exception as error:
-            raise overrides.template_error(*self._failing_line(item, error), str(error)) from None
-
-    def _failing_line(self, item: Planned, error: Exception) -> tuple[str, int | None]:
-        """The innermost template and line that an error came through."""
-        place: tuple[str, int | None] = (item.template, None)
-        trace = error.__traceback__
-        while trace is not None:
-            file = trace.tb_frame.f_code.co_filename
-            if file.endswith(".j2"):
-                place = (file, trace.tb_lineno)
-            trace = trace.tb_next
-        return place
-
-
-class _Indentation(Extension):
-    """Tells `| yaml` where it stands, so that templates need not say how deep their values are."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        return PLACED.sub(self._placed, source)
-
-    @staticmethod
-    def _placed(match: re.Match[str]) -> str:
-        before, space, name = match.group("before", "space", "name")
-        dashes = re.match(r"[ -]*", before)
-        depth = len(dashes.group()) if dashes else 0
-        if before.endswith(":"):
-            return f"{before}{{{{ {name} | yaml_after_key({depth + 2}) }}}}"
-        if depth == len(before):
-            return f"{before}{space}{{{{ {name} | yaml_block({depth + len(space)}) }}}}"
-        return match.group()
-
-
-def _of_defined(write: Callable[..., str]) -> Callable[..., str]:
-    """A filter that is strict about undefined names too."""
-
-    def strict(value: Any, *arguments: int) -> str:
-        if isinstance(value, jinja2.Undefined):
-            str(value)  # raises UndefinedError, with the name
-        return write(value, *arguments)
-
-    return strict
 
 
 def _text_of(document: Document) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kubectl_canary.findings import Path
 from kubectl_canary.reading import in_place, splice, yamltext
+from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.in_place import Left, Standing
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, documents, key_of
@@ -29,9 +30,7 @@ def texts(there: Standing, application: Application, phase: Phase) -> dict[str, 
     changed = {name: _in_phase(there, name, wanted, application.namespace) for name in there.base}
     if there.kustomization and phase.canary_replicas:
         name = there.kustomization
-        changed[name] = in_place.with_resource(
-            changed[name], there.shown(name), in_place.file_name(application.name)
-        )
+        changed[name] = in_place.with_resource(changed[name], there.shown(name), own_file(application.name))
     return changed
 
 

@@ -16,7 +16,7 @@ from kubectl_canary.outside import folder as outside
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.files import is_there, without_links
 from kubectl_canary.outside.repository import Repository
-from kubectl_canary.reading.in_place import file_name
+from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.rendering.generator import Generator
@@ -37,7 +37,7 @@ def target(release_flags: ReleaseFlags, given: str | None, source: Sources, ther
     adopted = inputs.adopted_folders(source).get("spec.adopt.from")
     if adopted is None:
         return LAST
-    own = str(PurePath(adopted, file_name(str(source.value["metadata"]["name"]))))
+    own = str(PurePath(adopted, own_file(str(source.value["metadata"]["name"]))))
     is_one = inputs.left_in_place(source) is not None
     return IN_PLACE if is_one or (there is not None and there.has_had(own)) else LAST
 

@@ -17,7 +17,7 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import in_place as notes
 from kubectl_canary.reading import promotion
-from kubectl_canary.reading.adopted.file import Sets
+from kubectl_canary.reading.adopted.file import Sets, own_file
 from kubectl_canary.reading.in_place import Standing
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
@@ -124,7 +124,7 @@ def _changes(release: Release, place: _Place, phase: Phase) -> list[Change]:
     changed = in_place.texts(there, plan.application, phase)
     left = in_place.left(there, plan, phase, changed)
     notes.refuse_shared(there, left.kept if left else ())
-    own = posixpath.join(there.folder, notes.file_name(plan.application.name))
+    own = posixpath.join(there.folder, own_file(plan.application.name))
     first = notes.written(in_place.between(there.left, left)) if left else None
     changes = [*_of_files(place, changed)]
     if left is not None and first is not None:

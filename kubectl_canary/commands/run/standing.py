@@ -8,6 +8,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
 from kubectl_canary.outside import exchange, files, manifest_sets
 from kubectl_canary.reading import in_place, originals
+from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.in_place import Standing
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Reader:
         Raises UsageError for what is no folder of files, WorldError and Refused for what cannot be read.
         """
         folder, kustomization, names = manifest_sets.local_files(source, base)
-        own = in_place.file_name(release)
+        own = own_file(release)
         changing: list[Finding] = []
         if kustomization:
             text = self._text(folder, kustomization)
@@ -65,7 +66,7 @@ class Reader:
 def left_in(source: Sources, name: str, base: str) -> Standing | None:
     """What stands in a folder with a phase in place; None where none was written into it. Raises as `Reader.read`."""
     release = str(source.value["metadata"]["name"])
-    own = exchange.bytes_of(manifest_sets.inside(name, base, in_place.file_name(release)))
+    own = exchange.bytes_of(manifest_sets.inside(name, base, own_file(release)))
     if own is None or not in_place.is_ours(own.decode("utf-8", "replace")):
         return None
     return Reader().read(release, name, base)

@@ -52,6 +52,11 @@ class Common:
     gitops: GitOps
 
 
+def own_file(release: str) -> str:
+    """The file in a folder of the user's that the canary's objects are written into, where phases are in place."""
+    return f"{release}-canary.yaml"
+
+
 def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:
     """Keys that say what the manifests say."""
     for key in GREENFIELD:
