@@ -70,6 +70,7 @@ def test_edits_of_a_hunk_are_clashes_at_their_lines(now: str, clashes: str | lis
         ("a:\n  b: 1\n", "a:\n  b: 1\nc:\n  d: 1\n", "a:\n  b: 1\nc:\n  d: 1\n  # x\n\n  mine: 1\n", 6),
         ("- a: 1\n", "- a: 1\n- b: 1\n", "- a: 1\n- b: 1\n  mine: 1\n", 2),
         ("a:\n  - b\n", "a:\n  - b\n  - c:\n", "a:\n  - b\n  - c:\n    - mine\n", 3),
+        ("a:\n  b: 1\n", "c:\n  b: 1\n", "c:\n  b: 1\n  mine: 1\n", 2),
         ("- a: 1\n", "- a: 1\n- b: 1\n", "- a: 1\n- b: 1\n- mine: 1\n", None),
         ("a:\n  b: 1\n", "a:\n  b: 2\n", "a:\n  b: 2\n  mine: 1\n", None),
         ("a:\n- b: 1\n", "a:\n- b: 2\n", "a:\n- b: 2\nmine:\n- c\n", None),

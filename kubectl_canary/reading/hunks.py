@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from kubectl_canary.records import dataclass
@@ -46,12 +46,15 @@ def taken_out(now: str, before: str, hunks: Sequence[Hunk]) -> str | list[Clash]
     lines, original = LINES.findall(now), LINES.findall(before)
     edited = _Edited(_with(_bare(before), hunks), _bare(now))
     spans = list(_spans(hunks))
-    clashes = [clash for start, end in spans for clash in edited.clashes(start, end)]
-    if clashes:
+    if clashes := [clash for start, end in spans for clash in edited.among(start, end)]:
         return clashes
-    for hunk, (start, end) in reversed(list(zip(hunks, spans, strict=True))):
-        place = edited.place(start, end)
-        lines[place : place + end - start] = original[hunk.start : hunk.end]
+    places = [edited.place(start, end) for start, end in spans]
+    found = list(zip(hunks, places, strict=True))
+    ours = {line for hunk, place in found for line in range(place, place + len(hunk.lines))}
+    if clashes := list(edited.below(ours)):
+        return clashes
+    for hunk, place in reversed(found):
+        lines[place : place + len(hunk.lines)] = original[hunk.start : hunk.end]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines[:-1]) + "".join(lines[-1:])
 
 
@@ -63,24 +66,24 @@ class _Edited:
         self._steps = SequenceMatcher(None, _meant(before), _meant(after)).get_opcodes()
 
     def place(self, start: int, end: int) -> int:
-        """Where lines without a clash begin now."""
+        """Where lines that nobody has edited begin now."""
         for tag, a, b, c, _ in self._steps:
             if tag == "equal" and a <= start and end <= b:
                 return c + start - a
         return next((d for _, _, b, _, d in self._steps if b == start), 0)
 
-    def clashes(self, start: int, end: int) -> Iterator[Clash]:
-        """What was edited of the lines from `start` to before `end`, and what was written among or below them."""
-        for tag, a, b, c, d in self._steps:
+    def among(self, start: int, end: int) -> Iterator[Clash]:
+        """What was edited of the lines from `start` to before `end`, or written among them."""
+        for tag, a, b, c, _ in self._steps:
             is_among = start < a < end if a == b else a < end and start < b
             if tag != "equal" and is_among:
                 yield Clash(c, tuple(self._before[max(a, start) : min(b, end)]))
-            elif tag != "equal" and a == end and start < end:
-                place = self.place(start, end)
-                below = (
-                    line for line in range(c, d) if place <= _parent(self._after, line) < place + end - start
-                )
-                yield from (Clash(line) for line in list(below)[:1])
+
+    def below(self, lines: Collection[int]) -> Iterator[Clash]:
+        """What others have written that stands in what one of some lines opens."""
+        for tag, _, _, c, d in self._steps:
+            if tag != "equal":
+                yield from (Clash(line) for line in range(c, d) if _parent(self._after, line) in lines)
 
 
 def _parent(lines: Sequence[str], number: int) -> int:

@@ -120,6 +120,10 @@ class _File:
         text = hunks.taken_out(now, known.text, known.changed)
         if isinstance(text, list):
             return [self._clashing(at, clash) for clash in text]
+        try:
+            yamltext.read(text, self._name)
+        except Refused:
+            return [self._finding(at, 0, "is no YAML without the lines of the release", ELSEWHERE)]
         named = list(self._naming(known.text, text))
         if named:
             lines = [line.strip() for line in LINES.findall(now)]
