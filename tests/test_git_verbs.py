@@ -1278,7 +1278,17 @@ def test_undo_takes_back_no_more_than_the_promotion(project: Callable[..., Proje
 def test_a_release_that_could_not_end_does_not_start(project: Callable[..., Project]) -> None:
     kustomization = "resources: [app.yaml]\nimages: [{name: example.com/app, newTag: v1}]\n"
     there = project(ADOPTS, **{"k8s/app.yaml": APP, "k8s/kustomization.yaml": kustomization})
-    assert "images" in there.refuses("start", "v2", "--commit", code=2)
+    said = there.refuses("start", "v2", "--commit")
+    assert "k8s/kustomization.yaml:2:1: images: it changes what the kustomization reads" in said
+    assert (
+        "write the new version into them, and `start --from git:REF` with a tag or commit of what runs"
+        in said
+    )
+
+
+def test_a_release_of_a_single_file_says_how_it_starts(project: Callable[..., Project]) -> None:
+    there = project(ADOPTS.replace("k8s}", "k8s/app.yaml}"), **{"k8s/app.yaml": APP})
+    assert "`start --from git:REF`" in there.refuses("start", "v2", "--commit", code=2)
 
 
 def test_a_commit_that_a_killed_run_has_made_is_told_before_the_next_step(

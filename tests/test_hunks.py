@@ -87,11 +87,33 @@ def test_what_would_be_something_else_without_a_hunk_is_a_clash(
         assert found == [Clash(line)]
 
 
+@pytest.mark.parametrize(
+    ("block", "mine", "is_text"),
+    [
+        ("a: |\n  text\n", "  # mine\n", True),
+        ("a: >-  # folded\n  text\n\n    more\n", "\n", True),
+        ("- |\n  text\n", "# mine\n", True),
+        ("a:\n  text\n", "  # mine\n", False),
+        ("a: |\n  text\nb: c\n", "# mine\n", False),
+        ("a: b|\n", "# mine\n", False),
+    ],
+)
+def test_a_comment_is_no_text_of_a_block(block: str, mine: str, is_text: bool) -> None:
+    after = f"{block}new: 1\nnewer: 2\n"
+    found = hunks.taken_out(f"{after}{mine}", block, hunks.between(block, after))
+    assert found == ([Clash(after.count("\n"))] if is_text else f"{block}{mine}")
+
+
 @pytest.mark.parametrize("line", ["weight: 9 # x", "weight: '9'", "weight: 9  "])
 def test_quotes_and_comments_are_no_edits_of_a_hunk(line: str) -> None:
     found = hunks.between("a: 1\n", 'a: 1\nweight: "9"\n' if "'" in line else "a: 1\nweight: 9\n")
     assert hunks.taken_out(f"a: 1\n{line}\n", "a: 1\n", found) == "a: 1\n"
     assert hunks.taken_out(f"a: 1\n  {line}\n", "a: 1\n", found) != "a: 1\n"
+
+
+def test_spaces_in_braces_are_no_edits_of_a_hunk() -> None:
+    found = hunks.between("a: 1\n", "a: 1\nb: {c: [d, e]}\n")
+    assert hunks.taken_out("a: 1\nb: { c: [ d, e ] }\n", "a: 1\n", found) == "a: 1\n"
 
 
 def test_large_texts_are_quickly_compared() -> None:

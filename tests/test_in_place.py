@@ -295,7 +295,7 @@ def test_the_way_back_in_a_cluster_is_open_whatever_was_edited(shop: Path) -> No
     for text, said in (
         (written.replace("weight: 90", "weight: 80"), "was changed since a release was written into it"),
         (f"{written}  - {{\n", "left out: "),
-        ("", "a document that a release was written into is gone"),
+        ("", "HTTPRoute storefront, which a release was written into, is gone"),
     ):
         route.write_text(text)
         assert run_here("plan", "-f", str(shop / "canary.yaml")).code == 1
@@ -395,6 +395,50 @@ def test_what_others_write_below_a_line_of_the_release_is_refused_at_its_line(sh
     assert "stands in lines of the release, and they go with it" in finding.message
 
 
+def test_a_name_is_found_where_others_wrote_it(shop: Path) -> None:
+    write(shop, "10%")
+    route = shop / "k8s/route.yaml"
+    text = route.read_text().replace("    - name: docs\n", "    - name: shop-canary\n")
+    assert text.count("- name: shop-canary\n") > 1
+    route.write_text(text)
+    (finding,) = refused(shop).findings
+    assert str(finding.where).endswith(place_of(text, "- name: shop-canary\n"))
+
+
+def test_a_route_that_others_send_to_the_canary_is_said(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(shop, "10%")
+    other = re.sub("storefront", "other", (shop / "k8s/route.yaml").read_text())
+    (shop / "k8s/zroute.yaml").write_text(re.sub("name: shop$", "name: docs", other, flags=re.MULTILINE))
+    capsys.readouterr()
+    jump(shop, "50%")
+    said = capsys.readouterr().err
+    assert "k8s/zroute.yaml:" in said
+    assert "sends to shop-canary, which goes with the release: nothing takes that back; take it out" in said
+
+
+def test_a_deployment_that_others_add_stops_nothing(shop: Path) -> None:
+    write(shop, "10%")
+    app = next(path for path in (shop / "k8s").iterdir() if "kind: Deployment" in path.read_text())
+    (deployment,) = (known for known in app.read_text().split("---\n") if "kind: Deployment" in known)
+    (shop / "k8s/worker.yaml").write_text(re.sub(r"\bshop\b", "worker", deployment))
+    assert run_here("rollback", "--print", "-f", str(shop / "canary.yaml")).code == 0
+    write(shop, "rollback")
+
+
+def test_an_edit_of_both_versions_is_no_other_release_while_stable_gets_all_again(shop: Path) -> None:
+    for phase in ("promoted", "rollback-promotion"):
+        jump(shop, "promote-return")
+        app = next(path for path in (shop / "k8s").iterdir() if "containerPort: 8080" in path.read_text())
+        written = files_of(shop)
+        app.write_text(app.read_text().replace("containerPort: 8080", "containerPort: 8081"))
+        step(shop, phase)
+        assert "containerPort: 8081" in app.read_text()
+        for name, data in written.items():
+            (shop / name).write_bytes(data)
+
+
 def test_a_formatter_that_changes_no_value_is_in_nobodys_way(shop: Path) -> None:
     before = files_of(shop)
     write(shop, "10%")
@@ -460,7 +504,7 @@ def test_a_document_that_is_there_twice_is_neither(shop: Path) -> None:
 def test_a_document_that_others_took_away_is_said(shop: Path) -> None:
     write(shop, "10%")
     (shop / "k8s/route.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\n")
-    assert "a document that a release was written into is gone" in str(refused(shop).findings[0])
+    assert "HTTPRoute storefront, which a release was written into, is gone" in str(refused(shop).findings[0])
 
 
 def test_a_text_that_is_no_yaml_any_more_is_said_at_its_place(shop: Path) -> None:

@@ -114,7 +114,8 @@ def _choice(
         objections.refuse_twice(manifests, key, common.namespace, problems)
         objections.refuse_misshapen(manifests, common.target, problems)
     problems.stop()
-    wanted = objects.wanted_of(adopt)
+    release = common.name if problems.sources.value["spec"].get("phase") else None
+    wanted = [replace(one, release=release) for one in objects.wanted_of(adopt)]
     first = objects.deployment_of(stable, common.namespace, wanted[0], problems)
     namespace = _namespace(first, common, problems)
     stable, new = (placed(manifests, namespace) for manifests in (stable, new))

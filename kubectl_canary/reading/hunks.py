@@ -9,8 +9,9 @@ from difflib import SequenceMatcher
 from kubectl_canary.records import dataclass
 
 LINES = re.compile(r"[^\n]*\n|[^\n]+")
-# what a formatter may change of a line that stays the same: quotes, and what stands behind a value
-UNSAID = re.compile(r"""["']|[ \t]+#.*|[ \t\r\n]+$""")
+# what a formatter may change of a line that stays the same: quotes, spaces in braces, and what stands behind a value
+UNSAID = re.compile(r"""["']|[ \t]+#.*|[ \t\r\n]+$|(?<=[\[{]) +| +(?=[\]}])""")
+BLOCK = re.compile(r"(^|[:-][ \t]+)[|>][-+0-9]*([ \t]+#.*)?$")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ def taken_out(now: str, before: str, hunks: Sequence[Hunk]) -> str | list[Clash]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines[:-1]) + "".join(lines[-1:])
 
 
+def places(text: str, other: str) -> dict[int, int]:
+    """Where the lines of a text are in another, by their numbers from 0; without those that are not there."""
+    blocks = SequenceMatcher(None, _bare(text), _bare(other)).get_matching_blocks()
+    return {a + line: b + line for a, b, size in blocks for line in range(size)}
+
+
 class _Edited:
     """Where the lines of a text are in another that somebody made of it."""
 
@@ -80,10 +87,26 @@ class _Edited:
                 yield Clash(c, tuple(self._before[max(a, start) : min(b, end)]))
 
     def below(self, lines: Collection[int]) -> Iterator[Clash]:
-        """What others have written that stands in what one of some lines opens."""
+        """What others have written that stands in what one of some lines opens, or would be text without them."""
         for tag, _, _, c, d in self._steps:
             if tag != "equal":
                 yield from (Clash(line) for line in range(c, d) if _parent(self._after, line) in lines)
+                if (
+                    c < d
+                    and c - 1 in lines
+                    and _depth(self._after[c])[0] is None
+                    and self._follows_text(c, lines)
+                ):
+                    yield Clash(c)
+
+    def _follows_text(self, line: int, lines: Collection[int]) -> bool:
+        """Whether a block of text ends right before those of some lines that a line follows."""
+        while line - 1 in lines:
+            line -= 1
+        above = line - 1
+        while above >= 0 and not BLOCK.search(self._after[above]):
+            above = _parent(self._after, above)
+        return above >= 0
 
 
 def _parent(lines: Sequence[str], number: int) -> int:

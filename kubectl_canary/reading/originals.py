@@ -94,11 +94,11 @@ class _File:
             return 0
         places = [at for at, part in enumerate(self.parts) if _title(part) == _title(made[0].text)]
         if not places:
-            self._find("a document that a release was written into is gone")
+            self._find(f"{_called(made[0])}, which a release was written into, is gone")
             self.parts.append(f"---\n{in_place.MARKED.sub('', made[-1].text)}")
             return None
         if len(places) > 1:
-            self._find("a document that a release was written into is there twice")
+            self._find(f"{_called(made[0])}, which a release was written into, is there twice")
             return None
         # while files are written, the phase before comes last
         for known in reversed(made):
@@ -126,10 +126,11 @@ class _File:
             return [self._finding(at, 0, "is no YAML without the lines of the release", ELSEWHERE)]
         named = list(self._naming(known.text, text))
         if named:
-            lines = [line.strip() for line in LINES.findall(now)]
+            places = hunks.places(text, now)
             message = "names `{}`, which goes with the release"
             return [
-                self._finding(at, lines.index(line), message.format(name), ELSEWHERE) for line, name in named
+                self._finding(at, places.get(line, 0), message.format(name), ELSEWHERE)
+                for line, name in named
             ]
         self.parts[at] = text
         return []
@@ -142,14 +143,14 @@ class _File:
         was = ", ".join(f"`{line.strip()}`" for line in clash.was)
         return self._finding(at, clash.line, f"was changed {SINCE}", f"it was written as {was}")
 
-    def _naming(self, before: str, after: str) -> Iterator[tuple[str, str]]:
-        """The lines of others that name an object of the canary's, and that name."""
+    def _naming(self, before: str, after: str) -> Iterator[tuple[int, str]]:
+        """The lines of others, from 0, that name an object of the canary's, and that name."""
         known = {line.strip() for line in LINES.findall(before)}
         names = "|".join(re.escape(name) for name in _names(self._left))
-        for line in map(str.strip, LINES.findall(after)):
+        for number, line in enumerate(LINES.findall(after)):
             match = re.search(rf"(?<![\w.-])(?:{names})(?![\w-])", line.partition("#")[0])
-            if match and line not in known:
-                yield line, match.group()
+            if match and line.strip() not in known:
+                yield number, match.group()
 
     def _finding(self, at: int, line: int, message: str, hint: str = "") -> Finding:
         return _finding(self._there, self._name, self._starts[at] + line, message, hint)
@@ -168,6 +169,12 @@ def _title(text: str) -> tuple[str, ...] | None:
         return None
     metadata = value.get("metadata") or {}
     return tuple(str(known) for known in (value.get("kind"), metadata.get("namespace"), metadata.get("name")))
+
+
+def _called(known: Kept) -> str:
+    """The object of a document for people."""
+    kind, _, name = _title(known.text) or ("a document", "", "")
+    return f"{kind} {name}"
 
 
 def _finding(there: Standing, file: str, line: int, message: str, hint: str = "") -> Finding:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from kubectl_canary.findings import Path
+from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import in_place, splice, yamltext
 from kubectl_canary.reading.adopted.file import own_file
+from kubectl_canary.reading.adopted.rules import is_route
 from kubectl_canary.reading.in_place import Left, Standing
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, documents, key_of
@@ -48,6 +49,27 @@ def between(before: Left | None, after: Left) -> Left:
     """What the canary's file says while files are written: also what the phase before has changed."""
     others = [kept for kept in (before.kept if before else ()) if kept not in after.kept]
     return replace(after, kept=(*after.kept, *others))
+
+
+def strays(there: Standing, application: Application) -> Iterator[Finding]:
+    """Where routes of the user's send to a Service of the canary's that the release has not written there."""
+    names = {workload.service.names.canary for workload in application.workloads}
+    for manifest in (known for name in there.base for known in there.objects_of(name) if is_route(known)):
+        for path, backend in _backends(manifest.value, ()):
+            if backend in names:
+                message = f"{manifest.title} sends to {backend}, which goes with the release: nothing takes that back"
+                yield Finding("in-place", "warning", path, message, manifest.where(path), "take it out")
+
+
+def _backends(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """The names of what a route sends to, each with its place."""
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        if isinstance(child, dict) and (key == "backendRef" or path[-1:] == ("backendRefs",)):
+            yield (*path, key, "name"), str(child.get("name"))
+        yield from _backends(child, (*path, key))
 
 
 def _in_phase(there: Standing, name: str, wanted: Values, namespace: str | None) -> str:

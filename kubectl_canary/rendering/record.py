@@ -155,7 +155,8 @@ def _of_coming(recorded: Record, current: Record, to: Phase) -> Iterator[Finding
 def _of_step(recorded: Record, current: Record, plan: Plan, to: Phase, skip: bool) -> Iterator[Finding]:
     """The step from the recorded phase; from `before`, where another release begins and nothing is under way."""
     known = (*plan.phases, *plan.ways_back())
-    begins = recorded.canary != current.canary and not _serves(recorded)
+    is_promotion = _kind(recorded.phase) in PROMOTION and _images(recorded) == _images(current)
+    begins = recorded.canary != current.canary and not _serves(recorded) and not is_promotion
     name = plan.phases[0].name if begins else recorded.phase
     start = next((phase for phase in known if phase.name == name), None)
     if start is None:

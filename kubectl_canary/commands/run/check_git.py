@@ -123,6 +123,7 @@ def _of_rendered(release: Release, release_flags: ReleaseFlags, places: again.Pl
     """What is rendered and is not what the file renders."""
     yield from _of_folders(release, release_flags, places)
     if release.plan.application.adopted is not None and inputs.left_in_place(release.sources) is not None:
+        yield from in_place.strays(release_flags)
         for change in in_place.outstanding(release_flags):
             yield _outdated(change.name, command_line("render", "-o", "in-place", release=release_flags))
 

@@ -12,6 +12,7 @@ from kubectl_canary.commands.run import in_place_step as step
 from kubectl_canary.commands.run.releases import finish, generator_of
 from kubectl_canary.commands.run.standing import Reader
 from kubectl_canary.errors import UsageError
+from kubectl_canary.findings import Finding
 from kubectl_canary.outside import exchange
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import say
@@ -59,6 +60,8 @@ def _judged(
     phase = step.goal(release, place.there, flags)
     generator_of(release, release_flags).render(planned(release.plan.application, phase))
     step.judge(release, place.there, phase, skip=flags.skip)
+    for finding in in_place.strays(place.there, release.plan.application):
+        say(f"warning: {finding}")
     return release, phase, _changes(release, place, phase)
 
 
@@ -81,6 +84,13 @@ def outstanding(release_flags: ReleaseFlags) -> list[Change]:
     release = _read(release_flags, place)
     found = {change.name: change for change in _changes(release, place, release.declared())}
     return [change for change in found.values() if not _is_note(change)]
+
+
+def strays(release_flags: ReleaseFlags) -> list[Finding]:
+    """Where routes of the user's send to the canary beside those of the release. Raises as `write`."""
+    place = _Place()
+    release = _read(release_flags, place)
+    return list(in_place.strays(place.there, release.plan.application))
 
 
 def _is_note(change: Change) -> bool:

@@ -14,7 +14,7 @@ from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run import in_place, releases
 from kubectl_canary.commands.run.declaring import Files, Step, held
 from kubectl_canary.commands.start import StartFlags
-from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.declaring import Edits
@@ -26,6 +26,7 @@ from kubectl_canary.release.plan import PhaseKind
 
 DEPLOY = PhaseKind.DEPLOY.value
 STABLE: Path = ("spec", "stable")
+BY_MANIFESTS = "write the new version into them, and `start --from git:REF` with a tag or commit of what runs"
 ASSUMED = "assumed"  # a tag to plan with, where images or manifests say what is released
 CLUSTER, GIT = "cluster", "git:"
 
@@ -60,7 +61,11 @@ def _judge(files: Files, release: Release) -> None:
     """Raises Refused, or as `in_place.promoted`, for a release that could not end."""
     _refuse_same(release)
     if release.plan.application.adopted is not None and promotion.overlays(release.spec):
-        in_place.promoted(files.release_flags)
+        try:
+            in_place.promoted(files.release_flags)
+        except CanaryError as error:
+            error.hint = f"its end could not be written into the manifests; {BY_MANIFESTS}"
+            raise
 
 
 def _refuse_same(release: Release) -> None:

@@ -30,7 +30,8 @@ DEPLOYMENTS: Path = (*ADOPT, "deployment")
 class Wanted:
     """A Deployment that the canary file names, with its Service; None is the only one there is.
 
-    `images` are new ones by container, said at `place`. `pools` are InferencePools in a Service's place.
+    `images` are new ones by container, said at `place`. `pools` are InferencePools in a Service's place. `release` is
+    the name of the release that is under way: others may have added Deployments since it began.
     """
 
     deployment: str | None
@@ -40,6 +41,7 @@ class Wanted:
     name_key: str
     track_label: str | None
     pools: Sides[str] | None = None
+    release: str | None = None
 
     @property
     def name_place(self) -> Path:
@@ -120,6 +122,8 @@ def deployment_of(
     wanted, every = asked.deployment, of_kind(manifests, *DEPLOYMENT)
     near = [manifest for manifest in every if manifest.text("metadata", "namespace") in ("", namespace)]
     candidates = near if namespace is not None and near else every
+    if wanted is None and len(candidates) > 1 and asked.release in [*map(name_of, candidates)]:
+        wanted = asked.release
     others = [manifest for manifest in manifests if manifest.text("kind") in OTHER_WORKLOADS]
     refused = [manifest for manifest in others if name_of(manifest) == wanted or not candidates]
     if refused and wanted not in [name_of(manifest) for manifest in candidates]:
