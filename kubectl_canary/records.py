@@ -42,6 +42,10 @@ class _Pending:
         namespace = {name: value for name, value in vars(self._cls).items() if name not in NOT_COPIED}
         like = type(self._cls)(self._cls.__name__, self._cls.__bases__, namespace)
         made = vars(dataclasses.dataclass(**self._how)(like))
+        for name in ("__setattr__", "__delattr__"):
+            for cell in getattr(made.get(name), "__closure__", None) or ():
+                if cell.cell_contents is like:  # a frozen one asks whether it is of this class
+                    cell.cell_contents = self._cls
         for name in set(namespace) - set(made):
             delattr(self._cls, name)
         for name, value in made.items():
