@@ -34,7 +34,7 @@ class _Pending:
                 pending = known.__dict__.get("__init__")
                 if isinstance(pending, _Pending):
                     pending.make()
-        initialize: Callable[..., None] = owner.__init__.__get__(instance, owner)
+        initialize: Callable[..., None] = self._cls.__init__.__get__(instance, owner)
         return initialize
 
     def make(self) -> None:

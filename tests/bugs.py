@@ -745,6 +745,7 @@ BUGS = [
     Bug("records: a base is not made first", "records.py", "            for known in reversed(owner.__mro__):\n", "            for known in owner.__mro__[:1]:\n", "test_records"),
     Bug("records: what makes a default stays in the class", "records.py", "            delattr(self._cls, name)\n", "            pass\n", "test_records"),
     Bug("records: a frozen one is of another class", "records.py", "                if cell.cell_contents is like:", "                if False:", "test_records"),
+    Bug("records: one that is derived begins anew for ever", "records.py", "self._cls.__init__.__get__(instance, owner)", "owner.__init__.__get__(instance, owner)", "test_records"),
     Bug("records: each class is made at once", "records.py", "    cls.__init__ = _Pending(cls, how)\n    return cls", "    return dataclasses.dataclass(**how)(cls)", "test_records"),
     Bug("git verbs: a submodule is part of the commit", "outside/repository.py", "if _top_above(Path(os.path.realpath(path))) != top]", "if self.from_top(path).startswith(\"../\")]", "test_fleets"),
     Bug("undo: adopted: the commit before the promotion is named", "commands/run/undo_adopted.py", "return Promotion(newest[0], known, newest[1])", "return Promotion(revision, known, newest[1])", "test_git_verbs"),

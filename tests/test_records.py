@@ -82,6 +82,19 @@ def refuses(value: Any, name: str) -> list[str]:
     return raised
 
 
+def test_one_that_is_derived_may_begin_otherwise() -> None:
+    @records.dataclass(frozen=True)
+    class Base:
+        first: int
+
+    class Derived(Base):
+        def __init__(self, text: str) -> None:
+            super().__init__(int(text))
+
+    assert Derived("3").first == 3
+    assert Base(4).first == 4
+
+
 Type = TypeVar("Type")
 
 
