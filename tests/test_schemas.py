@@ -254,10 +254,10 @@ PATTERNS = sorted({
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_is_linear_and_ends_where_the_text_ends(pattern: str) -> None:
     compiled = re2.compiled(pattern)
-    start = time.perf_counter()
+    start = time.process_time()
     for unit in ("a", "a.", "a-", "1m", "/", "*.", "a ", "\t!", "A1"):
         compiled.search(unit * (4096 // len(unit)) + "\x00")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     for text in ("a", "true", "example.com", "10s", "http"):
         if compiled.pattern.endswith(r"\Z") and "|" not in pattern and compiled.search(text):
             assert not compiled.search(f"{text}\n")
