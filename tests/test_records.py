@@ -89,9 +89,9 @@ def test_one_that_is_derived_may_begin_otherwise() -> None:
 
     class Derived(Base):
         def __init__(self, text: str) -> None:
-            super().__init__(int(text))
+            super().__init__(int(text) + 1)
 
-    assert Derived("3").first == 3
+    assert Derived("3").first == 4
     assert Base(4).first == 4
 
 
