@@ -306,6 +306,23 @@ def test_the_way_back_in_a_cluster_is_open_whatever_was_edited(shop: Path) -> No
     assert (done.code, done.out, "is gone since" in done.err) == (0, wanted, True), done.err
 
 
+@pytest.mark.parametrize(
+    "change", [Path.unlink, lambda own: own.write_text(""), lambda own: own.write_text("a: 1\n")]
+)
+@pytest.mark.parametrize(
+    "verb", [("plan",), ("rollback", "--print", "--from", "10%"), ("render", "--phase", "50%")]
+)
+def test_without_what_was_there_before_no_verb_takes_the_phase_for_it(
+    shop: Path, change: Callable[[Path], Any], verb: tuple[str, ...]
+) -> None:
+    write(shop, "10%")
+    change(shop / "k8s/shop-canary.yaml")
+    done = run_here(*verb, "-f", str(shop / "canary.yaml"))
+    assert (done.code, done.out) == (1, "")
+    assert "is in a phase of `shop`, and " in done.err
+    assert "Bring that file back, for example from Git" in done.err
+
+
 BESIDE = {
     "a line before": ("kind: HTTPRoute\n", "kind: HTTPRoute\n# mine\n"),
     "a line right before weights": ("          port: 80\n", "          # mine\n          port: 80\n"),

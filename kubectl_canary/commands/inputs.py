@@ -12,7 +12,7 @@ from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import gates, release, sources
-from kubectl_canary.reading.adopted.file import Sets, own_file
+from kubectl_canary.reading.adopted.file import Sets, own_file, refuse_lost
 
 ONCE = "standard input can be read only once"
 
@@ -126,7 +126,10 @@ def _set(source: sources.Sources, key: str, mind: Callable[[Standing], None]) ->
         if there is not None:
             mind(there)
             return there.objects()
-        return manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
+        found = manifest_set(name, _base(source, "from" if _is_of_git(name) else key), same_as)
+        if key == "from" and name != "-" and not _is_of_git(name):
+            refuse_lost(found, str(source.value["metadata"]["name"]), _own(source))
+        return found
     except (UsageError, WorldError) as error:
         where = source.value_where(("spec", "adopt", key))
         raise type(error)(f"{where}: {error.message}", error.hint) from None
@@ -140,16 +143,21 @@ def left_in_place(source: sources.Sources) -> Standing | None:
     name = source.value["spec"]["adopt"]["from"]
     if name == "-" or _is_of_git(name):
         return None
-    from kubectl_canary.outside import manifest_sets
-
-    own = own_file(str(source.value["metadata"]["name"]))
-    if not files.is_there(manifest_sets.inside(name, _base(source, "from"), own)):
+    if not files.is_there(_own(source)):
         return None
     from kubectl_canary.commands.run import (
         standing,  # most folders have no phase in place, and need none of it
     )
 
     return standing.left_in(source, name, _base(source, "from"))
+
+
+def _own(source: sources.Sources) -> str:
+    """The path of the file that a phase in the user's files has beside them."""
+    from kubectl_canary.outside import manifest_sets
+
+    own = own_file(str(source.value["metadata"]["name"]))
+    return manifest_sets.inside(source.value["spec"]["adopt"]["from"], _base(source, "from"), own)
 
 
 def at_its_place(source: sources.Sources, reader: Reader) -> Standing:

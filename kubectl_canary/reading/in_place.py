@@ -16,11 +16,9 @@ from kubectl_canary.api.equality import digest
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
-from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.hunks import LINES, Hunk
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
-from kubectl_canary.release.application import OWN_PREFIX
 
 HEAD = "# kubectl-canary in place: "
 MARKED = re.compile(r"\A---[ \t]*\r?\n")  # formatters write where a document begins
@@ -163,18 +161,6 @@ def _differs(file: str) -> Finding:
 def digest_of(text: str) -> str:
     """What tells a text from others, whatever its line ends."""
     return digest(text.replace("\r\n", "\n"))
-
-
-def refuse_lost(there: Standing, release: str) -> None:
-    """Raise Refused where a release is in the files, and what it has left to say what they were is not."""
-    key = f"{OWN_PREFIX}phase.{release}"
-    routes = [known for known in there.objects() if known.text("metadata", "annotations", key)]
-    if routes and there.left is None:
-        message = f"is in a phase of `{release}`, and {there.shown(own_file(release))} is gone, which says what it was"
-        where = [route.where(("metadata", "annotations")) for route in routes]
-        findings = [Finding("in-place", "error", (), message, place) for place in where]
-        hint = "Bring that file back, for example from Git, or the route as it was before the release."
-        raise Refused("what the release has written cannot be taken off", findings, hint)
 
 
 # --- the canary's file ------------------------------------------------------------

@@ -8,7 +8,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding
 from kubectl_canary.outside import exchange, files, manifest_sets
 from kubectl_canary.reading import in_place, originals
-from kubectl_canary.reading.adopted.file import own_file
+from kubectl_canary.reading.adopted.file import own_file, refuse_lost
 from kubectl_canary.reading.in_place import Standing
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Reader:
             hint = "name the folder of the manifests themselves, or write a folder: -o dir=OUT"
             raise Refused("the kustomization makes other objects of what it reads", changing, hint)
         in_place.refuse_moved(there)
-        in_place.refuse_lost(there, release)
+        if there.left is None:
+            refuse_lost(there.objects(), release, there.shown(own))
         return there
 
     def _standing(self, there: Standing) -> Standing:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
+from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading import versions
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.records import dataclass
-from kubectl_canary.release.application import GitOps
+from kubectl_canary.release.application import OWN_PREFIX, GitOps
 from kubectl_canary.release.testers import Testers
 
 # what the manifests say, and a canary file that adopts them cannot
@@ -55,6 +56,20 @@ class Common:
 def own_file(release: str) -> str:
     """The file in a folder of the user's that the canary's objects are written into, where phases are in place."""
     return f"{release}-canary.yaml"
+
+
+def refuse_lost(manifests: Sequence[Manifest], release: str, own: str) -> None:
+    """Raise Refused where a phase is in manifests, and the file `own` that says what they were before is not there."""
+    key = f"{OWN_PREFIX}phase.{release}"
+    message = f"is in a phase of `{release}`, and {own} is gone, which says what it was"
+    findings = [
+        Finding("in-place", "error", (), message, known.where(("metadata", "annotations")))
+        for known in manifests
+        if known.text("metadata", "annotations", key)
+    ]
+    if findings:
+        hint = "Bring that file back, for example from Git, or the route as it was before the release."
+        raise Refused("what the release has written cannot be taken off", findings, hint)
 
 
 def adopting_findings(spec: dict[str, Any]) -> Iterator[Finding]:
