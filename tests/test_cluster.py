@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conftest import Result
@@ -21,6 +21,7 @@ from kubectl_canary.commands.run.cluster import Cluster, Leases
 from kubectl_canary.errors import Conflict, Forbidden, Refused, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.outside.proxy import Proxy, Unclear
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.rendering.parts import live_parts
@@ -129,6 +130,80 @@ def test_one_call_reads_the_objects_and_the_lease_and_what_ends_is_gone(fake: Fa
     assert ["shop-stable"] == [key[3] for key in objects]
     assert held == items[2]
     assert 2 == len(fake.calls)
+
+
+class AProxy:
+    """A proxy that answers with some objects by their path, and is unclear about what is `unclear`."""
+
+    def __init__(self, objects: dict[str, Any], unclear: str = "nothing") -> None:
+        self.objects, self.unclear = objects, unclear
+        self.asked: list[str] = []
+
+    def get(self, path: str) -> Any:
+        self.asked.append(path)
+        if self.unclear in path:
+            raise Unclear
+        return self.objects.get(path)
+
+    def patch(self, path: str, operations: Any, manager: str, *, trying: bool) -> None:
+        self.get(f"{path} {manager} {trying} {operations}")
+
+
+def proxied(objects: dict[str, Any], unclear: str = "nothing") -> tuple[AProxy, Cluster]:
+    answering, there = AProxy(objects, unclear), cluster()
+    there.kubectl = replace(there.kubectl, proxy=cast("Proxy", answering))
+    return answering, there
+
+
+STABLE, LEASE = (
+    "/api/v1/namespaces/web/services/shop-stable",
+    "/apis/coordination.k8s.io/v1/namespaces/web/leases/kubectl-canary-shop",
+)
+HTTPROUTE = "/apis/gateway.networking.k8s.io/v1/namespaces/web/httproutes/shop-canary-route"
+
+
+def test_a_proxy_is_asked_in_the_place_of_kubectl(fake: Fake) -> None:
+    held = an_object("Lease", "kubectl-canary-shop")
+    slices = [{"metadata": {"labels": {"kubernetes.io/service-name": "shop"}}, "endpoints": []}]
+    selector = "kubernetes.io/service-name%20in%20%28shop%29"
+    path = f"/apis/discovery.k8s.io/v1/namespaces/web/endpointslices?labelSelector={selector}"
+    answering, there = proxied(
+        {STABLE: an_object("Service", "shop-stable"), LEASE: held, path: {"items": slices}}
+    )
+    objects, lease = there.read()
+    assert (["shop-stable"], held) == ([key[3] for key in objects], lease)
+    assert {STABLE, LEASE, HTTPROUTE} < {*answering.asked}
+    assert {"shop": 0} == there.endpoints(["shop"])
+    there.patch(ROUTE, [], trying=True)
+    assert f"{HTTPROUTE} kubectl-canary True []" == answering.asked[-1]
+    there.renew_lease([])
+    assert f"{LEASE} kubectl-canary False []" == answering.asked[-1]
+    assert 1 == len(fake.calls)  # the first has pinned the context
+
+
+@pytest.mark.parametrize("unclear", [STABLE, HTTPROUTE, LEASE])
+def test_what_a_proxy_is_unclear_about_is_asked_of_kubectl(fake: Fake, unclear: str) -> None:
+    _, there = proxied({STABLE: an_object("Service", "other")}, unclear)
+    fake.answer(("get", 0, a_list(an_object("Service", "shop-stable"))))
+    assert ["shop-stable"] == [key[3] for key in there.read()[0]]
+
+
+def test_what_a_proxy_does_not_patch_kubectl_does_and_says_why_not(fake: Fake) -> None:
+    _, there = proxied({}, unclear="/")
+    fake.answer(("patch", 1, "Error from server (Conflict): it is another"), ("endpointslices", 0, a_list()))
+    with pytest.raises(Conflict, match="it is another"):
+        there.patch(ROUTE, [])
+    assert {} == there.endpoints(["shop"])
+
+
+def test_without_a_namespace_kubectl_alone_knows_where_it_is(fake: Fake) -> None:
+    answering, there = proxied({})
+    there.namespace = None
+    fake.answer(("get", 0, a_list()), ("patch", 0, "patched"))
+    there.read()
+    there.endpoints(["shop"])
+    there.renew_lease([])
+    assert [] == [path for path in answering.asked if "/None/" in path or "leases" in path]
 
 
 def test_what_has_begun_to_be_read_is_read_once(fake: Fake) -> None:
@@ -333,7 +408,7 @@ def test_status_says_what_differs_and_who_did_it(status: Status) -> None:
 
 def test_status_asks_no_more_of_the_cluster_for_that(status: Status, fake: Fake) -> None:
     status(meddled())
-    assert 3 == len(fake.calls)
+    assert 3 == len([call for call in fake.calls if "proxy" not in call])
 
 
 def test_status_says_why_the_difference_cannot_be_told(

@@ -31,8 +31,14 @@ class ClusterFlags:
         pairs = (("--context", self.context), ("--kubeconfig", self.kubeconfig), ("--as", self.as_user))
         return tuple(f"{flag}={value}" for flag, value in pairs if value)
 
+    def pinned(self) -> Kubectl:
+        """Kubectl, pinned to its context of now. Raises WorldError as `Kubectl.pinned`."""
+        from kubectl_canary.outside.kubectl import Kubectl
+
+        return Kubectl(self.words()).pinned()
+
     def ask(self) -> Later[Kubectl]:
-        """Kubectl, pinned to its context of now; asked once, it answers while something else is imported and read."""
+        """The same with a proxy; asked once, it answers while something else is imported and read."""
         return self._asked
 
     @cached_property
@@ -40,4 +46,4 @@ class ClusterFlags:
         from kubectl_canary.outside.background import Later
         from kubectl_canary.outside.kubectl import Kubectl
 
-        return Later(Kubectl(self.words()).pinned)
+        return Later(Kubectl(self.words()).proxied)

@@ -16,6 +16,7 @@ from kubectl_canary.rendering.parts import live_parts
 ANSWERING = ("check", "verify")
 WITHOUT_GATES = ("diff", "doctor", "rollback", "status")
 WITHOUT_LEASE = ("check", "diff", "status", "verify")
+WITHOUT_PROXY = ("doctor",)  # most of what it asks is not about the release's own objects
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Call:
     @cached_property
     def cluster(self) -> Cluster:
         """The cluster, for the release. Raises Refused for a file without one, WorldError as `Kubectl.pinned`."""
-        application = self.release.plan.application
-        kubectl, parts = self.cluster_flags.ask().answer(), live_parts(self.release.plan)
+        application, parts = self.release.plan.application, live_parts(self.release.plan)
+        flags = self.cluster_flags
+        kubectl = flags.pinned() if self.verb in WITHOUT_PROXY else flags.ask().answer()
         return Cluster(kubectl, application.name, application.namespace, parts, self._leases())
 
     def _leases(self) -> Leases:

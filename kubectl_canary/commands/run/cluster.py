@@ -5,6 +5,7 @@ Every call names the context, the cluster and the namespace that were there at t
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -15,6 +16,7 @@ from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import Forbidden, Unreachable, WorldError
 from kubectl_canary.outside.background import Later
 from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.outside.proxy import Unclear
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key, Part
 from kubectl_canary.release.managed_fields import OURS
@@ -22,6 +24,7 @@ from kubectl_canary.release.patches import Op
 
 WITHOUT_LEASE = "--no-lease drives without a Lease: then two at once are noticed at the route alone"
 NO_SUCH_KIND = "the server doesn't have a resource type"
+SLICES = "/apis/discovery.k8s.io/v1"
 NO_SUCH_PATH = "could not find the requested resource"
 
 
@@ -103,16 +106,32 @@ class Cluster:
     def _get(
         self, parts: Sequence[Part], namespace: str | None, with_lease: bool
     ) -> dict[tuple[str, str], dict[str, Any]]:
-        names = [resource(part) for part in parts]
-        leases = [f"{lease.RESOURCE}/{lease.name(self.release)}"] if with_lease else []
-        values = self.kubectl.get([*names, *leases], namespace) if names or leases else []
+        wanted = [*parts, self._lease] if with_lease else parts
+        values = self._values(wanted, namespace) if wanted else []
         return {(value["kind"], value["metadata"]["name"]): value for value in values}
+
+    def _values(self, parts: Sequence[Part], namespace: str | None) -> list[dict[str, Any]]:
+        proxy = self.kubectl.proxy
+        if proxy is not None and namespace is not None:
+            with contextlib.suppress(Unclear):
+                found = [proxy.get(_path(part, namespace)) for part in parts]
+                return [value for value in found if value is not None]
+        return self.kubectl.get([resource(part) for part in parts], namespace)
 
     def endpoints(self, services: Sequence[str]) -> dict[str, int]:
         """How many ready endpoints Services have."""
-        wanted = f"{statuses.SERVICE_LABEL} in ({','.join(services)})"
-        slices = self.kubectl.selected("endpointslices.discovery.k8s.io", wanted, self.namespace)
-        return statuses.ready_endpoints(slices)
+        return statuses.ready_endpoints(self._slices(f"{statuses.SERVICE_LABEL} in ({','.join(services)})"))
+
+    def _slices(self, wanted: str) -> list[dict[str, Any]]:
+        """The EndpointSlices of a label selector."""
+        proxy = self.kubectl.proxy
+        if proxy is not None and self.namespace is not None:
+            from urllib.parse import quote
+
+            path = f"{SLICES}/namespaces/{self.namespace}/endpointslices?labelSelector={quote(wanted)}"
+            with contextlib.suppress(Unclear):
+                return list((proxy.get(path) or {})["items"])
+        return self.kubectl.selected("endpointslices.discovery.k8s.io", wanted, self.namespace)
 
     def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The pods that a Deployment selects."""
@@ -158,9 +177,14 @@ class Cluster:
 
     def patch(self, part: Part, operations: Sequence[Op], *, trying: bool = False) -> None:
         """Patch an object by JSON patch. Raises Conflict where a test of it fails."""
+        proxy, place = self.kubectl.proxy, self._place(part)
+        if proxy is not None and place is not None:
+            with contextlib.suppress(Unclear):
+                proxy.patch(_path(part, place), operations, OURS, trying=trying)
+                return
         flags = ("--type=json", f"--field-manager={OURS}", *_trying(trying))
         words = ("patch", resource(part), *flags, "-p", json.dumps(list(operations)))
-        self.kubectl.write(words, self._place(part))
+        self.kubectl.write(words, place)
 
     def delete(self, part: Part, uid: str) -> None:
         """Delete an object, if it is still the one of that uid; its dependents follow."""
@@ -189,19 +213,15 @@ class Cluster:
 
     def renew_lease(self, operations: Sequence[Op]) -> None:
         """Renew the Lease. Raises Conflict where another holds it."""
-        words = (
-            "patch",
-            f"{lease.RESOURCE}/{lease.name(self.release)}",
-            "--type=json",
-            "-p",
-            json.dumps(list(operations)),
-        )
-        self.kubectl.write(words, self.namespace)
+        self.patch(self._lease, operations)
 
     def drop_lease(self, uid: str) -> None:
         """Delete the Lease, if it is still the one of that uid."""
-        part = Part("others", lease.API_VERSION, lease.KIND, self.namespace, lease.name(self.release))
-        self.delete(part, uid)
+        self.delete(self._lease, uid)
+
+    @property
+    def _lease(self) -> Part:
+        return Part("others", lease.API_VERSION, lease.KIND, self.namespace, lease.name(self.release))
 
 
 def resource(part: Part) -> str:

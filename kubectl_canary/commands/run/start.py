@@ -126,7 +126,7 @@ def _running(files: Files, cluster_flags: ClusterFlags, version: Edits) -> Edits
     release = releases.load(replace(files.release_flags, canary_tag=tag))
     application = release.plan.application
     names = [f"deployment.apps/{workload.names.stable}" for workload in application.workloads]
-    kubectl = cluster_flags.ask().answer()
+    kubectl = cluster_flags.pinned()
     there = kubectl.get(names, application.namespace or kubectl.namespace)
     found = {known["metadata"]["name"]: known for known in there}
     edits: dict[Path, Any] = {}

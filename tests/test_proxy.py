@@ -1,0 +1,328 @@
+"""kubectl's proxy on a socket: what it answers is what kubectl would, and what it cannot is asked of kubectl itself."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cluster
+
+from kubectl_canary.errors import Unreachable
+from kubectl_canary.outside import proxy as proxies
+from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.outside.proxy import Proxy, Unclear
+
+OBJECT = {"kind": "Service", "metadata": {"name": "shop"}, "spec": {}}
+PATH = "/api/v1/namespaces/web/services/shop"
+PREFIX = "/k8s/clusters/c-1"  # as Rancher has it in its kubeconfigs
+
+
+@dataclass
+class Server:
+    """Answers each request with the next of `answers`, then with the last; what was asked is in `asked`."""
+
+    answers: list[tuple[int, bytes]] = field(default_factory=lambda: [(200, json.dumps(OBJECT).encode())])
+    asked: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
+    pause: float = 0
+
+    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("content-length", 0))).decode()
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.asked.append((handler.command, handler.path, headers, body))
+        status, answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        time.sleep(self.pause)
+        handler.send_response(status)
+        handler.send_header("content-length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+
+@pytest.fixture
+def server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Callable[[str], Path]
+) -> Iterator[Server]:
+    """A server of plain HTTP that the kubeconfig names, with kubectl for it."""
+    serving = Server()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            serving.answer(self)
+
+        do_PATCH = do_GET  # noqa: N815  the name that the library calls
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    write_kubeconfig(tmp_path / "config", f"http://127.0.0.1:{listening.server_address[1]}{PREFIX}")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("KUBECTL_PATH", str(program("kubectl")))
+    yield serving
+    listening.shutdown()
+
+
+def write_kubeconfig(place: Path, address: str) -> None:
+    config = {
+        "clusters": [{"name": "west", "cluster": {"server": address}}],
+        "contexts": [{"name": "prod", "context": {"cluster": "west", "user": "u", "namespace": "web"}}],
+        "users": [{"name": "u", "user": {}}],
+        "current-context": "prod",
+    }
+    place.write_text(json.dumps(config))
+
+
+def proxy_of(kubectl: Kubectl) -> Proxy:
+    found = kubectl.proxied().proxy
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def real(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Kubectl:
+    """Kubectl with a proxy to the real API server."""
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    monkeypatch.setenv("KUBECTL_PATH", str(cluster.kubectl_path))
+    kubectl = Kubectl().proxied()
+    assert kubectl.proxy is not None
+    return kubectl
+
+
+# --- against the real API server --------------------------------------------
+
+
+def test_an_object_is_the_one_that_kubectl_gets(real: Kubectl, cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "service", "clusterip", "shop", "--tcp=80", "-n", namespace)
+    path = f"/api/v1/namespaces/{namespace}/services"
+    assert real.proxy is not None
+    assert real.get(["service/shop"], namespace) == [real.proxy.get(f"{path}/shop")]
+    assert real.proxy.get(f"{path}/none") is None
+    listed = real.proxy.get(path)
+    assert listed is not None
+    assert ["shop"] == [item["metadata"]["name"] for item in listed["items"]]
+
+
+@pytest.mark.parametrize(
+    "path", ["/apis/example.com/v1/namespaces/x/shops/shop", "/apis/apps/v1/x/y/z", "/shop"]
+)
+def test_a_kind_that_the_server_lacks_is_no_object_that_is_not_there(real: Kubectl, path: str) -> None:
+    assert real.proxy is not None
+    with pytest.raises(Unclear):
+        real.proxy.get(path)
+
+
+def test_a_patch_is_taken_or_changes_nothing(real: Kubectl, cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "service", "clusterip", "shop", "--tcp=80", "-n", namespace)
+    path = f"/api/v1/namespaces/{namespace}/services/shop"
+
+    def label(value: str, expected: str, *, trying: bool = False) -> Any:
+        operations = [
+            {"op": "test", "path": "/metadata/labels/app", "value": expected},
+            {"op": "add", "path": "/metadata/labels/app", "value": value},
+        ]
+        assert real.proxy is not None
+        real.proxy.patch(path, operations, "us", trying=trying)
+
+    def found() -> tuple[str, list[str]]:
+        assert real.proxy is not None
+        metadata = (real.proxy.get(path) or {})["metadata"]
+        return metadata["labels"]["app"], [entry["manager"] for entry in metadata["managedFields"]]
+
+    label("rehearsed", "shop", trying=True)
+    assert "shop" == found()[0]
+    label("new", "shop")
+    assert "new" == found()[0]
+    assert "us" in found()[1]
+    with pytest.raises(Unclear):
+        label("newer", "shop")
+    with pytest.raises(Unclear, match="not found"):
+        real.proxy.patch(f"{path}x", [], "us", trying=False)  # type: ignore[union-attr]
+    assert "new" == found()[0]
+
+
+# --- what is asked, and whom ------------------------------------------------
+
+
+def test_the_servers_path_the_user_and_the_flags_go_with_it(server: Server) -> None:
+    asking = proxy_of(Kubectl(("--as=jane",)))
+    asking.patch(PATH, [{"op": "test", "path": "", "value": "ü"}], "us", trying=True)
+    ((method, path, headers, body),) = server.asked
+    assert ("PATCH", f"{PREFIX}{PATH}?fieldManager=us&dryRun=All") == (method, path)
+    assert ("jane", "application/json-patch+json") == (headers["impersonate-user"], headers["content-type"])
+    assert [{"op": "test", "path": "", "value": "ü"}] == json.loads(body)
+
+
+def test_a_kubeconfig_that_changes_meanwhile_has_no_proxy(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy may have read the one, and what is pinned may be the other."""
+    kubectl, config = os.environ["KUBECTL_PATH"], tmp_path / "config"
+    wrapper(
+        tmp_path, f'case "$*" in *"config view"*) echo >> {config};; esac; exec {kubectl} "$@"', monkeypatch
+    )
+    pinned = Kubectl().proxied()
+    assert (None, "web") == (pinned.proxy, pinned.namespace)
+    wrapper(tmp_path, f'exec {kubectl} "$@"', monkeypatch)
+    assert proxy_of(Kubectl()).get(PATH) == OBJECT
+
+
+@pytest.mark.parametrize("where", ["$KUBECONFIG", "--kubeconfig", "home"])
+def test_every_kubeconfig_that_kubectl_reads_is_looked_at(
+    server: Server, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl, config = os.environ["KUBECTL_PATH"], (tmp_path / "config").read_text()
+    place = tmp_path / ".kube" / "config"
+    place.parent.mkdir()
+    place.write_text(config)
+    empty = tmp_path / "empty"
+    empty.touch()
+    flags: tuple[str, ...] = ()
+    monkeypatch.delenv("KUBECONFIG")
+    if where == "home":
+        monkeypatch.setenv("HOME", str(tmp_path))
+    elif where == "--kubeconfig":
+        flags = (f"--kubeconfig={place}",)
+    else:
+        monkeypatch.setenv("KUBECONFIG", f"{empty}{os.pathsep}{place}")
+    wrapper(
+        tmp_path, f'case "$*" in *"config view"*) echo >> {place};; esac; exec {kubectl} "$@"', monkeypatch
+    )
+    assert Kubectl(flags).proxied().proxy is None
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["exit 1", "echo Starting to serve somewhere else; exit 0", "sleep 60"],
+    ids=["fails", "ends", "never begins"],
+)
+def test_where_no_proxy_serves_kubectl_is_asked(
+    server: Server, proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "START", 0.2)
+    kubectl = os.environ["KUBECTL_PATH"]
+    wrapper(tmp_path, f'case "$*" in *proxy*) {proxy};; esac; exec {kubectl} "$@"', monkeypatch)
+    pinned = Kubectl().proxied()
+    assert (None, "web") == (pinned.proxy, pinned.namespace)
+
+
+def wrapper(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = folder / "wrapper"
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    monkeypatch.setenv("KUBECTL_PATH", str(place))
+
+
+# --- what is no answer ------------------------------------------------------
+
+
+def status(reason: str, code: int) -> tuple[int, bytes]:
+    return code, json.dumps({"kind": "Status", "message": f"it is {reason}", "reason": reason}).encode()
+
+
+FAILURES = [
+    pytest.param(status("Unauthorized", 401), False, id="401"),
+    pytest.param(status("TooManyRequests", 429), False, id="429"),
+    pytest.param(status("Forbidden", 403), True, id="403"),
+    pytest.param(status("Conflict", 409), True, id="409"),
+    pytest.param((404, b"404 page not found"), True, id="404"),
+]
+
+
+@pytest.mark.parametrize(("failure", "goes_on"), FAILURES)
+def test_a_refusal_is_unclear_and_one_that_is_about_us_the_last(
+    server: Server, failure: tuple[int, bytes], goes_on: bool
+) -> None:
+    good = server.answers[0]
+    server.answers = [failure, failure, good]
+    asking = proxy_of(Kubectl())
+    with pytest.raises(Unclear):
+        asking.get(PATH)
+    with pytest.raises(Unclear):
+        asking.patch(PATH, [], "us", trying=False)
+    if goes_on:
+        assert asking.get(PATH) == OBJECT
+    else:
+        with pytest.raises(Unclear, match="does not serve"):
+            asking.get(PATH)
+        assert 1 == len(server.asked)
+
+
+@pytest.mark.parametrize("answer", [status("ServiceUnavailable", 503), (200, b'{"kind": "Ser'), (200, b"[]")])
+def test_nobody_knows_whether_a_patch_was_taken_that_has_no_whole_answer(
+    server: Server, answer: tuple[int, bytes]
+) -> None:
+    server.answers = [answer]
+    with pytest.raises(Unclear):
+        proxy_of(Kubectl()).get(PATH)
+    with pytest.raises(Unreachable):
+        proxy_of(Kubectl()).patch(PATH, [], "us", trying=False)
+
+
+def test_who_takes_too_long_is_not_reached_and_not_asked_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "ANSWER", 0.3)
+    server.pause = 1
+    asking = proxy_of(Kubectl())
+    with pytest.raises(Unreachable, match="no answer in"):
+        asking.get(PATH)
+    with pytest.raises(Unclear):
+        asking.get(PATH)
+
+
+def test_a_proxy_that_is_gone_has_taken_no_patch(server: Server) -> None:
+    asking = proxy_of(Kubectl())
+    asking.close()
+    with pytest.raises(Unclear):
+        asking.patch(PATH, [], "us", trying=False)
+
+
+# --- how it ends ------------------------------------------------------------
+
+HOLDING = """
+import sys, time
+from kubectl_canary.outside.kubectl import Kubectl
+kubectl = Kubectl().proxied()
+print(kubectl.proxy._socket, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_goes_with_us_however_we_end(server: Server, how: signal.Signals) -> None:
+    holding = subprocess.Popen([sys.executable, "-c", HOLDING], stdout=subprocess.PIPE, text=True)
+    assert holding.stdout is not None
+    place = Path(holding.stdout.readline().strip())
+    assert place.is_socket()
+    assert 0o700 == place.parent.stat().st_mode & 0o777
+    assert processes_with(place)
+    holding.send_signal(how)
+    holding.communicate()
+    until = time.monotonic() + 10
+    while (processes_with(place) or place.parent.exists()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert ([], False) == (processes_with(place), place.parent.exists())
+
+
+def processes_with(place: Path) -> list[str]:
+    """The processes that have a path in their command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(place) in line:
+            found.append(line)
+    return found
