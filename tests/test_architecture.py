@@ -211,15 +211,22 @@ def test_a_way_back_asks_the_cluster_before_it_loads_what_leads() -> None:
     assert not [name for name in done.stdout.split() if name.startswith(late)]
 
 
-@pytest.mark.parametrize(("case", "needed"), [("adopt-shop", ""), ("minimal", "jinja2")])
-def test_manifests_that_are_adopted_take_no_template_engine_and_are_compared_with_nothing(
-    case: str, needed: str
+@pytest.mark.parametrize(
+    ("case", "flags", "needed"),
+    [
+        ("adopt-shop", (), ""),
+        ("minimal", (), ""),
+        ("minimal", ("--templates", "../../../templates"), "jinja2"),
+    ],
+)
+def test_only_templates_of_the_users_take_the_template_engine(
+    case: str, flags: tuple[str, ...], needed: str
 ) -> None:
     code = (
         "import sys; from kubectl_canary.cli import run; run(sys.argv[1:], 'kubectl canary'); "
         "print(*{'jinja2', 'difflib'} & sys.modules.keys(), file=sys.stderr)"
     )
-    words, place = ("render", "--phase", "deploy"), PACKAGE.parent / "tests/cases" / case
+    words, place = ("render", "--phase", "deploy", *flags), PACKAGE.parent / "tests/cases" / case
     done = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, cwd=place
     )

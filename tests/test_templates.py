@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
 from conftest import ROOT, SEED, Result
+from hypothesis import given, settings
 from jinja2 import nodes
+from strategies import canary_files
+from test_plan import planned
 
-from kubectl_canary.rendering import overrides
+from kubectl_canary import resources
+from kubectl_canary.rendering import compiled, generator, objects, overrides
+from kubectl_canary.rendering.printer import Printer
 
 TEMPLATES = sorted((ROOT / "templates").glob("*.j2"))
 ALLOWED = (
@@ -304,3 +311,53 @@ def test_a_canary_file_that_is_refused_needs_no_templates(
     judged = canary("validate", SEED, "--templates", missing)
     assert (4, "") == (judged.code, judged.out)
     assert f"error: --templates {missing}: no such folder\n" in judged.err
+
+
+# --- without Jinja2 ---------------------------------------------------------
+
+
+def test_the_compiled_templates_are_those_of_today() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import compile_templates
+
+    assert compile_templates.compiled() == compile_templates.PLACE.read_text(), (
+        "run python scripts/compile_templates.py"
+    )
+
+
+@settings(max_examples=60)
+@given(canary_files())
+def test_the_compiled_templates_print_what_the_templates_do(value: dict[str, Any]) -> None:
+    plan, printer = planned(value), Printer(None)
+    for phase in plan.phases:
+        for item in objects.planned(plan.application, phase):
+            assert "".join(compiled.PRINTS[item.template](item.names)) == printer.text(item)
+
+
+@pytest.mark.parametrize("template", ["service.yaml.j2", "metadata.yaml.j2"])
+def test_a_template_of_the_package_that_is_edited_counts(
+    template: str, canary: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = resources.read
+
+    def edited(folder: str, name: str) -> str:
+        return f"{read(folder, name)}{'  # ours' if name == template else ''}\n"
+
+    generator.compiled_of.cache_clear()
+    monkeypatch.setattr("kubectl_canary.resources.read", edited)
+    try:
+        assert "# ours" in canary("render", "-f", SEED).out
+    finally:
+        generator.compiled_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "text", ["{% for a in b %}{% endfor %}", "{{ a.b | yaml }}", "{% if a %}{% else %}b{% endif %}"]
+)
+def test_what_cannot_be_compiled_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import compile_templates
+
+    monkeypatch.setattr("kubectl_canary.resources.read", lambda *_: text)
+    with pytest.raises(ValueError, match=r"line 1: [A-Z][a-z]+ is not compiled"):
+        compile_templates.compiled()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kubectl_canary import resources
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.errors import Refused
@@ -93,7 +94,8 @@ class Generator:
 
     def _printed(self, item: Planned) -> tuple[Rendered, list[Finding]]:
         """What a template prints, and what is wrong with it. Raises Refused where that is not one object."""
-        text = self._printer.text(item)
+        prints = compiled_of(item.template) if self.templates is None else None
+        text = "".join(prints(item.names)) if prints else self._printer.text(item)
         document = _only_document(text, item.template)
         findings = list(_differences_from_plan(document, item))
         if self.validating:
@@ -139,6 +141,16 @@ class Generator:
         ]
         if findings and self.validating:
             raise Refused("the API server would refuse", findings)
+
+
+@functools.cache
+def compiled_of(template: str) -> Callable[[dict[str, Any]], Iterator[str]] | None:
+    """What prints as a template of the package does; None where one is otherwise than when that was made."""
+    from kubectl_canary.rendering import compiled
+
+    files = {template, "metadata.yaml.j2"}
+    is_fresh = all(compiled.TEXTS.get(name) == resources.read("templates", name) for name in files)
+    return compiled.PRINTS[template] if is_fresh else None
 
 
 def _text_of(document: Document) -> str:

@@ -21,27 +21,36 @@ PLACED = re.compile(
 )
 
 
+FILTERS: dict[str, Callable[..., str]] = {
+    "yaml": yamltext.scalar,
+    "yaml_block": yamltext.block,
+    "yaml_after_key": yamltext.after_key,
+}
+Source = tuple[str, str, Any]
+
+
+def environment(source: Callable[[str], Source | None]) -> jinja2.Environment:
+    """The environment of all templates; `source` answers with a template's text and file by its name."""
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(source),
+        undefined=jinja2.StrictUndefined,
+        extensions=[_Indentation],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
+    )
+    made.filters |= {name: _of_defined(write) for name, write in FILTERS.items()}
+    made.globals.clear()  # `range` and `lipsum` make as much as they are asked for
+    return made
+
+
 class Printer:
     """Prints the text of an object that a template makes."""
 
     def __init__(self, templates: Templates | None) -> None:
         self._templates = templates
-        self._environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(self._source),
-            undefined=jinja2.StrictUndefined,
-            extensions=[_Indentation],
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701  the output is YAML, and `| yaml` quotes
-        )
-        filters: dict[str, Callable[..., str]] = {
-            "yaml": yamltext.scalar,
-            "yaml_block": yamltext.block,
-            "yaml_after_key": yamltext.after_key,
-        }
-        self._environment.filters |= {name: _of_defined(write) for name, write in filters.items()}
-        self._environment.globals.clear()  # `range` and `lipsum` make as much as they are asked for
+        self._environment = environment(self._source)
 
     def check_names(self, templates: Templates) -> None:
         """Raises as `overrides.check_names`."""
@@ -67,7 +76,7 @@ class Printer:
         except Exception as error:
             raise overrides.template_error(*self._failing_line(item, error), str(error)) from None
 
-    def _source(self, name: str) -> tuple[str, str, Any] | None:
+    def _source(self, name: str) -> Source | None:
         templates = self._templates
         text = templates.text(name) if templates else None
         if templates is not None and text is not None:
