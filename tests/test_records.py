@@ -95,6 +95,89 @@ def test_one_that_is_derived_may_begin_otherwise() -> None:
     assert Base(4).first == 4
 
 
+@pytest.mark.parametrize(
+    "how",
+    [{"frozen": True}, {"frozen": True, "order": True}, {}, {"eq": False}, {"frozen": True, "eq": False}],
+)
+def test_methods_of_its_own_stay(how: dict[str, bool]) -> None:
+    def made(dataclass: Any) -> tuple[Any, Any]:
+        @dataclass(**how)
+        class Equal:
+            first: int
+            second: int = dataclasses.field(default=2, compare=False, repr=False)
+
+            def __eq__(self, other: object) -> bool:
+                return True
+
+        @dataclass(**how)
+        class Shown:
+            first: int
+
+            def __repr__(self) -> str:
+                return "shown"
+
+            def __hash__(self) -> int:
+                return self.first
+
+        return Equal, Shown
+
+    (late_equal, late_shown), (equal, shown) = made(records.dataclass), made(dataclasses.dataclass)
+    for late, at_once in ((late_equal, equal), (late_shown, shown)):
+        assert repr(late(1)).split(".")[-1] == repr(at_once(1)).split(".")[-1]
+        assert (late(1) == late(2)) == (at_once(1) == at_once(2))
+        assert hash_of(late(1)) == hash_of(at_once(1)) or how.get("eq") is False
+
+
+def hash_of(value: Any) -> int | None:
+    try:
+        return hash(value)
+    except TypeError:
+        return None
+
+
+@records.dataclass(frozen=True)
+class Point:
+    across: float
+    up: float = dataclasses.field(default=0.0, compare=False)
+
+
+@records.dataclass(frozen=True, order=True)
+class Empty:
+    pass
+
+
+def test_what_is_not_compared_makes_no_difference() -> None:
+    assert Point(1, 2) == Point(1, 3)
+    assert hash(Point(1, 2)) == hash(Point(1, 3))
+    assert Point(1) != Point(2)
+    assert Point(1) != (1,)
+    assert Empty() == Empty()
+    assert not Empty() < Empty()
+    with pytest.raises(TypeError):
+        assert Empty() < Point(1)  # type: ignore[operator]
+
+
+@records.dataclass
+class Knot:
+    itself: Any = None
+
+
+def test_one_that_holds_itself_is_shown() -> None:
+    knot = Knot()
+    knot.itself = knot
+    assert repr(knot) == "Knot(itself=...)"
+
+
+@pytest.mark.parametrize("how", [{"frozen": True}, {}])
+def test_each_instance_has_a_default_of_its_own(how: dict[str, bool]) -> None:
+    late, _ = both(**how)
+    one, other = late[0](1), late[0](1)
+    one.third["a"] = 1
+    assert {} == other.third
+    given: dict[str, int] = {}
+    assert late[0](1, third=given).third is given
+
+
 Type = TypeVar("Type")
 
 
