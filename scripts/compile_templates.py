@@ -23,7 +23,7 @@ HEAD = '''\
 
 `TEXTS` are the templates that it was made from: it counts for those that are still the same.
 """
-# ruff: noqa: D103, E501
+# ruff: noqa: E501
 # fmt: off
 
 from __future__ import annotations

@@ -770,6 +770,8 @@ BUGS = [
     Bug("proxy: patches are made by kubectl", "commands/run/cluster.py", "        if proxy is not None and place is not None:\n", "        if False:\n", "test_cluster"),
     Bug("proxy: endpoints are asked of kubectl", "commands/run/cluster.py", "        if proxy is not None and self.namespace is not None:\n", "        if False:\n", "test_cluster"),
     Bug("proxy: a namespace that nobody knows is None", "commands/run/cluster.py", "        if proxy is not None and place is not None:\n", "        if proxy is not None:\n", "test_cluster"),
+    Bug("rollback: what the server judges is judged first", "commands/run/driving.py", "judging=not first", "judging=True", "test_cluster"),
+    Bug("rollback: changes are judged before the server does", "rendering/generator.py", "        if not self.validating:\n            return\n", "", "test_cluster"),
     Bug("templates: an edited one of the package is passed over", "rendering/generator.py", "if is_fresh else None", "", "test_templates"),
     Bug("templates: an edited metadata is passed over", "rendering/generator.py", 'files = {template, "metadata.yaml.j2"}', "files = {template}", "test_templates"),
     Bug("templates: what is nothing is printed", "rendering/compiled.py", "    if names['pod']:\n", "    if True:\n", "test_templates"),

@@ -196,6 +196,24 @@ def test_what_a_proxy_does_not_patch_kubectl_does_and_says_why_not(fake: Fake) -
     assert {} == there.endpoints(["shop"])
 
 
+def test_a_way_back_is_judged_by_the_server_alone(
+    fake: Fake,
+    canary: Callable[..., Result],
+    canary_yaml: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused for nothing, and who goes back loses no time."""
+    canary_yaml(json.dumps(a_file()))
+    objects = a_list(*live(a_release(), "5%").values())
+    judged: list[Any] = []
+    monkeypatch.setattr("kubectl_canary.api.verdict.judge", lambda *given: judged.append(given))
+    fake.answer(("patch", 1, "Error from server (Invalid): it is not as it should be"), ("get", 0, objects))
+    assert "it is not as it should be" in canary("rollback").err
+    assert not judged
+    canary("apply", "--phase", "deploy", "--no-lease")
+    assert judged
+
+
 def test_without_a_namespace_kubectl_alone_knows_where_it_is(fake: Fake) -> None:
     answering, there = proxied({})
     there.namespace = None
