@@ -763,6 +763,7 @@ BUGS = [
     Bug("proxy: it stays where we are killed", "outside/proxy.py", '; rm -rf -- "$0"; kill 0', "", "test_proxy"),
     Bug("proxy: its folder stays", "outside/proxy.py", ' rm -rf -- "$0";', "", "test_proxy"),
     Bug("proxy: it is not waited for as long as it starts", "outside/proxy.py", "        self._works = READY in said\n", "        self._works = True\n", "test_proxy"),
+    Bug("proxy: a wrapper that goes on is waited for", "outside/proxy.py", "        keeper.wait(END)\n", "        keeper.wait()\n", "test_proxy"),
     Bug("proxy: it may be another context's", "outside/kubectl.py", "        if proxy.serves() and self._kubeconfigs() == before:", "        if proxy.serves():", "test_proxy"),
     Bug("proxy: --kubeconfig is not looked at", "outside/kubectl.py", "        named = typed or os", "        named = os", "test_proxy"),
     Bug("proxy: the kubeconfig at home is not looked at", "outside/kubectl.py", ' or [Path.home() / ".kube" / "config"]', "", "test_proxy"),

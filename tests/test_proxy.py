@@ -290,6 +290,18 @@ def test_a_proxy_that_is_gone_has_taken_no_patch(server: Server) -> None:
 
 # --- how it ends ------------------------------------------------------------
 
+
+def test_nobody_waits_for_a_wrapper_that_goes_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl = os.environ["KUBECTL_PATH"]
+    wrapper(tmp_path, f'case "$*" in *proxy*) setsid sleep 7 & esac; exec {kubectl} "$@"', monkeypatch)
+    asking = proxy_of(Kubectl())
+    began = time.monotonic()
+    asking.close()
+    assert time.monotonic() - began < 5
+
+
 HOLDING = """
 import sys, time
 from kubectl_canary.outside.kubectl import Kubectl

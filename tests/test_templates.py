@@ -341,7 +341,8 @@ def test_a_template_of_the_package_that_is_edited_counts(
     read = resources.read
 
     def edited(folder: str, name: str) -> str:
-        return f"{read(folder, name)}{'  # ours' if name == template else ''}\n"
+        text = read(folder, name)
+        return f"{text}# ours\n" if name == template else text
 
     generator.compiled_of.cache_clear()
     monkeypatch.setattr("kubectl_canary.resources.read", edited)

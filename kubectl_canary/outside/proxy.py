@@ -6,6 +6,7 @@ HTTP is spoken by hand, one exchange a connection: the libraries for it take lon
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from kubectl_canary.errors import Unreachable
 READY = b"Starting to serve on "
 START = 1.0  # seconds in which kubectl has begun to serve
 ANSWER = 20.0  # seconds that an answer may take, as a call of kubectl may
+END = 1.0  # seconds in which the keeper has ended; nobody waits longer for a wrapper that goes on
 # The proxy and its folder go when our end of the keeper's standard input is closed: also where we are killed.
 KEEPER = '"$@" & exec >&-; read -r _; rm -rf -- "$0"; kill 0'
 FLAGS = ("--append-server-path", "--reject-paths=/(exec|attach|portforward|proxy)(/|$)")
@@ -56,7 +58,7 @@ class Proxy:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._says = cast("IO[bytes]", keeper.stdout)
-        self.close = weakref.finalize(self, keeper.communicate)
+        self.close = weakref.finalize(self, _end, keeper)
 
     def serves(self) -> bool:
         """Whether it does: waits until it has said so, has ended, or has taken too long."""
@@ -146,3 +148,10 @@ def _parsed(answer: bytes) -> tuple[int, dict[str, Any]]:
     if found is None or (not isinstance(value, dict) and found[1] == b"200"):
         raise ConnectionError("it broke off its answer")
     return int(found[1]), value if isinstance(value, dict) else {}
+
+
+def _end(keeper: subprocess.Popen[bytes]) -> None:
+    for pipe in (keeper.stdin, keeper.stdout):
+        cast("IO[bytes]", pipe).close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        keeper.wait(END)
