@@ -57,6 +57,12 @@ class _Pending:
         self._cls.__doc__ = self._cls.__doc__ or self._cls.__name__  # else the library asks for its signature
         cls = dataclasses.dataclass(init=False, repr=False, eq=False)(self._cls)
         fields = dataclasses.fields(cls)
+        if odd := [
+            field.name for field in fields if not field.init or field.kw_only or field.hash is not None
+        ]:
+            raise TypeError(
+                f"{cls.__qualname__}: {', '.join(odd)}: only the standard library makes such fields"
+            )
         for name, method in _methods(cls, fields, self._how).items():
             if cls.__dict__.get(name) is None:  # else it has one of its own
                 setattr(cls, name, method)
@@ -64,6 +70,8 @@ class _Pending:
 
 
 def _pending(cls: Any, how: _How) -> Any:
+    if "__init__" in cls.__dict__:
+        raise TypeError(f"{cls.__qualname__} has an `__init__` of its own")
     cls.__init__ = _Pending(cls, how)
     return cls
 
@@ -127,20 +135,20 @@ def _refusers(cls: Any, names: frozenset[str]) -> dict[str, Method]:
 
 def _initializer(cls: Any, fields: tuple[dataclasses.Field[Any], ...], frozen: bool) -> Method:
     """The `__init__` of a class, compiled: it runs for each instance, and Python says what is missing."""
-    known: dict[str, Any] = {"NOT_GIVEN": NOT_GIVEN, "put": object.__setattr__}
+    known: dict[str, Any] = {"NOT_GIVEN": NOT_GIVEN, "_put": object.__setattr__}
     parameters, lines = ["self"], []
     for field in fields:
         name = value = field.name
         if field.default_factory is not dataclasses.MISSING:
-            known[f"make_{name}"] = field.default_factory
+            known[f"_make_{name}"] = field.default_factory
             parameters.append(f"{name}=NOT_GIVEN")
-            value = f"make_{name}() if {name} is NOT_GIVEN else {name}"
+            value = f"_make_{name}() if {name} is NOT_GIVEN else {name}"
         elif field.default is not dataclasses.MISSING:
-            known[f"default_{name}"] = field.default
-            parameters.append(f"{name}=default_{name}")
+            known[f"_default_{name}"] = field.default
+            parameters.append(f"{name}=_default_{name}")
         else:
             parameters.append(name)
-        lines.append(f" put(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
+        lines.append(f" _put(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
     lines.append(" self.__post_init__()" if hasattr(cls, "__post_init__") else " return")
     exec(f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines), known)  # noqa: S102  names of fields alone
     initialize: Method = known["__init__"]

@@ -181,6 +181,24 @@ def test_a_proxy_is_asked_in_the_place_of_kubectl(fake: Fake) -> None:
     assert 1 == len(fake.calls)  # the first has pinned the context
 
 
+def test_a_proxy_is_asked_where_each_object_is(fake: Fake) -> None:
+    answering, there = proxied({})
+    elsewhere = replace(ROUTE, namespace="edge")
+    there.parts = (*there.parts, elsewhere)
+    there.read()
+    there.patch(elsewhere, [])
+    path = "/apis/gateway.networking.k8s.io/v1/namespaces/edge/httproutes/shop-canary-route"
+    assert path in answering.asked
+    assert answering.asked[-1].startswith(path)
+
+
+@pytest.mark.parametrize("odd", [{"type": "error"}, {"kind": "Service", "metadata": {"name": "shop-stable"}}])
+def test_what_a_proxy_says_that_is_no_object_kubectl_is_asked_for(fake: Fake, odd: dict[str, Any]) -> None:
+    _, there = proxied({STABLE: odd})
+    fake.answer(("get", 0, a_list(an_object("Service", "shop-stable"))))
+    assert ["shop-stable"] == [key[3] for key in there.read()[0]]
+
+
 @pytest.mark.parametrize("unclear", [STABLE, HTTPROUTE, LEASE])
 def test_what_a_proxy_is_unclear_about_is_asked_of_kubectl(fake: Fake, unclear: str) -> None:
     _, there = proxied({STABLE: an_object("Service", "other")}, unclear)

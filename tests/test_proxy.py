@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ class Server:
     answers: list[tuple[int, bytes]] = field(default_factory=lambda: [(200, json.dumps(OBJECT).encode())])
     asked: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     pause: float = 0
+    hint: bytes = b""
+    drip: float = 0
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("content-length", 0))).decode()
@@ -42,10 +45,14 @@ class Server:
         self.asked.append((handler.command, handler.path, headers, body))
         status, answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         time.sleep(self.pause)
+        handler.wfile.write(self.hint)
         handler.send_response(status)
         handler.send_header("content-length", str(len(answer)))
         handler.end_headers()
-        handler.wfile.write(answer)
+        for byte in (bytes([byte]) for byte in answer) if self.drip else (answer,):
+            handler.wfile.write(byte)
+            handler.wfile.flush()
+            time.sleep(self.drip)
 
 
 @pytest.fixture
@@ -56,10 +63,12 @@ def server(
     serving = Server()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             serving.answer(self)
 
-        do_PATCH = do_GET  # noqa: N815  the name that the library calls
+        do_PATCH = do_POST = do_GET  # noqa: N815  the names that the library calls
 
         def log_message(self, *_: object) -> None:
             pass
@@ -177,6 +186,41 @@ def test_a_kubeconfig_that_changes_meanwhile_has_no_proxy(
     assert proxy_of(Kubectl()).get(PATH) == OBJECT
 
 
+def test_once_a_kubeconfig_has_changed_it_is_not_asked_any_more(server: Server, tmp_path: Path) -> None:
+    """Kubectl itself would ask another server then."""
+    asking = proxy_of(Kubectl())
+    assert asking.get(PATH) == OBJECT
+    write_kubeconfig(tmp_path / "config", "http://127.0.0.1:1/")
+    for _ in range(2):
+        with pytest.raises(Unclear):
+            asking.get(PATH)
+    assert 1 == len(server.asked)
+
+
+def test_without_a_home_there_is_no_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", "")
+    assert [None] == Kubectl()._kubeconfigs()
+
+
+@pytest.mark.parametrize("without", ["sh", "Unix sockets"])
+def test_where_nothing_can_be_started_kubectl_is_asked(
+    server: Server, without: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if without == "sh":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    else:
+        monkeypatch.delattr(socket, "AF_UNIX")
+    pinned = Kubectl().proxied()
+    assert (None, "web") == (pinned.proxy, pinned.namespace)
+
+
+def test_only_what_is_asked_for_gets_through(server: Server) -> None:
+    asking = proxy_of(Kubectl())
+    status, _ = asking._exchange(f"POST {PATH}", "{}")
+    assert (403, []) == (status, server.asked)
+
+
 @pytest.mark.parametrize("where", ["$KUBECONFIG", "--kubeconfig", "home"])
 def test_every_kubeconfig_that_kubectl_reads_is_looked_at(
     server: Server, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +258,10 @@ def test_where_no_proxy_serves_kubectl_is_asked(
     wrapper(tmp_path, f'case "$*" in *proxy*) {proxy};; esac; exec {kubectl} "$@"', monkeypatch)
     pinned = Kubectl().proxied()
     assert (None, "web") == (pinned.proxy, pinned.namespace)
+    until = time.monotonic() + 10
+    while processes_with(tmp_path / "wrapper") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not processes_with(tmp_path / "wrapper")
 
 
 def wrapper(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +306,16 @@ def test_a_refusal_is_unclear_and_one_that_is_about_us_the_last(
         assert 1 == len(server.asked)
 
 
-@pytest.mark.parametrize("answer", [status("ServiceUnavailable", 503), (200, b'{"kind": "Ser'), (200, b"[]")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        status("ServiceUnavailable", 503),
+        status("Timeout", 408),
+        (202, b"{}"),
+        (200, b'{"kind": "Ser'),
+        (200, b"[]"),
+    ],
+)
 def test_nobody_knows_whether_a_patch_was_taken_that_has_no_whole_answer(
     server: Server, answer: tuple[int, bytes]
 ) -> None:
@@ -269,16 +326,43 @@ def test_nobody_knows_whether_a_patch_was_taken_that_has_no_whole_answer(
         proxy_of(Kubectl()).patch(PATH, [], "us", trying=False)
 
 
-def test_who_takes_too_long_is_not_reached_and_not_asked_again(
+@pytest.mark.parametrize("slow", ["before", "within"])
+def test_who_takes_too_long_is_not_asked_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    monkeypatch.setattr(proxies, "ANSWER", 0.3)
+    patching, reading = proxy_of(Kubectl()), proxy_of(Kubectl())
+    assert patching.get(PATH) == reading.get(PATH)
+    server.pause, server.drip = (1.0, 0.0) if slow == "before" else (0.0, 0.1)
+    with pytest.raises(Unreachable, match="timed out"):
+        patching.patch(PATH, [], "us", trying=False)
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Unclear):
+            reading.get(PATH)
+        assert time.monotonic() - began < 2
+    assert 4 == len(server.asked)
+
+
+def test_the_first_answer_may_take_as_long_as_a_login(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxies, "ANSWER", 0.3)
     server.pause = 1
+    assert proxy_of(Kubectl()).get(PATH) == OBJECT
+
+
+def test_a_hint_that_comes_before_the_answer_is_none(server: Server) -> None:
+    server.hint = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
     asking = proxy_of(Kubectl())
-    with pytest.raises(Unreachable, match="no answer in"):
-        asking.get(PATH)
-    with pytest.raises(Unclear):
-        asking.get(PATH)
+    asking.patch(PATH, [], "us", trying=False)
+    assert asking.get(PATH) == OBJECT
+
+
+def test_what_is_refused_in_plain_words_is_said_in_them(server: Server) -> None:
+    server.answers = [(502, b"no route to the server")]
+    with pytest.raises(Unreachable, match="502 no route to the server"):
+        proxy_of(Kubectl()).patch(PATH, [], "us", trying=False)
 
 
 def test_a_proxy_that_is_gone_has_taken_no_patch(server: Server) -> None:
@@ -303,7 +387,7 @@ def test_nobody_waits_for_a_wrapper_that_goes_on(
 
 
 HOLDING = """
-import sys, time
+import os, sys, time
 from kubectl_canary.outside.kubectl import Kubectl
 kubectl = Kubectl().proxied()
 print(kubectl.proxy._socket, flush=True)
@@ -325,6 +409,31 @@ def test_it_goes_with_us_however_we_end(server: Server, how: signal.Signals) -> 
     while (processes_with(place) or place.parent.exists()) and time.monotonic() < until:
         time.sleep(0.02)
     assert ([], False) == (processes_with(place), place.parent.exists())
+
+
+LEAVING = """
+import os, sys, time
+from kubectl_canary.outside.background import Later
+from kubectl_canary.outside.kubectl import Kubectl
+asked = Later(Kubectl().proxied)
+time.sleep(float(sys.argv[1]))
+os._exit(0) if sys.argv[2] == "at once" else sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize("how", ["at once", "as Python does"])
+@pytest.mark.parametrize("after", [0, 0.005, 0.02, 0.05, 0.1, 0.3, 1.0])
+def test_nothing_is_left_of_one_that_was_being_started(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float, how: str
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    subprocess.run([sys.executable, "-c", LEAVING, str(after), how], check=True, timeout=20)
+    until = time.monotonic() + 10
+    while (processes_with(folder) or any(folder.iterdir())) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert ([], []) == (processes_with(folder), list(folder.iterdir()))
 
 
 def processes_with(place: Path) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
+import importlib
+import operator
+import pkgutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
+import kubectl_canary
 from kubectl_canary import records
 
 
@@ -66,7 +71,9 @@ def test_what_is_made_late_is_what_would_have_been_made(how: dict[str, bool], pl
     assert hasattr(late, "third") == hasattr(at_once, "third")
     assert (late.__hash__ is None) == (at_once.__hash__ is None)
     if how.get("order"):
-        assert late(1) < late(2)
+        for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+            for first, second in ((1, 2), (2, 1), (1, 1)):
+                assert compare(late(first), late(second)) == compare(at_once(first), at_once(second))
     for name in ("first", "another"):
         assert refuses(one, name) == refuses(other, name)
 
@@ -176,6 +183,49 @@ def test_each_instance_has_a_default_of_its_own(how: dict[str, bool]) -> None:
     assert {} == other.third
     given: dict[str, int] = {}
     assert late[0](1, third=given).third is given
+
+
+@pytest.mark.parametrize(
+    "field", [dataclasses.field(init=False), dataclasses.field(kw_only=True), dataclasses.field(hash=False)]
+)
+def test_what_only_the_standard_library_makes_is_refused(field: Any) -> None:
+    @records.dataclass
+    class Odd:
+        first: int = field
+
+    with pytest.raises(TypeError, match=r"first: only the standard library"):
+        Odd(1)
+
+
+def test_one_does_not_begin_in_two_ways() -> None:
+    with pytest.raises(TypeError, match="of its own"):
+
+        @records.dataclass
+        class Odd:
+            def __init__(self) -> None:
+                pass
+
+
+@records.dataclass(frozen=True)
+class Names:
+    put: int
+    known: list[int] = dataclasses.field(default_factory=list)
+    make_known: int = 1
+    default_make_known: int = 2
+
+
+def test_a_field_may_be_called_as_it_likes() -> None:
+    assert Names(1) == Names(1, [], 1, 2)
+
+
+def test_every_class_of_the_package_can_be_made() -> None:
+    for module in pkgutil.walk_packages(kubectl_canary.__path__, "kubectl_canary."):
+        if not module.name.endswith("__main__"):
+            for known in vars(importlib.import_module(module.name)).values():
+                if isinstance(known, type) and isinstance(vars(known).get("__init__"), records._Pending):
+                    with contextlib.suppress(TypeError):
+                        known()
+                    assert dataclasses.fields(known) is not None
 
 
 Type = TypeVar("Type")

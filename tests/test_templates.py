@@ -344,12 +344,12 @@ def test_a_template_of_the_package_that_is_edited_counts(
         text = read(folder, name)
         return f"{text}# ours\n" if name == template else text
 
-    generator.compiled_of.cache_clear()
+    generator.compiled.cache_clear()
     monkeypatch.setattr("kubectl_canary.resources.read", edited)
     try:
         assert "# ours" in canary("render", "-f", SEED).out
     finally:
-        generator.compiled_of.cache_clear()
+        generator.compiled.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,10 @@ class Drive:
     def __init__(
         self, plan: Plan, generator: Generator, world: Surroundings, wheel: Wheel, manner: Manner
     ) -> None:
-        self.plan = plan.going_back() if wheel.first else plan
-        self.generator, self.world, self.wheel, self.manner = generator, world, wheel, manner
+        self.plan, self.generator = plan, generator
+        self.world, self.wheel, self.manner = world, wheel, manner
+        if wheel.first:
+            self._go_back()
         self.moved, self.conflicts, self.read_at = False, 0, 0.0
         self.accepted: tuple[object, float] | None = (
             None  # the routes as they are, and since when they are accepted
@@ -129,8 +131,13 @@ class Drive:
 
     def turn_back(self) -> None:
         """Go back from here on: what others have done to the routes stops nothing any more."""
-        self.wheel.first, self.plan = True, self.plan.going_back()
+        self.wheel.first = True
         self.manner, self.known, self.patience = replace(self.manner, stays=False), None, Patience()
+        self._go_back()
+
+    def _go_back(self) -> None:
+        """Plan the way back. It is refused for nothing, and to judge what the server will judge takes time."""
+        self.plan, self.generator = self.plan.going_back(), self.generator.without_judging()
 
     def rehearse(self, goal: str) -> Step:
         """The step to a phase, every change of which the server would take. Raises WorldError for what it refuses."""

@@ -75,7 +75,7 @@ class Kubectl:
         if not answer:
             return []
         items: list[dict[str, Any]] = answer.get("items") or [] if answer.get("kind") == "List" else [answer]
-        strange = [item for item in items if not _is_object(item)]
+        strange = [item for item in items if not is_object(item)]
         if strange:
             raise WorldError(
                 f"`{_program()} get` answered something else than objects: {str(strange[0])[:60]}"
@@ -118,13 +118,12 @@ class Kubectl:
 
     def proxied(self) -> Kubectl:
         """The same, pinned, with a proxy to what is pinned where one can be had. Raises WorldError as `pinned`."""
-        before = self._kubeconfigs()
         try:
-            proxy = Proxy(_program(), self.flags)
+            proxy = Proxy(_program(), self.flags, self._kubeconfigs)
         except OSError:
             return self.pinned()
         pinned = self.pinned()
-        if proxy.serves() and self._kubeconfigs() == before:  # both have read the same
+        if proxy.serves():  # both have read the same kubeconfigs
             return replace(pinned, proxy=proxy)
         proxy.close()
         return pinned
@@ -134,8 +133,9 @@ class Kubectl:
         flag = "--kubeconfig="
         typed = [word.removeprefix(flag) for word in self.flags if word.startswith(flag)]
         named = typed or os.environ.get("KUBECONFIG", "").split(os.pathsep)
-        places = [Path(name) for name in named if name] or [Path.home() / ".kube" / "config"]
-        return [_state(place) for place in places]
+        home = os.path.expanduser("~")  # noqa: PTH111  pathlib's raises where there is none
+        places = [name for name in named if name] or [f"{home}/.kube/config"]
+        return [_state(Path(place)) for place in places]
 
     def pinned(self) -> Kubectl:
         """The same with the context and the cluster that a kubeconfig names now, whatever it names later.
@@ -290,8 +290,8 @@ def _failure(asked: str, said: str) -> WorldError:
     return Conflict(message) if any(words in line for words in CHANGED) else WorldError(message)
 
 
-def _is_object(item: Any) -> bool:
-    """Whether it has metadata, and a spec where its kind has one."""
+def is_object(item: Any) -> bool:
+    """Whether an answer is an object: it has metadata, and a spec where its kind has one."""
     if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
         return False
     return isinstance(item.get("spec"), dict) or item.get("kind") in WITHOUT_SPEC

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from kubectl_canary.rendering.objects import Planned
 if TYPE_CHECKING:
     from kubectl_canary.rendering.overrides import Templates
     from kubectl_canary.rendering.printer import Printer
+
+Prints = Callable[[Mapping[str, Any]], Iterator[str]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Generator:
 
         return Printer(self.templates)
 
+    def without_judging(self) -> Generator:
+        """One that renders the same, and does not ask what the API server would say."""
+        return Generator(self.templates, self.target, validating=False, sources=self.sources)
+
     def render(self, planned: Sequence[Planned | Document]) -> list[Rendered]:
         """The documents of the objects, in their order; those that are adopted as they are.
 
@@ -94,7 +100,7 @@ class Generator:
 
     def _printed(self, item: Planned) -> tuple[Rendered, list[Finding]]:
         """What a template prints, and what is wrong with it. Raises Refused where that is not one object."""
-        prints = compiled_of(item.template) if self.templates is None else None
+        prints = compiled().get(item.template) if self.templates is None else None
         text = "".join(prints(item.names)) if prints else self._printer.text(item)
         document = _only_document(text, item.template)
         findings = list(_differences_from_plan(document, item))
@@ -146,13 +152,12 @@ class Generator:
 
 
 @functools.cache
-def compiled_of(template: str) -> Callable[[dict[str, Any]], Iterator[str]] | None:
-    """What prints as a template of the package does; None where one is otherwise than when that was made."""
+def compiled() -> Mapping[str, Prints]:
+    """What prints as the package's templates do; nothing where one of them is otherwise than when that was made."""
     from kubectl_canary.rendering import compiled
 
-    files = {template, "metadata.yaml.j2"}
-    is_fresh = all(compiled.TEXTS.get(name) == resources.read("templates", name) for name in files)
-    return compiled.PRINTS[template] if is_fresh else None
+    is_fresh = all(resources.read("templates", name) == text for name, text in compiled.TEXTS.items())
+    return compiled.PRINTS if is_fresh else {}
 
 
 def _text_of(document: Document) -> str:

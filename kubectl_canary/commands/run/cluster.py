@@ -15,7 +15,7 @@ from kubectl_canary.driving import lease, rights, statuses
 from kubectl_canary.driving.features import Class
 from kubectl_canary.errors import Forbidden, Unreachable, WorldError
 from kubectl_canary.outside.background import Later
-from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.outside.kubectl import Kubectl, is_object
 from kubectl_canary.outside.proxy import Unclear
 from kubectl_canary.release.application import GATEWAY_GROUP, OWN_LABEL, OWNER
 from kubectl_canary.release.documents import Key, Part
@@ -115,7 +115,9 @@ class Cluster:
         if proxy is not None and namespace is not None:
             with contextlib.suppress(Unclear):
                 found = [proxy.get(_path(part, namespace)) for part in parts]
-                return [value for value in found if value is not None]
+                there = [value for value in found if value is not None]
+                if all(map(is_object, there)):
+                    return there
         return self.kubectl.get([resource(part) for part in parts], namespace)
 
     def endpoints(self, services: Sequence[str]) -> dict[str, int]:
@@ -130,7 +132,7 @@ class Cluster:
 
             path = f"{SLICES}/namespaces/{self.namespace}/endpointslices?labelSelector={quote(wanted)}"
             with contextlib.suppress(Unclear):
-                return list((proxy.get(path) or {})["items"])
+                return list((proxy.get(path) or {}).get("items") or [])
         return self.kubectl.selected("endpointslices.discovery.k8s.io", wanted, self.namespace)
 
     def pods(self, deployment: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -51,9 +51,7 @@ def driving(
     leases = not call.drive_flags.no_lease
     wheel = Wheel(plan.application.name, plan.application.namespace, routes, world, leases, first)
     manner = replace(_manner(call, skip), stays=stays)
-    # who goes back loses no time with what the server says anyway
-    generator = generator_of(call.release, call.release_flags, judging=not first)
-    drive = Drive(plan, generator, world, wheel, manner)
+    drive = Drive(plan, generator_of(call.release, call.release_flags), world, wheel, manner)
     try:
         yield drive
     finally:

@@ -26,13 +26,13 @@ def load(flags: ReleaseFlags, *, needs_gates: bool = True) -> Release:
     return inputs.load(flags.files, flags.settings, flags.short, flags.namespace, needs_gates=needs_gates)
 
 
-def generator_of(release: Release, flags: ReleaseFlags, *, judging: bool = True) -> Generator:
-    """What renders the release, for the Gateway API that its file names; without `judging`, the server alone judges."""
+def generator_of(release: Release, flags: ReleaseFlags) -> Generator:
+    """What renders the release, for the Gateway API that its file names."""
     if flags.no_validate:
         say("warning: not validated (--no-validate): the API server may refuse what is printed")
     from kubectl_canary.rendering.generator import Generator  # not before a cluster is asked
 
-    target, validating = release.plan.application.target, judging and not flags.no_validate
+    target, validating = release.plan.application.target, not flags.no_validate
     templates = inputs.templates(flags.templates)
     return Generator(templates, target, validating=validating, sources=release.sources)
 
