@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "init": "Write a canary.yaml",
+    "import": "Write the canary file and the manifests of a release that ingress-nginx leads",
     "plan": "Show the whole release as a table",
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as guarded patches, or as lines that wait where they must",
@@ -50,6 +51,10 @@ VERBS = {
     "version": "Print the version, and the releases that documents are checked against",
     "completion": "Print a shell's completion script",
 }
+OTHERWISE = {
+    "run": "running",
+    "import": "importing",
+}  # modules: run/ is what verbs do, and import is Python's word
 BUG, INTERRUPTED, CLOSED_PIPE = 3, 130, 141
 REPORT_TO = "https://github.com/kubectl-canary/kubectl-canary/issues"
 
@@ -175,8 +180,7 @@ def complete() -> None:
 
 
 def _module(verb: str) -> str:
-    name = "running" if verb == "run" else verb.replace("-", "_")  # run/ is what verbs do
-    return f"kubectl_canary.commands.{name}"
+    return f"kubectl_canary.commands.{OTHERWISE.get(verb, verb.replace('-', '_'))}"
 
 
 def _verb(arguments: list[str]) -> Verb | None:

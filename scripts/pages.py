@@ -1,7 +1,7 @@
 """Write the pages of docs/ that are made from the code: `python scripts/pages.py`.
 
 docs/lint.md from the lint rules' own files, docs/canary-file.md and fleet-file.md from the files' schemas, docs/verbs/
-from the verbs' help, docs/phases.svg from the plan of the example.
+from the verbs' help, docs/ingress-nginx.md from its importer, docs/phases.svg from the plan of the example.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import click
 from kubectl_canary.api import catalog
 from kubectl_canary.cli import VERBS, group
 from kubectl_canary.commands.common import records
+from kubectl_canary.integrations.importers import ingress_nginx
 from kubectl_canary.judging import lint
 from kubectl_canary.resources import read
 
@@ -52,6 +53,23 @@ targets](git.md#a-release-of-many-targets). Its format has one definition,
 [fleet.schema.json](https://github.com/kubectl-canary/kubectl-canary/blob/main/schemas/fleet.schema.json), and this page
 is made from it.
 """
+IMPORT = """\
+# From ingress-nginx
+
+```sh
+kubectl canary import k8s/ --gateway production-gw
+kubectl get ingress,service,deployment,hpa,pdb -n shop -o yaml | kubectl canary import - --gateway production-gw
+```
+
+The two Ingresses of a canary become HTTPRoutes and a canary file, and what else is among the manifests goes on as it
+is, below `gateway/`. What the canary alone has, its Deployment among it, is left out, since a release makes its own.
+In the phase of the share that nginx has now, every request has the share that it had. The report names what cannot be
+said in files, each at its place, and then the steps from nginx to the Gateway; `-o json` is for programs. No cluster
+is changed.
+
+Both serve while DNS goes over, so that no request is lost: the routes are applied beside the Ingresses, and these are
+deleted once nobody asks nginx any more. The canary is taken back first, and the release starts again on the Gateway.
+"""
 
 
 def pages() -> dict[str, str]:
@@ -60,8 +78,18 @@ def pages() -> dict[str, str]:
     found |= {
         "canary-file.md": file_page(FILE, catalog.CANARY),
         "fleet-file.md": file_page(FLEET, catalog.FLEET),
+        "ingress-nginx.md": importer_page(),
     }
     return found | {f"verbs/{verb}.md": verb_page(verb) for verb in VERBS} | {"verbs/index.md": verbs_page()}
+
+
+def importer_page() -> str:
+    """What each field of ingress-nginx's becomes, and what is lost."""
+    lines = [IMPORT, "| of an Ingress | becomes |", "|---|---|"]
+    lines += [f"| `{name}` | {text} |" for name, text in ingress_nginx.FIELDS.items()]
+    lines += ["", "## What is not in the files", "", "| | |", "|---|---|"]
+    lines += [f"| `{ingress_nginx.NAME}-{name}` | {text} |" for name, text in ingress_nginx.LOSSES.items()]
+    return "\n".join(lines) + "\n"
 
 
 def lint_page() -> str:

@@ -109,7 +109,7 @@ def tail(flags: InitFlags) -> list[str]:
     return [
         f'  testers: {{{carrier}: {yamltext.scalar(name)}, value: "true"}}   # who sends it reaches the canary first',
         "  phases:                             # before 5%, say, `mirror 20%` copies requests",
-        *_phase_lines(SEED_PHASES),
+        *phase_lines(SEED_PHASES),
     ]
 
 
@@ -118,11 +118,12 @@ def tail_of_streams() -> list[str]:
     return [
         "  testers: false                      # they are known by a header, and connections have none",
         "  phases:",
-        *_phase_lines(default(has_testers=False)),
+        *phase_lines(default(has_testers=False)),
     ]
 
 
-def _phase_lines(phases: Sequence[PhaseSpec]) -> Iterator[str]:
+def phase_lines(phases: Sequence[PhaseSpec]) -> Iterator[str]:
+    """The lines of phases, with their pauses."""
     for phase in phases:
         yield f"    - {{name: {yamltext.scalar(phase.name)}, pause: {phase.pause // 60}m}}"
 

@@ -1,0 +1,75 @@
+"""`kubectl canary import`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kubectl_canary.commands import candidates
+from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.flags import flags_of
+
+
+@dataclass(frozen=True)
+class ImportFlags:
+    """The flags of `import`: what is read, the Gateway that it comes to, and where it is written."""
+
+    source: str
+    gateway: str
+    gateway_namespace: str | None
+    into: str
+    file: str
+    force: bool
+    output: str
+
+
+@verb(
+    "import",
+    "Write the canary file and the manifests of a release that ingress-nginx leads now: from an Ingress, the one with\n"
+    "the canary's annotations, and the Services and Deployments behind them. What cannot be said in files is listed,\n"
+    "field by field, and so are the steps from one to the other without a lost request. No cluster is changed.",
+    """
+  # From manifests: a file, a folder, or a folder with a kustomization
+  kubectl canary import k8s/ --gateway production-gw --into gateway/
+
+  # From what runs in a cluster
+  kubectl get ingress,service,deployment,hpa,pdb -n shop -o yaml | kubectl canary import - --gateway production-gw
+""",
+)
+@click.argument("source", metavar="FILE|DIR|-", shell_complete=candidates.files)
+@flags_of(
+    ImportFlags,
+    click.option("--gateway", required=True, help="The name of the Gateway that the routes attach to."),
+    click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
+    click.option(
+        "--into",
+        default="gateway/",
+        show_default=True,
+        metavar="DIR",
+        shell_complete=candidates.files,
+        help="Where the manifests are written.",
+    ),
+    click.option(
+        "-f",
+        "--filename",
+        "file",
+        default="canary.yaml",
+        show_default=True,
+        shell_complete=candidates.files,
+        help="Where the canary file is written.",
+    ),
+    click.option("--force", is_flag=True, help="Write over files that are there."),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="The report: text (default) or json.",
+    ),
+)
+def command(flags: ImportFlags) -> int:
+    """Write the release, and report what is left out."""
+    from kubectl_canary.commands.run import importing
+
+    return importing.run(flags)

@@ -1,0 +1,156 @@
+"""What `kubectl canary import` does."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Iterator
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.flags import CANARY_FILE, program
+from kubectl_canary.commands.importing import ImportFlags
+from kubectl_canary.commands.run import next_version
+from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back
+from kubectl_canary.errors import UsageError
+from kubectl_canary.integrations.importers import ingress_nginx, report
+from kubectl_canary.integrations.importers.imported import Gateway, Imported
+from kubectl_canary.outside import files
+from kubectl_canary.outside.output import write
+from kubectl_canary.reading import snapshot, yamltext
+from kubectl_canary.reading.adopted.file import Sets
+from kubectl_canary.reading.choices import Choice, Wanted, choice
+from kubectl_canary.reading.manifests import Manifest, read
+from kubectl_canary.rendering.generator import Generator
+from kubectl_canary.rendering.objects import planned
+
+
+def run(flags: ImportFlags) -> int:
+    """Write the files and the report.
+
+    Raises UsageError for what is ambiguous or in the way, Refused for what cannot be imported.
+    """
+    folder = posixpath.normpath(flags.into)
+    _refuse_files(flags, folder)
+    manifests = inputs.manifest_set(flags.source)
+    if not ingress_nginx.is_here(manifests):
+        raise UsageError(f"there is no Ingress in {flags.source}", _cure(flags))
+    taken = ingress_nginx.imported(manifests, Gateway(flags.gateway, flags.gateway_namespace))
+    texts = dict(_texts(taken))
+    released = [one for name, text in texts.items() for one in read(f"{folder}/{name}", text)]
+    chosen = choice(released, Wanted(services=(taken.service,)))
+    text = _canary_file(f"{files.relative(folder, flags.file).rstrip('/')}/", chosen, taken)
+    _check(text, released)
+    files.write_all(flags.into, texts)
+    files.write(flags.file, text, over=flags.force)
+    written = [f"{folder}/{name}" for name in texts]
+    write(_report(flags)(taken, [*written, flags.file], _steps(taken, flags)))
+    return 0
+
+
+def _cure(flags: ImportFlags) -> str:
+    piped = f"{program()} import - --gateway {shlex.quote(flags.gateway)}"
+    return f"from a cluster: kubectl get ingress,service,deployment -n NAMESPACE -o yaml | {piped}"
+
+
+def _report(flags: ImportFlags) -> report.Report:
+    return report.as_json if flags.output == "json" else report.as_text
+
+
+def _refuse_files(flags: ImportFlags, folder: str) -> None:
+    """Raises UsageError where something is in the way, before anything is read."""
+    if flags.force:
+        return
+    if files.names_in(folder):
+        hint = "--force writes over files of the same names, --into names another folder"
+        raise UsageError(f"{folder} is there already, and is not empty", hint)
+    if files.is_there(flags.file):
+        raise UsageError(f"{flags.file} is there already", "--force writes over it, -f names another file")
+
+
+# --- the manifests ----------------------------------------------------------
+
+
+def _texts(taken: Imported) -> Iterator[tuple[str, str]]:
+    """The text of each object by the name of its file."""
+    names: list[str] = []
+    for manifest in taken.manifests:
+        yield _file_name(manifest.text("kind"), manifest.text("metadata", "name"), names), _text(manifest)
+    for route in taken.routes:
+        yield _file_name(route["kind"], route["metadata"]["name"], names), f"{yamltext.block(route, 0)}\n"
+
+
+def _file_name(kind: str, name: str, names: list[str]) -> str:
+    """A file name that is not among `names`, where it then is: objects of two namespaces may be called the same."""
+    plain = f"{kind.lower()}-{name.replace(':', '-')}"
+    number = names.count(plain)
+    names.append(plain)
+    return f"{plain}-{number + 1}.yaml" if number else f"{plain}.yaml"
+
+
+def _text(manifest: Manifest) -> str:
+    """As the user has it; what comes from a cluster without what the cluster has added."""
+    if "uid" in (manifest.value.get("metadata") or {}):
+        return f"{yamltext.block(snapshot.cleaned(manifest.value), 0)}\n"
+    return manifest.source or f"{yamltext.block(manifest.value, 0)}\n"
+
+
+# --- the canary file --------------------------------------------------------
+
+
+def _canary_file(source: str, chosen: Choice, taken: Imported) -> str:
+    deployment = chosen.parts[0].deployment
+    first = f"    from: {yamltext.scalar(source)}"
+    lines = [
+        *head(deployment.name, deployment.manifest.text("metadata", "namespace") or None),
+        "  adopt:                              # these manifests are released, and stay as they are",
+        f"{first:<37} # what should run",
+        f"    deployment: {yamltext.scalar(deployment.name)}",
+        f"    service: {yamltext.scalar(taken.service)}",
+        *_route_lines(taken),
+        *next_version.lines(chosen.deployments, None, _images(chosen, taken)),
+        f"  testers: {_flow(taken.testers)}",
+        "  phases:",
+        *phase_lines(taken.phases),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _route_lines(taken: Imported) -> Iterator[str]:
+    """The rules that are split, where a route has others to the same Service."""
+    if taken.governed:
+        yield "    routes:"
+        for route in taken.routes:
+            name = route["metadata"]["name"]
+            rules = taken.governed.get(name)
+            if rules is None or rules:
+                own = f", rules: {rules}" if rules else ""
+                yield f"      - {{name: {yamltext.scalar(name)}{own}}}"
+
+
+def _images(chosen: Choice, taken: Imported) -> list[str]:
+    """The images of the canary that is there, where it has others; none where they cannot be told."""
+    if taken.canary is None:
+        return []
+    old, new = (ingress_nginx.images(known) for known in (chosen.deployments[0], taken.canary))
+    changed = [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]
+    return [word.partition("=")[2] for word in changed] if len(old) == 1 else changed
+
+
+def _flow(testers: dict[str, str] | bool) -> str:
+    if not isinstance(testers, dict):
+        return "false"
+    return "{" + ", ".join(f"{key}: {yamltext.scalar(text)}" for key, text in testers.items()) + "}"
+
+
+def _check(text: str, released: list[Manifest]) -> None:
+    """What is written is read back, and every phase rendered; so is the release that it only shows."""
+    plan = read_back(text.replace(SHOWN, "  canary:"), lambda _: Sets(released, released))
+    generator = Generator()
+    for phase in plan.phases:
+        generator.render(planned(plan.application, phase))
+
+
+def _steps(taken: Imported, flags: ImportFlags) -> list[str]:
+    named = "" if flags.file == CANARY_FILE else f" -f {shlex.quote(flags.file)}"
+    start = f"{program()} apply --phase deploy{named}"
+    return [step.format(into=shlex.quote(flags.into), start=start) for step in taken.steps]

@@ -1,0 +1,468 @@
+"""`import`: what ingress-nginx leads becomes a release in files that splits as nginx did, and what is lost is named."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Cluster, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_plan import GENERATOR
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.run.requests import documents
+from kubectl_canary.errors import Refused
+from kubectl_canary.integrations.importers import ingress_nginx
+from kubectl_canary.integrations.importers.imported import Gateway, Imported
+from kubectl_canary.reading.manifests import Manifest, read
+from kubectl_canary.release.plan import Phase
+from kubectl_canary.routing.requests import Request
+from kubectl_canary.routing.simulation import simulate
+
+Canary = Callable[..., Result]
+Documents = list[dict[str, Any]]
+NGINX = "nginx.ingress.kubernetes.io/"
+
+
+def workload(name: str, image: str, **pod: Any) -> Documents:
+    labels = {"app": name}
+    container = {
+        "name": "shop",
+        "image": f"registry.example.com/shop:{image}",
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container], **pod}}
+    metadata = {"name": name, "namespace": "store"}
+    ports = [{"name": "web", "port": 80, "targetPort": "http"}]
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": template},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": ports},
+        },
+    ]
+
+
+def path(service: str, at: str = "/", type_: str = "Prefix", port: Any = 80) -> dict[str, Any]:
+    known = {"name": port} if isinstance(port, str) else {"number": port}
+    return {"path": at, "pathType": type_, "backend": {"service": {"name": service, "port": known}}}
+
+
+def ingress(
+    name: str, hosts: dict[str, Documents], annotations: dict[str, str] | None = None, **spec: Any
+) -> Any:
+    rules = [
+        {"host": host, "http": {"paths": paths}} if host else {"http": {"paths": paths}}
+        for host, paths in hosts.items()
+    ]
+    metadata: dict[str, Any] = {"name": name, "namespace": "store"}
+    if annotations:
+        metadata["annotations"] = {f"{NGINX}{key}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": metadata,
+        "spec": {"ingressClassName": "nginx", **spec, "rules": rules},
+    }
+
+
+def a_canary(hosts: dict[str, Documents] | None = None, name: str = "shop-canary", **said: str) -> Any:
+    annotations = {
+        "canary": "true",
+        **{f"canary-{key.replace('_', '-')}": text for key, text in said.items()},
+    }
+    return ingress(name, hosts or {"shop.example.com": [path("shop-canary")]}, annotations)
+
+
+def a_shop(*canaries: Any, main: Any = None) -> Documents:
+    main = main or ingress("shop", {"shop.example.com": [path("shop")]})
+    return [*workload("shop", "v1"), *workload("shop-canary", "v2"), main, *canaries]
+
+
+def manifests(values: Documents) -> list[Manifest]:
+    return read("k8s.yaml", yaml.safe_dump_all(copy.deepcopy(values), sort_keys=False))
+
+
+def taken_of(values: Documents) -> Imported:
+    return ingress_nginx.imported(manifests(values), Gateway("edge", "infra"))
+
+
+def rules(taken: Imported) -> set[str]:
+    return {finding.rule.removeprefix("ingress-nginx-") for finding in taken.losses}
+
+
+def refused(values: Documents) -> list[str]:
+    with pytest.raises(Refused) as known:
+        taken_of(values)
+    return [finding.message for finding in known.value.findings]
+
+
+@pytest.fixture
+def imports(canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Canary:
+    """`import` of documents in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(values: Documents, *arguments: str) -> Result:
+        (tmp_path / "k8s.yaml").write_text(yaml.safe_dump_all(values, sort_keys=False))
+        return canary("import", "k8s.yaml", "--gateway", "edge", *arguments)
+
+    return call
+
+
+# --- the same share ---------------------------------------------------------
+
+
+def share_of_nginx(said: dict[str, str], headers: dict[str, str], cookies: dict[str, str]) -> Fraction:
+    """What balancer.lua's route_to_alternative_balancer decides, as a share."""
+    header = headers.get(said.get("by_header", ""))
+    if header is not None:
+        if said.get("by_header_value"):
+            if header == said["by_header_value"]:
+                return Fraction(1)
+        elif said.get("by_header_pattern"):
+            if re.search(said["by_header_pattern"], header):
+                return Fraction(1)
+        elif header in ("always", "never"):
+            return Fraction(header == "always")
+    cookie = cookies.get(said.get("by_cookie", ""))
+    if cookie in ("always", "never"):
+        return Fraction(cookie == "always")
+    total = max(100, int(said.get("weight_total", "100")))
+    return max(Fraction(0), min(Fraction(1), Fraction(int(said.get("weight", "0")), total)))
+
+
+VALUES = st.sampled_from(["always", "never", "yes", "eu-west", "other"])
+SAID = st.fixed_dictionaries(
+    {},
+    optional={
+        "by_header": st.just("x-canary"),
+        "by_header_value": VALUES,
+        "by_header_pattern": st.sampled_from(["eu", "^eu-.*$", "^(always|yes)$", "o|w", "st$"]),
+        "by_cookie": st.just("canary"),
+        "weight": st.integers(0, 120).map(str),
+        "weight_total": st.sampled_from(["10", "100", "200", "1000"]),
+    },
+)
+
+
+def phase_now(taken: Imported, phases: tuple[Phase, ...], share: Fraction) -> Phase:
+    """The phase that the canary of nginx stands at."""
+    if share:
+        return next(phase for phase in phases if phase.traffic.share == share)
+    return next(phase for phase in phases if phase.name == ("header-only" if taken.testers else "deploy"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAID, st.none() | VALUES, st.none() | VALUES)
+def test_each_request_has_the_share_that_it_had(
+    tmp_path_factory: pytest.TempPathFactory, said: dict[str, str], header: str | None, cookie: str | None
+) -> None:
+    values = a_shop(a_canary(**said))
+    taken = taken_of(values)
+    lost = rules(taken)
+    if ("never" in lost and "never" in (header, cookie)) or (
+        "cookie" in lost and cookie in ("always", "never")
+    ):
+        return
+    folder = tmp_path_factory.mktemp("import")
+    (folder / "k8s.yaml").write_text(yaml.safe_dump_all(values))
+    from conftest import run_here
+
+    words = ("--gateway", "edge", "--into", f"{folder}/gateway", "-f", f"{folder}/canary.yaml")
+    assert 0 == run_here("import", folder / "k8s.yaml", *words).code
+    release = inputs.load([f"{folder}/canary.yaml"])
+    headers = {"x-canary": header} if header else {}
+    cookies = {"canary": cookie} if cookie else {}
+    expected = share_of_nginx(said, headers, cookies)
+    weight = share_of_nginx(said, {}, {})
+    sent = tuple(headers.items()) + ((("cookie", f"canary={cookie}"),) if cookie else ())
+    phase = phase_now(taken, release.plan.phases, weight)
+    outcome = simulate(documents(release, GENERATOR, phase), Request(host="shop.example.com", headers=sent))
+    shares = {share.backend.name: share.share for share in outcome.shares}
+    assert expected == shares.get("shop-canary", 0), (said, headers, cookies)
+
+
+@pytest.mark.parametrize(
+    ("weight", "total", "names", "lost"),
+    [
+        ("10", None, ["5%", "10%", "25%", "50%", "100%"], False),
+        ("25", None, ["5%", "25%", "50%", "100%"], False),
+        ("0", None, ["5%", "25%", "50%", "100%"], False),
+        ("100", None, ["5%", "25%", "50%", "100%"], False),
+        ("1", "1000", ["0.1%", "5%", "25%", "50%", "100%"], False),
+        ("1", "30000", ["5%", "25%", "50%", "100%"], True),
+        ("1", "300", ["0.33%", "5%", "25%", "50%", "100%"], True),
+        ("7", "10", ["5%", "7%", "25%", "50%", "100%"], True),
+    ],
+)
+def test_the_share_of_now_is_a_phase(weight: str, total: str | None, names: list[str], lost: bool) -> None:
+    more = {} if total is None else {"weight_total": total}
+    taken = taken_of(a_shop(a_canary(weight=weight, **more)))
+    assert names == [phase.name for phase in taken.phases]
+    assert lost == bool(rules(taken) & {"weight", "weight-total"})
+
+
+# --- the routes -------------------------------------------------------------
+
+
+def test_an_ingress_becomes_a_route_for_each_list_of_paths() -> None:
+    shop, api = path("shop", port="web"), path("api", "/api", "Exact", 8080)
+    hosts = {"a.example.com": [shop], "b.example.com": [shop, api], "c.example.com": [shop]}
+    taken = taken_of(a_shop(a_canary({"a.example.com": [path("shop-canary")]}), main=ingress("shop", hosts)))
+    first, second = taken.routes
+    assert ("shop", ["a.example.com", "c.example.com"]) == (
+        first["metadata"]["name"],
+        first["spec"]["hostnames"],
+    )
+    assert ("shop-2", ["b.example.com"]) == (second["metadata"]["name"], second["spec"]["hostnames"])
+    assert [{"name": "edge", "namespace": "infra"}] == first["spec"]["parentRefs"]
+    assert [
+        {
+            "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+            "backendRefs": [{"name": "shop", "port": 80}],
+        },
+        {
+            "matches": [{"path": {"type": "Exact", "value": "/api"}}],
+            "backendRefs": [{"name": "api", "port": 8080}],
+        },
+    ] == second["spec"]["rules"]
+
+
+def test_only_the_paths_that_nginx_splits_are_split(imports: Canary, canary: Canary) -> None:
+    main = ingress("shop", {"shop.example.com": [path("shop"), path("shop", "/cart")]})
+    split = a_canary({"shop.example.com": [path("shop-canary", "/cart")]}, weight="25")
+    assert 0 == imports(a_shop(split, main=main)).code
+    assert "rules: [1]" in Path("canary.yaml").read_text()
+    for asked, share in (("/", "100%  shop:80"), ("/cart", "25%  shop-canary:80")):
+        assert share in canary("simulate", "--phase", "25%", f"http://shop.example.com{asked}").out
+
+
+def test_a_host_whose_paths_are_not_split_is_left_alone(imports: Canary, canary: Canary) -> None:
+    main = ingress(
+        "shop", {"a.example.com": [path("shop")], "b.example.com": [path("shop"), path("shop", "/b")]}
+    )
+    split = a_canary({"a.example.com": [path("shop-canary")]}, weight="25")
+    assert 0 == imports(a_shop(split, main=main)).code
+    for host, share in (("a", "25%  shop-canary:80"), ("b", "100%  shop:80")):
+        assert share in canary("simulate", "--phase", "25%", f"http://{host}.example.com/").out
+
+
+def test_without_a_canary_the_usual_phases_are_written(imports: Canary, canary: Canary) -> None:
+    values = [*workload("shop", "v1"), ingress("shop", {"": [path("shop")]})]
+    result = imports(values)
+    assert (0, "") == (result.code, result.err)
+    assert "hostnames" not in Path("gateway/httproute-shop.yaml").read_text()
+    assert 0 == canary("plan", "--canary-tag", "v2").code
+
+
+# --- the files --------------------------------------------------------------
+
+
+def test_what_is_the_canarys_alone_is_not_among_the_manifests(imports: Canary) -> None:
+    def scaler(name: str) -> dict[str, Any]:
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}
+        return {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name, "namespace": "store"},
+            "spec": spec,
+        }
+
+    def budget(name: str, app: str) -> dict[str, Any]:
+        selector = {"matchExpressions": [{"key": "app", "operator": "In", "values": app.split()}]}
+        return {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": name, "namespace": "store"},
+            "spec": {"minAvailable": 1, "selector": selector},
+        }
+
+    more = [scaler("shop-canary"), budget("canary", "shop-canary"), budget("both", "shop shop-canary")]
+    assert 0 == imports([*a_shop(a_canary(weight="5")), *more]).code
+    names = sorted(file.name for file in Path("gateway").iterdir())
+    assert [
+        "deployment-shop.yaml",
+        "httproute-shop.yaml",
+        "poddisruptionbudget-both.yaml",
+        "service-shop.yaml",
+    ] == names
+    assert "canary: {image: registry.example.com/shop:v2}" in Path("canary.yaml").read_text()
+
+
+def test_what_a_cluster_has_added_is_left_out(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = a_shop(a_canary(weight="5"))
+    for value in values:
+        value["metadata"] |= {"uid": "1", "resourceVersion": "2", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        value["status"] = {}
+    text = json.dumps({"kind": "List", "apiVersion": "v1", "items": values})
+    assert 0 == canary("import", "-", "--gateway", "edge", stdin=text.encode()).code
+    for file in Path("gateway").iterdir():
+        assert not {"uid", "status", "resourceVersion"} & set(re.findall(r"\w+", file.read_text())), file.name
+
+
+@pytest.mark.parametrize("there", ["canary.yaml", "gateway/old.yaml"])
+def test_nothing_is_written_over(imports: Canary, there: str) -> None:
+    Path(there).parent.mkdir(exist_ok=True)
+    Path(there).write_text("old")
+    result = imports(a_shop(a_canary(weight="5")))
+    assert (2, "", "old") == (result.code, result.out, Path(there).read_text())
+    assert "--force writes over" in result.err
+    assert 0 == imports(a_shop(a_canary(weight="5")), "--force").code
+
+
+def test_the_report_is_for_people_and_for_programs(imports: Canary) -> None:
+    said = {"by_header": "x-canary", "by_cookie": "canary", "weight": "5"}
+    values = a_shop(
+        a_canary(**said),
+        main=ingress("shop", {"shop.example.com": [path("shop")]}, {"proxy-body-size": "1m"}),
+    )
+    text = imports(values).out
+    report = json.loads(imports(values, "--force", "-o", "json").out)
+    assert ["read", "wrote", "losses", "steps"] == list(report)
+    assert {"ingress-nginx-never", "ingress-nginx-cookie", "ingress-nginx-annotation"} == {
+        loss["rule"] for loss in report["losses"]
+    }
+    assert all(loss["line"] and loss["message"] in text for loss in report["losses"])
+    assert all(step in text for step in report["steps"])
+    assert "canary-weight=0" in report["steps"][0]
+    assert f"{NGINX}canary-by-header- {NGINX}canary-by-cookie-" in report["steps"][0]
+    assert (
+        "kubectl delete ingress/shop-canary service/shop-canary deployment/shop-canary -n store"
+        in report["steps"][1]
+    )
+
+
+# --- what is lost, and what is refused --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "lost", "testers"),
+    [
+        ({"by_header": "x"}, {"never"}, {"header": "x", "value": "always"}),
+        ({"by_header": "x", "by_header_value": "v"}, set(), {"header": "x", "value": "v"}),
+        (
+            {"by_header": "x", "by_header_value": "v", "by_header_pattern": "p"},
+            {"header-pattern"},
+            {"header": "x", "value": "v"},
+        ),
+        ({"by_header": "x", "by_header_pattern": "(?=a)"}, {"header-pattern"}, False),
+        (
+            {"by_header": "x", "by_header_pattern": "(?=a)", "by_cookie": "c"},
+            {"header-pattern", "never"},
+            {"cookie": "c", "value": "always"},
+        ),
+        ({"by_cookie": "c"}, {"never"}, {"cookie": "c", "value": "always"}),
+        ({"by_header_value": "v"}, set(), False),
+        ({"weight": "5"}, set(), False),
+    ],
+)
+def test_who_is_let_in_is_the_header_before_the_cookie(
+    said: dict[str, str], lost: set[str], testers: dict[str, str] | bool
+) -> None:
+    taken = taken_of(a_shop(a_canary(**said)))
+    assert (lost, testers) == (rules(taken), taken.testers)
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        (a_shop(main=ingress("shop", {"a.b": [path("shop", "/x", "ImplementationSpecific")]})), {"path-type"}),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop", "/", "ImplementationSpecific")]})), set()),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, defaultBackend={"service": {"name": "shop"}})), {"default-backend"}),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, tls=[{"hosts": ["a.b"]}])), {"tls", "tls-redirect"}),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, {"ssl-redirect": "false"}, tls=[{}])), {"tls", "annotation"}),
+        (a_shop(a_canary({"shop.example.com": [path("shop-canary"), path("shop-canary", "/x")]}, weight="5")), {"alone"}),
+        ([*a_shop(a_canary(weight="5"))[:2], *workload("shop-canary", "v2", hostNetwork=True), *a_shop(a_canary(weight="5"))[4:]], {"canary-differs"}),
+    ],
+)  # fmt: skip
+def test_what_a_route_cannot_say_is_named(values: Documents, lost: set[str]) -> None:
+    assert lost == rules(taken_of(values))
+
+
+def test_a_canarys_other_annotations_are_read_by_nobody() -> None:
+    known = a_canary(weight="5")
+    known["metadata"]["annotations"] |= {
+        f"{NGINX}proxy-body-size": "1m",
+        f"{NGINX}affinity": "cookie",
+        "other": "x",
+    }
+    (finding,) = taken_of(a_shop(known)).losses
+    assert "affinity" in finding.message
+
+
+HOST = "shop.example.com"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"use-regex": "true"})), "regular expressions of nginx"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"rewrite-target": "/"})), "regular expressions of nginx"),
+        (a_shop(a_canary(weight="x")), "`x` is not a number"),
+        (a_shop(a_canary({"other.example.com": [path("shop-canary")]})), "what is it a canary of?"),
+        (a_shop(a_canary(weight="5"), a_canary(name="another", weight="5")), "nginx takes one alone"),
+        (a_shop(a_canary(weight="5"), a_canary({"b.c": [path("shop-canary")]}, "another", weight="6")), "splits otherwise"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop"), path("api", "/api")]})), "one release is of one"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop", port="none")]})), "has no port `none`"),
+        (a_shop(main=ingress("shop", {HOST: [path("gone")]})), "Service gone is not among the manifests"),
+        (a_shop(main=ingress("shop", {HOST: [{"path": "/", "pathType": "Prefix", "backend": {"resource": {}}}]})), "its backend is no Service"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop", f"/{number}") for number in range(17)]})), "these are 17 paths"),
+        (a_shop(main=ingress("shop", {})), "it has no path with a Service"),
+    ],
+)  # fmt: skip
+def test_what_nothing_can_be_made_of_is_refused_at_its_place(
+    values: Documents, message: str, imports: Canary
+) -> None:
+    assert any(message in known for known in refused(values))
+    result = imports(values)
+    assert (1, "", False, False) == (
+        result.code,
+        result.out,
+        Path("gateway").exists(),
+        Path("canary.yaml").exists(),
+    )
+    assert re.search(rf"k8s\.yaml:\d+:\d+: .*{re.escape(message)}", result.err)
+
+
+def test_without_an_ingress_or_a_deployment_the_cure_is_said(imports: Canary) -> None:
+    none = imports(workload("shop", "v1"))
+    assert "there is no Ingress in k8s.yaml" in none.err
+    assert "kubectl get ingress,service,deployment -n NAMESPACE -o yaml | kubectl canary import -" in none.err
+    bare = imports([value for value in a_shop() if value["kind"] != "Deployment"])
+    assert (2, "") == (bare.code, bare.out)
+    assert "Deployment" in bare.err
+
+
+# --- the API server ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", [{"weight": "10", "by_header": "x-canary"}, {"by_cookie": "canary"}])
+def test_the_api_server_takes_every_phase(
+    said: dict[str, str], imports: Canary, canary: Canary, cluster: Cluster, namespace: str
+) -> None:
+    text = yaml.safe_dump_all(a_shop(a_canary(**said))).replace("namespace: store", f"namespace: {namespace}")
+    assert 0 == imports(list(yaml.safe_load_all(text))).code
+    plan = inputs.load(["canary.yaml"]).plan
+    for phase in plan.phases:
+        rendered = canary("render", "--phase", phase.name).out
+        cluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=rendered)
