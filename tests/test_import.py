@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Cluster, Result
+from conftest import ROOT, Cluster, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_plan import GENERATOR
@@ -320,6 +320,25 @@ def test_what_a_cluster_has_added_is_left_out(
         assert not {"uid", "status", "resourceVersion"} & set(re.findall(r"\w+", file.read_text())), file.name
 
 
+def test_pods_that_a_scaler_counts_are_not_counted_by_a_file(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "shop", "namespace": "store"},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 3},
+    }
+    values = [*a_shop(a_canary(weight="5")), scaler]
+    for value in values:
+        value["metadata"]["uid"] = "1"
+    text = json.dumps({"kind": "List", "apiVersion": "v1", "items": values})
+    assert 0 == canary("import", "-", "--gateway", "edge", stdin=text.encode()).code
+    assert "replicas" not in Path("gateway/deployment-shop.yaml").read_text()
+
+
 @pytest.mark.parametrize("there", ["canary.yaml", "gateway/old.yaml"])
 def test_nothing_is_written_over(imports: Canary, there: str) -> None:
     Path(there).parent.mkdir(exist_ok=True)
@@ -353,6 +372,11 @@ def test_the_report_is_for_people_and_for_programs(imports: Canary) -> None:
 
 
 # --- what is lost, and what is refused --------------------------------------
+
+
+def test_every_loss_is_in_the_docs_and_every_one_there_can_be() -> None:
+    text = (ROOT / "kubectl_canary/integrations/importers/ingress_nginx.py").read_text()
+    assert {*re.findall(r"{NAME}-([a-z-]+)", text)} == ingress_nginx.LOSSES.keys()
 
 
 @pytest.mark.parametrize(
@@ -392,6 +416,7 @@ def test_who_is_let_in_is_the_header_before_the_cookie(
         (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, tls=[{"hosts": ["a.b"]}])), {"tls", "tls-redirect"}),
         (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, {"ssl-redirect": "false"}, tls=[{}])), {"tls", "annotation"}),
         (a_shop(a_canary({"shop.example.com": [path("shop-canary"), path("shop-canary", "/x")]}, weight="5")), {"alone"}),
+        ([value for value in a_shop(a_canary(weight="5")) if value["metadata"]["name"] != "shop-canary" or value["kind"] == "Ingress"], {"canary-unknown"}),
         ([*a_shop(a_canary(weight="5"))[:2], *workload("shop-canary", "v2", hostNetwork=True), *a_shop(a_canary(weight="5"))[4:]], {"canary-differs"}),
     ],
 )  # fmt: skip
@@ -416,6 +441,7 @@ HOST = "shop.example.com"
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (a_shop(main={**ingress("shop", {HOST: [path("shop")]}), "apiVersion": "extensions/v1beta1"}), "it is of extensions/v1beta1"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"use-regex": "true"})), "regular expressions of nginx"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"rewrite-target": "/"})), "regular expressions of nginx"),
         (a_shop(a_canary(weight="x")), "`x` is not a number"),

@@ -61,7 +61,7 @@ def snapshot(objects: Sequence[Object], deployments: Sequence[str]) -> Snapshot:
     chosen += [known for known in listed if known.text("kind") in ROUTE_KINDS and _leads(known, chosen)]
     for known in chosen:
         _refuse_released(known.value)
-    clean = [cleaned(known.value, _is_scaled(known, chosen)) for known in chosen]
+    clean = [cleaned(known.value, is_scaled(known, chosen)) for known in chosen]
     texts = {_file(value): f"{yamltext.block(value, 0)}\n" for value in clean}
     secrets = {name for workload in workloads for name in secret_names(_pod(workload.value))}
     owners = {_name(workload.value): _owner(workload.value) for workload in workloads}
@@ -97,7 +97,7 @@ def _is_taken(known: Manifest, workloads: Sequence[Manifest]) -> bool:
     return any(known is workload or _belongs(known, workload) for workload in workloads)
 
 
-def _is_scaled(known: Manifest, chosen: Sequence[Manifest]) -> bool:
+def is_scaled(known: Manifest, chosen: Sequence[Manifest]) -> bool:
     """Whether a scaler decides how many pods a Deployment has."""
     scalers = [other.value for other in chosen if other.text("kind") in SCALERS]
     return known.text("kind") == "Deployment" and any(

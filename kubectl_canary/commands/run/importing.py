@@ -74,7 +74,10 @@ def _texts(taken: Imported) -> Iterator[tuple[str, str]]:
     """The text of each object by the name of its file."""
     names: list[str] = []
     for manifest in taken.manifests:
-        yield _file_name(manifest.text("kind"), manifest.text("metadata", "name"), names), _text(manifest)
+        yield (
+            _file_name(manifest.text("kind"), manifest.text("metadata", "name"), names),
+            _text(manifest, taken),
+        )
     for route in taken.routes:
         yield _file_name(route["kind"], route["metadata"]["name"], names), f"{yamltext.block(route, 0)}\n"
 
@@ -87,10 +90,11 @@ def _file_name(kind: str, name: str, names: list[str]) -> str:
     return f"{plain}-{number + 1}.yaml" if number else f"{plain}.yaml"
 
 
-def _text(manifest: Manifest) -> str:
+def _text(manifest: Manifest, taken: Imported) -> str:
     """As the user has it; what comes from a cluster without what the cluster has added."""
     if "uid" in (manifest.value.get("metadata") or {}):
-        return f"{yamltext.block(snapshot.cleaned(manifest.value), 0)}\n"
+        value = snapshot.cleaned(manifest.value, snapshot.is_scaled(manifest, taken.manifests))
+        return f"{yamltext.block(value, 0)}\n"
     return manifest.source or f"{yamltext.block(manifest.value, 0)}\n"
 
 

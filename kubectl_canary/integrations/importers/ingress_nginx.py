@@ -79,8 +79,10 @@ LOSSES = {
     "annotation": (
         "Any other annotation of nginx's. Where the Gateway API has something like it, that is said."
     ),
+    "api-version": "Refused: an Ingress of an API that clusters no longer have.",
     "backend": "Refused: a backend that is no Service.",
     "canary-differs": "The canary's pods differ in more than their images.",
+    "canary-unknown": "The canary's Deployment is not among the manifests, or one of several: its image is unknown.",
     "cookie": "Testers are known by one thing, and the header is asked for first.",
     "default-backend": "Requests that no rule takes.",
     "header-pattern": (
@@ -131,7 +133,7 @@ class Place:
 
 def is_here(manifests: Sequence[Manifest]) -> bool:
     """Whether this importer knows any of these objects."""
-    return bool(of_kind(manifests, *INGRESS))
+    return any(known.text("kind") == INGRESS[1] for known in manifests)
 
 
 def imported(manifests: Sequence[Manifest], gateway: Gateway) -> Imported:
@@ -139,7 +141,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway) -> Imported:
 
     Raises Refused with everything that has no counterpart and cannot be left out.
     """
-    ingresses = of_kind(manifests, *INGRESS)
+    ingresses = [known for known in manifests if known.text("kind") == INGRESS[1]]
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
     mains = [known for known in ingresses if known not in canaries]
     findings = [*_unreadable(ingresses), *_several(canaries)]
@@ -155,6 +157,12 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway) -> Imported:
     )
     _refuse(findings)
     own, deployment = _of_canary(manifests, [canary.service for canary, _ in pairs], service, findings)
+    if canaries and deployment is None:
+        message = (
+            f"which Deployment is behind Service {pairs[0][0].service} is not to be seen in the manifests"
+        )
+        hint = "write its image into `spec.canary`"
+        findings.append(loss(f"{NAME}-canary-unknown", canaries[0], pairs[0][0].at, message, hint))
     findings += _others(mains, canaries)
     left = [known for known in manifests if known not in ingresses and known not in own]
     steps = tuple(_steps(mains, canaries, own))
@@ -183,6 +191,10 @@ def _at(annotation: str) -> Path:
 def _unreadable(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
     """Ingresses whose paths are no paths, and backends that are no Services."""
     for ingress in ingresses:
+        if ingress.text("apiVersion") != INGRESS[0]:
+            message = f"it is of {ingress.text('apiVersion')}, and clusters have {INGRESS[0]}"
+            hint = "import what the cluster has: kubectl get ingress -o yaml"
+            yield refusal(f"{NAME}-api-version", ingress, ("apiVersion",), message, hint)
         for annotation in REGULAR:
             if annotation in _annotations(ingress):
                 message = (
@@ -511,10 +523,11 @@ def _of_canary(
     ]
     kept = [known for known in of_kind(manifests, *DEPLOYMENT) if known not in deployments]
     around = [known for known in manifests if _is_around(known, deployments, kept)]
+    own = [*services, *deployments, *around]
     if len(deployments) == 1:
         findings += _different(deployments[0], kept)
-        return [*services, *deployments, *around], deployments[0]
-    return [*services, *deployments, *around], None
+        return own, deployments[0]
+    return own, None
 
 
 def _is_around(known: Manifest, deployments: Sequence[Manifest], others: Sequence[Manifest]) -> bool:
