@@ -349,6 +349,12 @@ def test_nothing_is_written_over(imports: Canary, there: str) -> None:
     assert 0 == imports(a_shop(a_canary(weight="5")), "--force").code
 
 
+def test_without_a_folder_for_the_canary_file_nothing_is_written(imports: Canary) -> None:
+    result = imports(a_shop(a_canary(weight="5")), "-f", "none/canary.yaml")
+    assert (2, "", False) == (result.code, result.out, Path("gateway").exists())
+    assert "there is no folder for none/canary.yaml" in result.err
+
+
 def test_the_report_is_for_people_and_for_programs(imports: Canary) -> None:
     said = {"by_header": "x-canary", "by_cookie": "canary", "weight": "5"}
     values = a_shop(

@@ -58,6 +58,8 @@ def _report(flags: ImportFlags) -> report.Report:
 
 def _refuse_files(flags: ImportFlags, folder: str) -> None:
     """Raises UsageError where something is in the way, before anything is read."""
+    if not files.has_folder(flags.file):
+        raise UsageError(f"there is no folder for {flags.file}", "make it, or name another file by -f")
     if flags.force:
         return
     if files.names_in(folder):

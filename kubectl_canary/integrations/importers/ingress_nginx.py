@@ -302,7 +302,7 @@ def _only_service(
     if not any(name_of(known) == names[0] for known in of_kind(manifests, *SERVICE)):
         place = places[0]
         message = f"Service {names[0]} is not among the manifests"
-        hint = "import it and its Deployment together with the Ingresses"
+        hint = "name a folder with it and its Deployment too, or pipe `kubectl get ingress,service,deployment -o yaml`"
         findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message, hint))
     _refuse(findings)
     return names[0]
