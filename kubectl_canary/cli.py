@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from kubectl_canary import __version__
 from kubectl_canary.errors import CanaryError, Refused
 from kubectl_canary.findings import in_order, nearest
-from kubectl_canary.outside.output import ClosedPipe, say, write
+from kubectl_canary.outside.output import ClosedPipe, begin, has_written, say, write
 
 if TYPE_CHECKING:
     from kubectl_canary.commands.common import Verb
@@ -142,6 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str], program: str) -> int:
     """One command line; answers with the exit code."""
+    begin()
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:2], "--help"]
     try:
@@ -193,7 +194,7 @@ def _verb(arguments: list[str]) -> Verb | None:
 def _printed(arguments: list[str]) -> str:
     """What an error adds: a verb that prints at its end alone has printed nothing. Another knows what it has done."""
     verb = _verb(arguments)
-    return ", nothing was printed" if verb is None or verb.prints_once else ""
+    return ", nothing was printed" if verb is None or (verb.prints_once and not has_written()) else ""
 
 
 def _message(error: CanaryError, printed: str) -> str:

@@ -17,6 +17,7 @@ from conftest import ROOT, SEED, Result
 from kubectl_canary import __version__, cli
 from kubectl_canary.cli import VERBS
 from kubectl_canary.findings import Finding
+from kubectl_canary.outside import output
 from kubectl_canary.reports import programs
 
 Canary = Callable[..., Result]
@@ -366,3 +367,17 @@ def test_what_moves_a_cursor_is_shown_as_an_escape(canary: Callable[..., Result]
         assert 1 == result.code
         assert "\\x1b[2J\\u202e" in said
         assert not {"\x1b", "\u202e"} & set(said)
+
+
+def test_what_was_printed_is_not_denied(
+    canary: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback has one thing to print by --print, and in a cluster says what it does."""
+
+    def patch_and_fail(*_: object) -> int:
+        output.write("patched\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kubectl_canary.commands.run.rollback.run", patch_and_fail)
+    assert "interrupted" == canary("rollback", "--print", "-f", SEED).err.strip()
+    assert "nothing was printed" in canary("render", "-f", SEED, "--set", "spec.stable.replicas=x").err

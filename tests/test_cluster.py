@@ -232,6 +232,13 @@ def test_a_way_back_is_judged_by_the_server_alone(
     assert judged
 
 
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECTL_PATH", str(tmp_path))
+    with pytest.raises(WorldError, match="cannot be run: Permission denied") as refused:
+        cluster()
+    assert "$KUBECTL_PATH" in refused.value.hint
+
+
 def test_without_a_namespace_kubectl_alone_knows_where_it_is(fake: Fake) -> None:
     answering, there = proxied({})
     there.namespace = None

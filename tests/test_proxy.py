@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -195,6 +196,35 @@ def test_once_a_kubeconfig_has_changed_it_is_not_asked_any_more(server: Server, 
         with pytest.raises(Unclear):
             asking.get(PATH)
     assert 1 == len(server.asked)
+
+
+@pytest.mark.parametrize("how", ["a link", "a copy that keeps its time"])
+def test_a_kubeconfig_that_is_changed_and_put_back_has_no_proxy(
+    server: Server, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl, config, other = os.environ["KUBECTL_PATH"], tmp_path / "config", tmp_path / "other"
+    write_kubeconfig(other, "http://127.0.0.1:1/")
+    real = config.rename(tmp_path / "real")
+    if how == "a link":
+        config.symlink_to(real)
+        change, back = f"ln -sfn {other} {config}", f"ln -sfn {real} {config}"
+    else:
+        config.write_bytes(real.read_bytes())
+        shutil.copystat(config, real)
+        change, back = f"cp {other} {config}", f"cp -p {real} {config}"
+    slow = f'case "$*" in *proxy*) {change}; (sleep 0.3; {back}) &; esac'.replace("&;", "&")
+    wrapper(tmp_path, f'{slow}\ncase "$*" in *view*) sleep 0.6;; esac; exec {kubectl} "$@"', monkeypatch)
+    assert Kubectl().proxied().proxy is None
+
+
+def test_no_defaults_of_the_users_lead_it_elsewhere(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {"command": "proxy", "options": [{"name": "server", "default": "http://127.0.0.1:1/"}]}
+    preference = {"apiVersion": "kubectl.config.k8s.io/v1beta1", "kind": "Preference", "defaults": [defaults]}
+    (tmp_path / "kuberc").write_text(json.dumps(preference))
+    monkeypatch.setenv("KUBERC", str(tmp_path / "kuberc"))
+    assert proxy_of(Kubectl()).get(PATH) == OBJECT
 
 
 def test_without_a_home_there_is_no_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -381,8 +381,10 @@ def test_a_driver_that_turns_back_goes_on_with_its_own_lease() -> None:
     def course(drive: Drive) -> None:
         with pytest.raises(Stopped):
             running(asking)(drive)
+        assert drive.generator.validating
         drive.turn_back()
         assert drive.wheel.taken
+        assert not drive.generator.validating  # the server alone judges what a way back writes
         back(drive)
 
     run(crew, course)

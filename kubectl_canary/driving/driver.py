@@ -308,7 +308,8 @@ class Drive:
         words = [str(move), *self._troubles(move, objects)]
         self.tell_on("waiting", "; ".join(words), since=self.patience.since)
         if now - self.patience.since > self.manner.timeout:
-            raise TooLate(f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}")
+            message = f"after {self.manner.timeout:g} s still not there: {'; '.join(words)}"
+            raise TooLate(message, "what was done stays; the same command goes on from there")
         self.world.clock.sleep(LOOK_EVERY)
 
     def _troubles(self, move: Wait, objects: Objects) -> tuple[str, ...]:
@@ -462,4 +463,5 @@ def _without_status(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2]
+    """What kubectl said last, without how it was called: a patch may be long."""
+    return text.strip().rpartition("\n")[2].rpartition("` failed: ")[2]

@@ -225,6 +225,10 @@ class Kubectl:
             raise WorldError(
                 f"{program} is not on PATH", "install kubectl, or name it in $KUBECTL_PATH"
             ) from None
+        except PermissionError as error:
+            raise WorldError(
+                f"{program} cannot be run: {error.strerror}", "is $KUBECTL_PATH a program?"
+            ) from None
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unreachable(f"{asked} did not answer: {error}") from None
         if done.returncode != 0:
@@ -299,10 +303,10 @@ def is_object(item: Any) -> bool:
 
 def _state(file: Path) -> object:
     try:
-        found = file.stat()
+        found = [file.lstat(), file.stat()]  # a link may lead elsewhere, and a copy may keep its time
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return [(known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns) for known in found]
 
 
 def _program() -> str:

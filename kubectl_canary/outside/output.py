@@ -8,9 +8,21 @@ import sys
 from kubectl_canary.errors import WorldError
 from kubectl_canary.findings import visible
 
+_written: list[int] = []  # how many characters, text by text
+
 
 class ClosedPipe(Exception):
     """The reader of our standard output has gone."""
+
+
+def begin() -> None:
+    """A command begins: nothing of it is written yet."""
+    _written.clear()
+
+
+def has_written() -> bool:
+    """Whether a command has written anything to standard output."""
+    return bool(_written)
 
 
 def write(text: str) -> None:
@@ -20,6 +32,8 @@ def write(text: str) -> None:
     """
     if sys.stdout is None:
         raise WorldError("there is no standard output to write to")
+    if text:
+        _written.append(len(text))
     try:
         left = memoryview(text.encode("utf-8"))
         while left:  # unbuffered, a pipe may take only a part at a time

@@ -27,6 +27,7 @@ ANSWER = 8.0  # seconds that others may take: less than a Lease lasts, and kubec
 END = 1.0  # seconds in which the keeper has ended; nobody waits longer
 # It makes the folder. Proxy and folder go when our end of its standard input is closed: also where we are killed.
 KEEPER = """
+trap '' PIPE
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kubectl-canary-XXXXXX") || exit
 echo "$folder"
 "$@" --unix-socket="$folder/proxy" &
@@ -37,7 +38,8 @@ wait $!
 rm -rf -- "$folder"
 kill -9 0
 """
-# Only what is asked for gets through
+NO_KUBERC = {"KUBECTL_KUBERC": "false"}  # its defaults for `proxy` are not those for `get` and `patch`
+# only what is asked for gets through
 FLAGS = ("proxy", "--append-server-path", "--reject-methods=^(POST|PUT|DELETE)$")
 NOT_US = (401, 408, 429)  # answers that are not about what was asked, beside all from 500
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
@@ -64,6 +66,7 @@ class Proxy:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **NO_KUBERC},
             start_new_session=True,
         )
         self._says = cast("IO[bytes]", keeper.stdout)
