@@ -67,8 +67,10 @@ In the phase of the share that nginx has now, every request has the share that i
 said in files, each at its place, and then the steps from nginx to the Gateway; `-o json` is for programs. No cluster
 is changed.
 
-Both serve while DNS goes over, so that no request is lost: the routes are applied beside the Ingresses, and these are
-deleted once nobody asks nginx any more. The canary is taken back first, and the release starts again on the Gateway.
+nginx splits every path to the same port of the same Service once one of them is split, and so does the release. Only
+Ingresses of nginx's class are imported. Both serve while DNS goes over, so that no request is lost: the canary is
+taken back first, then the routes are applied beside the Ingresses, and these are deleted once nobody asks nginx any
+more. The release starts again on the Gateway.
 """
 
 

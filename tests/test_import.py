@@ -244,23 +244,134 @@ def test_an_ingress_becomes_a_route_for_each_list_of_paths() -> None:
     ] == second["spec"]["rules"]
 
 
-def test_only_the_paths_that_nginx_splits_are_split(imports: Canary, canary: Canary) -> None:
-    main = ingress("shop", {"shop.example.com": [path("shop"), path("shop", "/cart")]})
-    split = a_canary({"shop.example.com": [path("shop-canary", "/cart")]}, weight="25")
-    assert 0 == imports(a_shop(split, main=main)).code
-    assert "rules: [1]" in Path("canary.yaml").read_text()
-    for asked, share in (("/", "100%  shop:80"), ("/cart", "25%  shop-canary:80")):
-        assert share in canary("simulate", "--phase", "25%", f"http://shop.example.com{asked}").out
-
-
-def test_a_host_whose_paths_are_not_split_is_left_alone(imports: Canary, canary: Canary) -> None:
-    main = ingress(
-        "shop", {"a.example.com": [path("shop")], "b.example.com": [path("shop"), path("shop", "/b")]}
+def test_every_path_to_the_same_port_of_the_service_is_split_as_nginx_does(
+    imports: Canary, canary: Canary
+) -> None:
+    """Nginx hangs the canary on the upstream, and not on the path by which it finds it."""
+    ports = [
+        {"name": "web", "port": 80, "targetPort": "http"},
+        {"name": "admin", "port": 81, "targetPort": "http"},
+    ]
+    hosts = {
+        "b.example.com": [path("shop")],
+        "shop.example.com": [path("shop"), path("shop", "/cart"), path("shop", "/admin", port=81)],
+    }
+    values = a_shop(
+        a_canary({"shop.example.com": [path("shop-canary", "/cart")]}, weight="25"),
+        main=ingress("shop", hosts),
     )
-    split = a_canary({"a.example.com": [path("shop-canary")]}, weight="25")
-    assert 0 == imports(a_shop(split, main=main)).code
-    for host, share in (("a", "25%  shop-canary:80"), ("b", "100%  shop:80")):
-        assert share in canary("simulate", "--phase", "25%", f"http://{host}.example.com/").out
+    for value in values:
+        if value["kind"] == "Service":
+            value["spec"]["ports"] = ports
+    more = ingress("more", {"more.example.com": [path("shop")]})
+    assert 0 == imports([*values, more]).code
+    for asked, share in (
+        ("shop.example.com/", "25%  shop-canary:80"),
+        ("shop.example.com/cart", "25%  shop-canary:80"),
+        ("shop.example.com/admin", "100%  shop:81"),
+        ("b.example.com/", "25%  shop-canary:80"),
+        ("more.example.com/", "25%  shop-canary:80"),
+    ):
+        assert share in canary("simulate", "--phase", "25%", f"http://{asked}").out, asked
+
+
+def test_routes_have_names_that_nobody_has(imports: Canary) -> None:
+    hosts = {"a.example.com": [path("shop")], "b.example.com": [path("shop"), path("shop", "/b")]}
+    more = ingress("shop-2", {"c.example.com": [path("shop")]})
+    assert 0 == imports([*workload("shop", "v1"), ingress("shop", hosts), more]).code
+    assert 3 == len(
+        {yaml.safe_load(file.read_text())["metadata"]["name"] for file in Path("gateway").glob("httproute-*")}
+    )
+
+
+def test_objects_of_two_namespaces_have_files_of_their_own(imports: Canary) -> None:
+    maps = [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace},
+            "data": {"a": namespace},
+        }
+        for namespace, name in (("store", "a"), ("ops", "a"), ("store", "a-2"), ("ops", "n" * 253))
+    ]
+    assert 0 == imports([*a_shop(a_canary(weight="5")), *maps]).code
+    found = [yaml.safe_load(file.read_text()) for file in Path("gateway").glob("configmap-*")]
+    assert {("store", "a"), ("ops", "a"), ("store", "a-2"), ("ops", "n" * 253)} == {
+        (known["metadata"]["namespace"], known["metadata"]["name"]) for known in found
+    }
+
+
+def test_other_namespaces_and_deployments_are_none_of_it(imports: Canary) -> None:
+    elsewhere = [
+        {**value, "metadata": {**value["metadata"], "namespace": "ops"}}
+        for value in workload("shop-canary", "v9")
+    ]
+    grafana = ingress("grafana", {"grafana.example.com": [path("shop-canary")]})
+    grafana["metadata"]["namespace"] = "ops"
+    report = imports(
+        [*a_shop(a_canary(weight="5")), *elsewhere, grafana, *workload("redis", "v7")[:1]], "-o", "json"
+    )
+    assert (0, "") == (report.code, report.err)
+    steps = json.loads(report.out)["steps"]
+    assert "kubectl delete service/shop-canary deployment/shop-canary -n store" in steps[2]
+    assert "kubectl delete ingress/shop -n store && kubectl delete ingress/grafana -n ops" in steps[7]
+    assert "v9" in "".join(file.read_text() for file in Path("gateway").glob("deployment-shop-canary*"))
+
+
+def test_ingresses_of_another_class_stay_as_they_are(imports: Canary) -> None:
+    other = ingress("edge", {"edge.example.com": [path("shop")]})
+    other["spec"]["ingressClassName"] = "traefik"
+    values = [*a_shop(a_canary(weight="5")), other]
+    report = json.loads(imports(values, "-o", "json").out)
+    assert ["ingress-nginx-class"] == [loss["rule"] for loss in report["losses"]]
+    assert "edge" not in "".join(report["steps"])
+    without = [value for value in values if value["metadata"]["name"] != "shop-canary"]
+    assert "say which is nginx's: --ingress-class nginx" in imports(without, "--force").err
+    assert 0 == imports(without, "--force", "--ingress-class", "nginx").code
+    assert (
+        "none of the Ingresses is of class none" in imports(without, "--force", "--ingress-class", "none").err
+    )
+
+
+def test_what_no_file_has_is_named_and_not_written(imports: Canary) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop", "uid": "1", "controller": True}
+    more = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tls", "namespace": "store"}, "data": {}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop-1", "namespace": "store"}, "spec": {}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "own", "namespace": "store", "ownerReferences": [owner]},
+        },
+    ]
+    report = json.loads(imports([*a_shop(a_canary(weight="5")), *more], "-o", "json").out)
+    assert ["ingress-nginx-not-written"] * 3 == [loss["rule"] for loss in report["losses"]]
+    assert not {"secret-tls.yaml", "pod-shop-1.yaml", "configmap-own.yaml"} & {
+        file.name for file in Path("gateway").iterdir()
+    }
+
+
+def test_the_steps_apply_the_routes_alone_and_take_the_canary_first(imports: Canary) -> None:
+    report = json.loads(imports(a_shop(a_canary(weight="5")), "-o", "json").out)
+    steps = report["steps"]
+    assert "shop (2)" in steps[0]
+    assert steps[1].endswith("kubectl delete ingress/shop-canary -n store")
+    assert "kubectl apply -f gateway/httproute-shop.yaml" in steps[4]
+    assert "kubectl canary apply --phase deploy" in steps[8]
+    bare = imports(
+        [*workload("shop", "v1"), ingress("shop", {"*.example.com": [path("shop")]})], "--force", "-o", "json"
+    )
+    steps = json.loads(bare.out)["steps"]
+    assert "canary" not in steps[0]
+    assert "curl --resolve any.example.com:80" in "".join(steps)
+    assert "Write the next version into `spec.canary` of canary.yaml" in "".join(steps)
+
+
+def test_the_only_container_has_the_image_whatever_it_is_called(imports: Canary) -> None:
+    values = a_shop(a_canary(weight="5"))
+    values[2]["spec"]["template"]["spec"]["containers"][0]["name"] = "next"
+    assert 0 == imports(values).code
+    assert "canary: {image: registry.example.com/shop:v2}" in Path("canary.yaml").read_text()
 
 
 def test_without_a_canary_the_usual_phases_are_written(imports: Canary, canary: Canary) -> None:
@@ -339,7 +450,7 @@ def test_pods_that_a_scaler_counts_are_not_counted_by_a_file(
     assert "replicas" not in Path("gateway/deployment-shop.yaml").read_text()
 
 
-@pytest.mark.parametrize("there", ["canary.yaml", "gateway/old.yaml"])
+@pytest.mark.parametrize("there", ["canary.yaml", "gateway/deployment-shop.yaml"])
 def test_nothing_is_written_over(imports: Canary, there: str) -> None:
     Path(there).parent.mkdir(exist_ok=True)
     Path(there).write_text("old")
@@ -347,6 +458,27 @@ def test_nothing_is_written_over(imports: Canary, there: str) -> None:
     assert (2, "", "old") == (result.code, result.out, Path(there).read_text())
     assert "--force writes over" in result.err
     assert 0 == imports(a_shop(a_canary(weight="5")), "--force").code
+
+
+def test_what_lies_in_the_folder_beside_is_not_released(imports: Canary) -> None:
+    Path("gateway").mkdir()
+    Path("gateway/old.yaml").write_text("old")
+    result = imports(a_shop(a_canary(weight="5")), "--force")
+    assert (2, "", False) == (result.code, result.out, Path("canary.yaml").exists())
+    assert "gateway has other files, which would be released with these: old.yaml" in result.err
+
+
+@pytest.mark.parametrize("file", ["-", "gateway/canary.yaml"])
+def test_the_canary_file_is_a_file_beside_the_manifests(imports: Canary, file: str) -> None:
+    Path("gateway").mkdir()
+    result = imports(a_shop(a_canary(weight="5")), "-f", file)
+    assert (2, "", []) == (result.code, result.out, list(Path("gateway").iterdir()))
+
+
+def test_where_one_file_cannot_be_written_none_is(imports: Canary) -> None:
+    Path("canary.yaml").mkdir()
+    result = imports(a_shop(a_canary(weight="5")), "--force")
+    assert (4, "", False) == (result.code, result.out, Path("gateway").exists())
 
 
 def test_without_a_folder_for_the_canary_file_nothing_is_written(imports: Canary) -> None:
@@ -369,12 +501,6 @@ def test_the_report_is_for_people_and_for_programs(imports: Canary) -> None:
     }
     assert all(loss["line"] and loss["message"] in text for loss in report["losses"])
     assert all(step in text for step in report["steps"])
-    assert "canary-weight=0" in report["steps"][0]
-    assert f"{NGINX}canary-by-header- {NGINX}canary-by-cookie-" in report["steps"][0]
-    assert (
-        "kubectl delete ingress/shop-canary service/shop-canary deployment/shop-canary -n store"
-        in report["steps"][1]
-    )
 
 
 # --- what is lost, and what is refused --------------------------------------
@@ -418,10 +544,12 @@ def test_who_is_let_in_is_the_header_before_the_cookie(
     [
         (a_shop(main=ingress("shop", {"a.b": [path("shop", "/x", "ImplementationSpecific")]})), {"path-type"}),
         (a_shop(main=ingress("shop", {"a.b": [path("shop", "/", "ImplementationSpecific")]})), set()),
-        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, defaultBackend={"service": {"name": "shop"}})), {"default-backend"}),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, defaultBackend={"service": {"name": "shop", "port": {"number": 80}}})), {"default-backend"}),
         (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, tls=[{"hosts": ["a.b"]}])), {"tls", "tls-redirect"}),
         (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, {"ssl-redirect": "false"}, tls=[{}])), {"tls", "annotation"}),
         (a_shop(a_canary({"shop.example.com": [path("shop-canary"), path("shop-canary", "/x")]}, weight="5")), {"alone"}),
+        (a_shop(main=ingress("shop", {"a.b": [path("shop")]}, {"auth-url": "x"})), {"annotation"}),
+        (a_shop({**a_canary(weight="5"), "spec": {**a_canary(weight="5")["spec"], "defaultBackend": {"service": {"name": "x", "port": {"number": 80}}}}}), {"default-backend"}),
         ([value for value in a_shop(a_canary(weight="5")) if value["metadata"]["name"] != "shop-canary" or value["kind"] == "Ingress"], {"canary-unknown"}),
         ([*a_shop(a_canary(weight="5"))[:2], *workload("shop-canary", "v2", hostNetwork=True), *a_shop(a_canary(weight="5"))[4:]], {"canary-differs"}),
     ],
@@ -444,12 +572,38 @@ def test_a_canarys_other_annotations_are_read_by_nobody() -> None:
 HOST = "shop.example.com"
 
 
+def both(selector: dict[str, str]) -> Documents:
+    """A shop whose Services tell the pods by `app` and `track`; the first has this selector."""
+    values = a_shop(a_canary(weight="5"))
+    for value, track in zip(values[:4], ("stable", "stable", "canary", "canary"), strict=True):
+        labels = {"app": "shop", "track": track}
+        value["spec"]["selector"] = {"matchLabels": labels} if value["kind"] == "Deployment" else labels
+        if value["kind"] == "Deployment":
+            value["spec"]["template"]["metadata"]["labels"] = labels
+    values[1]["spec"]["selector"] = selector
+    return values
+
+
+def test_a_canarys_service_with_other_ports_is_named() -> None:
+    values = both({"app": "shop", "track": "stable"})
+    assert set() == rules(taken_of(values))
+    values[3]["spec"]["ports"] = [{"name": "web", "port": 80, "targetPort": 9090}]
+    assert {"canary-differs"} == rules(taken_of(values))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (both({"app": "shop"}), "select its pods: who gets which share?"),
         (a_shop(main={**ingress("shop", {HOST: [path("shop")]}), "apiVersion": "extensions/v1beta1"}), "it is of extensions/v1beta1"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"use-regex": "true"})), "regular expressions of nginx"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"rewrite-target": "/"})), "regular expressions of nginx"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"server-alias": "b.c"})), "hosts that no rule names"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"backend-protocol": "GRPC"})), "asked by GRPC"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"canary": True})), "must be of type string"),
+        ([*a_shop(a_canary(weight="5")), ingress("preview", {"p.q": [path("shop-canary")]})], "which is the canary's, answers p.q/ (Prefix) too"),
+        ([*a_shop(a_canary(weight="5")), ingress("again", {HOST: [path("shop")]})], "has shop.example.com/ already, and nginx takes one alone"),
+        (a_shop({**a_canary(weight="5"), "metadata": {**a_canary(weight="5")["metadata"], "namespace": "eu"}}), "is of another namespace"),
         (a_shop(a_canary(weight="x")), "`x` is not a number"),
         (a_shop(a_canary({"other.example.com": [path("shop-canary")]})), "what is it a canary of?"),
         (a_shop(a_canary(weight="5"), a_canary(name="another", weight="5")), "nginx takes one alone"),
@@ -457,7 +611,7 @@ HOST = "shop.example.com"
         (a_shop(main=ingress("shop", {HOST: [path("shop"), path("api", "/api")]})), "one release is of one"),
         (a_shop(main=ingress("shop", {HOST: [path("shop", port="none")]})), "has no port `none`"),
         (a_shop(main=ingress("shop", {HOST: [path("gone")]})), "Service gone is not among the manifests"),
-        (a_shop(main=ingress("shop", {HOST: [{"path": "/", "pathType": "Prefix", "backend": {"resource": {}}}]})), "its backend is no Service"),
+        (a_shop(main=ingress("shop", {HOST: [{"path": "/", "pathType": "Prefix", "backend": {"resource": {"kind": "Bucket", "name": "b"}}}]})), "its backend is no Service"),
         (a_shop(main=ingress("shop", {HOST: [path("shop", f"/{number}") for number in range(17)]})), "these are 17 paths"),
         (a_shop(main=ingress("shop", {})), "it has no path with a Service"),
     ],

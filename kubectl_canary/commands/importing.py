@@ -18,6 +18,7 @@ class ImportFlags:
     source: str
     gateway: str
     gateway_namespace: str | None
+    ingress_class: str | None
     into: str
     file: str
     force: bool
@@ -42,6 +43,11 @@ class ImportFlags:
     ImportFlags,
     click.option("--gateway", required=True, help="The name of the Gateway that the routes attach to."),
     click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
+    click.option(
+        "--ingress-class",
+        metavar="NAME",
+        help="nginx's class, where Ingresses of several are there (default: that of the canary's Ingress).",
+    ),
     click.option(
         "--into",
         default="gateway/",

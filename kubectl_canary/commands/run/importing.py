@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Iterator
+from itertools import count
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import CANARY_FILE, program
@@ -14,7 +15,8 @@ from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back
 from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.importers import ingress_nginx, report
 from kubectl_canary.integrations.importers.imported import Gateway, Imported
-from kubectl_canary.outside import files
+from kubectl_canary.outside import exchange, files
+from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import snapshot, yamltext
 from kubectl_canary.reading.adopted.file import Sets
@@ -22,6 +24,8 @@ from kubectl_canary.reading.choices import Choice, Wanted, choice
 from kubectl_canary.reading.manifests import Manifest, read
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
+
+LONGEST = 200  # letters of an object's name in the name of its file
 
 
 def run(flags: ImportFlags) -> int:
@@ -34,16 +38,24 @@ def run(flags: ImportFlags) -> int:
     manifests = inputs.manifest_set(flags.source)
     if not ingress_nginx.is_here(manifests):
         raise UsageError(f"there is no Ingress in {flags.source}", _cure(flags))
-    taken = ingress_nginx.imported(manifests, Gateway(flags.gateway, flags.gateway_namespace))
-    texts = dict(_texts(taken))
+    gateway = Gateway(flags.gateway, flags.gateway_namespace)
+    taken = ingress_nginx.imported(manifests, gateway, flags.ingress_class)
+    if not taken.deployments:
+        raise UsageError(
+            f"no Deployment in {flags.source} has the pods of Service {taken.service}", _cure(flags)
+        )
+    texts, routes = _texts(taken)
+    _refuse_others(folder, texts)
     released = [one for name, text in texts.items() for one in read(f"{folder}/{name}", text)]
-    chosen = choice(released, Wanted(services=(taken.service,)))
+    chosen = choice(released, Wanted(deployments=taken.deployments[:1], services=(taken.service,)))
     text = _canary_file(f"{files.relative(folder, flags.file).rstrip('/')}/", chosen, taken)
     _check(text, released)
-    files.write_all(flags.into, texts)
-    files.write(flags.file, text, over=flags.force)
-    written = [f"{folder}/{name}" for name in texts]
-    write(_report(flags)(taken, [*written, flags.file], _steps(taken, flags)))
+    named = {**{f"{folder}/{name}": content for name, content in texts.items()}, flags.file: text}
+    exchange.write(
+        [Change(name, exchange.bytes_of(name), content.encode()) for name, content in named.items()]
+    )
+    paths = [f"{folder}/{name}" for name in routes]
+    write(_report(flags)(taken, list(named), _steps(taken, flags, paths, starts=SHOWN not in text)))
     return 0
 
 
@@ -58,6 +70,9 @@ def _report(flags: ImportFlags) -> report.Report:
 
 def _refuse_files(flags: ImportFlags, folder: str) -> None:
     """Raises UsageError where something is in the way, before anything is read."""
+    if flags.file == "-" or posixpath.dirname(posixpath.normpath(flags.file)) == folder.removeprefix("."):
+        message = f"-f {flags.file}: the canary file is a file, and not among the manifests that it adopts"
+        raise UsageError(message, "name another file by -f, such as canary.yaml")
     if not files.has_folder(flags.file):
         raise UsageError(f"there is no folder for {flags.file}", "make it, or name another file by -f")
     if flags.force:
@@ -69,27 +84,34 @@ def _refuse_files(flags: ImportFlags, folder: str) -> None:
         raise UsageError(f"{flags.file} is there already", "--force writes over it, -f names another file")
 
 
+def _refuse_others(folder: str, texts: dict[str, str]) -> None:
+    """Raises UsageError for other files in the folder: they would be released, too."""
+    others = [name for name in files.names_in(folder) if name not in texts]
+    if others:
+        message = f"{folder} has other files, which would be released with these: {', '.join(others)}"
+        raise UsageError(message, "take them away, or name another folder by --into")
+
+
 # --- the manifests ----------------------------------------------------------
 
 
-def _texts(taken: Imported) -> Iterator[tuple[str, str]]:
-    """The text of each object by the name of its file."""
-    names: list[str] = []
+def _texts(taken: Imported) -> tuple[dict[str, str], list[str]]:
+    """The text of each object by the name of its file, and the names of the routes among them."""
+    texts: dict[str, str] = {}
     for manifest in taken.manifests:
-        yield (
-            _file_name(manifest.text("kind"), manifest.text("metadata", "name"), names),
-            _text(manifest, taken),
-        )
+        name = _file_name(manifest.text("kind"), manifest.text("metadata", "name"), texts)
+        texts[name] = _text(manifest, taken)
+    before = len(texts)
     for route in taken.routes:
-        yield _file_name(route["kind"], route["metadata"]["name"], names), f"{yamltext.block(route, 0)}\n"
+        texts[_file_name(route["kind"], route["metadata"]["name"], texts)] = f"{yamltext.block(route, 0)}\n"
+    return texts, list(texts)[before:]
 
 
-def _file_name(kind: str, name: str, names: list[str]) -> str:
-    """A file name that is not among `names`, where it then is: objects of two namespaces may be called the same."""
-    plain = f"{kind.lower()}-{name.replace(':', '-')}"
-    number = names.count(plain)
-    names.append(plain)
-    return f"{plain}-{number + 1}.yaml" if number else f"{plain}.yaml"
+def _file_name(kind: str, name: str, texts: dict[str, str]) -> str:
+    """A name that no file has yet: objects of two namespaces may be called the same, and names may be long."""
+    plain = f"{kind.lower()}-{name.replace(':', '-')[:LONGEST]}"
+    names = (f"{plain}{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
+    return next(name for name in names if name not in texts)
 
 
 def _text(manifest: Manifest, taken: Imported) -> str:
@@ -138,8 +160,9 @@ def _images(chosen: Choice, taken: Imported) -> list[str]:
     if taken.canary is None:
         return []
     old, new = (ingress_nginx.images(known) for known in (chosen.deployments[0], taken.canary))
-    changed = [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]
-    return [word.partition("=")[2] for word in changed] if len(old) == 1 else changed
+    if len(old) == len(new) == 1:
+        return [image for image in new.values() if image not in old.values()]
+    return [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]
 
 
 def _flow(testers: dict[str, str] | bool) -> str:
@@ -156,7 +179,10 @@ def _check(text: str, released: list[Manifest]) -> None:
         generator.render(planned(plan.application, phase))
 
 
-def _steps(taken: Imported, flags: ImportFlags) -> list[str]:
+def _steps(taken: Imported, flags: ImportFlags, routes: list[str], *, starts: bool) -> list[str]:
     named = "" if flags.file == CANARY_FILE else f" -f {shlex.quote(flags.file)}"
-    start = f"{program()} apply --phase deploy{named}"
-    return [step.format(into=shlex.quote(flags.into), start=start) for step in taken.steps]
+    start = f"Start the release: {program()} apply --phase deploy{named}"
+    if not starts:
+        start = f"Write the next version into `spec.canary` of {flags.file}, and start: {start.partition(': ')[2]}"
+    apply = f"kubectl apply {' '.join(f'-f {shlex.quote(name)}' for name in routes)}"
+    return [step.replace("{apply}", apply).replace("{start}", start) for step in taken.steps]

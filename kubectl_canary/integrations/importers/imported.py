@@ -23,16 +23,19 @@ class Gateway:
 class Imported:
     """A release in the making.
 
-    `manifests` are what goes on as it is, `routes` the HTTPRoutes beside it. `service` is what the release is about;
-    `governed` has the numbers of the rules that it shapes by the route's name, where that is not every rule to the
-    Service. `canary` is the Deployment of the new version, where it is known, `testers` the value of `spec.testers`.
-    `losses` is what cannot be said, `steps` the way from the running tool to the files, in order.
+    `manifests` are what goes on as it is, `routes` the HTTPRoutes beside it. `service` is what the release is
+    about, and `deployments` those whose pods it selects; `governed` has the numbers of the rules that the release
+    shapes by the route's name, where that is not every rule to the Service. `canary` is the Deployment of the new
+    version, where it is known, `testers` the value of `spec.testers`. `losses` is what cannot be said, `steps` the
+    way from the running tool to the files, in order; `{apply}` in them is what applies the routes, `{start}` what
+    starts the release.
     """
 
     source: tuple[str, ...]
     manifests: tuple[Manifest, ...]
     routes: tuple[dict[str, Any], ...]
     service: str
+    deployments: tuple[str, ...]
     governed: dict[str, list[int]]
     canary: Manifest | None
     testers: dict[str, str] | bool

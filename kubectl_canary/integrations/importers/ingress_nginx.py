@@ -8,12 +8,12 @@ controller rootfs/etc/nginx/lua/balancer.lua and mergeAlternativeBackends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from kubectl_canary.api import re2
+from kubectl_canary.api import re2, verdict
+from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
@@ -27,6 +27,7 @@ from kubectl_canary.release.application import GATEWAY_API
 from kubectl_canary.release.companions import SCALERS, SELECTORS, is_scaler_of
 from kubectl_canary.release.phases import PhaseSpec, default, percent
 from kubectl_canary.release.selectors import selects as selector_selects
+from kubectl_canary.reports.programs import said as said_as
 
 NAME = "ingress-nginx"
 INGRESS = ("networking.k8s.io/v1", "Ingress")
@@ -39,25 +40,53 @@ OF_CANARY = (WEIGHT, TOTAL, HEADER, VALUE, PATTERN, COOKIE)
 TRUE = ("1", "t", "T", "TRUE", "true", "True")  # as Go's strconv.ParseBool
 ALWAYS = "always"
 # what a canary Ingress may say beside the canary's own annotations; nginx reads nothing else of it
+CLASS = "kubernetes.io/ingress.class"
+TRACKED = ("kubectl.kubernetes.io/", "meta.helm.sh/")  # of the tools that applied it
 BESIDE_CANARY = ("load-balance", "upstream-hash-by", "affinity", "affinity-mode", "affinity-canary-behavior")
-REGULAR = (f"{PREFIX}use-regex", f"{PREFIX}rewrite-target")  # with one of them, paths are regular expressions
+BOOLEAN = (f"{PREFIX}use-regex",)
+REGULAR = (*BOOLEAN, f"{PREFIX}rewrite-target")  # with one of them, paths are regular expressions
 PATHS = {"Exact": "Exact", "Prefix": "PathPrefix", "ImplementationSpecific": "PathPrefix"}
 REDIRECTS = (f"{PREFIX}ssl-redirect", f"{PREFIX}force-ssl-redirect")
 LEAST_TOTAL, MOST_RULES = 100, 16
+OPEN = "once DNS names the Gateway nobody is kept out: it needs a policy of its own"
+# what controllers make again, and what no file is a place for
+NOT_WRITTEN = {
+    "Pod": "its controller makes it",
+    "ReplicaSet": "its Deployment makes it",
+    "Endpoints": "its Service has it made",
+    "EndpointSlice": "its Service has it made",
+    "Secret": "files are no place for it",
+}
 COUNTERPARTS = {
+    "affinity": "what holds clients at a pod holds them at a version: shares become others than are asked for",
+    "app-root": "a rule for the path `/` with a RequestRedirect does that",
+    "enable-cors": "an HTTPRoute has a `CORS` filter",
+    "from-to-www-redirect": "a route for the other hostname with a RequestRedirect does that",
+    "mirror-target": "an HTTPRoute has a `RequestMirror` filter",
+    "permanent-redirect": "a rule with a RequestRedirect does that",
     "proxy-read-timeout": "an HTTPRoute has `timeouts`",
     "proxy-send-timeout": "an HTTPRoute has `timeouts`",
     "ssl-redirect": "a route at the http listener with a RequestRedirect does that",
     "force-ssl-redirect": "a route at the http listener with a RequestRedirect does that",
-    "permanent-redirect": "a rule with a RequestRedirect does that",
-    "enable-cors": "an HTTPRoute has a `CORS` filter",
-    "affinity": "what holds clients at a pod holds them at a version: shares become others than are asked for",
+    "temporal-redirect": "a rule with a RequestRedirect does that",
+    "upstream-vhost": "an HTTPRoute has `URLRewrite` with a hostname",
+    "whitelist-source-range": OPEN,
+    "denylist-source-range": OPEN,
+    "cert-manager.io/": "annotate the Gateway: the Certificate that belongs to the Ingress goes with it",
+    "external-dns.alpha.kubernetes.io/": "let external-dns read HTTPRoutes first: the record goes with the Ingress",
 }
+# without what these do, requests come to others, or none
+NEEDED = {
+    "server-alias": "hosts that no rule names come in by it",
+    "ssl-passthrough": "connections are handed on without looking into them, which a TLSRoute does",
+}
+
 # what each field becomes, and what does not become any: the page in docs is made from these
 FIELDS = {
     "spec.rules[].host": "`hostnames`; hosts with the same paths share an HTTPRoute, others get one each",
     "spec.rules[].http.paths[]": (
-        "a rule with a match: `Exact` is `Exact`, `Prefix` and `ImplementationSpecific` are `PathPrefix`"
+        "a rule with a match, split where one path to the same port of the same Service is; "
+        "`Exact` is `Exact`, `Prefix` and `ImplementationSpecific` are `PathPrefix`"
     ),
     "backend.service of the other Ingress": "`backendRefs`; a port's name becomes its number",
     "backend.service of the canary's Ingress": (
@@ -81,15 +110,21 @@ LOSSES = {
     ),
     "api-version": "Refused: an Ingress of an API that clusters no longer have.",
     "backend": "Refused: a backend that is no Service.",
-    "canary-differs": "The canary's pods differ in more than their images.",
+    "both": "Refused: both Services select the same pods, so that the share by pods is another than by requests.",
+    "canary-differs": "The canary's pods differ in more than their images, or its Service in its ports.",
     "canary-unknown": "The canary's Deployment is not among the manifests, or one of several: its image is unknown.",
+    "class": "An Ingress of another class, which stays as it is. Refused where it is not clear which class is nginx's.",
     "cookie": "Testers are known by one thing, and the header is asked for first.",
     "default-backend": "Requests that no rule takes.",
     "header-pattern": (
         "A pattern that is none of RE2, or stands beside a value, which nginx ignores. nginx finds one "
         "anywhere in the value."
     ),
+    "invalid": "Refused: an Ingress that no cluster would take.",
+    "namespace": "Refused: the two Ingresses are in two namespaces.",
+    "needed": "Refused: `server-alias`, `ssl-passthrough`, and pods that are not asked by HTTP.",
     "never": "A header or cookie with the value `never` kept a request from the canary.",
+    "not-written": "Pods, ReplicaSets, Endpoints, Secrets and what has an owner: no file of yours has them.",
     "path-type": "nginx finds an ImplementationSpecific path before any letter: `/a` also takes `/ab`.",
     "paths": "Refused: more paths of a host than a route has rules.",
     "port": "Refused: a port's name that no Service among the manifests has.",
@@ -100,7 +135,7 @@ LOSSES = {
     "services": (
         "Refused: Ingresses of several Services, or of one whose manifest is not there. A release is of one."
     ),
-    "several": "Refused: two canaries of one path, of which nginx takes one, or two that split differently.",
+    "several": "Refused: two Ingresses with one path, of which nginx takes one, or canaries that split differently.",
     "tls": "The certificate is the Gateway's: it names the Secret, and has a listener for the hosts.",
     "tls-redirect": "nginx sends http to https by itself where there is a certificate.",
     "weight": (
@@ -120,12 +155,17 @@ class Place:
     path: str
     type: str
     service: str
-    port: int | str
+    port: int
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, str, str]:
         """What nginx joins the places of two Ingresses by."""
-        return self.ingress.text("metadata", "namespace"), self.host, self.path, self.type
+        return self.host, self.path, self.type
+
+    @property
+    def upstream(self) -> tuple[str, str, int]:
+        """What nginx splits: each path to the same port of the same Service is split where one of them is."""
+        return namespace_of(self.ingress), self.service, self.port
 
     def __str__(self) -> str:
         return f"{self.host or '*'}{self.path} ({self.type})"
@@ -136,27 +176,36 @@ def is_here(manifests: Sequence[Manifest]) -> bool:
     return any(known.text("kind") == INGRESS[1] for known in manifests)
 
 
-def imported(manifests: Sequence[Manifest], gateway: Gateway) -> Imported:
-    """The release that the Ingresses among manifests are of.
+def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str | None = None) -> Imported:
+    """The release that the Ingresses among manifests are of, those of a class where it is named.
 
     Raises Refused with everything that has no counterpart and cannot be left out.
     """
-    ingresses = [known for known in manifests if known.text("kind") == INGRESS[1]]
+    every = [known for known in manifests if known.text("kind") == INGRESS[1]]
+    _refuse([*_invalid(every)])
+    ingresses, findings = _of_class(every, ingress_class)
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
     mains = [known for known in ingresses if known not in canaries]
-    findings = [*_unreadable(ingresses), *_several(canaries)]
+    findings += [*_unreadable(ingresses), *_several(mains, canaries)]
     _refuse(findings)
-    pairs, lost = _paired(mains, canaries)
+    places = {id(known): _places(known, manifests, findings) for known in ingresses}
+    _refuse(findings)
+    pairs, lost = _paired([places[id(known)] for known in mains], [places[id(known)] for known in canaries])
     findings += lost
-    service = _only_service(manifests, pairs, mains, findings)
-    routes, governed = _routes(mains, pairs, service, (manifests, gateway), findings)
+    if canaries:
+        findings += _default_backend(canaries)
+    every_place = [place for main in mains for place in places[id(main)]]
+    service = _only_service(manifests, pairs, (mains, every_place), findings)
+    _refuse(findings)
+    routes, governed = _routes(mains, places, pairs, (manifests, gateway), findings)
     settings = _annotations(canaries[0]) if canaries else {}
     testers = _testers(canaries[0], settings, findings) if canaries else False
     phases = (
         _phases(canaries[0], settings, bool(testers), findings) if canaries else default(has_testers=False)
     )
+    stable = _deployments_of(service, manifests)
+    own, deployment = _of_canary(manifests, pairs, (service, stable), findings)
     _refuse(findings)
-    own, deployment = _of_canary(manifests, [canary.service for canary, _ in pairs], service, findings)
     if canaries and deployment is None:
         message = (
             f"which Deployment is behind Service {pairs[0][0].service} is not to be seen in the manifests"
@@ -164,12 +213,30 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway) -> Imported:
         hint = "write its image into `spec.canary`"
         findings.append(loss(f"{NAME}-canary-unknown", canaries[0], pairs[0][0].at, message, hint))
     findings += _others(mains, canaries)
-    left = [known for known in manifests if known not in ingresses and known not in own]
-    steps = tuple(_steps(mains, canaries, own))
+    left = [known for known in manifests if known not in every and known not in own]
+    findings += [*_not_written(left)]
+    kept = tuple(known for known in left if not _why_not_written(known))
+    steps = tuple(_steps(mains, canaries, own, (stable, every_place)))
     source = tuple(known.title for known in (*mains, *canaries))
+    names = tuple(dict.fromkeys(name_of(known) for known in stable))
     return Imported(
-        source, tuple(left), routes, service, governed, deployment, testers, phases, tuple(findings), steps
+        source,
+        kept,
+        routes,
+        name_of(service),
+        names,
+        governed,
+        deployment,
+        testers,
+        phases,
+        tuple(findings),
+        steps,
     )
+
+
+def namespace_of(manifest: Manifest) -> str:
+    """The namespace that a manifest says; empty where it says none."""
+    return manifest.text("metadata", "namespace")
 
 
 def _refuse(findings: Sequence[Finding]) -> None:
@@ -188,40 +255,84 @@ def _at(annotation: str) -> Path:
 # --- what nothing can be made of --------------------------------------------
 
 
-def _unreadable(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
-    """Ingresses whose paths are no paths, and backends that are no Services."""
+def _invalid(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
+    """Ingresses that no cluster would take."""
     for ingress in ingresses:
         if ingress.text("apiVersion") != INGRESS[0]:
             message = f"it is of {ingress.text('apiVersion')}, and clusters have {INGRESS[0]}"
             hint = "import what the cluster has: kubectl get ingress -o yaml"
             yield refusal(f"{NAME}-api-version", ingress, ("apiVersion",), message, hint)
+            continue
+        for finding in verdict.judge(ingress.value, Target()) or ():
+            yield refusal(f"{NAME}-invalid", ingress, finding.path, finding.message, finding.hint)
+
+
+def _class_of(ingress: Manifest) -> str:
+    return ingress.text("spec", "ingressClassName") or _annotations(ingress).get(CLASS, "")
+
+
+def _of_class(ingresses: Sequence[Manifest], wanted: str | None) -> tuple[list[Manifest], list[Finding]]:
+    """The Ingresses of nginx's class: the one that is named, else the canary's, else the only one."""
+    canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
+    classes = list(dict.fromkeys(_class_of(known) for known in (canaries or ingresses)))
+    if wanted is None and len(classes) > 1:
+        named = listed([known or "none" for known in classes])
+        hint = f"say which is nginx's: --ingress-class {next(filter(None, classes))}"
+        message = f"the Ingresses are of the classes {named}"
+        return [], [refusal(f"{NAME}-class", ingresses[-1], ("spec",), message, hint)]
+    chosen = wanted if wanted is not None else next(iter(classes), "")
+    taken = [known for known in ingresses if _class_of(known) == chosen]
+    others = [known for known in ingresses if known not in taken]
+    if not taken:
+        message, hint = f"none of the Ingresses is of class {chosen}", "leave --ingress-class out"
+        return [], [refusal(f"{NAME}-class", ingresses[0], ("spec",), message, hint)]
+    message = f"it is of class {{}}, and not of {chosen or 'none'}: it stays as it is, and is not imported"
+    return taken, [
+        loss(f"{NAME}-class", known, ("spec",), message.format(_class_of(known) or "none"))
+        for known in others
+    ]
+
+
+def _unreadable(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
+    """Ingresses that do what a route does not, and without which requests would come to others."""
+    for ingress in ingresses:
+        said = _annotations(ingress)
         for annotation in REGULAR:
-            if annotation in _annotations(ingress):
+            if annotation in said and (annotation not in BOOLEAN or said[annotation] in TRUE):
                 message = (
                     f"with {annotation.removeprefix(PREFIX)} its paths are regular expressions of nginx, and match "
                     "otherwise than those of a route"
                 )
                 hint = "write its HTTPRoute by hand, and take it out of what is imported"
                 yield refusal(f"{NAME}-regular-paths", ingress, _at(annotation), message, hint)
+        for name, why in NEEDED.items():
+            if f"{PREFIX}{name}" in said:
+                hint = "write its route by hand, and take it out of what is imported"
+                yield refusal(f"{NAME}-needed", ingress, _at(f"{PREFIX}{name}"), f"{name}: {why}", hint)
+        protocol = said.get(f"{PREFIX}backend-protocol", "HTTP")
+        if protocol not in ("HTTP", "AUTO_HTTP"):
+            message = f"its pods are asked by {protocol}, and an HTTPRoute asks by HTTP"
+            hint = "write its route by hand, a GRPCRoute or one with a BackendTLSPolicy"
+            yield refusal(f"{NAME}-needed", ingress, _at(f"{PREFIX}backend-protocol"), message, hint)
         for path, backend in _backends(ingress):
             if not isinstance(at(backend, "service", "name"), str):
                 message = "its backend is no Service"
                 yield refusal(f"{NAME}-backend", ingress, path, message, "take it out of what is imported")
 
 
-def _several(canaries: Sequence[Manifest]) -> Iterator[Finding]:
-    """Canary Ingresses of which nginx takes one alone, or that say different things."""
-    taken: dict[tuple[str, str, str, str], Manifest] = {}
+def _several(mains: Sequence[Manifest], canaries: Sequence[Manifest]) -> Iterator[Finding]:
+    """Ingresses with the same path, of which nginx takes one alone, and canaries that say different things."""
+    for group, what in ((mains, "has"), (canaries, "is a canary of")):
+        taken: dict[tuple[str, str, str], Manifest] = {}
+        for ingress in group:
+            for path, key in _keys(ingress):
+                if key in taken:
+                    message = f"{taken[key].title} {what} {key[0] or '*'}{key[1]} already, and nginx takes one alone"
+                    yield refusal(
+                        f"{NAME}-several", ingress, path, message, "take the one that it ignores out"
+                    )
+                taken[key] = ingress
     for canary in canaries:
-        for place in _places(canary):
-            if place.key in taken:
-                message = (
-                    f"{taken[place.key].title} is a canary of {place} already, and nginx takes one alone"
-                )
-                yield refusal(
-                    f"{NAME}-several", canary, place.at, message, "take the one that it ignores out"
-                )
-            taken[place.key] = canary
         if _settings(canary) != _settings(canaries[0]):
             message = (
                 f"it splits otherwise than {canaries[0].title}, and a canary file has one course of shares"
@@ -238,74 +349,140 @@ def _settings(canary: Manifest) -> dict[str, str]:
 # --- which paths belong together --------------------------------------------
 
 
+def _paths(ingress: Manifest) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """The paths, each with its place and its host."""
+    for number, rule in enumerate(at(ingress.value, "spec", "rules") or ()):
+        for index, path in enumerate(at(rule, "http", "paths") or ()):
+            yield ("spec", "rules", number, "http", "paths", index), at(rule, "host") or "", path
+
+
 def _backends(ingress: Manifest) -> Iterator[tuple[Path, Any]]:
     """The backends of paths, each with its place."""
-    for number, rule in enumerate(at(ingress.value, "spec", "rules") or ()):
-        for index, path in enumerate(at(rule, "http", "paths") or ()):
-            yield ("spec", "rules", number, "http", "paths", index, "backend"), at(path, "backend")
+    for where, _, path in _paths(ingress):
+        yield (*where, "backend"), at(path, "backend")
 
 
-def _places(ingress: Manifest) -> Iterator[Place]:
-    for number, rule in enumerate(at(ingress.value, "spec", "rules") or ()):
-        for index, path in enumerate(at(rule, "http", "paths") or ()):
-            service = at(path, "backend", "service") or {}
-            port = at(service, "port", "number") or at(service, "port", "name") or ""
-            where: Path = ("spec", "rules", number, "http", "paths", index)
-            type_ = at(path, "pathType") or "ImplementationSpecific"
-            host = at(rule, "host") or ""
-            yield Place(ingress, where, host, at(path, "path") or "/", type_, str(service.get("name")), port)
+def _keys(ingress: Manifest) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    for where, host, path in _paths(ingress):
+        yield where, (host, at(path, "path") or "/", str(at(path, "pathType")))
+
+
+def _places(ingress: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> list[Place]:
+    found = []
+    for where, host, path in _paths(ingress):
+        service = str(at(path, "backend", "service", "name"))
+        port = _port(ingress, (*where, "backend", "service"), path, manifests, findings)
+        key = at(path, "path") or "/", str(at(path, "pathType"))
+        found.append(Place(ingress, where, host, *key, service, port))
+    return found
+
+
+def _port(
+    ingress: Manifest,
+    where: Path,
+    path: dict[str, Any],
+    manifests: Sequence[Manifest],
+    findings: list[Finding],
+) -> int:
+    """The number of the port, which a route names."""
+    number, name = (
+        at(path, "backend", "service", "port", "number"),
+        at(path, "backend", "service", "port", "name"),
+    )
+    if number:
+        return int(number)
+    wanted = at(path, "backend", "service", "name")
+    for service in of_kind(manifests, *SERVICE):
+        for port in at(service.value, "spec", "ports") or ():
+            is_it = name_of(service) == wanted and namespace_of(service) == namespace_of(ingress)
+            if is_it and at(port, "name") == name:
+                return int(port["port"])
+    message = f"Service {wanted} has no port `{name}` among the manifests"
+    hint = "import the Service too, or write the port's number into the Ingress"
+    findings.append(refusal(f"{NAME}-port", ingress, (*where, "port"), message, hint))
+    return 0
 
 
 Pair = tuple[Place, Place]  # of the canary's Ingress, and of the other
 
 
-def _paired(mains: Sequence[Manifest], canaries: Sequence[Manifest]) -> tuple[list[Pair], list[Finding]]:
+def _paired(
+    mains: Sequence[Sequence[Place]], canaries: Sequence[Sequence[Place]]
+) -> tuple[list[Pair], list[Finding]]:
     """The paths that nginx splits, and what of the canary's it ignores."""
-    known = {place.key: place for main in mains for place in _places(main)}
+    known = {place.key: place for places in mains for place in places}
     pairs: list[Pair] = []
     lost: list[Finding] = []
-    for canary in canaries:
-        for place in _places(canary):
-            main = known.get(place.key)
-            if main is None:
-                message = f"no other Ingress has {place}, so that nginx ignores it, too"
-                lost.append(loss(f"{NAME}-alone", canary, place.at, message))
-            else:
-                pairs.append((place, main))
-    if canaries and not pairs:
-        message = "no other Ingress has its host, path and type: what is it a canary of?"
-        hint = "import the Ingress of the version that runs together with it"
-        lost.append(refusal(f"{NAME}-alone", canaries[0], ("spec", "rules"), message, hint))
+    for place in (place for places in canaries for place in places):
+        main = known.get(place.key)
+        if main is None:
+            message = f"no other Ingress has {place}, so that nginx ignores it, too"
+            lost.append(loss(f"{NAME}-alone", place.ingress, place.at, message))
+        elif namespace_of(place.ingress) != namespace_of(main.ingress):
+            message = f"{main.ingress.title} is of another namespace, and a release is in one"
+            hint = "write metadata.namespace where it is left out"
+            lost.append(refusal(f"{NAME}-namespace", place.ingress, ("metadata",), message, hint))
+        elif place.service == main.service:
+            message = (
+                f"it sends to Service {main.service}, as {main.ingress.title} does, so that nginx ignores it"
+            )
+            lost.append(loss(f"{NAME}-alone", place.ingress, place.at, message))
+        else:
+            pairs.append((place, main))
+    if canaries and not pairs and not errors_in(lost):
+        canary = canaries[0][0].ingress if canaries[0] else None
+        if canary is not None:
+            message = "no other Ingress has its host, path and type: what is it a canary of?"
+            hint = "import the Ingress of the version that runs together with it"
+            lost.append(refusal(f"{NAME}-alone", canary, ("spec", "rules"), message, hint))
     return pairs, lost
 
 
 def _only_service(
-    manifests: Sequence[Manifest], pairs: Sequence[Pair], mains: Sequence[Manifest], findings: list[Finding]
-) -> str:
-    """The Service of the version that runs: the one that is split, else the only one that has requests."""
-    places = [main for _, main in pairs] or [place for main in mains for place in _places(main)]
+    manifests: Sequence[Manifest],
+    pairs: Sequence[Pair],
+    mains: tuple[Sequence[Manifest], Sequence[Place]],
+    findings: list[Finding],
+) -> Manifest:
+    """The Service of the version that runs: the one that is split, else the only one that has requests.
+
+    Raises Refused where there is no such one.
+    """
+    places = [main for _, main in pairs] or mains[1]
+    if not places:
+        message = "it has no path with a Service"
+        findings += [refusal(f"{NAME}-services", main, ("spec",), message) for main in mains[0][:1]]
+        _refuse(findings)
+    _refuse_two(places, "one release is of one", findings)
+    _refuse_two([place for place, _ in pairs], "a release has one canary", findings)
+    canary = {place.service for place, _ in pairs}
+    for place in mains[1]:
+        if place.service in canary and namespace_of(place.ingress) == namespace_of(places[0].ingress):
+            message = f"Service {place.service}, which is the canary's, answers {place} too, for everybody"
+            hint = "give that path a Service and a Deployment of its own first"
+            findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message, hint))
+    first = places[0]
+    known = [
+        service
+        for service in of_kind(manifests, *SERVICE)
+        if name_of(service) == first.service and namespace_of(service) == namespace_of(first.ingress)
+    ]
+    if not known:
+        message = f"Service {first.service} is not among the manifests"
+        hint = "name a folder with it and its Deployment too, or pipe `kubectl get ingress,service,deployment -o yaml`"
+        findings.append(refusal(f"{NAME}-services", first.ingress, first.at, message, hint))
+    _refuse(findings)
+    return known[0]
+
+
+def _refuse_two(places: Sequence[Place], why: str, findings: list[Finding]) -> None:
+    """Refuse places of several Services."""
     names = list(dict.fromkeys(place.service for place in places))
     if len(names) > 1:
         place = next(place for place in places if place.service != names[0])
-        message = f"requests go to the Services {listed(names)}, and one release is of one"
+        message = f"requests go to the Services {listed(names)}, and {why}"
         hint = "import the Ingresses of one Service at a time"
         findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message, hint))
-    if not names and mains:
-        message = "it has no path with a Service"
-        findings.append(refusal(f"{NAME}-services", mains[0], ("spec",), message))
-    canary = {place.service for place, _ in pairs}
-    if len(canary) > 1:
-        place = pairs[-1][0]
-        message = f"requests go to the Services {listed(sorted(canary))}, and a release has one canary"
-        findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message))
-    _refuse(findings)
-    if not any(name_of(known) == names[0] for known in of_kind(manifests, *SERVICE)):
-        place = places[0]
-        message = f"Service {names[0]} is not among the manifests"
-        hint = "name a folder with it and its Deployment too, or pipe `kubectl get ingress,service,deployment -o yaml`"
-        findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message, hint))
-    _refuse(findings)
-    return names[0]
 
 
 # --- the routes -------------------------------------------------------------
@@ -313,43 +490,51 @@ def _only_service(
 
 def _routes(
     mains: Sequence[Manifest],
+    places: Mapping[int, Sequence[Place]],
     pairs: Sequence[Pair],
-    service: str,
     surroundings: tuple[Sequence[Manifest], Gateway],
     findings: list[Finding],
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, list[int]]]:
     """An HTTPRoute for each list of paths that hosts have, and the rules of each that are split."""
-    split = {main.key for _, main in pairs}
+    split = {main.upstream for _, main in pairs}
+    services = {upstream[:2] for upstream in split}
+    manifests, gateway = surroundings
+    taken = {
+        (namespace_of(known), name_of(known)) for known in manifests if known.text("kind") == "HTTPRoute"
+    }
     routes, governed = [], {}
     for main in mains:
-        findings += _inexact(main)
-        by_paths: dict[tuple[Any, ...], list[Place]] = {}
-        for host, places in _by_host(main).items():
-            key = tuple((place.path, place.type, place.service, place.port) for place in places)
-            by_paths.setdefault(key, []).append(replace(places[0], host=host))
-        for number, hosts in enumerate(by_paths.values()):
-            places = _by_host(main)[hosts[0].host]
-            name = name_of(main) if number == 0 else f"{name_of(main)}-{number + 1}"
-            rules = [_rule(place, surroundings[0], findings) for place in places]
-            if len(rules) > MOST_RULES:
-                message = f"an HTTPRoute has {MOST_RULES} rules, and these are {len(rules)} paths"
+        findings += _inexact(main, places[id(main)])
+        by_host: dict[str, list[Place]] = {}
+        for place in places[id(main)]:
+            by_host.setdefault(place.host, []).append(place)
+        by_paths: dict[tuple[Any, ...], list[str]] = {}
+        for host, known in by_host.items():
+            by_paths.setdefault(tuple((*one.key[1:], *one.upstream) for one in known), []).append(host)
+        for hosts in by_paths.values():
+            known, name = by_host[hosts[0]], _free_name(main, taken)
+            if len(known) > MOST_RULES:
+                message = f"an HTTPRoute has {MOST_RULES} rules, and these are {len(known)} paths"
                 findings.append(
-                    refusal(f"{NAME}-paths", main, hosts[0].at[:3], message, "divide the Ingress")
+                    refusal(f"{NAME}-paths", main, known[0].at[:3], message, "divide the Ingress")
                 )
             routes.append(
-                _route(main, name, [place.host for place in hosts if place.host], rules, surroundings[1])
+                _route(main, name, list(filter(None, hosts)), [_rule(place) for place in known], gateway)
             )
-            mine = [index for index, place in enumerate(places) if place.key in split]
-            if split and mine != [index for index, place in enumerate(places) if place.service == service]:
+            mine = [number for number, place in enumerate(known) if place.upstream in split]
+            if split and mine != [
+                number for number, place in enumerate(known) if place.upstream[:2] in services
+            ]:
                 governed[name] = mine
     return tuple(routes), governed
 
 
-def _by_host(ingress: Manifest) -> dict[str, list[Place]]:
-    found: dict[str, list[Place]] = {}
-    for place in _places(ingress):
-        found.setdefault(place.host, []).append(place)
-    return found
+def _free_name(main: Manifest, taken: set[tuple[str, str]]) -> str:
+    """A name for a route, which is taken then: that of the Ingress, or one with the first number that is free."""
+    names = (name_of(main), *(f"{name_of(main)}-{number}" for number in range(2, len(taken) + 3)))
+    name = next(name for name in names if (namespace_of(main), name) not in taken)
+    taken.add((namespace_of(main), name))
+    return name
 
 
 def _route(
@@ -371,45 +556,31 @@ def _route(
     }
 
 
-def _rule(place: Place, manifests: Sequence[Manifest], findings: list[Finding]) -> dict[str, Any]:
-    match = {"path": {"type": PATHS.get(place.type, "PathPrefix"), "value": place.path}}
-    return {
-        "matches": [match],
-        "backendRefs": [{"name": place.service, "port": _port(place, manifests, findings)}],
-    }
+def _rule(place: Place) -> dict[str, Any]:
+    match = {"path": {"type": PATHS[place.type], "value": place.path}}
+    return {"matches": [match], "backendRefs": [{"name": place.service, "port": place.port}]}
 
 
-def _port(place: Place, manifests: Sequence[Manifest], findings: list[Finding]) -> int:
-    """The number of the port, which a route names."""
-    if isinstance(place.port, int):
-        return place.port
-    for service in of_kind(manifests, *SERVICE):
-        for port in at(service.value, "spec", "ports") or ():
-            if name_of(service) == place.service and at(port, "name") == place.port:
-                return int(port["port"])
-    message = f"Service {place.service} has no port `{place.port}` among the manifests"
-    hint = "import the Service too, or write the port's number into the Ingress"
-    findings.append(
-        refusal(f"{NAME}-port", place.ingress, (*place.at, "backend", "service", "port"), message, hint)
-    )
-    return 0
+def _default_backend(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
+    for ingress in ingresses:
+        if at(ingress.value, "spec", "defaultBackend"):
+            message = "requests that no rule takes went there, and a route has nothing of the kind"
+            hint = "add a rule for `/` to the route of each host"
+            yield loss(f"{NAME}-default-backend", ingress, ("spec", "defaultBackend"), message, hint)
 
 
-def _inexact(main: Manifest) -> Iterator[Finding]:
+def _inexact(main: Manifest, places: Sequence[Place]) -> Iterator[Finding]:
     """What of an Ingress a route has otherwise."""
-    for place in _places(main):
+    for place in places:
         if place.type == "ImplementationSpecific" and place.path != "/":
             message = f"nginx finds `{place.path}` before any letter, a PathPrefix before `/` alone"
             yield loss(
                 f"{NAME}-path-type", main, place.at, message, "say Prefix, and see whether that is meant"
             )
-    if at(main.value, "spec", "defaultBackend"):
-        message = "requests that no rule takes went there, and a route has nothing of the kind"
-        hint = "add a rule for `/` to the route of each host"
-        yield loss(f"{NAME}-default-backend", main, ("spec", "defaultBackend"), message, hint)
+    yield from _default_backend([main])
     for number, entry in enumerate(at(main.value, "spec", "tls") or ()):
-        hosts, secret = at(entry, "hosts") or (), at(entry, "secretName")
-        message = f"https is the Gateway's: a listener for {listed(hosts) or 'its hosts'}"
+        hosts, secret = at(entry, "hosts") or [], at(entry, "secretName")
+        message = f"https is the Gateway's: a listener for {listed(hosts) if hosts else 'its hosts'}"
         message += f" with the Secret {secret}" if secret else ""
         yield loss(f"{NAME}-tls", main, ("spec", "tls", number), message, "`certificateRefs` of the listener")
     redirect = next((known for known in REDIRECTS if known in _annotations(main)), None)
@@ -507,51 +678,76 @@ def _number(
 # --- the canary that is there -----------------------------------------------
 
 
-def _of_canary(
-    manifests: Sequence[Manifest], names: Sequence[str], stable: str, findings: list[Finding]
-) -> tuple[list[Manifest], Manifest | None]:
-    """What is there for the canary alone, and its Deployment; a release makes these itself."""
-    services = [
-        known
-        for known in of_kind(manifests, *SERVICE)
-        if name_of(known) in names and name_of(known) != stable
-    ]
-    deployments = [
+def _deployments_of(service: Manifest, manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The Deployments whose pods a Service selects."""
+    return [
         known
         for known in of_kind(manifests, *DEPLOYMENT)
-        if any(selects(service.value, pod_labels(known.value)) for service in services)
+        if namespace_of(known) == namespace_of(service) and selects(service.value, pod_labels(known.value))
     ]
+
+
+def _of_canary(
+    manifests: Sequence[Manifest],
+    pairs: Sequence[Pair],
+    running: tuple[Manifest, Sequence[Manifest]],
+    findings: list[Finding],
+) -> tuple[list[Manifest], Manifest | None]:
+    """What is there for the canary alone, and its Deployment; a release makes these itself."""
+    stable, of_stable = running
+    names = {(namespace_of(place.ingress), place.service) for place, _ in pairs}
+    services = [
+        known for known in of_kind(manifests, *SERVICE) if (namespace_of(known), name_of(known)) in names
+    ]
+    deployments = [known for service in services for known in _deployments_of(service, manifests)]
+    for known in deployments:
+        if known in of_stable:
+            both = f"Service {name_of(stable)} and {name_of(services[0])}"
+            message = f"{both} select its pods: who gets which share?"
+            hint = "let the selector of each Service have a label that only its own pods have"
+            findings.append(
+                refusal(f"{NAME}-both", known, ("spec", "template", "metadata", "labels"), message, hint)
+            )
     kept = [known for known in of_kind(manifests, *DEPLOYMENT) if known not in deployments]
-    around = [known for known in manifests if _is_around(known, deployments, kept)]
-    own = [*services, *deployments, *around]
-    if len(deployments) == 1:
-        findings += _different(deployments[0], kept)
-        return own, deployments[0]
-    return own, None
+    own = [*services, *deployments, *(known for known in manifests if _is_around(known, deployments, kept))]
+    for service in services:
+        findings += _other_service(service, stable)
+    if len(deployments) != 1:
+        return own, None
+    findings += _different(deployments[0], of_stable)
+    return own, deployments[0]
 
 
 def _is_around(known: Manifest, deployments: Sequence[Manifest], others: Sequence[Manifest]) -> bool:
     """Whether an object scales or guards the pods of some Deployments, and no others."""
+    near = [one for one in deployments if namespace_of(one) == namespace_of(known)]
     kind = known.text("kind")
     if kind in SCALERS:
-        return any(is_scaler_of(known.value, name_of(deployment)) for deployment in deployments)
+        return any(is_scaler_of(known.value, name_of(deployment)) for deployment in near)
     if kind not in SELECTORS:
         return False
     selector = at(known.value, "spec", SELECTORS[kind]) or {}
     caught = [
-        any(selector_selects(selector, pod_labels(one.value)) for one in group)
-        for group in (deployments, others)
+        any(selector_selects(selector, pod_labels(one.value)) for one in group) for group in (near, others)
     ]
     return caught == [True, False]
 
 
-def _different(canary: Manifest, others: Sequence[Manifest]) -> Iterator[Finding]:
+def _other_service(canary: Manifest, stable: Manifest) -> Iterator[Finding]:
+    """That the canary's Service has other ports, which a release does not bring."""
+    if not same(at(canary.value, "spec", "ports"), at(stable.value, "spec", "ports")):
+        message = f"its ports are others than those of Service {name_of(stable)}, and that is not imported"
+        yield loss(
+            f"{NAME}-canary-differs", canary, ("spec", "ports"), message, "write it into the new manifests"
+        )
+
+
+def _different(canary: Manifest, running: Sequence[Manifest]) -> Iterator[Finding]:
     """That the canary's pods have other things than an image, which a release of an image does not bring."""
-    pods = [_pod(known) for known in others if images(known).keys() == images(canary).keys()]
-    if pods and not any(same(pod, _pod(canary)) for pod in pods):
+    if running and not any(same(_pod(known), _pod(canary)) for known in running):
         message = "its pods have more otherwise than their images, and that is not imported"
         hint = "write it into the new version's manifests, or into `spec.canary`"
-        yield loss(f"{NAME}-canary-differs", canary, ("spec", "template", "spec"), message, hint)
+        yield loss(f"{NAME}-canary-differs", canary, ("spec", "template"), message, hint)
 
 
 def images(deployment: Manifest) -> dict[str, str]:
@@ -561,63 +757,98 @@ def images(deployment: Manifest) -> dict[str, str]:
 
 
 def _pod(deployment: Manifest) -> dict[str, Any]:
-    """What a Deployment's pods are, without images."""
-    pod = at(deployment.value, "spec", "template", "spec") or {}
+    """What a Deployment's pods are, without images, and without the labels that Services tell them by."""
+    template = at(deployment.value, "spec", "template") or {}
+    pod = template.get("spec") or {}
     containers = [
         {key: value for key, value in known.items() if key != "image"}
         for known in pod.get("containers") or ()
     ]
-    return {**pod, "containers": containers}
+    return {"annotations": at(template, "metadata", "annotations") or {}, **pod, "containers": containers}
 
 
-# --- what else is said, and the way over ------------------------------------
+# --- what else is said ------------------------------------------------------
 
 
 def _others(mains: Sequence[Manifest], canaries: Sequence[Manifest]) -> Iterator[Finding]:
-    """Annotations of nginx's that have no counterpart."""
+    """Annotations that have no counterpart, or none by themselves."""
     for ingress in (*mains, *canaries):
         for annotation, text in _annotations(ingress).items():
             name = annotation.removeprefix(PREFIX)
             is_read = ingress in mains or name in BESIDE_CANARY
             if (
-                not annotation.startswith(PREFIX)
-                or annotation == CANARY
-                or annotation in OF_CANARY
+                annotation in (CANARY, *OF_CANARY, CLASS, *REGULAR)
                 or not is_read
+                or annotation.startswith(TRACKED)
             ):
                 continue
-            message = f"{name}: {text!r} is nginx's own"
-            yield loss(f"{NAME}-annotation", ingress, _at(annotation), message, COUNTERPARTS.get(name, ""))
+            hint = COUNTERPARTS.get(name) or (OPEN if name.startswith("auth-") else "")
+            hint = hint or next(
+                (said for start, said in COUNTERPARTS.items() if annotation.startswith(start)), ""
+            )
+            message = f"{name}: {said_as(text)} is not said by a route"
+            yield loss(f"{NAME}-annotation", ingress, _at(annotation), message, hint)
 
 
-def _steps(mains: Sequence[Manifest], canaries: Sequence[Manifest], own: Sequence[Manifest]) -> Iterator[str]:
+def _why_not_written(known: Manifest) -> str:
+    """Why an object is not among the files; empty where it is."""
+    owners = at(known.value, "metadata", "ownerReferences") or ()
+    if any(at(owner, "controller") for owner in owners):
+        return "its owner makes it"
+    return NOT_WRITTEN.get(known.text("kind"), "")
+
+
+def _not_written(left: Sequence[Manifest]) -> Iterator[Finding]:
+    for known in left:
+        if why := _why_not_written(known):
+            yield loss(f"{NAME}-not-written", known, ("kind",), f"it is not among the files: {why}")
+
+
+# --- the way over -----------------------------------------------------------
+
+
+def _steps(
+    mains: Sequence[Manifest],
+    canaries: Sequence[Manifest],
+    own: Sequence[Manifest],
+    running: tuple[Sequence[Manifest], Sequence[Place]],
+) -> Iterator[str]:
     """The way from nginx to the Gateway; no request is lost, since both serve until nobody asks nginx any more."""
-    for canary in canaries:
-        said = _annotations(canary)
-        gone = " ".join(f"{known}-" for known in (HEADER, VALUE, PATTERN, COOKIE) if known in said)
-        yield (
-            f"Send everybody to the version that runs: kubectl annotate --overwrite ingress/{name_of(canary)}"
-            f"{_namespace(canary)} {WEIGHT}=0{f' {gone}' if gone else ''}"
-        )
+    deployments, places = running
     if canaries:
-        things = " ".join(f"{known.text('kind').lower()}/{name_of(known)}" for known in (*canaries, *own))
-        yield (
-            "Once its requests have drained, take away what nginx's canary was, since the release makes objects of its "
-            f"own: kubectl delete {things}{_namespace(canaries[0])}"
+        pods = ", ".join(
+            f"{name_of(known)} ({at(known.value, 'spec', 'replicas') or 1})" for known in deployments
         )
-    hosts = list(dict.fromkeys(place.host for main in mains for place in _places(main) if place.host))
-    yield "Apply the routes beside the Ingresses: both serve then: kubectl apply -f {into}"
+        yield f"See that the pods of what runs are enough for all requests, and scale them where not: {pods}"
+        yield f"Send everybody to them: {_delete(canaries)}"
+    if own:
+        yield (
+            "Once the canary's last requests have been answered, take away what is its own, since the release makes "
+            f"objects of these names: {_delete(own)}"
+        )
+    yield "See that the Gateway has listeners for the hosts below, and certificates where it needs them"
+    yield "Apply the routes beside the Ingresses, and wait until the Gateway has accepted them: {apply}"
+    hosts = list(dict.fromkeys(place.host for place in places if place.host))
+    asked = (hosts[0] if hosts else "HOST").replace("*", "any")
     yield (
-        f"Ask the Gateway at its own address, e.g. curl --resolve {hosts[0] if hosts else 'HOST'}:80:ADDRESS "
-        f"http://{hosts[0] if hosts else 'HOST'}/"
+        f"Ask the Gateway at its own address, for each host: curl --resolve {asked}:80:ADDRESS http://{asked}/ "
+        "(443 and https where it has a certificate)"
     )
-    named = listed(hosts) or "the hosts"
-    yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired"
-    gone = " ".join(f"ingress/{name_of(main)}" for main in mains)
-    yield f"Once nginx gets no more requests: kubectl delete {gone}{_namespace(mains[0])}"
-    yield "Start the release: {start}"
+    named = ", ".join(hosts) or "the hosts"
+    yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired everywhere"
+    yield f"Once nginx gets no more requests for them: {_delete(mains)}"
+    yield "{start}"
+    yield "Where Git or Helm brings these objects, take them out there at each step, too: it would bring them back"
 
 
-def _namespace(manifest: Manifest) -> str:
-    namespace = manifest.text("metadata", "namespace")
-    return f" -n {namespace}" if namespace else ""
+def _delete(objects: Sequence[Manifest]) -> str:
+    """The commands that delete objects, one a namespace."""
+    by_namespace: dict[str, list[str]] = {}
+    for known in objects:
+        by_namespace.setdefault(namespace_of(known), []).append(
+            f"{known.text('kind').lower()}/{name_of(known)}"
+        )
+    return " && ".join(
+        f"kubectl delete {' '.join(names)}{f' -n {namespace}' if namespace else ''}"
+        for namespace, names in by_namespace.items()
+    )
