@@ -14,6 +14,7 @@ from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back
 from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.importers import ingress_nginx, report
+from kubectl_canary.integrations.importers.belongings import images
 from kubectl_canary.integrations.importers.imported import Gateway, Imported
 from kubectl_canary.outside import exchange, files
 from kubectl_canary.outside.exchange import Change
@@ -159,7 +160,7 @@ def _images(chosen: Choice, taken: Imported) -> list[str]:
     """The images of the canary that is there, where it has others; none where they cannot be told."""
     if taken.canary is None:
         return []
-    old, new = (ingress_nginx.images(known) for known in (chosen.deployments[0], taken.canary))
+    old, new = (images(known) for known in (chosen.deployments[0], taken.canary))
     if len(old) == len(new) == 1:
         return [image for image in new.values() if image not in old.values()]
     return [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]

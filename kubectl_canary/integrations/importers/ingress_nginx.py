@@ -8,28 +8,33 @@ controller rootfs/etc/nginx/lua/balancer.lua and mergeAlternativeBackends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
 from kubectl_canary.api import re2, verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.integrations.importers.belongings import (
+    deletion,
+    deployments_of,
+    is_around,
+    namespace_of,
+    pod_of,
+    why_not_written,
+)
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, errors_in, loss, refusal
-from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, pod_labels, selects
+from kubectl_canary.integrations.importers.ingress_nginx_routes import NAME, Pair, Place, backends, keys
+from kubectl_canary.integrations.importers.ingress_nginx_routes import places as places_of
+from kubectl_canary.integrations.importers.ingress_nginx_routes import routes as routes_of
+from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
 from kubectl_canary.reading.adopted.problems import listed
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
-from kubectl_canary.release.application import GATEWAY_API
-from kubectl_canary.release.companions import SCALERS, SELECTORS, is_scaler_of
 from kubectl_canary.release.phases import PhaseSpec, default, percent
-from kubectl_canary.release.selectors import selects as selector_selects
 from kubectl_canary.reports.programs import said as said_as
 
-NAME = "ingress-nginx"
 INGRESS = ("networking.k8s.io/v1", "Ingress")
 PREFIX = "nginx.ingress.kubernetes.io/"
 CANARY = f"{PREFIX}canary"
@@ -45,18 +50,9 @@ TRACKED = ("kubectl.kubernetes.io/", "meta.helm.sh/")  # of the tools that appli
 BESIDE_CANARY = ("load-balance", "upstream-hash-by", "affinity", "affinity-mode", "affinity-canary-behavior")
 BOOLEAN = (f"{PREFIX}use-regex",)
 REGULAR = (*BOOLEAN, f"{PREFIX}rewrite-target")  # with one of them, paths are regular expressions
-PATHS = {"Exact": "Exact", "Prefix": "PathPrefix", "ImplementationSpecific": "PathPrefix"}
 REDIRECTS = (f"{PREFIX}ssl-redirect", f"{PREFIX}force-ssl-redirect")
-LEAST_TOTAL, MOST_RULES = 100, 16
+LEAST_TOTAL = 100
 OPEN = "once DNS names the Gateway nobody is kept out: it needs a policy of its own"
-# what controllers make again, and what no file is a place for
-NOT_WRITTEN = {
-    "Pod": "its controller makes it",
-    "ReplicaSet": "its Deployment makes it",
-    "Endpoints": "its Service has it made",
-    "EndpointSlice": "its Service has it made",
-    "Secret": "files are no place for it",
-}
 COUNTERPARTS = {
     "affinity": "what holds clients at a pod holds them at a version: shares become others than are asked for",
     "app-root": "a rule for the path `/` with a RequestRedirect does that",
@@ -145,32 +141,6 @@ LOSSES = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """A path of an Ingress: where its requests come in, and the Service that they go to; `at` is where it stands."""
-
-    ingress: Manifest
-    at: Path
-    host: str
-    path: str
-    type: str
-    service: str
-    port: int
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What nginx joins the places of two Ingresses by."""
-        return self.host, self.path, self.type
-
-    @property
-    def upstream(self) -> tuple[str, str, int]:
-        """What nginx splits: each path to the same port of the same Service is split where one of them is."""
-        return namespace_of(self.ingress), self.service, self.port
-
-    def __str__(self) -> str:
-        return f"{self.host or '*'}{self.path} ({self.type})"
-
-
 def is_here(manifests: Sequence[Manifest]) -> bool:
     """Whether this importer knows any of these objects."""
     return any(known.text("kind") == INGRESS[1] for known in manifests)
@@ -188,7 +158,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     mains = [known for known in ingresses if known not in canaries]
     findings += [*_unreadable(ingresses), *_several(mains, canaries)]
     _refuse(findings)
-    places = {id(known): _places(known, manifests, findings) for known in ingresses}
+    places = {id(known): places_of(known, manifests, findings) for known in ingresses}
     _refuse(findings)
     pairs, lost = _paired([places[id(known)] for known in mains], [places[id(known)] for known in canaries])
     findings += lost
@@ -197,13 +167,15 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     every_place = [place for main in mains for place in places[id(main)]]
     service = _only_service(manifests, pairs, (mains, every_place), findings)
     _refuse(findings)
-    routes, governed = _routes(mains, places, pairs, (manifests, gateway), findings)
+    for main in mains:
+        findings += _inexact(main, places[id(main)])
+    routes, governed = routes_of(mains, places, pairs, (manifests, gateway), findings)
     settings = _annotations(canaries[0]) if canaries else {}
     testers = _testers(canaries[0], settings, findings) if canaries else False
     phases = (
         _phases(canaries[0], settings, bool(testers), findings) if canaries else default(has_testers=False)
     )
-    stable = _deployments_of(service, manifests)
+    stable = deployments_of(service, manifests)
     own, deployment = _of_canary(manifests, pairs, (service, stable), findings)
     _refuse(findings)
     if canaries and deployment is None:
@@ -215,7 +187,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     findings += _others(mains, canaries)
     left = [known for known in manifests if known not in every and known not in own]
     findings += [*_not_written(left)]
-    kept = tuple(known for known in left if not _why_not_written(known))
+    kept = tuple(known for known in left if not why_not_written(known))
     steps = tuple(_steps(mains, canaries, own, (stable, every_place)))
     source = tuple(known.title for known in (*mains, *canaries))
     names = tuple(dict.fromkeys(name_of(known) for known in stable))
@@ -232,11 +204,6 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
         tuple(findings),
         steps,
     )
-
-
-def namespace_of(manifest: Manifest) -> str:
-    """The namespace that a manifest says; empty where it says none."""
-    return manifest.text("metadata", "namespace")
 
 
 def _refuse(findings: Sequence[Finding]) -> None:
@@ -314,7 +281,7 @@ def _unreadable(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
             message = f"its pods are asked by {protocol}, and an HTTPRoute asks by HTTP"
             hint = "write its route by hand, a GRPCRoute or one with a BackendTLSPolicy"
             yield refusal(f"{NAME}-needed", ingress, _at(f"{PREFIX}backend-protocol"), message, hint)
-        for path, backend in _backends(ingress):
+        for path, backend in backends(ingress):
             if not isinstance(at(backend, "service", "name"), str):
                 message = "its backend is no Service"
                 yield refusal(f"{NAME}-backend", ingress, path, message, "take it out of what is imported")
@@ -325,7 +292,7 @@ def _several(mains: Sequence[Manifest], canaries: Sequence[Manifest]) -> Iterato
     for group, what in ((mains, "has"), (canaries, "is a canary of")):
         taken: dict[tuple[str, str, str], Manifest] = {}
         for ingress in group:
-            for path, key in _keys(ingress):
+            for path, key in keys(ingress):
                 if key in taken:
                     message = f"{taken[key].title} {what} {key[0] or '*'}{key[1]} already, and nginx takes one alone"
                     yield refusal(
@@ -347,63 +314,6 @@ def _settings(canary: Manifest) -> dict[str, str]:
 
 
 # --- which paths belong together --------------------------------------------
-
-
-def _paths(ingress: Manifest) -> Iterator[tuple[Path, str, dict[str, Any]]]:
-    """The paths, each with its place and its host."""
-    for number, rule in enumerate(at(ingress.value, "spec", "rules") or ()):
-        for index, path in enumerate(at(rule, "http", "paths") or ()):
-            yield ("spec", "rules", number, "http", "paths", index), at(rule, "host") or "", path
-
-
-def _backends(ingress: Manifest) -> Iterator[tuple[Path, Any]]:
-    """The backends of paths, each with its place."""
-    for where, _, path in _paths(ingress):
-        yield (*where, "backend"), at(path, "backend")
-
-
-def _keys(ingress: Manifest) -> Iterator[tuple[Path, tuple[str, str, str]]]:
-    for where, host, path in _paths(ingress):
-        yield where, (host, at(path, "path") or "/", str(at(path, "pathType")))
-
-
-def _places(ingress: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> list[Place]:
-    found = []
-    for where, host, path in _paths(ingress):
-        service = str(at(path, "backend", "service", "name"))
-        port = _port(ingress, (*where, "backend", "service"), path, manifests, findings)
-        key = at(path, "path") or "/", str(at(path, "pathType"))
-        found.append(Place(ingress, where, host, *key, service, port))
-    return found
-
-
-def _port(
-    ingress: Manifest,
-    where: Path,
-    path: dict[str, Any],
-    manifests: Sequence[Manifest],
-    findings: list[Finding],
-) -> int:
-    """The number of the port, which a route names."""
-    number, name = (
-        at(path, "backend", "service", "port", "number"),
-        at(path, "backend", "service", "port", "name"),
-    )
-    if number:
-        return int(number)
-    wanted = at(path, "backend", "service", "name")
-    for service in of_kind(manifests, *SERVICE):
-        for port in at(service.value, "spec", "ports") or ():
-            is_it = name_of(service) == wanted and namespace_of(service) == namespace_of(ingress)
-            if is_it and at(port, "name") == name:
-                return int(port["port"])
-    message = f"Service {wanted} has no port `{name}` among the manifests"
-    hint = "import the Service too, or write the port's number into the Ingress"
-    findings.append(refusal(f"{NAME}-port", ingress, (*where, "port"), message, hint))
-    return 0
-
-
-Pair = tuple[Place, Place]  # of the canary's Ingress, and of the other
 
 
 def _paired(
@@ -486,79 +396,6 @@ def _refuse_two(places: Sequence[Place], why: str, findings: list[Finding]) -> N
 
 
 # --- the routes -------------------------------------------------------------
-
-
-def _routes(
-    mains: Sequence[Manifest],
-    places: Mapping[int, Sequence[Place]],
-    pairs: Sequence[Pair],
-    surroundings: tuple[Sequence[Manifest], Gateway],
-    findings: list[Finding],
-) -> tuple[tuple[dict[str, Any], ...], dict[str, list[int]]]:
-    """An HTTPRoute for each list of paths that hosts have, and the rules of each that are split."""
-    split = {main.upstream for _, main in pairs}
-    services = {upstream[:2] for upstream in split}
-    manifests, gateway = surroundings
-    taken = {
-        (namespace_of(known), name_of(known)) for known in manifests if known.text("kind") == "HTTPRoute"
-    }
-    routes, governed = [], {}
-    for main in mains:
-        findings += _inexact(main, places[id(main)])
-        by_host: dict[str, list[Place]] = {}
-        for place in places[id(main)]:
-            by_host.setdefault(place.host, []).append(place)
-        by_paths: dict[tuple[Any, ...], list[str]] = {}
-        for host, known in by_host.items():
-            by_paths.setdefault(tuple((*one.key[1:], *one.upstream) for one in known), []).append(host)
-        for hosts in by_paths.values():
-            known, name = by_host[hosts[0]], _free_name(main, taken)
-            if len(known) > MOST_RULES:
-                message = f"an HTTPRoute has {MOST_RULES} rules, and these are {len(known)} paths"
-                findings.append(
-                    refusal(f"{NAME}-paths", main, known[0].at[:3], message, "divide the Ingress")
-                )
-            routes.append(
-                _route(main, name, list(filter(None, hosts)), [_rule(place) for place in known], gateway)
-            )
-            mine = [number for number, place in enumerate(known) if place.upstream in split]
-            if split and mine != [
-                number for number, place in enumerate(known) if place.upstream[:2] in services
-            ]:
-                governed[name] = mine
-    return tuple(routes), governed
-
-
-def _free_name(main: Manifest, taken: set[tuple[str, str]]) -> str:
-    """A name for a route, which is taken then: that of the Ingress, or one with the first number that is free."""
-    names = (name_of(main), *(f"{name_of(main)}-{number}" for number in range(2, len(taken) + 3)))
-    name = next(name for name in names if (namespace_of(main), name) not in taken)
-    taken.add((namespace_of(main), name))
-    return name
-
-
-def _route(
-    main: Manifest, name: str, hosts: Sequence[str], rules: Sequence[dict[str, Any]], gateway: Gateway
-) -> dict[str, Any]:
-    metadata = at(main.value, "metadata") or {}
-    namespace = {"namespace": metadata["namespace"]} if metadata.get("namespace") else {}
-    labels = {"labels": metadata["labels"]} if metadata.get("labels") else {}
-    parent = {"name": gateway.name, **({"namespace": gateway.namespace} if gateway.namespace else {})}
-    return {
-        "apiVersion": GATEWAY_API,
-        "kind": "HTTPRoute",
-        "metadata": {"name": name, **namespace, **labels},
-        "spec": {
-            "parentRefs": [parent],
-            **({"hostnames": list(hosts)} if hosts else {}),
-            "rules": list(rules),
-        },
-    }
-
-
-def _rule(place: Place) -> dict[str, Any]:
-    match = {"path": {"type": PATHS[place.type], "value": place.path}}
-    return {"matches": [match], "backendRefs": [{"name": place.service, "port": place.port}]}
 
 
 def _default_backend(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
@@ -678,15 +515,6 @@ def _number(
 # --- the canary that is there -----------------------------------------------
 
 
-def _deployments_of(service: Manifest, manifests: Sequence[Manifest]) -> list[Manifest]:
-    """The Deployments whose pods a Service selects."""
-    return [
-        known
-        for known in of_kind(manifests, *DEPLOYMENT)
-        if namespace_of(known) == namespace_of(service) and selects(service.value, pod_labels(known.value))
-    ]
-
-
 def _of_canary(
     manifests: Sequence[Manifest],
     pairs: Sequence[Pair],
@@ -699,7 +527,7 @@ def _of_canary(
     services = [
         known for known in of_kind(manifests, *SERVICE) if (namespace_of(known), name_of(known)) in names
     ]
-    deployments = [known for service in services for known in _deployments_of(service, manifests)]
+    deployments = [known for service in services for known in deployments_of(service, manifests)]
     for known in deployments:
         if known in of_stable:
             both = f"Service {name_of(stable)} and {name_of(services[0])}"
@@ -709,28 +537,13 @@ def _of_canary(
                 refusal(f"{NAME}-both", known, ("spec", "template", "metadata", "labels"), message, hint)
             )
     kept = [known for known in of_kind(manifests, *DEPLOYMENT) if known not in deployments]
-    own = [*services, *deployments, *(known for known in manifests if _is_around(known, deployments, kept))]
+    own = [*services, *deployments, *(known for known in manifests if is_around(known, deployments, kept))]
     for service in services:
         findings += _other_service(service, stable)
     if len(deployments) != 1:
         return own, None
     findings += _different(deployments[0], of_stable)
     return own, deployments[0]
-
-
-def _is_around(known: Manifest, deployments: Sequence[Manifest], others: Sequence[Manifest]) -> bool:
-    """Whether an object scales or guards the pods of some Deployments, and no others."""
-    near = [one for one in deployments if namespace_of(one) == namespace_of(known)]
-    kind = known.text("kind")
-    if kind in SCALERS:
-        return any(is_scaler_of(known.value, name_of(deployment)) for deployment in near)
-    if kind not in SELECTORS:
-        return False
-    selector = at(known.value, "spec", SELECTORS[kind]) or {}
-    caught = [
-        any(selector_selects(selector, pod_labels(one.value)) for one in group) for group in (near, others)
-    ]
-    return caught == [True, False]
 
 
 def _other_service(canary: Manifest, stable: Manifest) -> Iterator[Finding]:
@@ -744,27 +557,10 @@ def _other_service(canary: Manifest, stable: Manifest) -> Iterator[Finding]:
 
 def _different(canary: Manifest, running: Sequence[Manifest]) -> Iterator[Finding]:
     """That the canary's pods have other things than an image, which a release of an image does not bring."""
-    if running and not any(same(_pod(known), _pod(canary)) for known in running):
+    if running and not any(same(pod_of(known), pod_of(canary)) for known in running):
         message = "its pods have more otherwise than their images, and that is not imported"
         hint = "write it into the new version's manifests, or into `spec.canary`"
         yield loss(f"{NAME}-canary-differs", canary, ("spec", "template"), message, hint)
-
-
-def images(deployment: Manifest) -> dict[str, str]:
-    """The images of a Deployment by container."""
-    containers = at(deployment.value, "spec", "template", "spec", "containers") or ()
-    return {str(known.get("name")): str(known.get("image")) for known in containers}
-
-
-def _pod(deployment: Manifest) -> dict[str, Any]:
-    """What a Deployment's pods are, without images, and without the labels that Services tell them by."""
-    template = at(deployment.value, "spec", "template") or {}
-    pod = template.get("spec") or {}
-    containers = [
-        {key: value for key, value in known.items() if key != "image"}
-        for known in pod.get("containers") or ()
-    ]
-    return {"annotations": at(template, "metadata", "annotations") or {}, **pod, "containers": containers}
 
 
 # --- what else is said ------------------------------------------------------
@@ -790,17 +586,9 @@ def _others(mains: Sequence[Manifest], canaries: Sequence[Manifest]) -> Iterator
             yield loss(f"{NAME}-annotation", ingress, _at(annotation), message, hint)
 
 
-def _why_not_written(known: Manifest) -> str:
-    """Why an object is not among the files; empty where it is."""
-    owners = at(known.value, "metadata", "ownerReferences") or ()
-    if any(at(owner, "controller") for owner in owners):
-        return "its owner makes it"
-    return NOT_WRITTEN.get(known.text("kind"), "")
-
-
 def _not_written(left: Sequence[Manifest]) -> Iterator[Finding]:
     for known in left:
-        if why := _why_not_written(known):
+        if why := why_not_written(known):
             yield loss(f"{NAME}-not-written", known, ("kind",), f"it is not among the files: {why}")
 
 
@@ -820,11 +608,11 @@ def _steps(
             f"{name_of(known)} ({at(known.value, 'spec', 'replicas') or 1})" for known in deployments
         )
         yield f"See that the pods of what runs are enough for all requests, and scale them where not: {pods}"
-        yield f"Send everybody to them: {_delete(canaries)}"
+        yield f"Send everybody to them: {deletion(canaries)}"
     if own:
         yield (
             "Once the canary's last requests have been answered, take away what is its own, since the release makes "
-            f"objects of these names: {_delete(own)}"
+            f"objects of these names: {deletion(own)}"
         )
     yield "See that the Gateway has listeners for the hosts below, and certificates where it needs them"
     yield "Apply the routes beside the Ingresses, and wait until the Gateway has accepted them: {apply}"
@@ -836,19 +624,6 @@ def _steps(
     )
     named = ", ".join(hosts) or "the hosts"
     yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired everywhere"
-    yield f"Once nginx gets no more requests for them: {_delete(mains)}"
+    yield f"Once nginx gets no more requests for them: {deletion(mains)}"
     yield "{start}"
     yield "Where Git or Helm brings these objects, take them out there at each step, too: it would bring them back"
-
-
-def _delete(objects: Sequence[Manifest]) -> str:
-    """The commands that delete objects, one a namespace."""
-    by_namespace: dict[str, list[str]] = {}
-    for known in objects:
-        by_namespace.setdefault(namespace_of(known), []).append(
-            f"{known.text('kind').lower()}/{name_of(known)}"
-        )
-    return " && ".join(
-        f"kubectl delete {' '.join(names)}{f' -n {namespace}' if namespace else ''}"
-        for namespace, names in by_namespace.items()
-    )

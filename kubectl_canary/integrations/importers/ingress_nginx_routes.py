@@ -1,0 +1,174 @@
+"""The paths of ingress-nginx's Ingresses → HTTPRoutes, and which of their rules nginx splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kubectl_canary.findings import Finding, Path
+from kubectl_canary.integrations.importers.belongings import namespace_of
+from kubectl_canary.integrations.importers.imported import Gateway, refusal
+from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
+from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import dataclass
+from kubectl_canary.release.adoption import SERVICE
+from kubectl_canary.release.application import GATEWAY_API
+
+NAME = "ingress-nginx"
+PATHS = {"Exact": "Exact", "Prefix": "PathPrefix", "ImplementationSpecific": "PathPrefix"}
+MOST_RULES = 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path of an Ingress: where its requests come in, and the Service that they go to; `at` is where it stands."""
+
+    ingress: Manifest
+    at: Path
+    host: str
+    path: str
+    type: str
+    service: str
+    port: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What nginx joins the places of two Ingresses by."""
+        return self.host, self.path, self.type
+
+    @property
+    def upstream(self) -> tuple[str, str, int]:
+        """What nginx splits: each path to the same port of the same Service is split where one of them is."""
+        return namespace_of(self.ingress), self.service, self.port
+
+    def __str__(self) -> str:
+        return f"{self.host or '*'}{self.path} ({self.type})"
+
+
+Pair = tuple[Place, Place]  # of the canary's Ingress, and of the other
+
+
+def paths(ingress: Manifest) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """The paths, each with its place and its host."""
+    for number, rule in enumerate(at(ingress.value, "spec", "rules") or ()):
+        for index, path in enumerate(at(rule, "http", "paths") or ()):
+            yield ("spec", "rules", number, "http", "paths", index), at(rule, "host") or "", path
+
+
+def backends(ingress: Manifest) -> Iterator[tuple[Path, Any]]:
+    """The backends of paths, each with its place."""
+    for where, _, path in paths(ingress):
+        yield (*where, "backend"), at(path, "backend")
+
+
+def keys(ingress: Manifest) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    for where, host, path in paths(ingress):
+        yield where, (host, at(path, "path") or "/", str(at(path, "pathType")))
+
+
+def places(ingress: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> list[Place]:
+    found = []
+    for where, host, path in paths(ingress):
+        service = str(at(path, "backend", "service", "name"))
+        port = _port(ingress, (*where, "backend", "service"), path, manifests, findings)
+        key = at(path, "path") or "/", str(at(path, "pathType"))
+        found.append(Place(ingress, where, host, *key, service, port))
+    return found
+
+
+def _port(
+    ingress: Manifest,
+    where: Path,
+    path: dict[str, Any],
+    manifests: Sequence[Manifest],
+    findings: list[Finding],
+) -> int:
+    """The number of the port, which a route names."""
+    number, name = (
+        at(path, "backend", "service", "port", "number"),
+        at(path, "backend", "service", "port", "name"),
+    )
+    if number:
+        return int(number)
+    wanted = at(path, "backend", "service", "name")
+    for service in of_kind(manifests, *SERVICE):
+        for port in at(service.value, "spec", "ports") or ():
+            is_it = name_of(service) == wanted and namespace_of(service) == namespace_of(ingress)
+            if is_it and at(port, "name") == name:
+                return int(port["port"])
+    message = f"Service {wanted} has no port `{name}` among the manifests"
+    hint = "import the Service too, or write the port's number into the Ingress"
+    findings.append(refusal(f"{NAME}-port", ingress, (*where, "port"), message, hint))
+    return 0
+
+
+def routes(
+    mains: Sequence[Manifest],
+    places: Mapping[int, Sequence[Place]],
+    pairs: Sequence[Pair],
+    surroundings: tuple[Sequence[Manifest], Gateway],
+    findings: list[Finding],
+) -> tuple[tuple[dict[str, Any], ...], dict[str, list[int]]]:
+    """An HTTPRoute for each list of paths that hosts have, and the rules of each that are split."""
+    split = {main.upstream for _, main in pairs}
+    services = {upstream[:2] for upstream in split}
+    manifests, gateway = surroundings
+    taken = {
+        (namespace_of(known), name_of(known)) for known in manifests if known.text("kind") == "HTTPRoute"
+    }
+    routes, governed = [], {}
+    for main in mains:
+        by_host: dict[str, list[Place]] = {}
+        for place in places[id(main)]:
+            by_host.setdefault(place.host, []).append(place)
+        by_paths: dict[tuple[Any, ...], list[str]] = {}
+        for host, known in by_host.items():
+            by_paths.setdefault(tuple((*one.key[1:], *one.upstream) for one in known), []).append(host)
+        for hosts in by_paths.values():
+            known, name = by_host[hosts[0]], _free_name(main, taken)
+            if len(known) > MOST_RULES:
+                message = f"an HTTPRoute has {MOST_RULES} rules, and these are {len(known)} paths"
+                findings.append(
+                    refusal(f"{NAME}-paths", main, known[0].at[:3], message, "divide the Ingress")
+                )
+            routes.append(
+                _route(main, name, list(filter(None, hosts)), [_rule(place) for place in known], gateway)
+            )
+            mine = [number for number, place in enumerate(known) if place.upstream in split]
+            if split and mine != [
+                number for number, place in enumerate(known) if place.upstream[:2] in services
+            ]:
+                governed[name] = mine
+    return tuple(routes), governed
+
+
+def _free_name(main: Manifest, taken: set[tuple[str, str]]) -> str:
+    """A name for a route, which is taken then: that of the Ingress, or one with the first number that is free."""
+    names = (name_of(main), *(f"{name_of(main)}-{number}" for number in range(2, len(taken) + 3)))
+    name = next(name for name in names if (namespace_of(main), name) not in taken)
+    taken.add((namespace_of(main), name))
+    return name
+
+
+def _route(
+    main: Manifest, name: str, hosts: Sequence[str], rules: Sequence[dict[str, Any]], gateway: Gateway
+) -> dict[str, Any]:
+    metadata = at(main.value, "metadata") or {}
+    namespace = {"namespace": metadata["namespace"]} if metadata.get("namespace") else {}
+    labels = {"labels": metadata["labels"]} if metadata.get("labels") else {}
+    parent = {"name": gateway.name, **({"namespace": gateway.namespace} if gateway.namespace else {})}
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, **namespace, **labels},
+        "spec": {
+            "parentRefs": [parent],
+            **({"hostnames": list(hosts)} if hosts else {}),
+            "rules": list(rules),
+        },
+    }
+
+
+def _rule(place: Place) -> dict[str, Any]:
+    match = {"path": {"type": PATHS[place.type], "value": place.path}}
+    return {"matches": [match], "backendRefs": [{"name": place.service, "port": place.port}]}
