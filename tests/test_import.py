@@ -264,8 +264,10 @@ def test_every_path_to_the_same_port_of_the_service_is_split_as_nginx_does(
         if value["kind"] == "Service":
             value["spec"]["ports"] = ports
     more = ingress("more", {"more.example.com": [path("shop")]})
-    assert 0 == imports([*values, more]).code
+    admin = ingress("admin", {"admin.example.com": [path("shop", port=81)]})
+    assert 0 == imports([*values, more, admin]).code
     for asked, share in (
+        ("admin.example.com/", "100%  shop:81"),
         ("shop.example.com/", "25%  shop-canary:80"),
         ("shop.example.com/cart", "25%  shop-canary:80"),
         ("shop.example.com/admin", "100%  shop:81"),
@@ -524,6 +526,11 @@ def test_every_loss_is_in_the_docs_and_every_one_there_can_be() -> None:
         ),
         ({"by_header": "x", "by_header_pattern": "(?=a)"}, {"header-pattern"}, False),
         (
+            {"by_header": "x", "by_header_pattern": "eu|us"},
+            {"header-pattern"},
+            {"header": "x", "match": "RegularExpression", "value": ".*(?:eu|us).*"},
+        ),
+        (
             {"by_header": "x", "by_header_pattern": "(?=a)", "by_cookie": "c"},
             {"header-pattern", "never"},
             {"cookie": "c", "value": "always"},
@@ -606,6 +613,7 @@ def test_a_canarys_service_with_other_ports_is_named() -> None:
         ([*a_shop(a_canary(weight="5")), ingress("again", {HOST: [path("shop")]})], "has shop.example.com/ already, and nginx takes one alone"),
         (a_shop({**a_canary(weight="5"), "metadata": {**a_canary(weight="5")["metadata"], "namespace": "eu"}}), "is of another namespace"),
         (a_shop(a_canary(weight="x")), "`x` is not a number"),
+        (a_shop(a_canary({HOST: [path("shop-canary", "/", "Exact")]})), "what is it a canary of?"),
         (a_shop(a_canary({"other.example.com": [path("shop-canary")]})), "what is it a canary of?"),
         (a_shop(a_canary(weight="5"), a_canary(name="another", weight="5")), "nginx takes one alone"),
         (a_shop(a_canary(weight="5"), a_canary({"b.c": [path("shop-canary")]}, "another", weight="6")), "splits otherwise"),
