@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, SEED, Cluster
 from controllers import Controllers, short_sleep
+from test_import import a_canary, a_shop
 
 from kubectl_canary.cli import VERBS
 
@@ -144,7 +146,27 @@ def test_the_readme_installs_the_plugin(surroundings: dict[str, str], namespace:
 def test_every_page_with_commands_is_run() -> None:
     with_commands = {page.name for page in DOCS.glob("*.md") if blocks(page, "sh")}
     elsewhere = {"adopt.md", "git.md"}  # tests/test_docs.py and tests/test_git_verbs.py run them
-    assert {*PAGES, *elsewhere} == with_commands
+    assert {*PAGES, *elsewhere, "ingress-nginx.md"} == with_commands
+
+
+def test_the_commands_from_ingress_nginx_run(
+    surroundings: dict[str, str], cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """Each alone, where a canary runs behind two Ingresses, also as they stand in the cluster."""
+    text = yaml.safe_dump_all(a_shop(a_canary(weight="10"))).replace(
+        "namespace: store", f"namespace: {namespace}"
+    )
+    cluster.kubectl("apply", "-f", "-", stdin=text)
+    lines = [*blocks(DOCS / "ingress-nginx.md", "sh")[0].splitlines(), *examples("import")]
+    assert 4 == len(lines)
+    for number, line in enumerate(lines):
+        folder = tmp_path / str(number)
+        (folder / "k8s").mkdir(parents=True)
+        (folder / "k8s/shop.yaml").write_text(text)
+        done = pasted(line.replace("-n shop", f"-n {namespace}"), folder, surroundings)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        assert "10%" in (folder / "canary.yaml").read_text()
+        assert (folder / "gateway/httproute-shop.yaml").is_file()
 
 
 FLEET = """\
@@ -161,7 +183,7 @@ def examples(verb: str) -> list[str]:
     return [one for one in block.split("\n\n") if not ELSEWHERE.search(one)]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in IN_A_WORLD + IN_GIT])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in (*IN_A_WORLD, *IN_GIT, "import")])
 def test_the_examples_of_a_verb_run(
     verb: str, surroundings: dict[str, str], namespace: str, tmp_path: Path, cluster: Cluster
 ) -> None:
