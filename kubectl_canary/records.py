@@ -150,7 +150,7 @@ def _initializer(cls: Any, fields: tuple[dataclasses.Field[Any], ...], frozen: b
             parameters.append(name)
         lines.append(f" _put(self, {name!r}, {value})" if frozen else f" self.{name} = {value}")
     lines.append(" self.__post_init__()" if hasattr(cls, "__post_init__") else " return")
-    exec(f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines), known)  # noqa: S102  names of fields alone
+    exec(f"def __init__({', '.join(parameters)}):\n" + "\n".join(lines), known)  # noqa: S102  of identifiers alone
     initialize: Method = known["__init__"]
     initialize.__qualname__ = f"{cls.__qualname__}.__init__"
     return initialize

@@ -23,7 +23,7 @@ HEAD = '''\
 
 `TEXTS` are the templates that it was made from: it counts for those that are still the same.
 """
-# ruff: noqa: E501
+# ruff: noqa: E501  a template is one line here, however long
 # fmt: off
 
 from __future__ import annotations

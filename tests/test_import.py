@@ -470,9 +470,13 @@ def test_what_lies_in_the_folder_beside_is_not_released(imports: Canary) -> None
     assert "gateway has other files, which would be released with these: old.yaml" in result.err
 
 
-@pytest.mark.parametrize("file", ["-", "gateway/canary.yaml"])
+@pytest.mark.parametrize(
+    "file", ["-", "gateway/canary.yaml", "{here}/gateway/canary.yaml", "link/canary.yaml"]
+)
 def test_the_canary_file_is_a_file_beside_the_manifests(imports: Canary, file: str) -> None:
     Path("gateway").mkdir()
+    Path("link").symlink_to("gateway")
+    file = file.format(here=Path.cwd())
     result = imports(a_shop(a_canary(weight="5")), "-f", file)
     assert (2, "", []) == (result.code, result.out, list(Path("gateway").iterdir()))
 

@@ -96,6 +96,22 @@ def flags_of(shape: type[Flags], *options: Decorator, as_: str = "flags") -> Dec
     return decorate
 
 
+def written_file(what: str) -> tuple[Decorator, Decorator]:
+    """Which canary file a verb writes, and whether it writes over what is there."""
+    return (
+        click.option(
+            "-f",
+            "--filename",
+            "file",
+            default=CANARY_FILE,
+            show_default=True,
+            shell_complete=candidates.files,
+            help=what,
+        ),
+        click.option("--force", is_flag=True, help="Write over files that are there."),
+    )
+
+
 def overlaid(flags: Flags, context: click.Context) -> Flags:
     """The flags, with what another command line of the same verb says over them."""
     values = {

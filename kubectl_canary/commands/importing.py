@@ -8,7 +8,7 @@ import click
 
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import verb
-from kubectl_canary.commands.flags import flags_of
+from kubectl_canary.commands.flags import flags_of, written_file
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,7 @@ class ImportFlags:
         shell_complete=candidates.files,
         help="Where the manifests are written.",
     ),
-    click.option(
-        "-f",
-        "--filename",
-        "file",
-        default="canary.yaml",
-        show_default=True,
-        shell_complete=candidates.files,
-        help="Where the canary file is written.",
-    ),
-    click.option("--force", is_flag=True, help="Write over files that are there."),
+    *written_file("Where the canary file is written."),
     click.option(
         "-o",
         "--output",

@@ -11,7 +11,7 @@ from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import cluster_flags as with_cluster_flags
-from kubectl_canary.commands.flags import flags_of
+from kubectl_canary.commands.flags import flags_of, written_file
 from kubectl_canary.errors import UsageError
 from kubectl_canary.release.testers import Carrier
 
@@ -123,16 +123,7 @@ class ManifestFlags:
     click.option("--header", metavar="NAME", help="The testers' header (default: x-canary)."),
     click.option("--query", metavar="NAME", help="The testers' query parameter, instead of a header."),
     click.option("--cookie", metavar="NAME", help="The testers' cookie, instead of a header."),
-    click.option(
-        "-f",
-        "--filename",
-        "file",
-        default="canary.yaml",
-        show_default=True,
-        shell_complete=candidates.files,
-        help="Where to write; - prints.",
-    ),
-    click.option("--force", is_flag=True, help="Write over a file that is there."),
+    *written_file("Where to write; - prints."),
 )
 @flags_of(
     ManifestFlags,

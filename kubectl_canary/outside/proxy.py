@@ -25,7 +25,8 @@ START = 3.0  # seconds in which kubectl has begun to serve
 LOGIN = 60.0  # seconds that the first answer may take, as a call of kubectl may: somebody may log in
 ANSWER = 8.0  # seconds that others may take: less than a Lease lasts, and kubectl itself begins with a new connection
 END = 1.0  # seconds in which the keeper has ended; nobody waits longer
-# It makes the folder. Proxy and folder go when our end of its standard input is closed: also where we are killed.
+# It makes the folder, mktemp putting letters in the place of the XXXXXX. Proxy and folder go when our end of its
+# standard input is closed: also where we are killed.
 KEEPER = """
 trap '' PIPE
 folder=$(mktemp -d "${TMPDIR:-/tmp}/kubectl-canary-XXXXXX") || exit

@@ -11,7 +11,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import CANARY_FILE, program
 from kubectl_canary.commands.importing import ImportFlags
 from kubectl_canary.commands.run import next_version
-from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back
+from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back, refuse_files
 from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.importers import ingress_nginx, report
 from kubectl_canary.integrations.importers.belongings import images
@@ -71,18 +71,13 @@ def _report(flags: ImportFlags) -> report.Report:
 
 def _refuse_files(flags: ImportFlags, folder: str) -> None:
     """Raises UsageError where something is in the way, before anything is read."""
-    if flags.file == "-" or posixpath.dirname(posixpath.normpath(flags.file)) == folder.removeprefix("."):
+    if flags.file == "-" or files.without_links(posixpath.dirname(flags.file)) == files.without_links(folder):
         message = f"-f {flags.file}: the canary file is a file, and not among the manifests that it adopts"
         raise UsageError(message, "name another file by -f, such as canary.yaml")
     if not files.has_folder(flags.file):
         raise UsageError(f"there is no folder for {flags.file}", "make it, or name another file by -f")
-    if flags.force:
-        return
-    if files.names_in(folder):
-        hint = "--force writes over files of the same names, --into names another folder"
-        raise UsageError(f"{folder} is there already, and is not empty", hint)
-    if files.is_there(flags.file):
-        raise UsageError(f"{flags.file} is there already", "--force writes over it, -f names another file")
+    if not flags.force:
+        refuse_files(flags.file, folder)
 
 
 def _refuse_others(folder: str, texts: dict[str, str]) -> None:

@@ -52,6 +52,15 @@ def run(flags: InitFlags) -> int:
     return 0
 
 
+def refuse_files(file: str, folder: str) -> None:
+    """Raises UsageError where files are in the way of manifests and a canary file that are to be written."""
+    if files.names_in(folder):
+        hint = "--force writes over files of the same names, --into names another folder"
+        raise UsageError(f"{folder} is there already, and is not empty", hint)
+    if files.is_there(file):
+        raise UsageError(f"{file} is there already", "--force writes over it, -f names another file")
+
+
 def put(text: str, flags: InitFlags, before: str = "") -> None:
     """Write or print the file, and say what comes next; `before` is what has to stand before that command."""
     if flags.file == "-":

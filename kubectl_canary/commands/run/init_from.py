@@ -15,6 +15,7 @@ from kubectl_canary.commands.run.init import (
     head,
     put,
     read_back,
+    refuse_files,
     tail,
     tail_of_streams,
 )
@@ -75,7 +76,8 @@ def _read(source: str, file: str) -> _Found:
 def _in_cluster(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlags) -> _Found:
     """What runs, as manifests that are written once the canary file is known to be good."""
     folder = posixpath.normpath(manifests.into)
-    _refuse_files(flags, folder)
+    if not flags.force:
+        refuse_files(flags.file, folder)
     objects = Kubectl(cluster.words()).every(KINDS, OPTIONAL, flags.namespace)
     taken = snapshot(objects, manifests.deployments)
     found = [
@@ -85,17 +87,6 @@ def _in_cluster(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlag
     ]
     relative = files.relative(folder, flags.file).rstrip("/")
     return _Found(found, f"{relative}/", taken.texts, tuple(_notes(taken, folder)))
-
-
-def _refuse_files(flags: InitFlags, folder: str) -> None:
-    """Raises UsageError where something is in the way, before the cluster is asked."""
-    if flags.force:
-        return
-    if files.names_in(folder):
-        hint = "--force writes over files of the same names, --into names another folder"
-        raise UsageError(f"{folder} is there already, and is not empty", hint)
-    if files.is_there(flags.file):
-        raise UsageError(f"{flags.file} is there already", "--force writes over it, -f names another file")
 
 
 def _notes(taken: Snapshot, folder: str) -> Iterator[str]:
