@@ -277,6 +277,26 @@ def test_every_path_to_the_same_port_of_the_service_is_split_as_nginx_does(
         assert share in canary("simulate", "--phase", "25%", f"http://{asked}").out, asked
 
 
+def test_paths_to_one_port_share_a_rule_and_a_route_has_room(imports: Canary, canary: Canary) -> None:
+    paths = [path("shop"), *(path("shop", f"/{number}") for number in range(70)), path("api", "/api")]
+    hosts = {f"h{number}.example.com": paths for number in range(17)}
+    split = a_canary({"h3.example.com": [path("shop-canary")]}, weight="25")
+    assert 0 == imports(a_shop(split, main=ingress("shop", hosts))).code
+    routes = [yaml.safe_load(file.read_text()) for file in Path("gateway").glob("httproute-*")]
+    assert 4 == len(routes)  # 10 rules of up to 8 paths in two, for 16 hosts and for one
+    assert [7, 7, 3, 3] == sorted((len(route["spec"]["rules"]) for route in routes), reverse=True)
+    assert {16, 1} == {len(route["spec"]["hostnames"]) for route in routes}
+    for asked, share in (("h3", "25%  shop-canary:80"), ("h16", "25%  shop-canary:80")):
+        for at in ("/", "/8", "/69"):
+            assert share in canary("simulate", "--phase", "25%", f"http://{asked}.example.com{at}").out
+    assert "100%  api:80" in canary("simulate", "--phase", "25%", "http://h3.example.com/api").out
+
+
+def test_a_host_and_no_host_are_two_routes() -> None:
+    taken = taken_of(a_shop(main=ingress("shop", {"": [path("shop")], "a.example.com": [path("shop")]})))
+    assert [None, ["a.example.com"]] == [route["spec"].get("hostnames") for route in taken.routes]
+
+
 def test_routes_have_names_that_nobody_has(imports: Canary) -> None:
     hosts = {"a.example.com": [path("shop")], "b.example.com": [path("shop"), path("shop", "/b")]}
     more = ingress("shop-2", {"c.example.com": [path("shop")]})
@@ -625,7 +645,6 @@ def test_a_canarys_service_with_other_ports_is_named() -> None:
         (a_shop(main=ingress("shop", {HOST: [path("shop", port="none")]})), "has no port `none`"),
         (a_shop(main=ingress("shop", {HOST: [path("gone")]})), "Service gone is not among the manifests"),
         (a_shop(main=ingress("shop", {HOST: [{"path": "/", "pathType": "Prefix", "backend": {"resource": {"kind": "Bucket", "name": "b"}}}]})), "its backend is no Service"),
-        (a_shop(main=ingress("shop", {HOST: [path("shop", f"/{number}") for number in range(17)]})), "these are 17 paths"),
         (a_shop(main=ingress("shop", {})), "it has no path with a Service"),
     ],
 )  # fmt: skip
@@ -655,11 +674,16 @@ def test_without_an_ingress_or_a_deployment_the_cure_is_said(imports: Canary) ->
 # --- the API server ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", [{"weight": "10", "by_header": "x-canary"}, {"by_cookie": "canary"}])
+@pytest.mark.parametrize(
+    ("said", "paths"),
+    [({"weight": "10", "by_header": "x-canary"}, 1), ({"by_cookie": "canary"}, 1), ({"by_header": "x"}, 60)],
+)
 def test_the_api_server_takes_every_phase(
-    said: dict[str, str], imports: Canary, canary: Canary, cluster: Cluster, namespace: str
+    said: dict[str, str], paths: int, imports: Canary, canary: Canary, cluster: Cluster, namespace: str
 ) -> None:
-    text = yaml.safe_dump_all(a_shop(a_canary(**said))).replace("namespace: store", f"namespace: {namespace}")
+    main = ingress("shop", {HOST: [path("shop"), *(path("shop", f"/{number}") for number in range(paths))]})
+    values = a_shop(a_canary(**said), main=main)
+    text = yaml.safe_dump_all(values).replace("namespace: store", f"namespace: {namespace}")
     assert 0 == imports(list(yaml.safe_load_all(text))).code
     plan = inputs.load(["canary.yaml"]).plan
     for phase in plan.phases:

@@ -79,9 +79,9 @@ NEEDED = {
 
 # what each field becomes, and what does not become any: the page in docs is made from these
 FIELDS = {
-    "spec.rules[].host": "`hostnames`; hosts with the same paths share an HTTPRoute, others get one each",
+    "spec.rules[].host": "`hostnames`; hosts with the same paths share an HTTPRoute, as far as one has room",
     "spec.rules[].http.paths[]": (
-        "a rule with a match, split where one path to the same port of the same Service is; "
+        "a match of the rule to the same port of the same Service, which is split as a whole; "
         "`Exact` is `Exact`, `Prefix` and `ImplementationSpecific` are `PathPrefix`"
     ),
     "backend.service of the other Ingress": "`backendRefs`; a port's name becomes its number",
@@ -122,7 +122,6 @@ LOSSES = {
     "never": "A header or cookie with the value `never` kept a request from the canary.",
     "not-written": "Pods, ReplicaSets, Endpoints, Secrets and what has an owner: no file of yours has them.",
     "path-type": "nginx finds an ImplementationSpecific path before any letter: `/a` also takes `/ab`.",
-    "paths": "Refused: more paths of a host than a route has rules.",
     "port": "Refused: a port's name that no Service among the manifests has.",
     "regular-paths": (
         "Refused: with `use-regex` or `rewrite-target` all paths of the host are regular expressions of "
@@ -169,7 +168,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     _refuse(findings)
     for main in mains:
         findings += _inexact(main, places[id(main)])
-    routes, governed = routes_of(mains, places, pairs, (manifests, gateway), findings)
+    routes, governed = routes_of(mains, places, pairs, (manifests, gateway))
     settings = _annotations(canaries[0]) if canaries else {}
     testers = _testers(canaries[0], settings, findings) if canaries else False
     phases = (
@@ -226,7 +225,7 @@ def _invalid(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
     """Ingresses that no cluster would take."""
     for ingress in ingresses:
         if ingress.text("apiVersion") != INGRESS[0]:
-            message = f"it is of {ingress.text('apiVersion')}, and clusters have {INGRESS[0]}"
+            message = f"it is of {ingress.text('apiVersion') or 'no API'}, and clusters have {INGRESS[0]}"
             hint = "import what the cluster has: kubectl get ingress -o yaml"
             yield refusal(f"{NAME}-api-version", ingress, ("apiVersion",), message, hint)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers.belongings import namespace_of
@@ -16,7 +16,9 @@ from kubectl_canary.release.application import GATEWAY_API
 
 NAME = "ingress-nginx"
 PATHS = {"Exact": "Exact", "Prefix": "PathPrefix", "ImplementationSpecific": "PathPrefix"}
-MOST_RULES = 16
+# of a route in every release of the Gateway API, with as many rules again for testers
+MOST_HOSTS, MOST_RULES, MOST_MATCHES = 16, 7, 8
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -107,39 +109,50 @@ def routes(
     places: Mapping[int, Sequence[Place]],
     pairs: Sequence[Pair],
     surroundings: tuple[Sequence[Manifest], Gateway],
-    findings: list[Finding],
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, list[int]]]:
-    """An HTTPRoute for each list of paths that hosts have, and the rules of each that are split."""
+    """HTTPRoutes for each list of paths that hosts have, and the rules of each that are split."""
     split = {main.upstream for _, main in pairs}
     services = {upstream[:2] for upstream in split}
     manifests, gateway = surroundings
     taken = {
         (namespace_of(known), name_of(known)) for known in manifests if known.text("kind") == "HTTPRoute"
     }
-    routes, governed = [], {}
+    made, governed = [], {}
     for main in mains:
-        by_host: dict[str, list[Place]] = {}
-        for place in places[id(main)]:
-            by_host.setdefault(place.host, []).append(place)
-        by_paths: dict[tuple[Any, ...], list[str]] = {}
-        for host, known in by_host.items():
-            by_paths.setdefault(tuple((*one.key[1:], *one.upstream) for one in known), []).append(host)
-        for hosts in by_paths.values():
-            known, name = by_host[hosts[0]], _free_name(main, taken)
-            if len(known) > MOST_RULES:
-                message = f"an HTTPRoute has {MOST_RULES} rules, and these are {len(known)} paths"
-                findings.append(
-                    refusal(f"{NAME}-paths", main, known[0].at[:3], message, "divide the Ingress")
-                )
-            routes.append(
-                _route(main, name, list(filter(None, hosts)), [_rule(place) for place in known], gateway)
-            )
-            mine = [number for number, place in enumerate(known) if place.upstream in split]
-            if split and mine != [
-                number for number, place in enumerate(known) if place.upstream[:2] in services
-            ]:
+        for hosts, rules in _parts(places[id(main)]):
+            name = _free_name(main, taken)
+            made.append(_route(main, name, hosts, [_rule(group) for group in rules], gateway))
+            upstreams = [group[0].upstream for group in rules]
+            mine = [number for number, upstream in enumerate(upstreams) if upstream in split]
+            if split and mine != [n for n, upstream in enumerate(upstreams) if upstream[:2] in services]:
                 governed[name] = mine
-    return tuple(routes), governed
+    return tuple(made), governed
+
+
+Rules = Sequence[Sequence[Place]]  # the paths of each
+
+
+def _parts(places: Sequence[Place]) -> Iterator[tuple[Sequence[str], Rules]]:
+    """The hosts and rules of routes: hosts with the same paths share them, as far as a route has room."""
+    by_host: dict[str, list[Place]] = {}
+    for place in places:
+        by_host.setdefault(place.host, []).append(place)
+    by_paths: dict[tuple[Any, ...], list[str]] = {}
+    for host, known in by_host.items():
+        paths = tuple((*one.key[1:], *one.upstream) for one in known)
+        by_paths.setdefault((bool(host), paths), []).append(host)  # one without a host takes every other
+    for hosts in by_paths.values():
+        by_upstream: dict[tuple[str, str, int], list[Place]] = {}
+        for place in by_host[hosts[0]]:
+            by_upstream.setdefault(place.upstream, []).append(place)
+        rules = [part for known in by_upstream.values() for part in _batches(known, MOST_MATCHES)]
+        for some in _batches(rules, MOST_RULES):
+            yield from ((named, some) for named in _batches(hosts, MOST_HOSTS))
+
+
+def _batches(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
+    for first in range(0, len(items), most):
+        yield items[first : first + most]
 
 
 def _free_name(main: Manifest, taken: set[tuple[str, str]]) -> str:
@@ -163,12 +176,12 @@ def _route(
         "metadata": {"name": name, **namespace, **labels},
         "spec": {
             "parentRefs": [parent],
-            **({"hostnames": list(hosts)} if hosts else {}),
+            **({"hostnames": list(hosts)} if all(hosts) else {}),
             "rules": list(rules),
         },
     }
 
 
-def _rule(place: Place) -> dict[str, Any]:
-    match = {"path": {"type": PATHS[place.type], "value": place.path}}
-    return {"matches": [match], "backendRefs": [{"name": place.service, "port": place.port}]}
+def _rule(places: Sequence[Place]) -> dict[str, Any]:
+    matches = [{"path": {"type": PATHS[place.type], "value": place.path}} for place in places]
+    return {"matches": matches, "backendRefs": [{"name": places[0].service, "port": places[0].port}]}
