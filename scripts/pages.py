@@ -58,7 +58,7 @@ IMPORT = """\
 
 ```sh
 kubectl canary import k8s/ --gateway production-gw
-kubectl get ingress,service,deployment,hpa,pdb -n shop -o yaml | kubectl canary import - --gateway production-gw
+kubectl get ingress,httproute,service,deployment -n shop -o yaml | kubectl canary import - --gateway production-gw
 ```
 
 The two Ingresses of a canary become HTTPRoutes and a canary file, and what else is among the manifests goes on as it

@@ -331,12 +331,13 @@ def test_other_namespaces_and_deployments_are_none_of_it(imports: Canary) -> Non
     grafana = ingress("grafana", {"grafana.example.com": [path("shop-canary")]})
     grafana["metadata"]["namespace"] = "ops"
     report = imports(
-        [*a_shop(a_canary(weight="5")), *elsewhere, grafana, *workload("redis", "v7")[:1]], "-o", "json"
+        [*a_shop(a_canary(weight="5")), *elsewhere, grafana, *workload("redis", "v7")[:1]],
+        *("-o", "json", "--gateway-namespace", "infra"),
     )
     assert (0, "") == (report.code, report.err)
     steps = json.loads(report.out)["steps"]
-    assert "kubectl delete service/shop-canary deployment/shop-canary -n store" in steps[2]
-    assert "kubectl delete ingress/shop -n store && kubectl delete ingress/grafana -n ops" in steps[7]
+    assert "kubectl delete service/shop-canary deployment/shop-canary -n store" in steps[3]
+    assert "kubectl delete ingress/shop -n store && kubectl delete ingress/grafana -n ops" in steps[8]
     assert "v9" in "".join(file.read_text() for file in Path("gateway").glob("deployment-shop-canary*"))
 
 
@@ -348,11 +349,79 @@ def test_ingresses_of_another_class_stay_as_they_are(imports: Canary) -> None:
     assert ["ingress-nginx-class"] == [loss["rule"] for loss in report["losses"]]
     assert "edge" not in "".join(report["steps"])
     without = [value for value in values if value["metadata"]["name"] != "shop-canary"]
-    assert "say which is nginx's: --ingress-class nginx" in imports(without, "--force").err
+    assert (
+        "say which is nginx's, and that of those without: --ingress-class nginx"
+        in imports(without, "--force").err
+    )
     assert 0 == imports(without, "--force", "--ingress-class", "nginx").code
     assert (
         "none of the Ingresses is of class none" in imports(without, "--force", "--ingress-class", "none").err
     )
+
+
+def without_class(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **value,
+        "spec": {key: child for key, child in value["spec"].items() if key != "ingressClassName"},
+    }
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_of_a_pair_without_a_class_is_told(imports: Canary, place: int) -> None:
+    pair = [ingress("shop", {"shop.example.com": [path("shop")]}), a_canary(weight="5")]
+    pair[place] = without_class(pair[place])
+    values = a_shop(pair[1], main=pair[0])
+    told = imports(values)
+    assert (1, "") == (told.code, told.out)
+    assert "and that of those without: --ingress-class nginx" in told.err
+    assert 0 == imports(values, "--ingress-class", "nginx").code
+    default = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+    }
+    assert 0 == imports([*values, default], "--force", "--into", "again").code
+
+
+def test_a_port_by_name_and_by_number_are_two_for_nginx(imports: Canary, canary: Canary) -> None:
+    main = ingress("shop", {"shop.example.com": [path("shop"), path("shop", "/api", port="web")]})
+    assert 0 == imports(a_shop(a_canary(weight="25"), main=main)).code
+    for at, share in (("/", "25%  shop-canary:80"), ("/api", "100%  shop:80")):
+        assert share in canary("simulate", "--phase", "25%", f"http://shop.example.com{at}").out
+
+
+def test_it_can_be_run_again_in_its_folder(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("k8s.yaml").write_text(yaml.safe_dump_all(a_shop(a_canary(weight="5"))))
+    for force in ((), ("--force",)):
+        assert 0 == canary("import", ".", "--gateway", "edge", *force).code
+
+
+def test_routes_of_two_namespaces_need_to_know_where_the_gateway_is(imports: Canary) -> None:
+    elsewhere = ingress("grafana", {"grafana.example.com": [path("grafana")]})
+    elsewhere["metadata"]["namespace"] = "ops"
+    values = [*a_shop(a_canary(weight="5")), elsewhere]
+    told = imports(values)
+    assert (2, "", False) == (told.code, told.out, Path("gateway").exists())
+    assert "in which is Gateway edge?" in told.err
+    assert 0 == imports(values, "--gateway-namespace", "infra").code
+
+
+def test_what_is_imported_and_a_release_under_way_are_not_written_over(imports: Canary) -> None:
+    values = a_shop(a_canary(weight="5"))
+    told = imports(values, "-f", "k8s.yaml", "--force")
+    assert (2, "") == (told.code, told.out)
+    assert "-f k8s.yaml is what is imported" in told.err
+    assert 0 == imports(values).code
+    text = Path("canary.yaml").read_text()
+    Path("canary.yaml").write_text(text.replace("phase: deploy", "phase: 25%"))
+    told = imports(values, "--force")
+    assert (2, "") == (told.code, told.out)
+    assert "canary.yaml has a release at `25%`" in told.err
+    Path("canary.yaml").write_text("{")
+    assert 0 == imports(values, "--force").code
 
 
 def test_what_no_file_has_is_named_and_not_written(imports: Canary) -> None:
@@ -376,10 +445,11 @@ def test_what_no_file_has_is_named_and_not_written(imports: Canary) -> None:
 def test_the_steps_apply_the_routes_alone_and_take_the_canary_first(imports: Canary) -> None:
     report = json.loads(imports(a_shop(a_canary(weight="5")), "-o", "json").out)
     steps = report["steps"]
-    assert "shop (2)" in steps[0]
-    assert steps[1].endswith("kubectl delete ingress/shop-canary -n store")
-    assert "kubectl apply -f gateway/httproute-shop.yaml" in steps[4]
-    assert "kubectl canary apply --phase deploy" in steps[8]
+    assert "Git or Helm" in steps[0]
+    assert "shop (2)" in steps[1]
+    assert steps[2].endswith("kubectl delete ingress/shop-canary -n store")
+    assert "kubectl apply -f gateway/httproute-shop.yaml" in steps[5]
+    assert "kubectl canary apply --phase deploy" in steps[9]
     bare = imports(
         [*workload("shop", "v1"), ingress("shop", {"*.example.com": [path("shop")]})], "--force", "-o", "json"
     )
@@ -501,9 +571,10 @@ def test_the_canary_file_is_a_file_beside_the_manifests(imports: Canary, file: s
     assert (2, "", []) == (result.code, result.out, list(Path("gateway").iterdir()))
 
 
-def test_where_one_file_cannot_be_written_none_is(imports: Canary) -> None:
+@pytest.mark.parametrize("file", ["canary.yaml", "/proc/canary.yaml"])
+def test_where_one_file_cannot_be_written_none_is(imports: Canary, file: str) -> None:
     Path("canary.yaml").mkdir()
-    result = imports(a_shop(a_canary(weight="5")), "--force")
+    result = imports(a_shop(a_canary(weight="5")), "--force", "-f", file)
     assert (4, "", False) == (result.code, result.out, Path("gateway").exists())
 
 
@@ -604,6 +675,11 @@ def test_a_canarys_other_annotations_are_read_by_nobody() -> None:
 HOST = "shop.example.com"
 
 
+def stateful() -> Documents:
+    deployment, service = workload("shop", "v1")
+    return [{**deployment, "kind": "StatefulSet"}, service]
+
+
 def both(selector: dict[str, str]) -> Documents:
     """A shop whose Services tell the pods by `app` and `track`; the first has this selector."""
     values = a_shop(a_canary(weight="5"))
@@ -626,14 +702,21 @@ def test_a_canarys_service_with_other_ports_is_named() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (both({"app": "shop"}), "select its pods: who gets which share?"),
+        (both({"app": "shop"}), "it selects the canary's pods, too"),
         (a_shop(main={**ingress("shop", {HOST: [path("shop")]}), "apiVersion": "extensions/v1beta1"}), "it is of extensions/v1beta1"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"use-regex": "true"})), "regular expressions of nginx"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"rewrite-target": "/"})), "regular expressions of nginx"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"server-alias": "b.c"})), "hosts that no rule names"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"backend-protocol": "GRPC"})), "asked by GRPC"),
         (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"canary": True})), "must be of type string"),
-        ([*a_shop(a_canary(weight="5")), ingress("preview", {"p.q": [path("shop-canary")]})], "which is the canary's, answers p.q/ (Prefix) too"),
+        ([*a_shop(a_canary(weight="5")), ingress("preview", {"p.q": [path("shop-canary")]})], "it sends requests to Service shop-canary, which is the canary's"),
+        ([*a_shop(a_canary(weight="5")), {**ingress("other", {"p.q": [path("shop-canary")]}), "spec": {"ingressClassName": "traefik", "rules": ingress("", {"p.q": [path("shop-canary")]})["spec"]["rules"]}}], "it sends requests to Service shop-canary"),
+        ([*a_shop(a_canary(weight="5")), {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r", "namespace": "store"}, "spec": {"rules": [{"backendRefs": [{"name": "shop-canary", "port": 80}]}]}}], "it sends requests to Service shop-canary"),
+        ([*a_shop(a_canary(weight="5")), {**workload("shop-canary", "v2")[1], "metadata": {"name": "metrics", "namespace": "store"}}], "it selects the canary's pods, too"),
+        ([*a_shop(a_canary(weight="5")), ingress("all", {}, defaultBackend={"service": {"name": "shop", "port": {"number": 80}}})], "it has no rule"),
+        (a_shop(main=ingress("shop", {HOST: [path("shop")]}, {"permanent-redirect": "https://x"})), "no request comes to its pods"),
+        ([*stateful(), ingress("shop", {HOST: [path("shop")]})], "no Deployment has its pods: StatefulSet store/shop"),
+        ([{**value, "spec": {"ports": value["spec"]["ports"]}} if value["kind"] == "Service" else value for value in [*workload("shop", "v1"), ingress("shop", {HOST: [path("shop")]})]], "it has no selector"),
         ([*a_shop(a_canary(weight="5")), ingress("again", {HOST: [path("shop")]})], "has shop.example.com/ already, and nginx takes one alone"),
         (a_shop({**a_canary(weight="5"), "metadata": {**a_canary(weight="5")["metadata"], "namespace": "eu"}}), "is of another namespace"),
         (a_shop(a_canary(weight="x")), "`x` is not a number"),
@@ -665,9 +748,12 @@ def test_what_nothing_can_be_made_of_is_refused_at_its_place(
 def test_without_an_ingress_or_a_deployment_the_cure_is_said(imports: Canary) -> None:
     none = imports(workload("shop", "v1"))
     assert "there is no Ingress in k8s.yaml" in none.err
-    assert "kubectl get ingress,service,deployment -n NAMESPACE -o yaml | kubectl canary import -" in none.err
+    assert (
+        "kubectl get ingress,httproute,service,deployment -n NAMESPACE -o yaml | kubectl canary import -"
+        in none.err
+    )
     bare = imports([value for value in a_shop() if value["kind"] != "Deployment"])
-    assert (2, "") == (bare.code, bare.out)
+    assert (1, "") == (bare.code, bare.out)
     assert "Deployment" in bare.err
 
 

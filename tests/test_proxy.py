@@ -441,6 +441,20 @@ def test_it_goes_with_us_however_we_end(server: Server, how: signal.Signals) -> 
     assert ([], False) == (processes_with(place), place.parent.exists())
 
 
+def test_its_folder_goes_where_nobody_hears_of_it(tmp_path: Path) -> None:
+    """A verb that ends at once reads nothing any more when the folder is made."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = ["sh", "-c", proxies.KEEPER, "sh", "true"]
+    keeper = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=writing, env=environment, start_new_session=True
+    )
+    os.close(writing)
+    keeper.wait(20)
+    assert [] == list(tmp_path.iterdir())
+
+
 LEAVING = """
 import os, sys, time
 from kubectl_canary.outside.background import Later

@@ -35,7 +35,7 @@ class ImportFlags:
   kubectl canary import k8s/ --gateway production-gw --into gateway/
 
   # From what runs in a cluster
-  kubectl get ingress,service,deployment,hpa,pdb -n shop -o yaml | kubectl canary import - --gateway production-gw
+  kubectl get ingress,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import - --gateway production-gw
 """,
 )
 @click.argument("source", metavar="FILE|DIR|-", shell_complete=candidates.files)
@@ -46,7 +46,7 @@ class ImportFlags:
     click.option(
         "--ingress-class",
         metavar="NAME",
-        help="nginx's class, where Ingresses of several are there (default: that of the canary's Ingress).",
+        help="nginx's class, and that of Ingresses without one (default: that of the canary's Ingress).",
     ),
     click.option(
         "--into",

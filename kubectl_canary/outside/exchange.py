@@ -68,6 +68,8 @@ def write(changes: Sequence[Change]) -> None:
     Raises UsageError where a file is not any more as it was read, and WorldError where one cannot be written.
     """
     beside: list[str] = []
+    new = {Path(_real(change.name)).parent for change in changes}
+    new = {folder for folder in new if not folder.exists()}
     try:
         staged = [(change.name, _staged(change, beside)) for change in changes]
         _refuse_changed(changes)
@@ -78,6 +80,8 @@ def write(changes: Sequence[Change]) -> None:
         for name in beside:
             with contextlib.suppress(OSError):
                 Path(name).unlink(missing_ok=True)
+        for folder in new:
+            _remove_empty(folder)
 
 
 def write_whole(name: str, text: str) -> None:

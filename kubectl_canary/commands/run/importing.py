@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import shlex
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import CANARY_FILE, program
 from kubectl_canary.commands.importing import ImportFlags
 from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back, refuse_files
-from kubectl_canary.errors import UsageError
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.integrations.importers import ingress_nginx, report
 from kubectl_canary.integrations.importers.belongings import images
 from kubectl_canary.integrations.importers.imported import Gateway, Imported
@@ -21,11 +23,13 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import snapshot, yamltext
 from kubectl_canary.reading.adopted.file import Sets
+from kubectl_canary.reading.adopted.objects import at
 from kubectl_canary.reading.choices import Choice, Wanted, choice
 from kubectl_canary.reading.manifests import Manifest, read
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
+BEGINNING = ("before", "deploy")  # phases in which no request comes to the canary
 LONGEST = 200  # letters of an object's name in the name of its file
 
 
@@ -36,15 +40,14 @@ def run(flags: ImportFlags) -> int:
     """
     folder = posixpath.normpath(flags.into)
     _refuse_files(flags, folder)
-    manifests = inputs.manifest_set(flags.source)
+    manifests = [
+        known for known in inputs.manifest_set(flags.source) if not _is_in(folder, known.document.file)
+    ]
     if not ingress_nginx.is_here(manifests):
         raise UsageError(f"there is no Ingress in {flags.source}", _cure(flags))
     gateway = Gateway(flags.gateway, flags.gateway_namespace)
     taken = ingress_nginx.imported(manifests, gateway, flags.ingress_class)
-    if not taken.deployments:
-        raise UsageError(
-            f"no Deployment in {flags.source} has the pods of Service {taken.service}", _cure(flags)
-        )
+    _refuse_many_gateways(flags, taken)
     texts, routes = _texts(taken)
     _refuse_others(folder, texts)
     released = [one for name, text in texts.items() for one in read(f"{folder}/{name}", text)]
@@ -62,7 +65,7 @@ def run(flags: ImportFlags) -> int:
 
 def _cure(flags: ImportFlags) -> str:
     piped = f"{program()} import - --gateway {shlex.quote(flags.gateway)}"
-    return f"from a cluster: kubectl get ingress,service,deployment -n NAMESPACE -o yaml | {piped}"
+    return f"from a cluster: kubectl get ingress,httproute,service,deployment -n NAMESPACE -o yaml | {piped}"
 
 
 def _report(flags: ImportFlags) -> report.Report:
@@ -78,6 +81,40 @@ def _refuse_files(flags: ImportFlags, folder: str) -> None:
         raise UsageError(f"there is no folder for {flags.file}", "make it, or name another file by -f")
     if not flags.force:
         refuse_files(flags.file, folder)
+    _refuse_lost(flags)
+
+
+def _is_in(folder: str, file: str) -> bool:
+    """Whether a file is one that an earlier import wrote."""
+    return posixpath.normpath(file).startswith(f"{folder}/")
+
+
+def _refuse_many_gateways(flags: ImportFlags, taken: Imported) -> None:
+    """Raises UsageError for routes of several namespaces, which would each mean a Gateway of their own."""
+    namespaces = sorted({route["metadata"].get("namespace", "") for route in taken.routes})
+    if len(namespaces) > 1 and flags.gateway_namespace is None:
+        message = f"there are routes in the namespaces {', '.join(namespaces)}: in which is Gateway {flags.gateway}?"
+        raise UsageError(message, "give --gateway-namespace")
+
+
+def _refuse_lost(flags: ImportFlags) -> None:
+    """Raises UsageError where --force would write over what is imported, or over a release under way."""
+    if files.are_same(flags.file, flags.source):
+        raise UsageError(
+            f"-f {flags.file} is what is imported", "name another file by -f, such as canary.yaml"
+        )
+    phase = _phase_of(flags.file)
+    if phase not in (None, *BEGINNING):
+        message = f"{flags.file} has a release at `{phase}`, which would be forgotten"
+        raise UsageError(message, "end it first, or name another file by -f")
+
+
+def _phase_of(file: str) -> Any:
+    """The phase of a canary file; None where there is none, or no canary file."""
+    with contextlib.suppress(Refused):
+        text = (exchange.bytes_of(file) or b"").decode(errors="replace")
+        return next((at(known.value, "spec", "phase") for known in yamltext.read(text, file)), None)
+    return None
 
 
 def _refuse_others(folder: str, texts: dict[str, str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kubectl_canary.findings import Path
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT
+from kubectl_canary.release.application import ROUTE_KINDS
 from kubectl_canary.release.companions import SCALERS, SELECTORS, is_scaler_of
 from kubectl_canary.release.selectors import selects as selector_selects
 
@@ -19,6 +21,7 @@ NOT_WRITTEN = {
     "EndpointSlice": "its Service has it made",
     "Secret": "files are no place for it",
 }
+OF_THE_CLUSTER = ("kube-root-ca.crt", "openshift-service-ca.crt")  # ConfigMaps that each namespace is given
 
 
 def namespace_of(manifest: Manifest) -> str:
@@ -50,11 +53,33 @@ def is_around(known: Manifest, deployments: Sequence[Manifest], others: Sequence
     return caught == [True, False]
 
 
+def senders(name: str, namespace: str, manifests: Sequence[Manifest]) -> Iterator[tuple[Manifest, Path]]:
+    """The Ingresses and routes that send requests to a Service, each with the place where it does."""
+    for known in manifests:
+        spec = at(known.value, "spec")
+        if namespace_of(known) == namespace and known.text("kind") in ("Ingress", *ROUTE_KINDS):
+            yield from ((known, ("spec", *where)) for where, found in _named(spec) if found == name)
+
+
+def _named(node: Any) -> Iterator[tuple[Path, Any]]:
+    """The names of backends at any depth, each with its place."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in pairs:
+        if key == "service" and isinstance(child, dict):
+            yield (key, "name"), child.get("name")
+        elif key in ("backendRefs", "backendRef"):
+            for index, ref in enumerate(child if isinstance(child, list) else [child]):
+                yield (key, index) if isinstance(child, list) else (key,), at(ref, "name")
+        yield from (((key, *where), found) for where, found in _named(child))
+
+
 def why_not_written(known: Manifest) -> str:
     """Why an object is not among the files; empty where it is."""
     owners = at(known.value, "metadata", "ownerReferences") or ()
     if any(at(owner, "controller") for owner in owners):
         return "its owner makes it"
+    if known.text("kind") == "ConfigMap" and name_of(known) in OF_THE_CLUSTER:
+        return "the cluster makes it"
     return NOT_WRITTEN.get(known.text("kind"), "")
 
 

@@ -22,13 +22,14 @@ from kubectl_canary.integrations.importers.belongings import (
     is_around,
     namespace_of,
     pod_of,
+    senders,
     why_not_written,
 )
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, errors_in, loss, refusal
 from kubectl_canary.integrations.importers.ingress_nginx_routes import NAME, Pair, Place, backends, keys
 from kubectl_canary.integrations.importers.ingress_nginx_routes import places as places_of
 from kubectl_canary.integrations.importers.ingress_nginx_routes import routes as routes_of
-from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
+from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.adopted.problems import listed
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
@@ -45,7 +46,7 @@ OF_CANARY = (WEIGHT, TOTAL, HEADER, VALUE, PATTERN, COOKIE)
 TRUE = ("1", "t", "T", "TRUE", "true", "True")  # as Go's strconv.ParseBool
 ALWAYS = "always"
 # what a canary Ingress may say beside the canary's own annotations; nginx reads nothing else of it
-CLASS = "kubernetes.io/ingress.class"
+CLASS, DEFAULT_CLASS = "kubernetes.io/ingress.class", "ingressclass.kubernetes.io/is-default-class"
 TRACKED = ("kubectl.kubernetes.io/", "meta.helm.sh/")  # of the tools that applied it
 BESIDE_CANARY = ("load-balance", "upstream-hash-by", "affinity", "affinity-mode", "affinity-canary-behavior")
 BOOLEAN = (f"{PREFIX}use-regex",)
@@ -57,14 +58,11 @@ COUNTERPARTS = {
     "affinity": "what holds clients at a pod holds them at a version: shares become others than are asked for",
     "app-root": "a rule for the path `/` with a RequestRedirect does that",
     "enable-cors": "an HTTPRoute has a `CORS` filter",
-    "from-to-www-redirect": "a route for the other hostname with a RequestRedirect does that",
     "mirror-target": "an HTTPRoute has a `RequestMirror` filter",
-    "permanent-redirect": "a rule with a RequestRedirect does that",
     "proxy-read-timeout": "an HTTPRoute has `timeouts`",
     "proxy-send-timeout": "an HTTPRoute has `timeouts`",
     "ssl-redirect": "a route at the http listener with a RequestRedirect does that",
     "force-ssl-redirect": "a route at the http listener with a RequestRedirect does that",
-    "temporal-redirect": "a rule with a RequestRedirect does that",
     "upstream-vhost": "an HTTPRoute has `URLRewrite` with a hostname",
     "whitelist-source-range": OPEN,
     "denylist-source-range": OPEN,
@@ -73,6 +71,9 @@ COUNTERPARTS = {
 }
 # without what these do, requests come to others, or none
 NEEDED = {
+    "from-to-www-redirect": "the other hostname comes in by it, which a route with a RequestRedirect does",
+    "permanent-redirect": "no request comes to its pods, which a rule with a RequestRedirect does",
+    "temporal-redirect": "no request comes to its pods, which a rule with a RequestRedirect does",
     "server-alias": "hosts that no rule names come in by it",
     "ssl-passthrough": "connections are handed on without looking into them, which a TLSRoute does",
 }
@@ -106,19 +107,19 @@ LOSSES = {
     ),
     "api-version": "Refused: an Ingress of an API that clusters no longer have.",
     "backend": "Refused: a backend that is no Service.",
-    "both": "Refused: both Services select the same pods, so that the share by pods is another than by requests.",
+    "both": "Refused: another Service selects the canary's pods: shares are others, or its requests would be lost.",
     "canary-differs": "The canary's pods differ in more than their images, or its Service in its ports.",
     "canary-unknown": "The canary's Deployment is not among the manifests, or one of several: its image is unknown.",
     "class": "An Ingress of another class, which stays as it is. Refused where it is not clear which class is nginx's.",
     "cookie": "Testers are known by one thing, and the header is asked for first.",
-    "default-backend": "Requests that no rule takes.",
+    "default-backend": "Requests that no rule takes. Refused where an Ingress has nothing else.",
     "header-pattern": (
         "A pattern that is none of RE2, or stands beside a value, which nginx ignores. nginx finds one "
         "anywhere in the value."
     ),
     "invalid": "Refused: an Ingress that no cluster would take.",
     "namespace": "Refused: the two Ingresses are in two namespaces.",
-    "needed": "Refused: `server-alias`, `ssl-passthrough`, and pods that are not asked by HTTP.",
+    "needed": "Refused: redirects of all requests, `server-alias`, `ssl-passthrough`, and pods not asked by HTTP.",
     "never": "A header or cookie with the value `never` kept a request from the canary.",
     "not-written": "Pods, ReplicaSets, Endpoints, Secrets and what has an owner: no file of yours has them.",
     "path-type": "nginx finds an ImplementationSpecific path before any letter: `/a` also takes `/ab`.",
@@ -152,7 +153,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     """
     every = [known for known in manifests if known.text("kind") == INGRESS[1]]
     _refuse([*_invalid(every)])
-    ingresses, findings = _of_class(every, ingress_class)
+    ingresses, findings = _of_class(every, manifests, ingress_class)
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
     mains = [known for known in ingresses if known not in canaries]
     findings += [*_unreadable(ingresses), *_several(mains, canaries)]
@@ -233,28 +234,45 @@ def _invalid(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
             yield refusal(f"{NAME}-invalid", ingress, finding.path, finding.message, finding.hint)
 
 
-def _class_of(ingress: Manifest) -> str:
-    return ingress.text("spec", "ingressClassName") or _annotations(ingress).get(CLASS, "")
+def _classes(
+    ingresses: Sequence[Manifest], manifests: Sequence[Manifest], wanted: str | None
+) -> dict[int, str]:
+    """The class of each Ingress: of one that names none the default of the manifests, else the wanted one."""
+    by_default = [
+        name_of(known)
+        for known in manifests
+        if known.text("kind") == "IngressClass" and _annotations(known).get(DEFAULT_CLASS) == "true"
+    ]
+    otherwise = next(iter(by_default), wanted or "")
+    return {
+        id(known): known.text("spec", "ingressClassName") or _annotations(known).get(CLASS, otherwise)
+        for known in ingresses
+    }
 
 
-def _of_class(ingresses: Sequence[Manifest], wanted: str | None) -> tuple[list[Manifest], list[Finding]]:
+def _of_class(
+    ingresses: Sequence[Manifest], manifests: Sequence[Manifest], wanted: str | None
+) -> tuple[list[Manifest], list[Finding]]:
     """The Ingresses of nginx's class: the one that is named, else the canary's, else the only one."""
+    class_of = _classes(ingresses, manifests, wanted)
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
-    classes = list(dict.fromkeys(_class_of(known) for known in (canaries or ingresses)))
-    if wanted is None and len(classes) > 1:
-        named = listed([known or "none" for known in classes])
-        hint = f"say which is nginx's: --ingress-class {next(filter(None, classes))}"
+    classes = list(dict.fromkeys(class_of[id(known)] for known in (canaries or ingresses)))
+    every = list(dict.fromkeys(class_of.values()))
+    if wanted is None and (len(classes) > 1 or ("" in every and len(every) > 1)):
+        named = listed([known or "none" for known in every])
+        hint = f"say which is nginx's, and that of those without: --ingress-class {next(filter(None, every))}"
+        odd = next(known for known in ingresses if class_of[id(known)] != every[0])
         message = f"the Ingresses are of the classes {named}"
-        return [], [refusal(f"{NAME}-class", ingresses[-1], ("spec",), message, hint)]
+        return [], [refusal(f"{NAME}-class", odd, ("spec",), message, hint)]
     chosen = wanted if wanted is not None else next(iter(classes), "")
-    taken = [known for known in ingresses if _class_of(known) == chosen]
+    taken = [known for known in ingresses if class_of[id(known)] == chosen]
     others = [known for known in ingresses if known not in taken]
     if not taken:
         message, hint = f"none of the Ingresses is of class {chosen}", "leave --ingress-class out"
         return [], [refusal(f"{NAME}-class", ingresses[0], ("spec",), message, hint)]
     message = f"it is of class {{}}, and not of {chosen or 'none'}: it stays as it is, and is not imported"
     return taken, [
-        loss(f"{NAME}-class", known, ("spec",), message.format(_class_of(known) or "none"))
+        loss(f"{NAME}-class", known, ("spec",), message.format(class_of[id(known)] or "none"))
         for known in others
     ]
 
@@ -280,6 +298,10 @@ def _unreadable(ingresses: Sequence[Manifest]) -> Iterator[Finding]:
             message = f"its pods are asked by {protocol}, and an HTTPRoute asks by HTTP"
             hint = "write its route by hand, a GRPCRoute or one with a BackendTLSPolicy"
             yield refusal(f"{NAME}-needed", ingress, _at(f"{PREFIX}backend-protocol"), message, hint)
+        if at(ingress.value, "spec", "defaultBackend") and not at(ingress.value, "spec", "rules"):
+            message = "it has no rule: it takes what no other Ingress does, of every host"
+            hint = "write a route without hostnames by hand, and take it out of what is imported"
+            yield refusal(f"{NAME}-default-backend", ingress, ("spec", "defaultBackend"), message, hint)
         for path, backend in backends(ingress):
             if not isinstance(at(backend, "service", "name"), str):
                 message = "its backend is no Service"
@@ -364,12 +386,6 @@ def _only_service(
         _refuse(findings)
     _refuse_two(places, "one release is of one", findings)
     _refuse_two([place for place, _ in pairs], "a release has one canary", findings)
-    canary = {place.service for place, _ in pairs}
-    for place in mains[1]:
-        if place.service in canary and namespace_of(place.ingress) == namespace_of(places[0].ingress):
-            message = f"Service {place.service}, which is the canary's, answers {place} too, for everybody"
-            hint = "give that path a Service and a Deployment of its own first"
-            findings.append(refusal(f"{NAME}-services", place.ingress, place.at, message, hint))
     first = places[0]
     known = [
         service
@@ -378,10 +394,32 @@ def _only_service(
     ]
     if not known:
         message = f"Service {first.service} is not among the manifests"
-        hint = "name a folder with it and its Deployment too, or pipe `kubectl get ingress,service,deployment -o yaml`"
+        hint = "name a folder with it and its Deployment too, or pipe all of them from the cluster"
         findings.append(refusal(f"{NAME}-services", first.ingress, first.at, message, hint))
     _refuse(findings)
+    findings += _without_pods(known[0], manifests)
     return known[0]
+
+
+def _without_pods(service: Manifest, manifests: Sequence[Manifest]) -> Iterator[Finding]:
+    """That a Service has no pods of a Deployment, which alone can be released."""
+    if not at(service.value, "spec", "selector"):
+        message = "it has no selector: which pods are its, nobody can tell"
+        hint = "give it the selector of a Deployment"
+        yield refusal(f"{NAME}-services", service, ("spec",), message, hint)
+    elif not deployments_of(service, manifests):
+        others = [known for known in manifests if known.text("kind") in OTHER_WORKLOADS]
+        kinds = [known for known in others if selects(service.value, pod_labels(known.value))]
+        why = (
+            f"{kinds[0].title}: {OTHER_WORKLOADS[kinds[0].text('kind')]}"
+            if kinds
+            else "none is among the manifests"
+        )
+        message = f"no Deployment has its pods: {why}"
+        hint = (
+            "a release is of a Deployment; name a folder with it, or pipe it from the cluster with the others"
+        )
+        yield refusal(f"{NAME}-services", service, ("spec", "selector"), message, hint)
 
 
 def _refuse_two(places: Sequence[Place], why: str, findings: list[Finding]) -> None:
@@ -527,14 +565,7 @@ def _of_canary(
         known for known in of_kind(manifests, *SERVICE) if (namespace_of(known), name_of(known)) in names
     ]
     deployments = [known for service in services for known in deployments_of(service, manifests)]
-    for known in deployments:
-        if known in of_stable:
-            both = f"Service {name_of(stable)} and {name_of(services[0])}"
-            message = f"{both} select its pods: who gets which share?"
-            hint = "let the selector of each Service have a label that only its own pods have"
-            findings.append(
-                refusal(f"{NAME}-both", known, ("spec", "template", "metadata", "labels"), message, hint)
-            )
+    findings += _used_elsewhere(manifests, [place.ingress for place, _ in pairs], services, deployments)
     kept = [known for known in of_kind(manifests, *DEPLOYMENT) if known not in deployments]
     own = [*services, *deployments, *(known for known in manifests if is_around(known, deployments, kept))]
     for service in services:
@@ -543,6 +574,32 @@ def _of_canary(
         return own, None
     findings += _different(deployments[0], of_stable)
     return own, deployments[0]
+
+
+def _used_elsewhere(
+    manifests: Sequence[Manifest],
+    canaries: Sequence[Manifest],
+    services: Sequence[Manifest],
+    deployments: Sequence[Manifest],
+) -> Iterator[Finding]:
+    """What else sends requests to what the canary alone should have: it would be deleted under them."""
+    hint = "give these requests a Service and a Deployment of their own first"
+    for service in services:
+        if not at(service.value, "spec", "selector"):
+            message = "it has no selector: which pods are the canary's, nobody can tell"
+            yield refusal(
+                f"{NAME}-services", service, ("spec",), message, "give it the selector of a Deployment"
+            )
+        for known, where in senders(name_of(service), namespace_of(service), manifests):
+            if known not in canaries:
+                message = f"it sends requests to Service {name_of(service)}, which is the canary's"
+                yield refusal(f"{NAME}-services", known, where, message, hint)
+    for known in of_kind(manifests, *SERVICE):
+        if known not in services and any(
+            known_by in deployments for known_by in deployments_of(known, manifests)
+        ):
+            message = "it selects the canary's pods, too"
+            yield refusal(f"{NAME}-both", known, ("spec", "selector"), message, hint)
 
 
 def _other_service(canary: Manifest, stable: Manifest) -> Iterator[Finding]:
@@ -602,6 +659,7 @@ def _steps(
 ) -> Iterator[str]:
     """The way from nginx to the Gateway; no request is lost, since both serve until nobody asks nginx any more."""
     deployments, places = running
+    yield "Where Git or Helm brings these objects, take each out there first: it would bring back what is deleted"
     if canaries:
         pods = ", ".join(
             f"{name_of(known)} ({at(known.value, 'spec', 'replicas') or 1})" for known in deployments
@@ -625,4 +683,3 @@ def _steps(
     yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired everywhere"
     yield f"Once nginx gets no more requests for them: {deletion(mains)}"
     yield "{start}"
-    yield "Where Git or Helm brings these objects, take them out there at each step, too: it would bring them back"

@@ -21,9 +21,15 @@ MOST_HOSTS, MOST_RULES, MOST_MATCHES = 16, 7, 8
 Item = TypeVar("Item")
 
 
+Upstream = tuple[str, str, "int | str"]
+
+
 @dataclass(frozen=True)
 class Place:
-    """A path of an Ingress: where its requests come in, and the Service that they go to; `at` is where it stands."""
+    """A path of an Ingress: where its requests come in, and the Service that they go to; `at` is where it stands.
+
+    `port` is the port's number, `written` its number or its name, as the Ingress has it.
+    """
 
     ingress: Manifest
     at: Path
@@ -32,6 +38,7 @@ class Place:
     type: str
     service: str
     port: int
+    written: int | str
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -39,9 +46,12 @@ class Place:
         return self.host, self.path, self.type
 
     @property
-    def upstream(self) -> tuple[str, str, int]:
-        """What nginx splits: each path to the same port of the same Service is split where one of them is."""
-        return namespace_of(self.ingress), self.service, self.port
+    def upstream(self) -> Upstream:
+        """What nginx splits: each path to the same port of the same Service is split where one of them is.
+
+        A port by name and by number are two. Source: upstreamName in internal/ingress/controller/util.go
+        """
+        return namespace_of(self.ingress), self.service, self.written
 
     def __str__(self) -> str:
         return f"{self.host or '*'}{self.path} ({self.type})"
@@ -64,17 +74,21 @@ def backends(ingress: Manifest) -> Iterator[tuple[Path, Any]]:
 
 
 def keys(ingress: Manifest) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """What nginx joins each path by, with its place."""
     for where, host, path in paths(ingress):
         yield where, (host, at(path, "path") or "/", str(at(path, "pathType")))
 
 
 def places(ingress: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> list[Place]:
+    """The paths of an Ingress; `findings` gets what is wrong with their ports."""
     found = []
     for where, host, path in paths(ingress):
         service = str(at(path, "backend", "service", "name"))
         port = _port(ingress, (*where, "backend", "service"), path, manifests, findings)
         key = at(path, "path") or "/", str(at(path, "pathType"))
-        found.append(Place(ingress, where, host, *key, service, port))
+        named = at(path, "backend", "service", "port") or {}
+        written = named.get("number") or named.get("name") or port
+        found.append(Place(ingress, where, host, *key, service, port, written))
     return found
 
 
@@ -142,7 +156,7 @@ def _parts(places: Sequence[Place]) -> Iterator[tuple[Sequence[str], Rules]]:
         paths = tuple((*one.key[1:], *one.upstream) for one in known)
         by_paths.setdefault((bool(host), paths), []).append(host)  # one without a host takes every other
     for hosts in by_paths.values():
-        by_upstream: dict[tuple[str, str, int], list[Place]] = {}
+        by_upstream: dict[Upstream, list[Place]] = {}
         for place in by_host[hosts[0]]:
             by_upstream.setdefault(place.upstream, []).append(place)
         rules = [part for known in by_upstream.values() for part in _batches(known, MOST_MATCHES)]
