@@ -441,6 +441,18 @@ def test_it_goes_with_us_however_we_end(server: Server, how: signal.Signals) -> 
     assert ([], False) == (processes_with(place), place.parent.exists())
 
 
+def test_nobody_waits_for_a_shell_that_hangs(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "START", 0.2)
+    (tmp_path / "sh").write_text("#!/bin/bash\nexec /bin/sleep 8\n")
+    (tmp_path / "sh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    began = time.monotonic()
+    assert Kubectl().proxied().proxy is None
+    assert time.monotonic() - began < 5
+
+
 def test_its_folder_goes_where_nobody_hears_of_it(tmp_path: Path) -> None:
     """A verb that ends at once reads nothing any more when the folder is made."""
     reading, writing = os.pipe()
