@@ -830,7 +830,7 @@ BUGS = [
     Bug("import: other files of the folder are released", "commands/run/importing.py", "    if others:\n", "    if False:\n", "test_import"),
     Bug("import: a file of another namespace is written over", "commands/run/importing.py", "    return next(name for name in names if name not in texts)\n", "    return next(names)\n", "test_import"),
     Bug("import: everything is applied", "commands/run/importing.py", "for name in routes]\n    write", "for name in texts]\n    write", "test_import"),
-    Bug("import: a canary that is unknown is not named", "integrations/importers/ingress_nginx.py", "    if canaries and deployment is None:\n", "    if False:\n", "test_import"),
+    Bug("import: a canary that is unknown is not named", "integrations/importers/ingress_nginx.py", "    if pairs and deployment is None:\n", "    if False:\n", "test_import"),
     Bug("import: it writes over a folder", "commands/run/init.py", "    if files.names_in(folder):\n", "    if False:\n", "test_import"),
     Bug("import: rules of others are split", "commands/run/importing.py", 'own = f", rules: {rules}" if rules else ""', 'own = ""', "test_import"),
     Bug("import: hosts that are not split are named", "commands/run/importing.py", "            if rules is None or rules:\n", "            if True:\n", "test_import"),

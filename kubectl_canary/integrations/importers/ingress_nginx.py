@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from kubectl_canary.api import re2, verdict
@@ -161,29 +162,20 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     places = {id(known): places_of(known, manifests, findings) for known in ingresses}
     _refuse(findings)
     pairs, lost = _paired([places[id(known)] for known in mains], [places[id(known)] for known in canaries])
-    findings += lost
-    if canaries:
-        findings += _default_backend(canaries)
+    findings += lost if pairs or not canaries else _all_ignored(canaries[0], lost)
+    findings += _default_backend(canaries)
     every_place = [place for main in mains for place in places[id(main)]]
     service = _only_service(manifests, pairs, (mains, every_place), findings)
     _refuse(findings)
     for main in mains:
         findings += _inexact(main, places[id(main)])
     routes, governed = routes_of(mains, places, pairs, (manifests, gateway))
-    settings = _annotations(canaries[0]) if canaries else {}
-    testers = _testers(canaries[0], settings, findings) if canaries else False
-    phases = (
-        _phases(canaries[0], settings, bool(testers), findings) if canaries else default(has_testers=False)
-    )
+    testers, phases = _course(canaries, findings)
     stable = deployments_of(service, manifests)
     own, deployment = _of_canary(manifests, pairs, (service, stable), findings)
     _refuse(findings)
-    if canaries and deployment is None:
-        message = (
-            f"which Deployment is behind Service {pairs[0][0].service} is not to be seen in the manifests"
-        )
-        hint = "write its image into `spec.canary`"
-        findings.append(loss(f"{NAME}-canary-unknown", canaries[0], pairs[0][0].at, message, hint))
+    if pairs and deployment is None:
+        findings.append(_unknown(pairs[0][0]))
     findings += _others(mains, canaries)
     left = [known for known in manifests if known not in every and known not in own]
     findings += [*_not_written(left)]
@@ -360,13 +352,14 @@ def _paired(
             lost.append(loss(f"{NAME}-alone", place.ingress, place.at, message))
         else:
             pairs.append((place, main))
-    if canaries and not pairs and not errors_in(lost):
-        canary = canaries[0][0].ingress if canaries[0] else None
-        if canary is not None:
-            message = "no other Ingress has its host, path and type: what is it a canary of?"
-            hint = "import the Ingress of the version that runs together with it"
-            lost.append(refusal(f"{NAME}-alone", canary, ("spec", "rules"), message, hint))
     return pairs, lost
+
+
+def _all_ignored(canary: Manifest, lost: Sequence[Finding]) -> list[Finding]:
+    """That nginx splits nothing, each reason as a refusal."""
+    hint = "import the Ingress of the version that runs together with it"
+    nothing = refusal(f"{NAME}-alone", canary, ("spec",), "it has no path: what is it a canary of?", hint)
+    return [replace(finding, severity="error", hint=finding.hint or hint) for finding in lost] or [nothing]
 
 
 def _only_service(
@@ -464,6 +457,17 @@ def _inexact(main: Manifest, places: Sequence[Place]) -> Iterator[Finding]:
 
 
 # --- who is sent to the canary ----------------------------------------------
+
+
+def _course(
+    canaries: Sequence[Manifest], findings: list[Finding]
+) -> tuple[dict[str, str] | bool, tuple[PhaseSpec, ...]]:
+    """What testers send, and the phases; all canaries say the same."""
+    if not canaries:
+        return False, default(has_testers=False)
+    said = _annotations(canaries[0])
+    testers = _testers(canaries[0], said, findings)
+    return testers, _phases(canaries[0], said, bool(testers), findings)
 
 
 def _testers(canary: Manifest, said: dict[str, str], findings: list[Finding]) -> dict[str, str] | bool:
@@ -574,6 +578,14 @@ def _of_canary(
         return own, None
     findings += _different(deployments[0], of_stable)
     return own, deployments[0]
+
+
+def _unknown(place: Place) -> Finding:
+    """That the image of the canary is not to be seen."""
+    message = f"which Deployment is behind Service {place.service} is not to be seen in the manifests"
+    return loss(
+        f"{NAME}-canary-unknown", place.ingress, place.at, message, "write its image into `spec.canary`"
+    )
 
 
 def _used_elsewhere(
