@@ -1,7 +1,7 @@
 """Write the pages of docs/ that are made from the code: `python scripts/pages.py`.
 
 docs/lint.md from the lint rules' own files, docs/canary-file.md and fleet-file.md from the files' schemas, docs/verbs/
-from the verbs' help, docs/ingress-nginx.md from its importer, docs/phases.svg from the plan of the example.
+from the verbs' help, a page a tool that is imported from its importer, docs/phases.svg from the plan of the example.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import click
 from kubectl_canary.api import catalog
 from kubectl_canary.cli import VERBS, group
 from kubectl_canary.commands.common import records
-from kubectl_canary.integrations.importers import ingress_nginx
+from kubectl_canary.integrations.importers import NEIGHBOURS
+from kubectl_canary.integrations.importers.imported import Neighbour
 from kubectl_canary.judging import lint
 from kubectl_canary.resources import read
 
@@ -53,7 +54,8 @@ targets](git.md#a-release-of-many-targets). Its format has one definition,
 [fleet.schema.json](https://github.com/kubectl-canary/kubectl-canary/blob/main/schemas/fleet.schema.json), and this page
 is made from it.
 """
-IMPORT = """\
+IMPORTS = {
+    "ingress-nginx": """\
 # From ingress-nginx
 
 ```sh
@@ -72,6 +74,7 @@ Ingresses of nginx's class are imported. Both serve while DNS goes over, so that
 taken back first, then the routes are applied beside the Ingresses, and these are deleted once nobody asks nginx any
 more. The release starts again on the Gateway.
 """
+}
 
 
 def pages() -> dict[str, str]:
@@ -80,17 +83,17 @@ def pages() -> dict[str, str]:
     found |= {
         "canary-file.md": file_page(FILE, catalog.CANARY),
         "fleet-file.md": file_page(FLEET, catalog.FLEET),
-        "ingress-nginx.md": importer_page(),
     }
+    found |= {f"{known.name}.md": importer_page(known) for known in NEIGHBOURS}
     return found | {f"verbs/{verb}.md": verb_page(verb) for verb in VERBS} | {"verbs/index.md": verbs_page()}
 
 
-def importer_page() -> str:
-    """What each field of ingress-nginx's becomes, and what is lost."""
-    lines = [IMPORT, "| of an Ingress | becomes |", "|---|---|"]
-    lines += [f"| `{name}` | {text} |" for name, text in ingress_nginx.FIELDS.items()]
+def importer_page(neighbour: Neighbour) -> str:
+    """What each field of a neighbour's becomes, and what is lost."""
+    lines = [IMPORTS[neighbour.name], f"| {neighbour.source} | becomes |", "|---|---|"]
+    lines += [f"| `{name}` | {text} |" for name, text in neighbour.fields.items()]
     lines += ["", "## What is not in the files", "", "| | |", "|---|---|"]
-    lines += [f"| `{ingress_nginx.NAME}-{name}` | {text} |" for name, text in ingress_nginx.LOSSES.items()]
+    lines += [f"| `{neighbour.name}-{name}` | {text} |" for name, text in neighbour.losses.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.commands.run.requests import documents
 from kubectl_canary.errors import Refused
 from kubectl_canary.integrations.importers import ingress_nginx
-from kubectl_canary.integrations.importers.imported import Gateway, Imported
+from kubectl_canary.integrations.importers.imported import Gateway, Imported, Wish
 from kubectl_canary.reading.manifests import Manifest, read
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.routing.requests import Request
@@ -100,7 +100,7 @@ def manifests(values: Documents) -> list[Manifest]:
 
 
 def taken_of(values: Documents) -> Imported:
-    return ingress_nginx.imported(manifests(values), Gateway("edge", "infra"))
+    return ingress_nginx.imported(manifests(values), Wish(Gateway("edge", "infra")))
 
 
 def rules(taken: Imported) -> set[str]:
@@ -214,7 +214,7 @@ def test_each_request_has_the_share_that_it_had(
 def test_the_share_of_now_is_a_phase(weight: str, total: str | None, names: list[str], lost: bool) -> None:
     more = {} if total is None else {"weight_total": total}
     taken = taken_of(a_shop(a_canary(weight=weight, **more)))
-    assert names == [phase.name for phase in taken.phases]
+    assert names == [phase["name"] for phase in taken.phases]
     assert lost == bool(rules(taken) & {"weight", "weight-total"})
 
 

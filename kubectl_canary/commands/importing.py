@@ -16,7 +16,7 @@ class ImportFlags:
     """The flags of `import`: what is read, the Gateway that it comes to, and where it is written."""
 
     source: str
-    gateway: str
+    gateway: str | None
     gateway_namespace: str | None
     ingress_class: str | None
     into: str
@@ -41,7 +41,7 @@ class ImportFlags:
 @click.argument("source", metavar="FILE|DIR|-", shell_complete=candidates.files)
 @flags_of(
     ImportFlags,
-    click.option("--gateway", required=True, help="The name of the Gateway that the routes attach to."),
+    click.option("--gateway", help="The name of the Gateway that the routes attach to."),
     click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
     click.option(
         "--ingress-class",

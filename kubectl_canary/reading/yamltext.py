@@ -308,6 +308,13 @@ def quoted(text: str) -> str:
     return ESCAPES.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
 
 
+def flow(value: Any) -> str:
+    """A value on one line, in flow style."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{scalar(str(key))}: {flow(child)}' for key, child in value.items())}}}"
+    return f"[{', '.join(map(flow, value))}]" if isinstance(value, list) else scalar(value)
+
+
 def block(value: Any, indent: int) -> str:
     """A value in block style; all lines but the first are indented by `indent` spaces."""
     return "\n".join(" " * indent * bool(line) + line for line in _lines(value))[indent:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -13,11 +13,11 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.commands.flags import CANARY_FILE, program
 from kubectl_canary.commands.importing import ImportFlags
 from kubectl_canary.commands.run import next_version
-from kubectl_canary.commands.run.init import SHOWN, head, phase_lines, read_back, refuse_files
+from kubectl_canary.commands.run.init import SHOWN, head, read_back, refuse_files
 from kubectl_canary.errors import Refused, UsageError
-from kubectl_canary.integrations.importers import ingress_nginx, report
+from kubectl_canary.integrations.importers import NEIGHBOURS, report
 from kubectl_canary.integrations.importers.belongings import images
-from kubectl_canary.integrations.importers.imported import Gateway, Imported
+from kubectl_canary.integrations.importers.imported import Gateway, Imported, Neighbour, Wish
 from kubectl_canary.outside import exchange, files
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import write
@@ -43,10 +43,7 @@ def run(flags: ImportFlags) -> int:
     manifests = [
         known for known in inputs.manifest_set(flags.source) if not _is_in(folder, known.document.file)
     ]
-    if not ingress_nginx.is_here(manifests):
-        raise UsageError(f"there is no Ingress in {flags.source}", _cure(flags))
-    gateway = Gateway(flags.gateway, flags.gateway_namespace)
-    taken = ingress_nginx.imported(manifests, gateway, flags.ingress_class)
+    taken = _neighbour(flags, manifests).imported(manifests, _wish(flags))
     _refuse_many_gateways(flags, taken)
     texts, routes = _texts(taken)
     _refuse_others(folder, texts)
@@ -63,8 +60,25 @@ def run(flags: ImportFlags) -> int:
     return 0
 
 
+def _neighbour(flags: ImportFlags, manifests: Sequence[Manifest]) -> Neighbour:
+    """The tool that leads the release; what it has made of others' objects, such as an Ingress, is its own.
+
+    Raises UsageError where there is none.
+    """
+    found = next((known for known in NEIGHBOURS if known.is_here(manifests)), None)
+    if found is None:
+        kinds = " or ".join(known.source for known in NEIGHBOURS)
+        raise UsageError(f"there is no {kinds} in {flags.source}", _cure(flags))
+    return found
+
+
+def _wish(flags: ImportFlags) -> Wish:
+    gateway = Gateway(flags.gateway, flags.gateway_namespace) if flags.gateway else None
+    return Wish(gateway, flags.ingress_class)
+
+
 def _cure(flags: ImportFlags) -> str:
-    piped = f"{program()} import - --gateway {shlex.quote(flags.gateway)}"
+    piped = f"{program()} import - --gateway {shlex.quote(flags.gateway or 'production-gw')}"
     return f"from a cluster: kubectl get ingress,httproute,service,deployment -n NAMESPACE -o yaml | {piped}"
 
 
@@ -134,6 +148,9 @@ def _texts(taken: Imported) -> tuple[dict[str, str], list[str]]:
     for manifest in taken.manifests:
         name = _file_name(manifest.text("kind"), manifest.text("metadata", "name"), texts)
         texts[name] = _text(manifest, taken)
+    for made in taken.made:
+        name = _file_name(made["kind"], made["metadata"]["name"], texts)
+        texts[name] = f"{yamltext.block(made, 0)}\n"
     before = len(texts)
     for route in taken.routes:
         texts[_file_name(route["kind"], route["metadata"]["name"], texts)] = f"{yamltext.block(route, 0)}\n"
@@ -169,9 +186,10 @@ def _canary_file(source: str, chosen: Choice, taken: Imported) -> str:
         f"    service: {yamltext.scalar(taken.service)}",
         *_route_lines(taken),
         *next_version.lines(chosen.deployments, None, _images(chosen, taken)),
-        f"  testers: {_flow(taken.testers)}",
+        f"  testers: {yamltext.flow(taken.testers)}",
         "  phases:",
-        *phase_lines(taken.phases),
+        *(f"    - {yamltext.flow(phase)}" for phase in taken.phases),
+        *_gate_lines(taken),
     ]
     return "\n".join(lines) + "\n"
 
@@ -198,10 +216,9 @@ def _images(chosen: Choice, taken: Imported) -> list[str]:
     return [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]
 
 
-def _flow(testers: dict[str, str] | bool) -> str:
-    if not isinstance(testers, dict):
-        return "false"
-    return "{" + ", ".join(f"{key}: {yamltext.scalar(text)}" for key, text in testers.items()) + "}"
+def _gate_lines(taken: Imported) -> list[str]:
+    lines = [f"  prometheus: {yamltext.flow(taken.prometheus)}"] if taken.prometheus else []
+    return [*lines, f"  gates:{yamltext.after_key(list(taken.gates), 4)}"] if taken.gates else lines
 
 
 def _check(text: str, released: list[Manifest]) -> None:

@@ -158,7 +158,7 @@ def _deployment_lines(chosen: Choice, images: Sequence[str]) -> Iterator[str]:
     of_each = next_version.images_of_each(chosen.deployments, images)
     yield "    deployment:"
     for part, named in zip(chosen.parts, of_each, strict=True):
-        own = f", images: {next_version.map_of(named)}" if named else ""
+        own = f", images: {yamltext.flow(named)}" if named else ""
         yield f"      - {{name: {quoted(part.deployment.name)}, service: {quoted(part.service.name)}{own}}}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from kubectl_canary.api import formats
 from kubectl_canary.commands.run.init import later, release_lines
@@ -44,14 +44,7 @@ def _of_one(deployment: Manifest, images: Sequence[str]) -> str:
     (named,) = images_of_each([deployment], images)
     if len(images) == 1 and "=" not in images[0]:
         return f"{{image: {yamltext.scalar(images[0])}}}"
-    return f"{{images: {map_of(named)}}}"
-
-
-def map_of(images: Mapping[str, str]) -> str:
-    """Images by container, on a line."""
-    return (
-        f"{{{', '.join(f'{yamltext.scalar(key)}: {yamltext.scalar(text)}' for key, text in images.items())}}}"
-    )
+    return f"{{images: {yamltext.flow(named)}}}"
 
 
 # --- which image is whose -------------------------------------------------------------
@@ -144,5 +137,5 @@ def _example(deployments: Sequence[Manifest]) -> list[str]:
         name = str(container.get("name"))
         if every.count(name) == 1:
             image = f"{formats.split_image(str(container.get('image')))[0] or 'IMAGE'}:v1.1.0"
-            return later(f"{{images: {map_of({name: image})}}}")
+            return later(f"{{images: {yamltext.flow({name: image})}}}")
     return ["  # `images: {NAME: IMAGE}` in an entry above, and `phase: deploy` here, start a release"]

@@ -1,1 +1,7 @@
 """What other tools keep in a cluster → a release in files, and what of it cannot be said there; one tool a file."""
+
+from kubectl_canary.integrations.importers.imported import Neighbour
+from kubectl_canary.integrations.importers.ingress_nginx import INGRESS_NGINX
+
+# the controllers first: Ingresses and routes beside them may be made by them
+NEIGHBOURS: tuple[Neighbour, ...] = (INGRESS_NGINX,)

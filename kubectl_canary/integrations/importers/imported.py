@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
@@ -20,15 +20,23 @@ class Gateway:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What the user says of an import: the Gateway that the routes attach to, and which Ingresses are nginx's."""
+
+    gateway: Gateway | None = None
+    ingress_class: str | None = None
+
+
+@dataclass(frozen=True)
 class Imported:
     """A release in the making.
 
-    `manifests` are what goes on as it is, `routes` the HTTPRoutes beside it. `service` is what the release is
-    about, and `deployments` those whose pods it selects; `governed` has the numbers of the rules that the release
-    shapes by the route's name, where that is not every rule to the Service. `canary` is the Deployment of the new
-    version, where it is known, `testers` the value of `spec.testers`. `losses` is what cannot be said, `steps` the
-    way from the running tool to the files, in order; `{apply}` in them is what applies the routes, `{start}` what
-    starts the release.
+    `manifests` are what goes on as it is, `made` what is made beside it, `routes` the HTTPRoutes. `service` is what
+    the release is about, and `deployments` those whose pods it selects; `governed` has the numbers of the rules that
+    the release shapes by the route's name, where that is not every rule to the Service. `canary` is the Deployment of
+    the new version, where it is known. `testers`, `phases`, `gates` and `prometheus` are values of `spec`. `losses` is
+    what cannot be said, `steps` the way from the running tool to the files, in order; `{apply}` in them is what
+    applies the routes, `{start}` what starts the release.
     """
 
     source: tuple[str, ...]
@@ -39,9 +47,34 @@ class Imported:
     governed: dict[str, list[int]]
     canary: Manifest | None
     testers: dict[str, str] | bool
-    phases: tuple[PhaseSpec, ...]
+    phases: tuple[dict[str, Any], ...]
     losses: tuple[Finding, ...]
     steps: tuple[str, ...]
+    made: tuple[dict[str, Any], ...] = ()
+    gates: tuple[dict[str, Any], ...] = ()
+    prometheus: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A tool whose releases are imported; the page in docs is made from its tables.
+
+    `source` is the kind of object that a release is read from. `fields` says what becomes of each field, `losses` what
+    does not become anything, by the rule's name without that of the tool. `imported` raises Refused with all that
+    cannot be left out.
+    """
+
+    name: str
+    source: str
+    fields: dict[str, str]
+    losses: dict[str, str]
+    is_here: Callable[[Sequence[Manifest]], bool]
+    imported: Callable[[Sequence[Manifest], Wish], Imported]
+
+
+def phase_of(spec: PhaseSpec) -> dict[str, Any]:
+    """A phase as a canary file has it."""
+    return {"name": spec.name, "pause": f"{spec.pause // 60}m"}
 
 
 def loss(rule: str, manifest: Manifest, path: Path, message: str, hint: str = "") -> Finding:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from kubectl_canary.api import re2, verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
-from kubectl_canary.errors import Refused
+from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers.belongings import (
     deletion,
@@ -26,7 +26,15 @@ from kubectl_canary.integrations.importers.belongings import (
     senders,
     why_not_written,
 )
-from kubectl_canary.integrations.importers.imported import Gateway, Imported, errors_in, loss, refusal
+from kubectl_canary.integrations.importers.imported import (
+    Imported,
+    Neighbour,
+    Wish,
+    errors_in,
+    loss,
+    phase_of,
+    refusal,
+)
 from kubectl_canary.integrations.importers.ingress_nginx_routes import NAME, Pair, Place, backends, keys
 from kubectl_canary.integrations.importers.ingress_nginx_routes import places as places_of
 from kubectl_canary.integrations.importers.ingress_nginx_routes import routes as routes_of
@@ -147,14 +155,16 @@ def is_here(manifests: Sequence[Manifest]) -> bool:
     return any(known.text("kind") == INGRESS[1] for known in manifests)
 
 
-def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str | None = None) -> Imported:
+def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
     """The release that the Ingresses among manifests are of, those of a class where it is named.
 
-    Raises Refused with everything that has no counterpart and cannot be left out.
+    Raises Refused with everything that has no counterpart and cannot be left out; UsageError without a Gateway.
     """
+    if wish.gateway is None:
+        raise UsageError("which Gateway do the routes attach to?", "give --gateway production-gw")
     every = [known for known in manifests if known.text("kind") == INGRESS[1]]
     _refuse([*_invalid(every)])
-    ingresses, findings = _of_class(every, manifests, ingress_class)
+    ingresses, findings = _of_class(every, manifests, wish.ingress_class)
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
     mains = [known for known in ingresses if known not in canaries]
     findings += [*_unreadable(ingresses), *_several(mains, canaries)]
@@ -169,7 +179,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
     _refuse(findings)
     for main in mains:
         findings += _inexact(main, places[id(main)])
-    routes, governed = routes_of(mains, places, pairs, (manifests, gateway))
+    routes, governed = routes_of(mains, places, pairs, (manifests, wish.gateway))
     testers, phases = _course(canaries, findings)
     stable = deployments_of(service, manifests)
     own, deployment = _of_canary(manifests, pairs, (service, stable), findings)
@@ -192,7 +202,7 @@ def imported(manifests: Sequence[Manifest], gateway: Gateway, ingress_class: str
         governed,
         deployment,
         testers,
-        phases,
+        tuple(map(phase_of, phases)),
         tuple(findings),
         steps,
     )
@@ -695,3 +705,6 @@ def _steps(
     yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired everywhere"
     yield f"Once nginx gets no more requests for them: {deletion(mains)}"
     yield "{start}"
+
+
+INGRESS_NGINX = Neighbour(NAME, INGRESS[1], FIELDS, LOSSES, is_here, imported)
