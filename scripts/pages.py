@@ -16,12 +16,12 @@ from typing import Any
 import click
 
 from kubectl_canary.api import catalog
-from kubectl_canary.cli import VERBS, group
-from kubectl_canary.commands.common import records
+from kubectl_canary.click_group import Command, group, records
 from kubectl_canary.integrations.importers import NEIGHBOURS
 from kubectl_canary.integrations.importers.imported import Neighbour
 from kubectl_canary.judging import lint
 from kubectl_canary.resources import read
+from kubectl_canary.verbs import VERBS, verb_called
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from picture import phases_svg
@@ -162,17 +162,13 @@ def verbs_page() -> str:
 def verb_page(verb: str) -> str:
     """A verb's help as a page."""
     root = click.Context(group, info_name="kubectl canary", **group.context_settings)
-    command = group.get_command(root, verb)
-    if command is None:
-        raise ValueError(verb)
+    command = Command(verb_called(verb))
     context = click.Context(command, info_name=verb, parent=root, **command.context_settings)
     said = [f"| {_code(flags)} | {text} |" for flags, text in records(command, context)]
-    examples = "\n".join(
-        line.removeprefix("  ") for line in getattr(command, "examples", "").strip("\n").splitlines()
-    )
+    examples = "\n".join(line.removeprefix("  ") for line in command.verb.examples.strip("\n").splitlines())
     parts = [
         f"# kubectl canary {verb}",
-        (command.help or "").strip(),
+        command.verb.help.strip(),
         "## Examples",
         f"```sh\n{examples}\n```",
     ]

@@ -338,7 +338,7 @@ BUGS = [
     Bug("a long process has no teardown", "cli.py", "if verb is not None and verb.runs_long:", "if False:", "test_verbs"),
     Bug("a long process has no collector", "commands/common.py", "        if self.runs_long:", "        if False:", "test_verbs"),
     Bug("kubectl is not told as whom it asks", "commands/cluster.py", ", (\"--as\", self.as_user))", ")", "test_cluster_flags"),
-    Bug("keys of a KRM call do not count", "commands/flags.py", "return replace(flags, **values)", "return flags", "test_krm test_cluster_flags"),
+    Bug("keys of a KRM call do not count", "commands/flags.py", "return replace(flags, **{name: value for name, value in typed.items() if hasattr(flags, name)})", "return flags", "test_krm test_cluster_flags"),
     # lint
     Bug("any label is enough for a selector", "judging/lint/objects.py", "all(labels.get(key) == value for", "any(labels.get(key) == value for", "test_lint test_validate"),
     Bug("an empty selector selects everything", "judging/lint/objects.py", "return bool(selector) and all(", "return all(", "test_lint test_validate"),

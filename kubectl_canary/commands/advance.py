@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.declaring import DeclareFlags, declare_flags, now_flag
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, goal_flag, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ class AdvanceFlags:
 @flags_of(
     AdvanceFlags,
     goal_flag("--to", "goal", help="Another phase than the next one."),
-    click.option("--skip", is_flag=True, help="Leave out the phases between, where going straight is safe."),
+    option("--skip", is_flag=True, help="Leave out the phases between, where going straight is safe."),
     now_flag,
-    click.option(
+    option(
         "--no-cluster",
         is_flag=True,
         help="Of a fleet: do not ask clusters whether what is declared is there; time alone decides.",

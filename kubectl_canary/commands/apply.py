@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -18,6 +14,8 @@ from kubectl_canary.commands.flags import (
     release_flags,
     skip_flag,
 )
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,14 @@ class ApplyFlags:
     ApplyFlags,
     goal_flag("--phase", "goal", help="The phase to go to, instead of the file's."),
     skip_flag,
-    click.option(
+    option(
         "--dry-run",
         "dry_run",
-        type=click.Choice(["none", "client", "server"]),
+        choices=("none", "client", "server"),
         default="none",
         help="Say what would be changed; with server, the server says whether it would take it.",
     ),
-    click.option(
+    option(
         "--prune",
         "prune",
         is_flag=True,

@@ -2,61 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from click.shell_completion import CompletionItem
-
 from kubectl_canary.commands.cluster import ClusterFlags
-from kubectl_canary.errors import CanaryError
+from kubectl_canary.commands.parameters import Candidates
 
 if TYPE_CHECKING:
-    import click
-
     from kubectl_canary.release.plan import Phase
 
-Completer = Callable[["click.Context", "click.Parameter", str], list[CompletionItem]]
 SHORT = ("canary_tag", "manifests", "stable_manifests")  # values of the file that have a flag of their own
 PATIENCE = 2  # seconds for kubectl to ask a cluster; a shell waits for us
 
 
-def completer(values: Callable[[click.Context], Iterable[tuple[str, str]]]) -> Completer:
-    """Values with a text each, as click asks for them; none where they cannot be had."""
-
-    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            pairs = list(values(ctx))
-        except (CanaryError, OSError):
-            return []
-        return [CompletionItem(value, help=text) for value, text in pairs if value.startswith(incomplete)]
-
-    return complete
-
-
-def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files, which the shell knows better."""
-    return [CompletionItem(incomplete, type="file")]
-
-
-def phases(ctx: click.Context) -> Iterable[tuple[str, str]]:
+def phases(typed: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The phases of the canary file at hand."""
     from kubectl_canary.commands import inputs
 
-    flags: dict[str, Any] = ctx.params
-    names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
-    plan = inputs.load(names, flags.get("settings") or (), _short(flags), reads_input=False).plan
+    names = [name for name in typed.get("files") or () if name != "-"] or ["canary.yaml"]
+    plan = inputs.load(names, typed.get("settings") or (), _short(typed), reads_input=False).plan
     return ((phase.name, _said(phase)) for phase in plan.phases)
 
 
-def _short(flags: dict[str, Any]) -> dict[str, str]:
+def _short(typed: dict[str, Any]) -> dict[str, str]:
     """The values that have a flag of their own, by that flag."""
-    pairs = {f"--{name.replace('_', '-')}": flags.get(name) for name in SHORT}
+    pairs = {f"--{name.replace('_', '-')}": typed.get(name) for name in SHORT}
     return {flag: value for flag, value in pairs.items() if value is not None}
 
 
-def goals(ctx: click.Context) -> Iterable[tuple[str, str]]:
+def goals(typed: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The phases, and the ways back."""
-    yield from phases(ctx)
+    yield from phases(typed)
     yield from (
         ("rollback", "The way back before promotion"),
         ("rollback-promotion", "The way back after it"),
@@ -72,38 +48,38 @@ def _said(phase: Phase) -> str:
     return f"Canary {percent(phase.traffic.share)}, {pods_text(phase.canary_replicas)}{mirror}"
 
 
-def namespaces(ctx: click.Context) -> Iterable[tuple[str, str]]:
+def namespaces(typed: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The cluster's namespaces."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).namespaces(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(typed).words()).namespaces(PATIENCE))
 
 
-def contexts(ctx: click.Context) -> Iterable[tuple[str, str]]:
+def contexts(typed: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The contexts of the kubeconfig."""
     from kubectl_canary.outside.kubectl import Kubectl
 
-    return ((name, "") for name in Kubectl(ClusterFlags.typed(ctx).words()).contexts(PATIENCE))
+    return ((name, "") for name in Kubectl(ClusterFlags.typed(typed).words()).contexts(PATIENCE))
 
 
-def implementations(_: click.Context) -> Iterable[tuple[str, str]]:
+def implementations(_: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Implementations with a conformance report."""
     from kubectl_canary.judging import implementations
 
     return ((name, "") for name in implementations.names())
 
 
-def rules(_: click.Context) -> Iterable[tuple[str, str]]:
+def rules(_: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Lint rules."""
     from kubectl_canary.judging import lint
 
     return ((rule.id, rule.reason.partition("\n")[0]) for rule in lint.rules())
 
 
-def releases(project: str) -> Callable[[click.Context], Iterable[tuple[str, str]]]:
+def releases(project: str) -> Candidates:
     """The releases of the Gateway API or of Kubernetes, the newest first."""
 
-    def known(_: click.Context) -> Iterable[tuple[str, str]]:
+    def known(_: dict[str, Any]) -> Iterable[tuple[str, str]]:
         from kubectl_canary.api import catalog
 
         return ((release, "") for release in reversed(catalog.in_order(project)))
@@ -111,14 +87,13 @@ def releases(project: str) -> Callable[[click.Context], Iterable[tuple[str, str]
     return known
 
 
-def addresses(ctx: click.Context) -> Iterable[tuple[str, str]]:
+def addresses(typed: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The addresses of the route of the canary file at hand, by its hostnames; a slash alone is its first."""
     from kubectl_canary.commands import inputs
 
-    flags: dict[str, Any] = ctx.params
-    names = [name for name in flags.get("files") or () if name != "-"] or ["canary.yaml"]
+    names = [name for name in typed.get("files") or () if name != "-"] or ["canary.yaml"]
     route = inputs.load(
-        names, flags.get("settings") or (), _short(flags), reads_input=False
+        names, typed.get("settings") or (), _short(typed), reads_input=False
     ).plan.application.route
     yield "/", "The first hostname of the route"
     yield from ((f"http://{hostname}/", "") for hostname in route.hostnames if "*" not in hostname)

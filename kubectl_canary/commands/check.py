@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -59,22 +57,20 @@ class CheckFlags:
 @release_flags
 @flags_of(
     CheckFlags,
-    click.argument("gates", nargs=-1, metavar="[GATE]..."),
+    argument("gates", multiple=True, metavar="[GATE]..."),
     goal_flag("--phase", "phase", help="The phase whose gates are meant (default: the file's)."),
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+        choices=("text", "json", "sarif", "github", "junit"),
         default="text",
         help="text (default) or json; with --git also sarif, github or junit.",
     ),
-    click.option("--git", "base", metavar="REF", help="The branch or commit that the change goes into."),
-    click.option(
+    option("--git", "base", metavar="REF", help="The branch or commit that the change goes into."),
+    option(
         "--synced", is_flag=True, help="Ask the cluster whether the declared phase is there, and settled."
     ),
-    click.option(
-        "--skip", is_flag=True, help="With --git: phases may be left out, where going straight is safe."
-    ),
+    option("--skip", is_flag=True, help="With --git: phases may be left out, where going straight is safe."),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: CheckFlags, cluster_flags: ClusterFlags) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from kubectl_canary.records import dataclass
 
 if TYPE_CHECKING:
-    import click
-
     from kubectl_canary.outside.background import Later
     from kubectl_canary.outside.kubectl import Kubectl
 
@@ -22,9 +21,9 @@ class ClusterFlags:
     as_user: str | None = None
 
     @classmethod
-    def typed(cls, ctx: click.Context) -> ClusterFlags:
+    def typed(cls, values: dict[str, Any]) -> ClusterFlags:
         """Those of a command line that is not complete yet; none where the verb has no such flags."""
-        return cls(*(ctx.params.get(field.name) for field in fields(cls)))
+        return cls(*map(values.get, cls.__annotations__))
 
     def words(self) -> tuple[str, ...]:
         """The flags as kubectl takes them."""

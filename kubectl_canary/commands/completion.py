@@ -1,13 +1,10 @@
-"""`kubectl canary completion`, and the answers that shells and kubectl ask for."""
+"""`kubectl canary completion`; its scripts ask by `completion answer -- WORD...`, which nobody is told of."""
 
 from __future__ import annotations
 
-import click
-
 from kubectl_canary.commands.common import verb
-from kubectl_canary.outside.output import ClosedPipe, write
-
-DIRECTIVE_DEFAULT, DIRECTIVE_NO_FILES = 0, 4  # cobra's ShellCompDirective
+from kubectl_canary.commands.parameters import argument
+from kubectl_canary.outside.output import write
 
 BASH = r"""# kubectl canary completion for bash: source <(kubectl canary completion bash)
 __kubectl_canary() {
@@ -141,15 +138,6 @@ $__kubectlCanary = {
 Register-ArgumentCompleter -Native -CommandName @('kubectl-canary', 'kubectl') -ScriptBlock $__kubectlCanary
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH, "powershell": POWERSHELL}
-ANSWER = "answer"
-
-
-class Script(click.Choice[str]):
-    """A shell, or what the scripts themselves ask for, which nobody is offered."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """As click does, and what the scripts ask for as it is."""
-        return value if value == ANSWER else super().convert(value, param, ctx)
 
 
 @verb(
@@ -170,32 +158,8 @@ class Script(click.Choice[str]):
   kubectl canary completion powershell | Out-String | Invoke-Expression
 """,
 )
-@click.argument("shell", type=Script(list(SCRIPTS)), metavar="bash|zsh|fish|powershell")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
-@click.pass_context
-def command(ctx: click.Context, shell: str, words: tuple[str, ...]) -> int:
-    """Print the script, or (for the scripts) what fits the words so far."""
-    if shell == ANSWER:
-        return answer(ctx.find_root().command, list(words))
+@argument("shell", required=True, choices=tuple(SCRIPTS), metavar="bash|zsh|fish|powershell")
+def command(shell: str) -> int:
+    """Print the script."""
     write(SCRIPTS[shell])
-    return 0
-
-
-def answer(group: click.Command, words: list[str]) -> int:
-    """Print what may follow, a `value<TAB>description` a line and cobra's directive last."""
-    from click.shell_completion import ShellComplete
-
-    *before, incomplete = words or [""]
-    try:
-        items = ShellComplete(group, {}, "kubectl-canary", "").get_completions(before, incomplete)
-    except click.UsageError:  # an unknown verb: said when it is run, not while it is typed
-        items = []
-    values = [item for item in items if item.type == "plain"]
-    wants_files = any(item.type == "file" for item in items)
-    lines = [f"{item.value}\t{item.help}" if item.help else str(item.value) for item in values]
-    lines.append(f":{DIRECTIVE_DEFAULT if wants_files else DIRECTIVE_NO_FILES}")
-    try:
-        write("\n".join(lines) + "\n")
-    except ClosedPipe:
-        return 0
     return 0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.flags import flags_of
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -27,16 +25,16 @@ class DeclareFlags:
 
 declare_flags = flags_of(
     DeclareFlags,
-    click.option(
+    option(
         "-o",
         "--output",
         metavar="dir=OUT|in-place",
         help="Where the phase is rendered, instead of where it was rendered last.",
     ),
-    click.option("--commit", "commits", is_flag=True, help="Commit what was written, and nothing else."),
-    click.option("--branch", metavar="NAME", help="Make the commit on a new branch."),
-    click.option("--push", "pushes", is_flag=True, help="Make the commit, and push it."),
-    click.option(
+    option("--commit", "commits", is_flag=True, help="Commit what was written, and nothing else."),
+    option("--branch", metavar="NAME", help="Make the commit on a new branch."),
+    option("--push", "pushes", is_flag=True, help="Make the commit, and push it."),
+    option(
         "--pull-request",
         "request",
         metavar="FILE",
@@ -44,7 +42,7 @@ declare_flags = flags_of(
     ),
     as_="declare_flags",
 )
-now_flag = click.option(
+now_flag = option(
     "--now",
     "at_once",
     is_flag=True,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,7 @@ class DoctorFlags:
 @release_flags
 @flags_of(
     DoctorFlags,
-    click.option(
-        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
-    ),
+    option("-o", "--output", choices=("text", "json"), default="text", help="text (default) or json."),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: DoctorFlags, cluster_flags: ClusterFlags) -> int:

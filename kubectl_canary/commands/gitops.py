@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -41,21 +39,17 @@ class GitopsFlags:
 @release_flags
 @flags_of(
     GitopsFlags,
-    click.option("--repository", metavar="URL", help="Where the engine reads, instead of the remote's URL."),
-    click.option("--branch", metavar="NAME", help="The branch that it follows, instead of the upstream."),
-    click.option(
-        "--path", metavar="FOLDER", help="The folder in the repository, instead of where it is rendered."
-    ),
-    click.option("--secret", metavar="NAME", help="Flux: the Secret with which it reads the repository."),
-    click.option(
+    option("--repository", metavar="URL", help="Where the engine reads, instead of the remote's URL."),
+    option("--branch", metavar="NAME", help="The branch that it follows, instead of the upstream."),
+    option("--path", metavar="FOLDER", help="The folder in the repository, instead of where it is rendered."),
+    option("--secret", metavar="NAME", help="Flux: the Secret with which it reads the repository."),
+    option(
         "--engine-namespace",
         "place",
         metavar="NAMESPACE",
         help="Where the engine looks for it (default: argocd, or flux-system).",
     ),
-    click.option(
-        "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", help="yaml (default) or json."
-    ),
+    option("-o", "--output", choices=("yaml", "json"), default="yaml", help="yaml (default) or json."),
 )
 def command(release_flags: ReleaseFlags, flags: GitopsFlags) -> int:
     """Print what the engine needs."""

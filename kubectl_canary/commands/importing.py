@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
-from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import flags_of, written_file
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -38,29 +35,29 @@ class ImportFlags:
   kubectl get ingress,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import - --gateway production-gw
 """,
 )
-@click.argument("source", metavar="FILE|DIR|-", shell_complete=candidates.files)
+@argument("source", required=True, metavar="FILE|DIR|-", takes_files=True)
 @flags_of(
     ImportFlags,
-    click.option("--gateway", help="The name of the Gateway that the routes attach to."),
-    click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
-    click.option(
+    option("--gateway", help="The name of the Gateway that the routes attach to."),
+    option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
+    option(
         "--ingress-class",
         metavar="NAME",
         help="nginx's class, and that of Ingresses without one (default: that of the canary's Ingress).",
     ),
-    click.option(
+    option(
         "--into",
         default="gateway/",
         show_default=True,
         metavar="DIR",
-        shell_complete=candidates.files,
+        takes_files=True,
         help="Where the manifests are written.",
     ),
     *written_file("Where the canary file is written."),
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["text", "json"]),
+        choices=("text", "json"),
         default="text",
         help="The report: text (default) or json.",
     ),

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-from click.core import ParameterSource
-
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import cluster_flags as with_cluster_flags
 from kubectl_canary.commands.flags import flags_of, written_file
+from kubectl_canary.commands.parameters import option
 from kubectl_canary.errors import UsageError
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.testers import Carrier
 
 CLUSTER = "cluster"  # what --from calls the cluster; a folder of that name is ./cluster
@@ -96,96 +93,101 @@ class ManifestFlags:
   # What runs in a cluster, written into k8s/
   kubectl canary init --from cluster --deployment my-app -n production
 """,
+    asks_what_was_typed=True,
 )
 @flags_of(
     InitFlags,
-    click.option("--image", help="The image, with or without tag."),
-    click.option("--tag", help="The tag that runs now; not needed where --image has one."),
-    click.option("--canary-tag", help="The tag to release."),
-    click.option(
+    option("--image", help="The image, with or without tag."),
+    option("--tag", help="The tag that runs now; not needed where --image has one."),
+    option("--canary-tag", help="The tag to release."),
+    option(
         "--name",
         help="The application's name (default: the last part of the image, or the Deployment's name).",
     ),
-    click.option(
+    option(
         "-n",
         "--namespace",
-        shell_complete=candidates.completer(candidates.namespaces),
+        candidates=candidates.namespaces,
         help="The namespace.",
     ),
-    click.option("--replicas", default=3, show_default=True, help="The pods of the stable version."),
-    click.option("--port", default=8080, show_default=True, help="The port that the application listens on."),
-    click.option("--service-port", default=80, show_default=True, help="The port of the Services."),
-    click.option("--host", "hosts", multiple=True, help="A hostname. May be given several times."),
-    click.option("--gateway", help="The Gateway's name."),
-    click.option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
-    click.option("--gateway-class", help="Render the Gateway too, of this class."),
-    click.option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener."),
-    click.option("--header", metavar="NAME", help="The testers' header (default: x-canary)."),
-    click.option("--query", metavar="NAME", help="The testers' query parameter, instead of a header."),
-    click.option("--cookie", metavar="NAME", help="The testers' cookie, instead of a header."),
+    option("--replicas", default=3, show_default=True, help="The pods of the stable version."),
+    option("--port", default=8080, show_default=True, help="The port that the application listens on."),
+    option("--service-port", default=80, show_default=True, help="The port of the Services."),
+    option("--host", "hosts", multiple=True, help="A hostname. May be given several times."),
+    option("--gateway", help="The Gateway's name."),
+    option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
+    option("--gateway-class", help="Render the Gateway too, of this class."),
+    option("--tls", help="The Secret with the certificate of the rendered Gateway's https listener."),
+    option("--header", metavar="NAME", help="The testers' header (default: x-canary)."),
+    option("--query", metavar="NAME", help="The testers' query parameter, instead of a header."),
+    option("--cookie", metavar="NAME", help="The testers' cookie, instead of a header."),
     *written_file("Where to write; - prints."),
 )
 @flags_of(
     ManifestFlags,
-    click.option(
+    option(
         "--from",
         "source",
         metavar="DIR|FILE|-|cluster",
-        shell_complete=candidates.files,
+        takes_files=True,
         help="Release manifests that are there: a folder, a file, standard input, or what runs in the cluster.",
     ),
-    click.option(
+    option(
         "--deployment",
         "deployments",
         multiple=True,
         metavar="NAME",
         help="The Deployment to release, where there are several. Several that are given are released together.",
     ),
-    click.option(
+    option(
         "--service",
         "services",
         multiple=True,
         metavar="NAME",
         help="The Service, where several select the pods; of several Deployments, that of the one it selects.",
     ),
-    click.option(
+    option(
         "--route",
         "routes",
         multiple=True,
         metavar="NAME",
         help="The route to go through, instead of every one to the Service. May be given several times.",
     ),
-    click.option(
+    option(
         "--canary-image",
         "canary_images",
         multiple=True,
         metavar="[[DEPLOYMENT/]CONTAINER=]IMAGE",
         help="The image to release. May be given several times, for several containers.",
     ),
-    click.option(
+    option(
         "--into",
         default="k8s/",
         show_default=True,
         metavar="DIR",
-        shell_complete=candidates.files,
+        takes_files=True,
         help="Where --from cluster writes the manifests.",
     ),
     as_="manifests",
 )
 @with_cluster_flags
-def command(flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFlags) -> int:
+def command(
+    flags: InitFlags, manifests: ManifestFlags, cluster_flags: ClusterFlags, typed: frozenset[str]
+) -> int:
     """Write the file."""
     _refuse_two(flags)
     if manifests.source is None:
         from kubectl_canary.commands.run import init
 
-        _refuse((*OF_MANIFESTS, *OF_CLUSTER), "goes with --from", "name the manifests: --from k8s/")
+        _refuse(typed, (*OF_MANIFESTS, *OF_CLUSTER), "goes with --from", "name the manifests: --from k8s/")
         return init.run(flags)
     from kubectl_canary.commands.run import init_from
 
-    _refuse(GREENFIELD, "does not go with --from", "leave it out: the manifests say this")
+    _refuse(typed, GREENFIELD, "does not go with --from", "leave it out: the manifests say this")
     if manifests.source != CLUSTER:
-        _refuse(OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster")
+        _refuse(
+            typed, OF_CLUSTER, "goes with --from cluster", "leave it out, or read the cluster: --from cluster"
+        )
     return init_from.run(flags, manifests, cluster_flags)
 
 
@@ -196,9 +198,8 @@ def _refuse_two(flags: InitFlags) -> None:
         raise UsageError(both, "keep one: testers are known by one thing that they send")
 
 
-def _refuse(names: tuple[str, ...], problem: str, cure: str) -> None:
+def _refuse(typed: frozenset[str], names: tuple[str, ...], problem: str, cure: str) -> None:
     """Raises UsageError where one of these flags was typed."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option.opts[-1]} {problem}", cure)
+    for known in command.parameters:
+        if known.field in names and known.field in typed:
+            raise UsageError(f"{known.names[-1]} {problem}", cure)

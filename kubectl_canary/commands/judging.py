@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.api import catalog
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.flags import flags_of
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 SEVERITIES = ("error", "warning")
 
@@ -30,50 +28,46 @@ class JudgeFlags:
 
 judge_flags = flags_of(
     JudgeFlags,
-    click.option(
+    option(
         "--gateway-api",
         metavar="RELEASE",
-        shell_complete=candidates.completer(candidates.releases("gatewayAPI")),
+        candidates=candidates.releases("gatewayAPI"),
         help="The Gateway API's release, v1.0 to the newest (default), or 1.4.1.",
     ),
-    click.option(
-        "--channel", type=click.Choice(catalog.CHANNELS), help="standard (default) or experimental."
-    ),
-    click.option(
+    option("--channel", choices=catalog.CHANNELS, help="standard (default) or experimental."),
+    option(
         "--kubernetes",
         metavar="RELEASE",
-        shell_complete=candidates.completer(candidates.releases("kubernetes")),
+        candidates=candidates.releases("kubernetes"),
         help="Kubernetes' release, 1.31 to the newest (default).",
     ),
-    click.option(
-        "--from-cluster", is_flag=True, help="Ask the cluster which release and channel its CRDs are."
-    ),
-    click.option(
+    option("--from-cluster", is_flag=True, help="Ask the cluster which release and channel its CRDs are."),
+    option(
         "--crds",
         multiple=True,
         metavar="FILE|DIR",
-        shell_complete=candidates.files,
+        takes_files=True,
         help="CustomResourceDefinitions of others.",
     ),
-    click.option("--admission-only", is_flag=True, help="No lint: exactly what the API server would say."),
-    click.option(
+    option("--admission-only", is_flag=True, help="No lint: exactly what the API server would say."),
+    option(
         "--ignore",
         "ignored",
         multiple=True,
         metavar="RULE[=PATH]",
-        shell_complete=candidates.completer(candidates.rules),
+        candidates=candidates.rules,
         help="Leave a rule out, or at one path.",
     ),
-    click.option(
+    option(
         "--fail-on",
-        type=click.Choice([*SEVERITIES, "never"]),
+        choices=(*SEVERITIES, "never"),
         default="error",
         help="Exit with 1 from here on (error).",
     ),
-    click.option(
+    option(
         "--implementation",
         metavar="NAME[@VERSION]",
-        shell_complete=candidates.completer(candidates.implementations),
+        candidates=candidates.implementations,
         help="Hold routes against what this one claims; default: what the Gateway's class says.",
     ),
     as_="judge_flags",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import click
+from typing import Any
 
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import cluster_flags, overlaid
 from kubectl_canary.commands.judging import JudgeFlags, judge_flags
+from kubectl_canary.commands.parameters import Parameter
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
 
@@ -40,29 +40,39 @@ def command(judge_flags: JudgeFlags, cluster_flags: ClusterFlags) -> int:
     from kubectl_canary.commands.run import krm
 
     def flags_over(data: Mapping[str, str]) -> tuple[JudgeFlags, ClusterFlags]:
-        context = _context(click.get_current_context().command, data)
-        return overlaid(judge_flags, context), overlaid(cluster_flags, context)
+        values = _typed(data)
+        return overlaid(judge_flags, values), overlaid(cluster_flags, values)
 
     return krm.run(flags_over)
 
 
-def _context(command: click.Command, data: Mapping[str, str]) -> click.Context:
-    """The keys of `data` as the flags that they are named after; lists are separated by commas.
+def _typed(data: Mapping[str, str]) -> dict[str, Any]:
+    """The values of `data` by the flags that they are named after; lists are separated by commas.
 
-    Raises UsageError for a key that is none, click's errors for values that cannot be.
+    Raises UsageError for a key that is none, and for a value that cannot be.
     """
-    options = {option.opts[0].removeprefix("--"): option for option in command.params}
-    words: list[str] = []
+    options = {known.names[0].removeprefix("--"): known for known in command.parameters}
+    values: dict[str, Any] = {}
     for key, text in data.items():
-        option = options.get(key)
         if key == "verb":
             continue
-        if not isinstance(option, click.Option) or key == "help":
+        if key not in options:
             close = nearest(key, [*options, "verb"])
             hint = f"did you mean `{close}`?" if close else f"known are verb, {', '.join(options)}"
             raise UsageError(f"functionConfig: data.{key}: no such key", hint)
-        if option.is_flag:
-            words += [f"--{key}"] if text == "true" else []
-        else:
-            words += [f"--{key}={part.strip()}" for part in (text.split(",") if option.multiple else [text])]
-    return command.make_context("krm", words)
+        known = options[key]
+        try:
+            values |= _value(known, text)
+        except ValueError as error:
+            hint = f"one of {', '.join(known.choices)}"
+            raise UsageError(f"functionConfig: data.{key}: `{error}` cannot stand there", hint) from None
+    return values
+
+
+def _value(known: Parameter, text: str) -> dict[str, Any]:
+    """What a key says of its field. Raises ValueError for a value that cannot be."""
+    if known.is_flag:
+        return {known.field: True} if text == "true" else {}
+    if known.multiple:
+        return {known.field: tuple(known.value(part.strip()) for part in text.split(","))}
+    return {known.field: known.value(text.strip())}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -21,6 +17,8 @@ from kubectl_canary.commands.flags import (
     skip_flag,
     start_flag,
 )
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 if TYPE_CHECKING:
     from kubectl_canary.release.changes import PatchType
@@ -77,37 +75,34 @@ class PatchFlags:
     PatchFlags,
     goal_flag("--to", "goal", help="The phase to go to.", required=True),
     start_flag("--from", "origin", help="The phase to start from, instead of the file's."),
-    click.option("--undo", is_flag=True, help="The exact inverse: from --to back to --from."),
-    click.option(
+    option("--undo", is_flag=True, help="The exact inverse: from --to back to --from."),
+    option(
         "--type",
         "kind",
-        type=click.Choice(["json", "merge"]),
+        choices=("json", "merge"),
         default="json",
         help="json (default) or merge.",
     ),
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["json", "yaml", "kubectl"]),
+        choices=("json", "yaml", "kubectl"),
         default="json",
         help="json (default), yaml or kubectl: lines to paste.",
     ),
     shell_flag,
     jump_flag,
     skip_flag,
-    click.option(
-        "--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."
-    ),
-    click.option(
+    option("--live", is_flag=True, help="Start from the objects as they are in the cluster, by their names."),
+    option(
         "--strict", is_flag=True, help="With --live: refuse the patch after any change, by resourceVersion."
     ),
-    click.option(
+    option(
         "--check",
         "checked",
-        is_flag=False,
-        flag_value="the cluster",
+        alone="the cluster",
         metavar="[FILE]",
-        shell_complete=candidates.files,
+        takes_files=True,
         help="Tell which guards the route in the cluster does not pass; with a FILE or -, the object in it.",
     ),
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -17,6 +13,8 @@ from kubectl_canary.commands.flags import (
     skip_flag,
     start_flag,
 )
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class PlanFlags:
 @release_flags
 @flags_of(
     PlanFlags,
-    click.option("-o", "--output", type=click.Choice(["json", "markdown"]), help="json or markdown."),
+    option("-o", "--output", choices=("json", "markdown"), help="json or markdown."),
     goal_flag("--to", "goal", help="Show the way to a phase only; what is not one step is refused."),
     start_flag("--from", "origin", help="Where that way starts, instead of the file's phase."),
     jump_flag,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,10 @@ class QueriesFlags:
 @release_flags
 @flags_of(
     QueriesFlags,
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["text", "rules"]),
+        choices=("text", "rules"),
         default="text",
         help="text (default) or rules.",
     ),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,9 @@ class RbacFlags:
 @release_flags
 @flags_of(
     RbacFlags,
-    click.option(
-        "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", help="yaml (default) or json."
-    ),
-    click.option(
-        "--read-only", "read_only", is_flag=True, help="What status and doctor read, and no change."
-    ),
-    click.option(
+    option("-o", "--output", choices=("yaml", "json"), default="yaml", help="yaml (default) or json."),
+    option("--read-only", "read_only", is_flag=True, help="What status and doctor read, and no change."),
+    option(
         "--prune", "prune", is_flag=True, help="What apply --prune takes, too: it may delete by any name."
     ),
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -16,6 +12,8 @@ from kubectl_canary.commands.flags import (
     skip_flag,
     start_flag,
 )
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 from kubectl_canary.release.groups import GROUPS
 
 
@@ -75,19 +73,17 @@ class RenderFlags:
         "origin",
         help="Where a way back starts, instead of the file's phase; in place it is the folder's.",
     ),
-    click.option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT or kustomize=OUT."),
-    click.option(
-        "--only", type=click.Choice(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
+    option("--all", "all_phases", is_flag=True, help="All phases, with -o dir=OUT or kustomize=OUT."),
+    option(
+        "--only", choices=tuple(sorted(GROUPS)), multiple=True, help=f"Some objects: {', '.join(GROUPS)}."
     ),
-    click.option(
-        "--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."
-    ),
-    click.option(
+    option("--removed", "only_removed", is_flag=True, help="What the phase before had and this one has not."),
+    option(
         "--everything",
         is_flag=True,
         help="Of adopted manifests also what the release leaves as it is.",
     ),
-    click.option(
+    option(
         "-o",
         "--output",
         default="yaml",
@@ -95,7 +91,7 @@ class RenderFlags:
         help="yaml (default), json, dir=OUT, kustomize=OUT or in-place.",
     ),
     skip_flag,
-    click.option(
+    option(
         "--replicas-handed-over",
         "handed_over",
         is_flag=True,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import click
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -20,6 +18,7 @@ from kubectl_canary.commands.flags import (
     shell_flag,
     start_flag,
 )
+from kubectl_canary.commands.parameters import option
 from kubectl_canary.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,16 +60,16 @@ class RollbackFlags:
 @release_flags
 @flags_of(
     RollbackFlags,
-    click.option(
+    option(
         "--print", "printing", is_flag=True, help="Print the way back for kubectl, and change no cluster."
     ),
-    click.option("--keep", is_flag=True, help="Leave the canary's pods there, without requests."),
-    click.option("--gradual", is_flag=True, help="Go down phase by phase instead of at once."),
+    option("--keep", is_flag=True, help="Leave the canary's pods there, without requests."),
+    option("--gradual", is_flag=True, help="Go down phase by phase instead of at once."),
     start_flag("--from", "origin", help="With --print: the phase to leave, instead of the file's."),
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["yaml", "json", "kubectl"]),
+        choices=("yaml", "json", "kubectl"),
         default=None,
         help="json: an event a line. With --print yaml (default) or json, documents; kubectl, patches to paste.",
     ),

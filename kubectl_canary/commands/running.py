@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -16,6 +12,8 @@ from kubectl_canary.commands.flags import (
     flags_of,
     release_flags,
 )
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class RunFlags:
     report: str | None
 
 
-STOP_OR_BACK = click.Choice(["stop", "rollback"])
+STOP_OR_BACK = ("stop", "rollback")
 
 
 @verb(
@@ -53,25 +51,25 @@ STOP_OR_BACK = click.Choice(["stop", "rollback"])
 @release_flags
 @flags_of(
     RunFlags,
-    click.option(
+    option(
         "--on-failure",
-        type=STOP_OR_BACK,
+        choices=STOP_OR_BACK,
         default="rollback",
         help="What becomes of the release where a gate fails (default rollback).",
     ),
-    click.option(
+    option(
         "--on-inconclusive",
-        type=STOP_OR_BACK,
+        choices=STOP_OR_BACK,
         default="stop",
         help="The same where a gate has too little data (default stop).",
     ),
-    click.option(
+    option(
         "--on-interrupt",
-        type=STOP_OR_BACK,
+        choices=STOP_OR_BACK,
         default="stop",
         help="The same for Ctrl-C, and for whoever ends the process (default stop).",
     ),
-    click.option("--report", metavar="FILE", help="Write what was measured into a file, as JSON."),
+    option("--report", metavar="FILE", help="Write what was measured into a file, as JSON."),
 )
 @drive_flags
 @cluster_flags

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import (
@@ -17,6 +13,8 @@ from kubectl_canary.commands.flags import (
     release_flags,
     start_flag,
 )
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,13 @@ class SimulateFlags:
 @release_flags
 @flags_of(
     SimulateFlags,
-    click.argument("url", metavar="URL", shell_complete=candidates.completer(candidates.addresses)),
+    argument("url", required=True, metavar="URL", candidates=candidates.addresses),
     method_flag("default GET", default="GET"),
     headers_flag("A header of the request."),
     goal_flag("--phase", "phase_name", help="The phase, instead of the file's. `plan` lists them."),
     start_flag("--from", "origin", help="Where a way back starts, instead of the file's phase."),
-    click.option("--all", "all_phases", is_flag=True, help="All phases and ways back, as a table."),
-    click.option("-o", "--output", type=click.Choice(["json"]), help="json."),
+    option("--all", "all_phases", is_flag=True, help="All phases and ways back, as a table."),
+    option("-o", "--output", choices=("json",), help="json."),
 )
 def command(release_flags: ReleaseFlags, flags: SimulateFlags) -> int:
     """Simulate a request."""

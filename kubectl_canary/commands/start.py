@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.declaring import DeclareFlags, declare_flags
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, release_flags
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,18 @@ class StartFlags:
 @release_flags
 @flags_of(
     StartFlags,
-    click.option(
+    option(
         "--image",
         "images",
         multiple=True,
         metavar="[[DEPLOYMENT/]CONTAINER=]IMAGE",
         help="An image to release, instead of a tag. May be given several times.",
     ),
-    click.option(
-        "--from", "origin", metavar="cluster|git:REF", help="Write what runs into stable, from there."
-    ),
+    option("--from", "origin", metavar="cluster|git:REF", help="Write what runs into stable, from there."),
 )
 @declare_flags
 @cluster_flags
-@click.argument("version", required=False)
+@argument("version")
 def command(
     release_flags: ReleaseFlags,
     flags: StartFlags,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, release_flags
+from kubectl_canary.commands.parameters import option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,8 @@ class StatusFlags:
 @release_flags
 @flags_of(
     StatusFlags,
-    click.option(
-        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
-    ),
-    click.option(
-        "-w", "--watch", "watching", is_flag=True, help="Look again until it is settled; Ctrl-C ends it."
-    ),
+    option("-o", "--output", choices=("text", "json"), default="text", help="text (default) or json."),
+    option("-w", "--watch", "watching", is_flag=True, help="Look again until it is settled; Ctrl-C ends it."),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: StatusFlags, cluster_flags: ClusterFlags) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, overlay_flags
 from kubectl_canary.commands.judging import JudgeFlags, judge_flags
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -59,26 +57,24 @@ class ValidateFlags:
   kubectl canary validate --explain header-rule-loses
 """,
 )
-@click.argument("names", nargs=-1, metavar="[FILE|DIR|-]...", shell_complete=candidates.files)
+@argument("names", multiple=True, metavar="[FILE|DIR|-]...", takes_files=True)
 @overlay_flags
 @judge_flags
 @cluster_flags
 @flags_of(
     ValidateFlags,
-    click.option("--list-implementations", is_flag=True, help="Print what each implementation claims."),
-    click.option(
-        "--list-rules", is_flag=True, help="Print each lint rule: its severity, and why it is there."
-    ),
-    click.option(
+    option("--list-implementations", is_flag=True, help="Print what each implementation claims."),
+    option("--list-rules", is_flag=True, help="Print each lint rule: its severity, and why it is there."),
+    option(
         "--explain",
         metavar="RULE",
-        shell_complete=candidates.completer(candidates.rules),
+        candidates=candidates.rules,
         help="Print a rule: why, where that is written, what passes and what fails.",
     ),
-    click.option(
+    option(
         "-o",
         "--output",
-        type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+        choices=("text", "json", "sarif", "github", "junit"),
         default="text",
         help="text (default), json, sarif, github or junit.",
     ),

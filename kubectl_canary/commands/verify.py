@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import click
-
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
@@ -18,6 +14,8 @@ from kubectl_canary.commands.flags import (
     method_flag,
     release_flags,
 )
+from kubectl_canary.commands.parameters import argument, option
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -74,48 +72,43 @@ class VerifyFlags:
 @release_flags
 @flags_of(
     VerifyFlags,
-    click.argument(
-        "url", required=False, metavar="[URL]", shell_complete=candidates.completer(candidates.addresses)
-    ),
+    argument("url", metavar="[URL]", candidates=candidates.addresses),
     method_flag("default GET, with --grpc POST"),
     headers_flag("A header of each request."),
-    click.option(
+    option(
         "--by",
         "mark",
         metavar="MARK",
         help="What in an answer tells the version: header:NAME, json:FIELD.FIELD, pattern:EXPRESSION or status.",
     ),
-    click.option(
-        "--stable", metavar="VALUE", help="What stands there for stable's version (default its tag)."
-    ),
-    click.option("--canary", metavar="VALUE", help="What stands there for the canary's (default its tag)."),
+    option("--stable", metavar="VALUE", help="What stands there for stable's version (default its tag)."),
+    option("--canary", metavar="VALUE", help="What stands there for the canary's (default its tag)."),
     goal_flag("--phase", "phase", help="The phase that is meant (default: where the cluster is)."),
-    click.option(
+    option(
         "--requests",
-        type=click.IntRange(1, 10_000_000),
+        least=1,
+        most=10_000_000,
         metavar="NUMBER",
         help="How many to send (default: as many as tell a split that is right, at most 20000).",
     ),
-    click.option(
+    option(
         "--rate",
-        type=click.IntRange(0),
+        least=0,
         default=100,
         metavar="NUMBER",
         help="How many a second at most (default 100); 0 for as many as can be.",
     ),
-    click.option(
+    option(
         "--resolve",
         multiple=True,
         metavar="HOST:PORT:ADDRESS[:PORT]",
         help="Where a host is instead, as for curl; several with commas. May be given several times.",
     ),
-    click.option("--http", type=click.Choice(["1.1", "2"]), help="HTTP/1.1 (default) or HTTP/2."),
-    click.option("--grpc", is_flag=True, help="Call the URL's method by gRPC, with an empty message."),
-    click.option("--ca-file", metavar="FILE", help="Certificates to trust, as PEM."),
-    click.option("--insecure", is_flag=True, help="Take every certificate."),
-    click.option(
-        "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="text (default) or json."
-    ),
+    option("--http", choices=("1.1", "2"), help="HTTP/1.1 (default) or HTTP/2."),
+    option("--grpc", is_flag=True, help="Call the URL's method by gRPC, with an empty message."),
+    option("--ca-file", metavar="FILE", help="Certificates to trust, as PEM."),
+    option("--insecure", is_flag=True, help="Take every certificate."),
+    option("-o", "--output", choices=("text", "json"), default="text", help="text (default) or json."),
 )
 @cluster_flags
 def command(release_flags: ReleaseFlags, flags: VerifyFlags, cluster_flags: ClusterFlags) -> int:

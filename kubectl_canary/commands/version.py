@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from platform import python_version
 
-import click
-
 from kubectl_canary import __version__
 from kubectl_canary.api import catalog
 from kubectl_canary.commands.common import verb
+from kubectl_canary.commands.parameters import option
 from kubectl_canary.outside.output import write
 
 
@@ -23,7 +22,7 @@ from kubectl_canary.outside.output import write
   kubectl canary version -o json
 """,
 )
-@click.option("-o", "--output", type=click.Choice(["json"]), help="json.")
+@option("-o", "--output", choices=("json",), help="json.")
 def command(output: str | None) -> int:
     """Print the version."""
     target = catalog.Target()

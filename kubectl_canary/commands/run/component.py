@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.commands.flags import program
+from kubectl_canary.commands.program import program
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.folder import by_file_name, replaced
 from kubectl_canary.commands.run.releases import finish, phase_of, say_what_follows

@@ -10,8 +10,9 @@ from itertools import count
 from typing import Any
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.commands.flags import CANARY_FILE, program
+from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.commands.importing import ImportFlags
+from kubectl_canary.commands.program import program
 from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import SHOWN, head, read_back, refuse_files
 from kubectl_canary.errors import Refused, UsageError

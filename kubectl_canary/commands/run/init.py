@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from kubectl_canary import __version__
 from kubectl_canary.api import formats
-from kubectl_canary.commands.flags import CANARY_FILE, program
+from kubectl_canary.commands.flags import CANARY_FILE
 from kubectl_canary.commands.init import InitFlags
+from kubectl_canary.commands.program import program
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
 from kubectl_canary.outside import files
