@@ -6,6 +6,7 @@ import contextlib
 import posixpath
 import shlex
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import count
 from typing import Any
 
@@ -68,8 +69,8 @@ def _neighbour(flags: ImportFlags, manifests: Sequence[Manifest]) -> Neighbour:
     """
     found = next((known for known in NEIGHBOURS if known.is_here(manifests)), None)
     if found is None:
-        kinds = " or ".join(known.source for known in NEIGHBOURS)
-        raise UsageError(f"there is no {kinds} in {flags.source}", _cure(flags))
+        *kinds, last = [f"{known.source} of {known.name}" for known in NEIGHBOURS]
+        raise UsageError(f"there is no {', '.join(kinds)} or {last} in {flags.source}", _cure(flags))
     return found
 
 
@@ -79,8 +80,10 @@ def _wish(flags: ImportFlags) -> Wish:
 
 
 def _cure(flags: ImportFlags) -> str:
-    piped = f"{program()} import - --gateway {shlex.quote(flags.gateway or 'production-gw')}"
-    return f"from a cluster: kubectl get ingress,httproute,service,deployment -n NAMESPACE -o yaml | {piped}"
+    gateway = f" --gateway {shlex.quote(flags.gateway)}" if flags.gateway else ""
+    kinds = "KIND,httproute,service,deployment,hpa"
+    piped = f"kubectl get {kinds} -n NAMESPACE -o yaml | {program()} import -{gateway}"
+    return f"from a cluster: {piped}, with KIND one of {', '.join(known.resource for known in NEIGHBOURS)}"
 
 
 def _report(flags: ImportFlags) -> report.Report:
@@ -235,5 +238,7 @@ def _steps(taken: Imported, flags: ImportFlags, routes: list[str], *, starts: bo
     start = f"Start the release: {program()} apply --phase deploy{named}"
     if not starts:
         start = f"Write the next version into `spec.canary` of {flags.file}, and start: {start.partition(': ')[2]}"
+    folder = shlex.quote(posixpath.normpath(flags.into))
     apply = f"kubectl apply {' '.join(f'-f {shlex.quote(name)}' for name in routes)}"
-    return [step.replace("{apply}", apply).replace("{start}", start) for step in taken.steps]
+    filled = {"{apply}": apply, "{start}": start, "{into}": folder}
+    return [reduce(lambda text, key: text.replace(key, filled[key]), filled, step) for step in taken.steps]

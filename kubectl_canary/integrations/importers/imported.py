@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
+from kubectl_canary.integrations.importers import durations
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.phases import PhaseSpec
@@ -36,7 +38,7 @@ class Imported:
     the release shapes by the route's name, where that is not every rule to the Service. `canary` is the Deployment of
     the new version, where it is known. `testers`, `phases`, `gates` and `prometheus` are values of `spec`. `losses` is
     what cannot be said, `steps` the way from the running tool to the files, in order; `{apply}` in them is what
-    applies the routes, `{start}` what starts the release.
+    applies the routes, `{start}` what starts the release, `{into}` the folder of the manifests.
     """
 
     source: tuple[str, ...]
@@ -59,13 +61,14 @@ class Imported:
 class Neighbour:
     """A tool whose releases are imported; the page in docs is made from its tables.
 
-    `source` is the kind of object that a release is read from. `fields` says what becomes of each field, `losses` what
-    does not become anything, by the rule's name without that of the tool. `imported` raises Refused with all that
-    cannot be left out.
+    `source` is the kind of object that a release is read from, `resource` what kubectl knows it by. `fields` says what
+    becomes of each field, `losses` what does not become anything, by the rule's name without that of the tool.
+    `imported` raises Refused with all that cannot be left out.
     """
 
     name: str
     source: str
+    resource: str
     fields: dict[str, str]
     losses: dict[str, str]
     is_here: Callable[[Sequence[Manifest]], bool]
@@ -74,7 +77,7 @@ class Neighbour:
 
 def phase_of(spec: PhaseSpec) -> dict[str, Any]:
     """A phase as a canary file has it."""
-    return {"name": spec.name, "pause": f"{spec.pause // 60}m"}
+    return {"name": spec.name, "pause": durations.written(spec.pause)}
 
 
 def loss(rule: str, manifest: Manifest, path: Path, message: str, hint: str = "") -> Finding:
@@ -87,6 +90,12 @@ def refusal(rule: str, manifest: Manifest, path: Path, message: str, hint: str =
     return Finding(rule, "error", path, f"{manifest.title}: {message}", manifest.where(path), hint)
 
 
-def errors_in(findings: Sequence[Finding]) -> list[Finding]:
-    """The errors among findings."""
-    return [finding for finding in findings if finding.severity == "error"]
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raises Refused with the errors among findings, where there are any."""
+    if any(finding.severity == "error" for finding in findings):
+        raise refused(findings)
+
+
+def refused(findings: Sequence[Finding]) -> Refused:
+    """That nothing can be imported, with the errors among findings."""
+    return Refused("cannot be imported", [finding for finding in findings if finding.severity == "error"])

@@ -15,7 +15,7 @@ from fractions import Fraction
 from kubectl_canary.api import re2, verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.equality import same
-from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers.belongings import (
     deletion,
@@ -30,10 +30,10 @@ from kubectl_canary.integrations.importers.imported import (
     Imported,
     Neighbour,
     Wish,
-    errors_in,
     loss,
     phase_of,
     refusal,
+    refuse,
 )
 from kubectl_canary.integrations.importers.ingress_nginx_routes import NAME, Pair, Place, backends, keys
 from kubectl_canary.integrations.importers.ingress_nginx_routes import places as places_of
@@ -163,27 +163,27 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
     if wish.gateway is None:
         raise UsageError("which Gateway do the routes attach to?", "give --gateway production-gw")
     every = [known for known in manifests if known.text("kind") == INGRESS[1]]
-    _refuse([*_invalid(every)])
+    refuse([*_invalid(every)])
     ingresses, findings = _of_class(every, manifests, wish.ingress_class)
     canaries = [known for known in ingresses if _annotations(known).get(CANARY) in TRUE]
     mains = [known for known in ingresses if known not in canaries]
     findings += [*_unreadable(ingresses), *_several(mains, canaries)]
-    _refuse(findings)
+    refuse(findings)
     places = {id(known): places_of(known, manifests, findings) for known in ingresses}
-    _refuse(findings)
+    refuse(findings)
     pairs, lost = _paired([places[id(known)] for known in mains], [places[id(known)] for known in canaries])
     findings += lost if pairs or not canaries else _all_ignored(canaries[0], lost)
     findings += _default_backend(canaries)
     every_place = [place for main in mains for place in places[id(main)]]
     service = _only_service(manifests, pairs, (mains, every_place), findings)
-    _refuse(findings)
+    refuse(findings)
     for main in mains:
         findings += _inexact(main, places[id(main)])
     routes, governed = routes_of(mains, places, pairs, (manifests, wish.gateway))
     testers, phases = _course(canaries, findings)
     stable = deployments_of(service, manifests)
     own, deployment = _of_canary(manifests, pairs, (service, stable), findings)
-    _refuse(findings)
+    refuse(findings)
     if pairs and deployment is None:
         findings.append(_unknown(pairs[0][0]))
     findings += _others(mains, canaries)
@@ -206,11 +206,6 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
         tuple(findings),
         steps,
     )
-
-
-def _refuse(findings: Sequence[Finding]) -> None:
-    if errors := errors_in(findings):
-        raise Refused("cannot be imported", errors)
 
 
 def _annotations(manifest: Manifest) -> dict[str, str]:
@@ -386,7 +381,7 @@ def _only_service(
     if not places:
         message = "it has no path with a Service"
         findings += [refusal(f"{NAME}-services", main, ("spec",), message) for main in mains[0][:1]]
-        _refuse(findings)
+        refuse(findings)
     _refuse_two(places, "one release is of one", findings)
     _refuse_two([place for place, _ in pairs], "a release has one canary", findings)
     first = places[0]
@@ -399,7 +394,7 @@ def _only_service(
         message = f"Service {first.service} is not among the manifests"
         hint = "name a folder with it and its Deployment too, or pipe all of them from the cluster"
         findings.append(refusal(f"{NAME}-services", first.ingress, first.at, message, hint))
-    _refuse(findings)
+    refuse(findings)
     findings += _without_pods(known[0], manifests)
     return known[0]
 
@@ -707,4 +702,4 @@ def _steps(
     yield "{start}"
 
 
-INGRESS_NGINX = Neighbour(NAME, INGRESS[1], FIELDS, LOSSES, is_here, imported)
+INGRESS_NGINX = Neighbour(NAME, INGRESS[1], "ingress", FIELDS, LOSSES, is_here, imported)
