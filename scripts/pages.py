@@ -55,6 +55,37 @@ targets](git.md#a-release-of-many-targets). Its format has one definition,
 is made from it.
 """
 IMPORTS = {
+    "argo-rollouts": """\
+# From Argo Rollouts
+
+```sh
+kubectl canary import k8s/
+kubectl get rollouts.argoproj.io,analysistemplate,deployment,service,httproute -n shop -o yaml | kubectl canary import -
+```
+
+A Rollout with a canary strategy becomes a Deployment, its routes with the stable Service alone, and a canary file with
+the same shares, pauses and gates. The Gateway API plugin's routes are taken as they are; with another router, or none,
+an HTTPRoute to the stable Service has to be among the manifests, or `--gateway production-gw` has one made. Nothing is
+left out in silence: the report names what cannot be said in files, each at its place, and then the steps from the
+controller to the files. No cluster is changed. The Deployment's pods run beside the Rollout's, and both serve, before
+the Rollout goes: the cluster needs room for twice the pods.
+""",
+    "flagger": """\
+# From Flagger
+
+```sh
+kubectl canary import k8s/
+kubectl get canaries.flagger.app,metrictemplates.flagger.app,deployment,hpa -n shop -o yaml | kubectl canary import -
+```
+
+The Deployment that a Canary of Flagger's leads is released as it is; beside it come the Service and the HTTPRoute of
+Flagger's name, with the Gateways of `gatewayRefs`. Other providers than `gatewayapi` need `--gateway`. What Flagger has
+made, such as NAME-primary, is left out. Every weight of Flagger's is a phase with the same share, metrics become gates
+where they ask Prometheus, and the report names what cannot be said in files, each at its place. No cluster is changed.
+
+Flagger keeps your Deployment at no pods while NAME-primary serves. The steps give it as many, lead the Service and the
+route to it, and only then delete the Canary, with which NAME-primary goes: both serve meanwhile.
+""",
     "ingress-nginx": """\
 # From ingress-nginx
 
@@ -73,7 +104,23 @@ nginx splits every path to the same port of the same Service once one of them is
 Ingresses of nginx's class are imported. Both serve while DNS goes over, so that no request is lost: the canary is
 taken back first, then the routes are applied beside the Ingresses, and these are deleted once nobody asks nginx any
 more. The release starts again on the Gateway.
-"""
+""",
+    "kruise": """\
+# From OpenKruise Rollouts
+
+```sh
+kubectl canary import k8s/
+kubectl get rollouts.rollouts.kruise.io,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import -
+```
+
+The steps of a Rollout become phases and testers of a canary file. The Deployment, its Service and its HTTPRoute are
+yours already, and go on as they are, below `gateway/`; what Kruise makes for a release is left out. The report names
+what cannot be said in files, each at its place, and then the steps; `-o json` is for programs. No cluster is changed.
+
+Nothing moves: once no release is under way, the Rollout is deleted, and the same objects serve as before. Where nginx's
+Ingress is split, it becomes an HTTPRoute [as without a Rollout](ingress-nginx.md), which needs `--gateway`. The shapes
+are those of Kruise's documentation; no controller was tried.
+""",
 }
 
 

@@ -15,10 +15,10 @@ import pytest
 from conftest import ROOT, SEED, Result
 
 from kubectl_canary import __version__, cli
-from kubectl_canary.cli import VERBS
 from kubectl_canary.findings import Finding
 from kubectl_canary.outside import output
 from kubectl_canary.reports import programs
+from kubectl_canary.verbs import VERBS
 
 Canary = Callable[..., Result]
 COMMAND = [sys.executable, "-m", "kubectl_canary"]

@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT, SEED, Cluster, Result
 from controllers import Controllers, short_sleep
 
-from kubectl_canary.cli import VERBS
 from kubectl_canary.judging import lint
+from kubectl_canary.verbs import VERBS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

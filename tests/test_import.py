@@ -749,9 +749,10 @@ def test_what_nothing_can_be_made_of_is_refused_at_its_place(
 
 def test_without_an_ingress_or_a_deployment_the_cure_is_said(imports: Canary) -> None:
     none = imports(workload("shop", "v1"))
-    assert "there is no Ingress in k8s.yaml" in none.err
+    assert "there is no Canary of flagger, Rollout of argo-rollouts, " in none.err
+    assert " or Ingress of ingress-nginx in k8s.yaml\n" in none.err
     assert (
-        "kubectl get ingress,httproute,service,deployment -n NAMESPACE -o yaml | kubectl canary import -"
+        "deployment,hpa -n NAMESPACE -o yaml | kubectl canary import - --gateway edge, with KIND one of"
         in none.err
     )
     bare = imports([value for value in a_shop() if value["kind"] != "Deployment"])

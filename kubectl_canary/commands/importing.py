@@ -24,21 +24,28 @@ class ImportFlags:
 
 @verb(
     "import",
-    "Write the canary file and the manifests of a release that ingress-nginx leads now: from an Ingress, the one with\n"
-    "the canary's annotations, and the Services and Deployments behind them. What cannot be said in files is listed,\n"
-    "field by field, and so are the steps from one to the other without a lost request. No cluster is changed.",
+    "Write the canary file and the manifests of a release that another tool leads now: ingress-nginx by an Ingress\n"
+    "with its canary's annotations, Flagger by a Canary, Argo Rollouts or OpenKruise by a Rollout. What cannot be\n"
+    "said in files is listed, field by field, and so are the steps from one to the other without a lost request.\n"
+    "No cluster is changed.",
     """
   # From manifests: a file, a folder, or a folder with a kustomization
   kubectl canary import k8s/ --gateway production-gw --into gateway/
 
-  # From what runs in a cluster
+  # From what runs in a cluster: nginx's Ingresses
   kubectl get ingress,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import - --gateway production-gw
+
+  # Flagger's Canary; Rollouts are rollouts.argoproj.io,analysistemplate or rollouts.rollouts.kruise.io
+  kubectl get canaries.flagger.app,metrictemplate,httproute,service,deployment -n shop -o yaml | kubectl canary import -
 """,
 )
 @argument("source", required=True, metavar="FILE|DIR|-", takes_files=True)
 @flags_of(
     ImportFlags,
-    option("--gateway", help="The name of the Gateway that the routes attach to."),
+    option(
+        "--gateway",
+        help="The name of the Gateway that the routes attach to, where no route that is there names it.",
+    ),
     option("--gateway-namespace", help="The Gateway's namespace, where it is another."),
     option(
         "--ingress-class",

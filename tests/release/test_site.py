@@ -9,18 +9,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import build
 import pytest
+import test_import_argo_rollouts
+import test_import_flagger
 import yaml
 from conftest import ROOT, SEED, Cluster
 from controllers import Controllers, short_sleep
 from test_import import a_canary, a_shop
 
-from kubectl_canary.cli import VERBS
+from kubectl_canary.verbs import VERBS
 
 DOCS = ROOT / "docs"
 BIN = Path(sys.executable).parent
 PAGES = ("start.md", "rollback.md", "integrations.md")
+IMPORTED = ("ingress-nginx.md", "flagger.md", "argo-rollouts.md", "kruise.md")
 # in real shells, tests/test_completion.py; kpt is not to be had here
 ADOPTING = re.compile(r"--from (k8s/|-|cluster)|in-place|kustomize=")  # examples about manifests of one's own
 ELSEWHERE = re.compile(
@@ -146,7 +151,7 @@ def test_the_readme_installs_the_plugin(surroundings: dict[str, str], namespace:
 def test_every_page_with_commands_is_run() -> None:
     with_commands = {page.name for page in DOCS.glob("*.md") if blocks(page, "sh")}
     elsewhere = {"adopt.md", "git.md"}  # tests/test_docs.py and tests/test_git_verbs.py run them
-    assert {*PAGES, *elsewhere, "ingress-nginx.md"} == with_commands
+    assert {*PAGES, *elsewhere, *IMPORTED} == with_commands
 
 
 def test_the_commands_from_ingress_nginx_run(
@@ -157,7 +162,7 @@ def test_the_commands_from_ingress_nginx_run(
         "namespace: store", f"namespace: {namespace}"
     )
     cluster.kubectl("apply", "-f", "-", stdin=text)
-    lines = [*blocks(DOCS / "ingress-nginx.md", "sh")[0].splitlines(), *examples("import")]
+    lines = [*blocks(DOCS / "ingress-nginx.md", "sh")[0].splitlines(), *examples("import")[:2]]
     assert 4 == len(lines)
     for number, line in enumerate(lines):
         folder = tmp_path / str(number)
@@ -167,6 +172,45 @@ def test_the_commands_from_ingress_nginx_run(
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         assert "10%" in (folder / "canary.yaml").read_text()
         assert (folder / "gateway/httproute-shop.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("tool", "values"),
+    [
+        ("flagger", [test_import_flagger.a_canary(), test_import_flagger.deployment()]),
+        (
+            "argo-rollouts",
+            test_import_argo_rollouts.shop(test_import_argo_rollouts.rollout({"setWeight": 20})),
+        ),
+    ],
+)
+def test_the_commands_from_a_controller_run(
+    tool: str,
+    values: list[Any],
+    surroundings: dict[str, str],
+    cluster: Cluster,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    """Each alone, from files and from a cluster that has the controller's objects."""
+    text = yaml.safe_dump_all(values).replace("namespace: store", f"namespace: {namespace}")
+    definitions = build.ensure(f"{tool}-crds")
+    cluster.kubectl("apply", "--server-side", "-f", str(definitions))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
+    cluster.kubectl("apply", "-f", "-", stdin=text)
+    lines = [
+        *blocks(DOCS / f"{tool}.md", "sh")[0].splitlines(),
+        *(examples("import")[2:] if tool == "flagger" else []),
+    ]
+    assert len(lines) > 1
+    for number, line in enumerate(lines):
+        folder = tmp_path / str(number)
+        (folder / "k8s").mkdir(parents=True)
+        (folder / "k8s/shop.yaml").write_text(text)
+        done = pasted(line.replace("-n shop", f"-n {namespace}"), folder, surroundings)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        assert "20%" in (folder / "canary.yaml").read_text()
+    cluster.kubectl("delete", "-f", str(definitions))
 
 
 FLEET = """\

@@ -74,6 +74,7 @@ ON_REQUEST = {
     "kustomize-controller": Program("flux", "github.com/fluxcd/kustomize-controller"),
     "source-controller": Program("flux", "github.com/fluxcd/source-controller"),
     "argocd": Program("argocd", "github.com/argoproj/argo-cd/v3/cmd"),
+    "flagger": Program("flagger", "github.com/fluxcd/flagger/cmd/flagger"),
     **{
         f"kubectl-1.{minor}": Program(
             f"kubectl-1.{minor}", "k8s.io/kubernetes/cmd/kubectl", _stamp(f"v1.{minor}.{patch}")
@@ -85,13 +86,14 @@ ON_REQUEST = {
 
 @dataclass(frozen=True)
 class Definitions:
-    """CRDs: the folder of the go.mod that pins their module, the module, and which of its files."""
+    """CRDs or examples: the folder of the go.mod that pins their module, the module, and which of its files."""
 
     folder: str
     module: str
     files: str
 
 
+TEXTS = (".yaml", ".md", ".sh")  # manifests, and what they stand in
 CRDS, CRDS_OF_SEVERAL_CLUSTERS = "gateway-api-crds", "mcs-api-crds"
 DEFINITIONS = {
     CRDS: Definitions(
@@ -114,6 +116,13 @@ DEFINITIONS_ON_REQUEST = {
         )
         for controller in ("kustomize-controller", "source-controller")
     },
+    # of those from whom releases are imported, and to whom they are exported
+    "flagger-crds": Definitions("flagger", "github.com/fluxcd/flagger", "artifacts/flagger/crd.yaml"),
+    "flagger-examples": Definitions("flagger", "github.com/fluxcd/flagger", "**/*"),
+    "argo-rollouts-crds": Definitions(
+        "argo-rollouts", "github.com/argoproj/argo-rollouts", "manifests/crds/*-crd.yaml"
+    ),
+    "argo-rollouts-examples": Definitions("argo-rollouts", "github.com/argoproj/argo-rollouts", "**/*.yaml"),
     "argocd-crds": Definitions("argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds/*-crd.yaml"),
 }
 SHELLS = "shells"
@@ -221,8 +230,10 @@ def _copy(crds: Definitions, target: Path) -> None:
         command, cwd=HERE / crds.folder, env=_environment(), check=True, stdout=subprocess.PIPE, text=True
     )
     target.mkdir(parents=True)
-    for file in Path(json.loads(answer.stdout)["Dir"]).glob(crds.files):
-        shutil.copyfile(file, target / file.name)
+    root = Path(json.loads(answer.stdout)["Dir"])
+    for file in root.glob(crds.files):
+        if file.suffix in TEXTS:
+            shutil.copyfile(file, target / str(file.relative_to(root)).replace("/", "-"))
 
 
 def _unpack(packages: tuple[str, ...], target: Path) -> None:
