@@ -68,6 +68,7 @@ def test_what_is_read_here_is_what_click_reads(line: tuple[str, list[str]]) -> N
     [
         ("rollback", ["--keep", "--context=web", "-n", "shop"]), ("render", ["--phase", "5%", "-f-", "-f", "a.yaml"]),
         ("validate", ["a.yaml", "-o", "json", "--", "-b"]), ("plan", []), ("verify", ["--requests", "20", "http://a"]),
+        ("validate", ["-", "--fail-on=never"]), ("plan", ["--canary-tag=", "--set", "a=b", "--set=c=d"]),
     ],
     ids=str,
 )  # fmt: skip
@@ -78,12 +79,18 @@ def test_a_line_that_is_right_needs_no_click(name: str, words: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["--no-such"], ["--help"], ["-h"], ["-o"], ["-o", "odd"], ["--insecure=yes"], ["a", "b"], ["--rate", "-1"]],
+    ("name", "words"),
+    [
+        *(("verify", words) for words in (
+            ["--no-such"], ["--help"], ["-h"], ["-o"], ["-o", "odd"], ["--insecure=yes"], ["a", "b"], ["--rate", "-1"],
+            ["--requests", "0"], ["--requests", "99999999"], ["--requests", "٣"], ["--requests", "1_0"],
+        )),
+        ("patch", ["--to", "5%", "--check", "file"]), ("patch", ["--check=file"]), ("simulate", []),
+    ],
     ids=str,
 )  # fmt: skip
-def test_click_is_asked_for_the_rest(words: list[str]) -> None:
-    assert typed(verb_called("verify").parameters, words) is None
+def test_click_is_asked_for_the_rest(name: str, words: list[str]) -> None:
+    assert typed(verb_called(name).parameters, words) is None
 
 
 def test_a_verb_gets_its_values_and_what_was_typed() -> None:

@@ -103,7 +103,7 @@ def typed(parameters: Sequence[Parameter], words: Sequence[str]) -> dict[str, An
             else:
                 values[known.field] = True if known.is_flag else known.value(text)
         values |= _arguments([known for known in parameters if not known.names], rest)
-    except (ValueError, KeyError, StopIteration):
+    except (ValueError, KeyError):
         return None
     if any(known.required and known.field not in values for known in parameters):
         return None
@@ -123,9 +123,7 @@ def _told(words: Iterator[str], options: dict[str, Parameter]) -> Iterator[tuple
         else:
             name, text = _split(word)
             known = options[name]
-            if known.is_flag and text is not None:
-                raise ValueError(word)
-            if known.alone is not None and text is None:
+            if (known.is_flag and text is not None) or (known.alone is not None and text is None):
                 raise ValueError(word)
             yield known, "" if known.is_flag else _text(text, words)
 
