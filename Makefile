@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety bench-fleets comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist worlds world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety bench-fleets comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -36,20 +36,24 @@ test-dist: .venv/.ready-to-test
 		actionlint yaml-language-server container
 	$(BIN)/python -m pytest tests/release
 
+# before a network namespace is entered, which has no way out
+worlds: .venv/.ready-to-test
+	@$(BIN)/python tests/tools/build.py worlds > /dev/null
+
 GATEWAY ?= traefik
-world: .venv/.ready-to-test
+world: worlds
 	@$(BIN)/python tests/world/enter.py $(BIN)/python tests/world/world.py $(GATEWAY)
 
-test-world: .venv/.ready-to-test
+test-world: worlds
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world --short
 
-test-gitops: .venv/.ready-to-test
+test-gitops: worlds
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_gitops.py tests/world/test_fleets.py -s
 
-world-load: .venv/.ready-to-test
+world-load: worlds
 	$(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world
 
-world-kill: .venv/.ready-to-test
+world-kill: worlds
 	KUBECTL_CANARY_KILLS=200 $(BIN)/python tests/world/enter.py $(BIN)/python -m pytest tests/world/test_killed.py tests/world/test_run.py -k killed -s
 
 site: .venv/.ready-to-test
@@ -87,7 +91,7 @@ bench-validate: .venv/.ready-to-test
 bench-adopt: .venv/.ready-to-test
 	$(BIN)/python benchmarks/adopt.py
 
-bench-safety: .venv/.ready-to-test
+bench-safety: worlds
 	$(BIN)/python tests/world/enter.py $(BIN)/python benchmarks/safety.py $(GATEWAY)
 
 bench-fleets: .venv/.ready-to-test

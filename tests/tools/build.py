@@ -1,6 +1,6 @@
 """Build the programs that the tests need, from the Go modules pinned beside this file.
 
-    python tests/tools/build.py [NAME ...]
+    python tests/tools/build.py [NAME ... | worlds]
 
 Prints `NAME PATH` for each. What is built is kept in the user's cache (KUBECTL_CANARY_CACHE, else
 $XDG_CACHE_HOME/kubectl-canary), keyed by everything that it was built from, so that it is built once.
@@ -152,8 +152,24 @@ GATEWAYS = {
 }
 
 
+# all that the tests in worlds run; a world has no way out, so that nothing can be built in one
+WORLDS = tuple(
+    dict.fromkeys(
+        [
+            *WORLD,
+            *(name for names in GATEWAYS.values() for name in names),
+            *(f"kubectl-1.{minor}" for minor in OLDER_KUBECTLS),
+            *("prometheus", "redis", "argocd", "argocd-crds", "flagger", "flagger-crds"),
+            *("kustomize-controller", "kustomize-controller-crds"),
+            *("source-controller", "source-controller-crds"),
+        ]
+    )
+)
+
+
 def main() -> None:
-    for name in sys.argv[1:] or [*PROGRAMS, *DEFINITIONS, SHELLS]:
+    named = sys.argv[1:] or [*PROGRAMS, *DEFINITIONS, SHELLS]
+    for name in WORLDS if named == ["worlds"] else named:
         if name in DEBIAN and shutil.which("apt-get") is None:
             print(f"{name}: there is no apt-get, so what needs it is skipped", file=sys.stderr)
         else:
