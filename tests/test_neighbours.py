@@ -1,22 +1,38 @@
-"""The neighbours' own examples, from their modules: each is imported and renders, or is refused with a reason."""
+"""What controllers lead comes over as it was: the same shares, and phases that the API server takes.
+
+The neighbours' own examples, from their modules, are all imported and render, or are refused with a reason.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import build
 import pytest
+import test_import_argo_rollouts
+import test_import_flagger
+import test_import_kruise
 import yaml
-from test_import_argo_rollouts import rendered
+from conftest import Cluster, run_here
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_plan import GENERATOR
 
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.run.requests import documents
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.integrations.importers import argo_rollouts, flagger
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, Wish
 from kubectl_canary.reading.manifests import read
+from kubectl_canary.reading.release import Release
+from kubectl_canary.routing.requests import Request
+from kubectl_canary.routing.simulation import simulate
 
 Object = dict[str, Any]
 FENCED = re.compile(r"^ *```ya?ml.*?\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -147,7 +163,7 @@ def test_each_example_is_imported_and_renders_or_is_refused_with_a_reason(
             assert known <= rules, [*map(str, error.findings)]
             continue
         try:
-            rendered(found)
+            test_import_argo_rollouts.rendered(found)
         except (Refused, UsageError) as error:
             refused += 1
             said = [*map(str, error.findings)] if isinstance(error, Refused) else [f"{error}: {error.hint}"]
@@ -156,3 +172,122 @@ def test_each_example_is_imported_and_renders_or_is_refused_with_a_reason(
             taken += 1
     assert taken >= least
     print(f"{taken} imported, {refused} refused")
+
+
+# --- the same share ---------------------------------------------------------
+
+WEIGHTS = st.sampled_from([1, 5, 20, 33, 50, 99])
+PATHS = ("/", "/cart", "/cart/items", "/api/v2")
+OTHER = {"name": "legacy", "port": 80, "weight": 50}
+
+
+def split(rules: list[Object], stable: str, canary: str, weight: int) -> list[Object]:
+    """Rules with the share of a step, as controllers write it: 100 parts, of which the canary has its weight."""
+    found = copy.deepcopy(rules)
+    for rule in found:
+        others = [ref for ref in rule.get("backendRefs", ()) if ref["name"] not in (stable, canary)]
+        pair = [
+            {"name": stable, "port": 80, "weight": 100 - weight},
+            {"name": canary, "port": 80, "weight": weight},
+        ]
+        rule["backendRefs"] = [*pair, *others]
+    return found
+
+
+def rule(path: str, *refs: Object) -> Object:
+    return {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "backendRefs": list(refs)}
+
+
+def with_rules(route: Object, rules: list[Object]) -> Object:
+    return {**route, "spec": {**route["spec"], "rules": rules}}
+
+
+def from_argo_rollouts(paths: list[str], has_other: bool, weight: int) -> tuple[list[Object], Object, str]:
+    """What is imported, the route of the first step, and the name of the canary's Service there."""
+    pair = [{"name": "shop", "port": 80, "weight": 100}, {"name": "shop-next", "port": 80, "weight": 0}]
+    rules = [rule(path, *pair, *([OTHER] if has_other else [])) for path in paths]
+    way = with_rules(test_import_argo_rollouts.route(), rules)
+    there = test_import_argo_rollouts.shop(test_import_argo_rollouts.rollout({"setWeight": weight}), way=way)
+    return there, with_rules(way, split(rules, "shop", "shop-next", weight)), "shop-next"
+
+
+def from_kruise(paths: list[str], _: bool, weight: int) -> tuple[list[Object], Object, str]:
+    rules = [rule(path, {"name": "shop", "port": 80}) for path in paths]
+    way = with_rules(test_import_kruise.a_route(), rules)
+    rollout = test_import_kruise.a_rollout([{"traffic": f"{weight}%", "pause": {"duration": 60}}])
+    there = test_import_kruise.around(rollout, route=way)
+    return there, with_rules(way, split(rules, "shop", "shop-canary", weight)), "shop-canary"
+
+
+def from_flagger(paths: list[str], _: bool, weight: int) -> tuple[list[Object], Object, str]:
+    """Flagger makes one rule of all matches. Source: makeHTTPRoute in pkg/router/gateway_api.go"""
+    match = [{"uri": {"prefix": path}} for path in paths]
+    there = [
+        test_import_flagger.a_canary(
+            {"stepWeights": [weight]}, {"match": match, "hosts": ["shop.example.com"]}
+        ),
+        test_import_flagger.deployment(),
+    ]
+    one = {
+        "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in paths],
+        "backendRefs": [],
+    }
+    way = with_rules(test_import_argo_rollouts.route(), split([one], "shop-primary", "shop-canary", weight))
+    return there, way, "shop-canary"
+
+
+CONTROLLERS = [from_argo_rollouts, from_kruise, from_flagger]
+
+
+def release_of(folder: Path, there: list[Object]) -> Release:
+    (folder / "k8s.yaml").write_text(yaml.safe_dump_all(there))
+    words = ("--into", folder / "gateway", "-f", folder / "canary.yaml")
+    result = run_here("import", folder / "k8s.yaml", *words)
+    assert result.code == 0, result.err
+    return inputs.load([f"{folder}/canary.yaml"], ["spec.canary.tag=v2"])
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS, ids=lambda one: one.__name__)
+@settings(max_examples=40, deadline=None)
+@given(
+    paths=st.lists(st.sampled_from(PATHS), min_size=1, max_size=3, unique=True),
+    has_other=st.booleans(),
+    weight=WEIGHTS,
+    asked=st.sampled_from([*PATHS, "/elsewhere"]),
+)
+def test_the_first_step_gives_each_request_the_share_that_it_had(
+    tmp_path_factory: pytest.TempPathFactory,
+    controller: Callable[[list[str], bool, int], tuple[list[Object], Object, str]],
+    paths: list[str],
+    has_other: bool,
+    weight: int,
+    asked: str,
+) -> None:
+    there, theirs, canary = controller(paths, has_other, weight)
+    release = release_of(tmp_path_factory.mktemp("import"), there)
+    phase = next(known for known in release.plan.phases if known.traffic.share)
+    assert phase.traffic.share == Fraction(weight, 100)
+    request = Request(host="shop.example.com", path=asked)
+    ours = simulate(documents(release, GENERATOR, phase), request)
+    had = {share.backend.name: share.share for share in simulate([theirs], request).shares}
+    has = {share.backend.name: share.share for share in ours.shares}
+    assert had.get(canary) == has.get(release.plan.application.workloads[0].service.names.canary)
+    assert had.get("legacy") == has.get("legacy")
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("controller", CONTROLLERS, ids=lambda one: one.__name__)
+def test_the_api_server_takes_every_phase(
+    controller: Callable[[list[str], bool, int], tuple[list[Object], Object, str]],
+    cluster: Cluster,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    there = yaml.safe_load(
+        json.dumps(controller(["/", "/cart"], True, 20)[0]).replace('"store"', f'"{namespace}"')
+    )
+    release = release_of(tmp_path, there)
+    for phase in release.plan.phases:
+        words = ("-f", tmp_path / "canary.yaml", "--set", "spec.canary.tag=v2", "--phase", phase.name)
+        rendered = run_here("render", *words).out
+        cluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=rendered)
