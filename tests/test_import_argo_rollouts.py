@@ -144,7 +144,8 @@ def rendered(taken: Imported) -> None:
 
 
 def test_weights_are_phases_with_the_pauses_after_them() -> None:
-    steps = ({"setWeight": 20}, {"pause": {"duration": "1h30m"}}, {"setWeight": 60}, {"pause": {}})
+    half = {"pause": {"duration": "45m"}}
+    steps = ({"setWeight": 20}, half, half, {"setWeight": 60}, {"pause": {}})
     taken = taken_of(shop(rollout(*steps)))
     assert taken.phases == (
         {"name": "20%", "pause": "1h30m"},
@@ -283,6 +284,7 @@ def test_an_analysis_is_a_gate_of_the_canarys_service() -> None:
             "measurements": 5,
             "passes": 4,
             "failureLimit": 1,
+            "inconclusiveLimit": 0,
         }
     ]
     assert taken.prometheus == {"url": "http://prometheus:9090"}

@@ -247,7 +247,7 @@ def test_the_service_and_the_route_are_those_of_flagger_with_the_pods_of_the_tar
     service = {
         "portDiscovery": True,
         "timeout": "5s",
-        "match": [{"uri": {"prefix": "/api"}, "headers": {"x-eu": {"regex": "y.*"}}}],
+        "match": [{"uri": {"prefix": "/api"}, "headers": {"x-eu": {"prefix": "y."}}}],
         "rewrite": {"uri": "/", "type": "ReplacePrefixMatch"},
         "headers": {"request": {"set": {"x-a": "b"}}},
         "mirror": [{"backendRef": {"name": "recorder", "port": 80}}],
@@ -266,7 +266,7 @@ def test_the_service_and_the_route_are_those_of_flagger_with_the_pods_of_the_tar
                 "matches": [
                     {
                         "path": {"type": "PathPrefix", "value": "/api"},
-                        "headers": [{"type": "RegularExpression", "name": "x-eu", "value": "y.*"}],
+                        "headers": [{"type": "RegularExpression", "name": "x-eu", "value": "y\\..*"}],
                     }
                 ],
                 "filters": [
@@ -327,6 +327,20 @@ def test_a_target_without_pods_has_those_of_its_autoscaler_or_is_refused() -> No
     taken = taken_of(a_canary(autoscalerRef=reference), deployment(replicas=0), scaler)
     assert [2, None] == [known.value["spec"].get("replicas") for known in taken.manifests]
     assert {"replicas"} == refused(a_canary(), deployment(replicas=0))
+
+
+def test_what_flagger_owns_does_not_go_on_whatever_it_is_called() -> None:
+    """Such as the copies of ConfigMaps that it tracks."""
+    copied = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings-primary", "namespace": "store"},
+    }
+    taken = taken_of(
+        a_canary(), deployment(), owned(copied), copied | {"metadata": {**copied["metadata"], "name": "own"}}
+    )
+    assert {"shop", "own"} == {known.text("metadata", "name") for known in taken.manifests}
+    assert ["Flagger has made it" in str(finding) for finding in taken.losses] == [True]
 
 
 def test_a_service_of_the_users_own_goes_on_as_it_is() -> None:

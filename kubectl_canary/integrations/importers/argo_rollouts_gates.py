@@ -321,8 +321,8 @@ class Analyses:
             self._lost("count", template, place, message)
         failures, unclears = min(failed or 0, most - 1), min(unclear or 0, most - 1)
         passes = max(1, most - failures - unclears)
-        limit = {"inconclusiveLimit": unclears} if unclear else {}
-        return {**between, "measurements": most, "passes": passes, "failureLimit": failures, **limit}
+        limits = {"failureLimit": failures, "inconclusiveLimit": unclears}
+        return {**between, "measurements": most, "passes": passes, **limits}
 
     def _name(self, name: Any) -> str:
         base = (name if isinstance(name, str) and name.strip() else "analysis").strip()[: LONGEST_NAME - 4]
