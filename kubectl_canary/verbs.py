@@ -10,6 +10,7 @@ from kubectl_canary.commands.common import Verb
 VERBS = {
     "init": "Write a canary.yaml",
     "import": "Write the canary file and the manifests of a release that another tool leads",
+    "export": "Print the release as objects of another tool, and what that cannot do",
     "plan": "Show the whole release as a table",
     "render": "Print the documents of a phase, or write those of all phases into a folder",
     "patch": "Print the difference between two phases as guarded patches, or as lines that wait where they must",

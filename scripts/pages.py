@@ -1,7 +1,8 @@
 """Write the pages of docs/ that are made from the code: `python scripts/pages.py`.
 
 docs/lint.md from the lint rules' own files, docs/canary-file.md and fleet-file.md from the files' schemas, docs/verbs/
-from the verbs' help, a page a tool that is imported from its importer, docs/phases.svg from the plan of the example.
+from the verbs' help, a page a tool from its importer and its
+exporter, the lists of docs/comparison.md from both, docs/phases.svg from the plan of the example.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import click
 
 from kubectl_canary.api import catalog
 from kubectl_canary.click_group import Command, group, records
+from kubectl_canary.integrations.exporters import DESTINATIONS
+from kubectl_canary.integrations.exporters.exported import Destination
 from kubectl_canary.integrations.importers import NEIGHBOURS
 from kubectl_canary.integrations.importers.imported import Neighbour
 from kubectl_canary.judging import lint
@@ -53,6 +56,15 @@ One file names the canary files that are released together, in waves: [A release
 targets](git.md#a-release-of-many-targets). Its format has one definition,
 [fleet.schema.json](https://github.com/kubectl-canary/kubectl-canary/blob/main/schemas/fleet.schema.json), and this page
 is made from it.
+"""
+MADE, END = "<!-- made from what is lost between us: python scripts/pages.py -->", "<!-- until here -->"
+EXPORT = """\
+```sh
+kubectl canary export {name} -o losses
+kubectl canary export {name} | kubectl apply -f -
+```
+
+The objects run stable's version; with `--canary` they are those of the new one, which the controller then releases.
 """
 IMPORTS = {
     "argo-rollouts": """\
@@ -131,17 +143,42 @@ def pages() -> dict[str, str]:
         "canary-file.md": file_page(FILE, catalog.CANARY),
         "fleet-file.md": file_page(FLEET, catalog.FLEET),
     }
-    found |= {f"{known.name}.md": importer_page(known) for known in NEIGHBOURS}
+    found |= {f"{known.name}.md": neighbour_page(known) for known in NEIGHBOURS}
+    found["comparison.md"] = comparison_page((DOCS / "comparison.md").read_text(encoding="utf-8"))
     return found | {f"verbs/{verb}.md": verb_page(verb) for verb in VERBS} | {"verbs/index.md": verbs_page()}
 
 
-def importer_page(neighbour: Neighbour) -> str:
-    """What each field of a neighbour's becomes, and what is lost."""
+def neighbour_page(neighbour: Neighbour) -> str:
+    """What becomes of each field of a neighbour's, and of ours there, and what is lost on the way."""
     lines = [IMPORTS[neighbour.name], f"| {neighbour.source} | becomes |", "|---|---|"]
     lines += [f"| `{name}` | {text} |" for name, text in neighbour.fields.items()]
     lines += ["", "## What is not in the files", "", "| | |", "|---|---|"]
     lines += [f"| `{neighbour.name}-{name}` | {text} |" for name, text in neighbour.losses.items()]
+    for known in (one for one in DESTINATIONS if one.name == neighbour.name):
+        lines += ["", f"## To {known.title}", "", EXPORT.format(name=known.name)]
+        lines += ["| of a release | becomes |", "|---|---|"]
+        lines += [f"| {name} | {text} |" for name, text in known.fields.items()]
+        lines += ["", f"### What {known.title} cannot do of it", "", *_limits(known)]
     return "\n".join(lines) + "\n"
+
+
+def _limits(destination: Destination) -> list[str]:
+    rows = [f"| `{destination.name}-{name}` | {text} |" for name, text in destination.limits.items()]
+    return ["| | |", "|---|---|", *rows]
+
+
+def comparison_page(before: str) -> str:
+    """The page with what is lost on the way to each neighbour, and on the way from it, between its marks."""
+    head, _, rest = before.partition(MADE)
+    tail = rest.partition(END)[2]
+    lines: list[str] = []
+    for destination in DESTINATIONS:
+        (neighbour,) = (known for known in NEIGHBOURS if known.name == destination.name)
+        left_out = [text for text in neighbour.losses.values() if not text.startswith("Refused")]
+        lines += ["", f"### {destination.title}", "", "Of a release of ours, it cannot do:", ""]
+        lines += [f"- {text}" for text in destination.limits.values()]
+        lines += ["", "Of a release of its, we cannot say in files:", "", *(f"- {text}" for text in left_out)]
+    return f"{head}{MADE}\n{chr(10).join(lines)}\n\n{END}{tail}"
 
 
 def lint_page() -> str:

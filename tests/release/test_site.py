@@ -213,6 +213,25 @@ def test_the_commands_from_a_controller_run(
     cluster.kubectl("delete", "-f", str(definitions))
 
 
+@pytest.mark.parametrize("tool", ["argo-rollouts", "flagger"])
+def test_the_commands_to_a_controller_run(
+    tool: str, surroundings: dict[str, str], cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """In order, on the cluster that has the controller's kinds; the examples of the verb that are about it, too."""
+    definitions = str(build.ensure(f"{tool}-crds"))
+    cluster.kubectl("apply", "--server-side", "-f", definitions)
+    cluster.kubectl("wait", "--for=condition=Established", "-f", definitions)
+    (tmp_path / "canary.yaml").write_text(canary_file(namespace))
+    (block,) = [one for one in blocks(DOCS / f"{tool}.md", "sh") if "canary export" in one]
+    tried = [block, *(example for example in examples("export") if f"export {tool}" in example)]
+    assert len(tried) > 1
+    for text in tried:
+        done = pasted(text, tmp_path, surroundings)
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        assert f'"{tool}-' in done.stdout or "created" in done.stdout or "configured" in done.stdout
+    cluster.kubectl("delete", "-f", definitions)
+
+
 FLEET = """\
 apiVersion: kubectl-canary/v1alpha1
 kind: Fleet
@@ -227,7 +246,9 @@ def examples(verb: str) -> list[str]:
     return [one for one in block.split("\n\n") if not ELSEWHERE.search(one)]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in (*IN_A_WORLD, *IN_GIT, "import")])
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb not in (*IN_A_WORLD, *IN_GIT, "import", "export")]
+)
 def test_the_examples_of_a_verb_run(
     verb: str, surroundings: dict[str, str], namespace: str, tmp_path: Path, cluster: Cluster
 ) -> None:

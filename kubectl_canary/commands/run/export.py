@@ -1,0 +1,54 @@
+"""What `kubectl canary export` does."""
+
+from __future__ import annotations
+
+from kubectl_canary.commands import inputs
+from kubectl_canary.commands.export import ExportFlags
+from kubectl_canary.commands.flags import ReleaseFlags
+from kubectl_canary.commands.run import releases
+from kubectl_canary.errors import UsageError
+from kubectl_canary.integrations.exporters import DESTINATIONS
+from kubectl_canary.integrations.exporters.exported import Exporting
+from kubectl_canary.outside.output import say, write
+from kubectl_canary.reading.release import Release
+from kubectl_canary.rendering.objects import planned
+from kubectl_canary.reports import objects
+from kubectl_canary.reports.programs import as_json, as_value
+
+BEFORE, AFTER = "before", "promoted"  # phases in which one version alone runs: stable's, and the canary's
+
+
+def run(release_flags: ReleaseFlags, flags: ExportFlags) -> int:
+    """Print the objects, and say what is lost.
+
+    Raises as `releases.load`, and UsageError for what no tool of the kind releases.
+    """
+    if inputs.is_fleet(release_flags.files):
+        raise UsageError(
+            "a fleet is many releases", "export each canary file by itself: -f TARGET/canary.yaml"
+        )
+    release = releases.load(release_flags)
+    _refuse_others(release)
+    phase = release.plan.find(AFTER if flags.canary else BEFORE)
+    rendered = releases.generator_of(release, release_flags).render(planned(release.plan.application, phase))
+    exporting = Exporting(release.plan, tuple(known.value for known in rendered), release.prometheus)
+    destination = next(known for known in DESTINATIONS if known.name == flags.tool)
+    exported = destination.exported(exporting)
+    losses = [release.placed(finding) for finding in exported.losses]
+    if flags.output == "losses":
+        write(as_json([as_value(finding) for finding in losses]))
+        return 0
+    shown = objects.as_json if flags.output == "json" else objects.as_yaml
+    write(shown(list(exported.objects)))
+    for finding in losses:
+        say(f"{finding.rule}: {finding}")
+    return 0
+
+
+def _refuse_others(release: Release) -> None:
+    """Raises UsageError for a release of several Deployments, or of routes that split connections."""
+    application = release.plan.application
+    if len(application.workloads) > 1:
+        names = ", ".join(workload.names.stable for workload in application.workloads)
+        hint = "name one of them by spec.adopt.deployment, and export each by itself"
+        raise UsageError(f"{names} are released together, and no tool of these does that", hint)
