@@ -8,7 +8,9 @@ exporter, the lists of docs/comparison.md from both, docs/phases.svg from the pl
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -29,7 +31,8 @@ from kubectl_canary.verbs import VERBS, verb_called
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from picture import phases_svg
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 LINT = """\
 # Lint rules
 
@@ -66,6 +69,7 @@ kubectl canary export {name} | kubectl apply -f -
 
 The objects run stable's version; with `--canary` they are those of the new one, which the controller then releases.
 """
+REPOSITORY = "https://github.com/kubectl-canary/kubectl-canary/blob/main"
 IMPORTS = {
     "argo-rollouts": """\
 # From Argo Rollouts
@@ -152,6 +156,7 @@ def neighbour_page(neighbour: Neighbour) -> str:
     """What becomes of each field of a neighbour's, and of ours there, and what is lost on the way."""
     lines = [IMPORTS[neighbour.name], f"| {neighbour.source} | becomes |", "|---|---|"]
     lines += [f"| `{name}` | {text} |" for name, text in neighbour.fields.items()]
+    lines += ["", "## For example", "", *_example(neighbour)]
     lines += ["", "## What is not in the files", "", "| | |", "|---|---|"]
     lines += [f"| `{neighbour.name}-{name}` | {text} |" for name, text in neighbour.losses.items()]
     for known in (one for one in DESTINATIONS if one.name == neighbour.name):
@@ -160,6 +165,27 @@ def neighbour_page(neighbour: Neighbour) -> str:
         lines += [f"| {name} | {text} |" for name, text in known.fields.items()]
         lines += ["", f"### What {known.title} cannot do of it", "", *_limits(known)]
     return "\n".join(lines) + "\n"
+
+
+def _example(neighbour: Neighbour) -> list[str]:
+    """What is read of the neighbour's example, and what `import` writes and says of it."""
+    name = f"examples/import/{neighbour.name}.yaml"
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--gateway", "production-gw"] if neighbour.name == "ingress-nginx" else []
+        written = ["--into", f"{folder}/gateway", "-f", f"{folder}/canary.yaml"]
+        command = [sys.executable, "-m", "kubectl_canary", "import", name, *words, *written]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        canary = Path(folder, "canary.yaml").read_text(encoding="utf-8")
+        said = done.stdout.replace(f" -f {folder}/canary.yaml", "").replace(f"{folder}/", "")
+        said = said.replace("python -m kubectl_canary", "kubectl canary")
+    first = (ROOT / name).read_text(encoding="utf-8").partition("\n")[2].partition("---\n")[0]
+    said = "\n".join(line if len(line) < 400 else f"{line[:400]} ..." for line in said.splitlines())
+    return [
+        f"Of [{name}]({REPOSITORY}/{name}), with what stands behind it,",
+        f"\n```yaml\n{first}```\n\nbecomes\n",
+        f"```yaml\n{canary.partition(chr(10))[2]}```\n\nand this is said:\n",
+        f"```text\n{said}\n```",
+    ]
 
 
 def _limits(destination: Destination) -> list[str]:

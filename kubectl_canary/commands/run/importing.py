@@ -32,6 +32,7 @@ from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
 BEGINNING = ("before", "deploy")  # phases in which no request comes to the canary
+WIDEST = 100  # letters of a phase on a line
 LONGEST = 200  # letters of an object's name in the name of its file
 
 
@@ -192,7 +193,7 @@ def _canary_file(source: str, chosen: Choice, taken: Imported) -> str:
         *next_version.lines(chosen.deployments, None, _images(chosen, taken)),
         f"  testers: {yamltext.flow(taken.testers)}",
         "  phases:",
-        *(f"    - {yamltext.flow(phase)}" for phase in taken.phases),
+        *map(_phase_lines, taken.phases),
         *_gate_lines(taken),
     ]
     return "\n".join(lines) + "\n"
@@ -218,6 +219,12 @@ def _images(chosen: Choice, taken: Imported) -> list[str]:
     if len(old) == len(new) == 1:
         return [image for image in new.values() if image not in old.values()]
     return [f"{name}={image}" for name, image in new.items() if name in old and old[name] != image]
+
+
+def _phase_lines(phase: dict[str, Any]) -> str:
+    """A phase on a line, where it has room there."""
+    line = yamltext.flow(phase)
+    return f"    - {line}" if len(line) <= WIDEST else f"    - {yamltext.block(phase, 6)}"
 
 
 def _gate_lines(taken: Imported) -> list[str]:
