@@ -83,8 +83,8 @@ A Rollout with a canary strategy becomes a Deployment, its routes with the stabl
 the same shares, pauses and gates. The Gateway API plugin's routes are taken as they are; with another router, or none,
 an HTTPRoute to the stable Service has to be among the manifests, or `--gateway production-gw` has one made. Nothing is
 left out in silence: the report names what cannot be said in files, each at its place, and then the steps from the
-controller to the files. No cluster is changed. The Deployment's pods run beside the Rollout's, and both serve, before
-the Rollout goes: the cluster needs room for twice the pods.
+controller to the files. No cluster is changed. The Deployment's pods run beside the Rollout's, and serve alone
+before that goes: the cluster needs room for twice the pods.
 """,
     "flagger": """\
 # From Flagger

@@ -39,6 +39,11 @@ OF_CONTROLLER = (
     "notified.notifications.argoproj.io",
     "kubectl.kubernetes.io/",
 )
+POD_HASH = "pod-template-hash"  # which a Deployment gives to the pods of each of its versions
+TO_NEW = {
+    "spec": {"selector": {HASH: None, POD_HASH: "$hash"}},
+    "metadata": {"annotations": {MANAGED: None}},
+}
 TARGETS = ("scaleTargetRef", "targetRef")
 ROUTERS = ("istio", "nginx", "alb", "smi", "ambassador", "appMesh", "traefik", "apisix")
 SHAPES: dict[Path, type] = {
@@ -582,7 +587,8 @@ def _steps(
 
     The controller writes the hash into a Service as long as a Rollout names it, and takes it out once none does
     (service/service.go, syncService). ReplicaSets that a deleted Rollout left would be the Deployment's next, since
-    its selector has them: they go with the Rollout, and not before the Services have the new pods.
+    its selector has them: they go with the Rollout. No pod goes while requests reach it: the Service has the new pods
+    alone by then, which are known by the hash of their own ReplicaSet.
     """
     stable, canary = services
     space = f" -n {shlex.quote(namespace_of(rollout))}" if namespace_of(rollout) else ""
@@ -609,13 +615,13 @@ def _steps(
         yield f"Let {known.title} scale the Deployment, and the Rollout no more: kubectl apply -f {file}"
     free = {"spec": {"strategy": {"canary": dict.fromkeys(FREED)}}}
     yield f"Take Services and routes out of the Rollout; its pods go on: {_patch(whole, free)}"
-    clear = {"spec": {"selector": {HASH: None}}, "metadata": {"annotations": {MANAGED: None}}}
+    new = f"kubectl get pods{space} -l {_only_new(deployment)} -o jsonpath='{{.items[0].metadata.labels.{POD_HASH}}}'"
     yield (
-        "Let the old and the new pods serve, by a selector without the hash, which apply would leave there: "
-        f"{_patch(f'service/{name_of(stable)}{space}', clear)}"
+        "Lead the Service to the new pods alone, which serve from then on: "
+        f"hash=$({new}) && {_patch(f'service/{name_of(stable)}{space}', TO_NEW, hash_in_it=True)}"
     )
     label = f"kubernetes.io/service-name={name_of(stable)}"
-    yield f"See that it has the addresses of both: kubectl get endpointslices{space} -l {label}"
+    yield f"See that it has their addresses, and no others: kubectl get endpointslices{space} -l {label}"
     yield "Apply the routes, and wait until the Gateway has accepted them: {apply}"
     if any(key in (at(rollout.value, *routing.ROUTING) or {}) for key in ROUTERS):
         yield (
@@ -623,18 +629,32 @@ def _steps(
             "everywhere; then take away what the other router has"
         )
     yield (
-        "Let the old pods end, and where the new ones are too few, scale the Rollout up again: "
-        f"kubectl scale {whole} --replicas=0"
+        "Once the old pods have answered their last requests, let them end; where the new ones are too few, scale the "
+        f"Rollout up, and take the hash out of the Service: kubectl scale {whole} --replicas=0"
     )
     yield f"Once they have ended, take the Rollout away, and its ReplicaSets with it: kubectl delete {whole}"
+    yield (
+        "Let the Service select by labels of yours alone, as its file does: "
+        f"{_patch(f'service/{name_of(stable)}{space}', {'spec': {'selector': {POD_HASH: None}}})}"
+    )
     if canary is not None:
         yield f"Take away the canary's Service, which no route names any more: {deletion([canary])}"
     yield "{start}"
 
 
-def _patch(target: str, value: dict[str, Any]) -> str:
-    """A command that changes an object as RFC 7386 says: null takes a field out."""
-    return f"kubectl patch {target} --type merge -p {shlex.quote(json.dumps(value, separators=(',', ':')))}"
+def _only_new(deployment: dict[str, Any]) -> str:
+    """What selects the Deployment's pods, and none of the Rollout's."""
+    labels = at(deployment, "spec", "selector", "matchLabels") or {}
+    return shlex.quote(",".join([*(f"{key}={text}" for key, text in labels.items()), f"!{HASH}"]))
+
+
+def _patch(target: str, value: dict[str, Any], *, hash_in_it: bool = False) -> str:
+    """A command that changes an object as RFC 7386 says: null takes a field out; `$hash` is the shell's."""
+    text = json.dumps(value, separators=(",", ":"))
+    said = shlex.quote(text)
+    if hash_in_it:
+        said = '"' + text.replace('"', '\\"') + '"'
+    return f"kubectl patch {target} --type merge -p {said}"
 
 
 ARGO_ROLLOUTS = Neighbour(NAME, SOURCE, RESOURCE, FIELDS, LOSSES, is_here, imported)
