@@ -1062,7 +1062,7 @@ BUGS = [
     Bug("gates: the first measurement is about the phase before", "reading/gates.py", "settles = window + (", "settles = (", "test_gates"),
     Bug("gates: a phase ends before its gates have measured", "release/plan.py", "max([self.pause, *(gate.lasts for gate in self.gates)])", "self.pause", "test_gates"),
     Bug("gates: stable is asked about the canary", "release/gates.py", "workload.service.names.of(side) for", "workload.service.names.canary for", "test_gates"),
-    Bug("gates: two of one name", "reading/gates.py", "if _name(item) in names:", "if False:", "test_gates"),
+    Bug("gates: two of one name", "reading/gates.py", "if name_of(item) in names:", "if False:", "test_gates"),
     Bug("gates: one failure too many is allowed", "driving/verdicts.py", "last.count(Verdict.FAILED) > rhythm.failures", "last.count(Verdict.FAILED) > rhythm.failures + 1", "test_verdicts"),
     Bug("gates: a phase that is over lets an undecided gate pass", "driving/verdicts.py", "Verdict.PASSED if last.count(Verdict.PASSED) >= rhythm.passes else Verdict.INCONCLUSIVE", "Verdict.PASSED", "test_verdicts"),
     Bug("gates: old failures count for ever", "driving/verdicts.py", "last = measured[-rhythm.measurements :]", "last = measured[:]", "test_verdicts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,3 +109,39 @@ def test_the_api_server_takes_the_objects_of_every_case(
             else:
                 assert (2, "") == (result.code, result.out), result.err
     assert taken > 20
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_what_another_namespace_has_of_the_same_name_stays_as_it_is(
+    canary: Canary, tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples/shop", tmp_path, dirs_exist_ok=True)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+    others = [
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+         "spec": {"scaleTargetRef": target, "maxReplicas": 9}},
+        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "shop"}}}},
+        {"apiVersion": "v1", "kind": "Service",
+         "spec": {"selector": {"app": "x"}, "ports": [{"port": 80}]}},
+    ]  # fmt: skip
+    named = [
+        {**known, "metadata": {"name": f"shop-canary{known['kind'][:1].lower()}", "namespace": "other"}}
+        for known in others
+    ]
+    before = canary("export", tool, "-n", "store", "-o", "json")
+    assert before.code == 0, before.err
+    Path("k8s/other.yaml").write_text(yaml.safe_dump_all(named))
+    after = canary("export", tool, "-n", "store", "-o", "json")
+    assert after.code == 0, after.err
+    kept = [
+        known for known in json.loads(after.out)["items"] if known["metadata"].get("namespace") == "other"
+    ]
+    assert [(known["kind"], known["spec"]) for known in kept] == [
+        (known["kind"], known["spec"]) for known in named
+    ]
+    ours = [
+        known for known in json.loads(after.out)["items"] if known["metadata"].get("namespace") != "other"
+    ]
+    assert ours == json.loads(before.out)["items"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ from releases import a_file
 from test_plan import GENERATOR, parsed
 
 from kubectl_canary.commands import inputs
-from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.exporters.argo_rollouts import ARGO_ROLLOUTS
 from kubectl_canary.integrations.exporters.exported import Exported, Exporting, Object
 from kubectl_canary.integrations.importers import argo_rollouts
 from kubectl_canary.integrations.importers.imported import Imported, Wish
-from kubectl_canary.reading.gates import prometheus
+from kubectl_canary.reading.gates import name_of, prometheus
 from kubectl_canary.reading.manifests import read
 from kubectl_canary.reading.release import Release
 from kubectl_canary.release.application import Side
@@ -44,15 +44,17 @@ def of_file(value: dict[str, Any]) -> Plan:
     return plan(file.application, file.phases)
 
 
-def exporting(made: Plan, asked: Any = None, phase: str = "before") -> Exporting:
-    rendered = GENERATOR.render(planned(made.application, made.find(phase)))
-    return Exporting(made, tuple(known.value for known in rendered), asked)
+def exporting(made: Plan, asked: Any = None, shared: Sequence[Any] = ()) -> Exporting:
+    rendered = GENERATOR.render(planned(made.application, made.find("before")))
+    names = tuple(name_of(gate) for gate in shared)
+    return Exporting(made, tuple(known.value for known in rendered), asked, names)
 
 
 def export(**spec: Any) -> Exported:
     value = a_file(**spec)
     value = {**value, "spec": {key: child for key, child in value["spec"].items() if child is not None}}
-    return ARGO_ROLLOUTS.exported(exporting(of_file(value), prometheus(value["spec"].get("prometheus"))))
+    asked, shared = prometheus(value["spec"].get("prometheus")), value["spec"].get("gates") or ()
+    return ARGO_ROLLOUTS.exported(exporting(of_file(value), asked, shared))
 
 
 def case(name: str) -> Exported:
@@ -383,20 +385,13 @@ def test_a_loss_stands_where_the_file_says_what_is_lost() -> None:
         gates=[{"approval": True}, {"webhook": "https://ci.example.com/"}], phases=["mirror 20%", own]
     )
     told = [(finding.path, finding.message) for finding in made.losses if "gate" in finding.rule]
-    assert {path for path, _ in told} == {("spec", "gates", 1), ("spec", "phases", 1, "gates")}
+    assert {path for path, _ in told} == {("spec", "gates", 1), ("spec", "phases", 1, "gates", 0)}
     assert all(message.startswith(("5%: ", "100%: ")) for _, message in told)
 
 
 def test_a_loss_of_every_release_is_told_once() -> None:
     told = [finding.rule.removeprefix("argo-rollouts-") for finding in export().losses]
     assert sorted(told) == sorted(ALWAYS)
-
-
-def test_pools_and_what_releases_nothing_are_refused() -> None:
-    with pytest.raises(UsageError, match="InferencePool"):
-        case("adopt-pools")
-    with pytest.raises(UsageError, match="no new version"):
-        export(canary=None)
 
 
 # --- and back ---------------------------------------------------------------

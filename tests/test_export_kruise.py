@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +25,7 @@ from kubectl_canary.integrations.exporters import kruise
 from kubectl_canary.integrations.exporters.exported import Exported, Exporting
 from kubectl_canary.integrations.importers import kruise as importer
 from kubectl_canary.integrations.importers.imported import Imported, Wish
+from kubectl_canary.reading.gates import name_of
 from kubectl_canary.reading.manifests import read
 from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, Plan
@@ -44,9 +45,10 @@ BY_HPA = {"autoscaling": BUSY, "stable": {"tag": "v1"}}
 BY_OTHERS = {"stable": {"tag": "v1", "replicas": "external"}, "canary": {"tag": "v2", "replicas": 4}}
 
 
-def exported_of(plan: Plan, phase: str = "before") -> Exported:
+def exported_of(plan: Plan, shared: Sequence[Any] = (), phase: str = "before") -> Exported:
     rendered = GENERATOR.render(objects.planned(plan.application, plan.find(phase)))
-    return kruise.exported(Exporting(plan, tuple(known.value for known in rendered), None))
+    names = tuple(name_of(gate) for gate in shared)
+    return kruise.exported(Exporting(plan, tuple(known.value for known in rendered), None, names))
 
 
 def rules(done: Exported) -> set[str]:
@@ -111,7 +113,7 @@ def test_the_rollout_is_beside_the_users_objects_and_before_the_deployment() -> 
 
 def test_with_the_canarys_version_only_that_is_another() -> None:
     plan = a_release()
-    before, after = (exported_of(plan, phase) for phase in ("before", "promoted"))
+    before, after = (exported_of(plan, (), phase) for phase in ("before", "promoted"))
     images = [of(done, "Deployment")["spec"]["template"]["spec"]["containers"][0] for done in (before, after)]
     assert ["registry.example.com/shop:v1", "registry.example.com/shop:v2"] == [
         one["image"] for one in images
@@ -151,7 +153,7 @@ OF_STEPS: list[tuple[Any, str, Any]] = [
         ({"testers": {"cookie": "canary", "value": "beta"}}, "cookie", ("spec", "testers")),
         ({"gates": [QUERY], "prometheus": PROMETHEUS}, "gate", ("spec", "gates", 0)),
         ({"gates": [{"command": ["./smoke.sh"]}]}, "gate", ("spec", "gates", 0)),
-        ({"phases": ["header-only", {"weight": "5%", "gates": [{"webhook": "http://ci"}]}]}, "gate", ("spec", "phases", 1)),
+        ({"phases": ["header-only", {"weight": "5%", "gates": [{"webhook": "http://ci"}]}]}, "gate", ("spec", "phases", 1, "gates", 0)),
         ({"gates": [{"approval": True, "name": "QA"}]}, "approval", ("spec", "gates", 0)),
         ({"phases": ["header-only", {"weight": "5%", "pause": "1m", "gates": APPROVAL}]}, "pause", ("spec", "phases", 1)),
         ({"phases": ["header-only", {"weight": "5%", "replicas": 7}]}, "pods", ("spec", "phases", 1)),
@@ -167,7 +169,7 @@ OF_STEPS: list[tuple[Any, str, Any]] = [
 
 @pytest.mark.parametrize(("spec", "rule", "path"), OF_STEPS)
 def test_what_steps_cannot_do_is_named_at_its_place(spec: Any, rule: str, path: Any) -> None:
-    done = exported_of(a_release(**spec))
+    done = exported_of(a_release(**spec), spec.get("gates", ()))
     assert {rule} == lost(done)
     assert path in [finding.path for finding in done.losses if finding.rule == f"kruise-{rule}"]
     assert rules(done) >= ALWAYS
@@ -179,7 +181,8 @@ def test_what_steps_cannot_do_is_named_at_its_place(spec: Any, rule: str, path: 
 
 
 def test_a_gate_of_all_phases_is_lost_once_and_an_approval_is_none() -> None:
-    done = exported_of(a_release(gates=[{"approval": True}, {"command": ["./smoke.sh"]}]))
+    gates = [{"approval": True}, {"command": ["./smoke.sh"]}]
+    done = exported_of(a_release(gates=gates), gates)
     assert [("spec", "gates", 1)] == [known.path for known in done.losses if known.rule == "kruise-gate"]
     assert all(step["pause"] == {} for step in steps(done))
 
@@ -293,16 +296,12 @@ def test_a_service_of_the_canarys_name_is_refused() -> None:
     rendered = [
         known.value for known in GENERATOR.render(objects.planned(plan.application, plan.find("before")))
     ]
-    other["metadata"]["name"] = "shop-stable-canary"
+    other["metadata"] |= {"name": "shop-stable-canary", "namespace": plan.application.namespace}
     with pytest.raises(UsageError, match="shop-stable-canary is there"):
         kruise.exported(Exporting(plan, (*rendered, other), None))
 
 
-def test_no_release_and_too_many_phases_are_refused() -> None:
-    between = a_file()
-    del between["spec"]["canary"]
-    with pytest.raises(UsageError, match="no release"):
-        exported_of(planned(between))
+def test_too_many_phases_are_refused() -> None:
     with pytest.raises(UsageError, match="at most 50"):
         exported_of(a_release(phases=["header-only", *(f"{share}%" for share in range(1, 60))]))
 

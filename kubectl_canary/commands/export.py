@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, flags_of, release_flags
 from kubectl_canary.commands.parameters import argument, option
@@ -12,29 +15,34 @@ TOOLS = ("argo-rollouts", "flagger", "kruise")
 
 @dataclass(frozen=True)
 class ExportFlags:
-    """The flags of `export`: which tool, of which version its objects are, and what is printed."""
+    """The flags of `export`: which tool, whether the objects run the canary's version, and what is printed."""
 
     tool: str
     canary: bool
     output: str
 
 
+def tools(_: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The tools, for completion."""
+    return ((tool, "") for tool in TOOLS)
+
+
 @verb(
     "export",
-    "Print the release as objects of another tool: a Rollout of Argo Rollouts or OpenKruise, or Flagger's Canary, and\n"
-    "the objects that they need beside them. What the tool cannot do is said on standard error, with the phase it\n"
-    "belongs to. Applied first, the objects run stable's version; with --canary they are those of the new one, which\n"
-    "the tool then releases.",
+    "Print the release as objects of argo-rollouts, flagger or kruise (OpenKruise): a Rollout or a Canary, and the\n"
+    "objects that it needs beside it. What the tool cannot do is said on standard error, with its phase.\n"
+    "Applied first, the objects run stable's version; with --canary they are those of the new one, which the tool\n"
+    "then releases.",
     """
-  # What would Flagger do of this release?
+  # What could Flagger not do of this release?
   kubectl canary export flagger -o losses
 
-  # Hand it over to Argo Rollouts, and start its release
+  # Let Argo Rollouts run stable's version, and then release the new one
   kubectl canary export argo-rollouts | kubectl apply -f -
   kubectl canary export argo-rollouts --canary | kubectl apply -f -
 """,
 )
-@argument("tool", required=True, choices=TOOLS, metavar="|".join(TOOLS))
+@argument("tool", required=True, choices=TOOLS, metavar="TOOL", candidates=tools)
 @release_flags
 @flags_of(
     ExportFlags,

@@ -77,10 +77,10 @@ def _fits(gate: Gate, phase: PhaseSpec) -> bool:
 
 def _gate(item: dict[str, Any], asked: Prometheus | None) -> Gate:
     question = _query(item, asked) if "metric" in item or "query" in item else _other(item)
-    return Gate(_name(item), question, _rhythm(item))
+    return Gate(name_of(item), question, _rhythm(item))
 
 
-def _name(item: dict[str, Any]) -> str:
+def name_of(item: dict[str, Any]) -> str:
     if "name" in item:
         return visible(str(item["name"]))
     if isinstance(item.get("command"), list):
@@ -148,7 +148,7 @@ def findings(spec: Any) -> Iterator[Finding]:
     if not isinstance(spec, dict):
         return
     asked = spec["prometheus"] if isinstance(spec.get("prometheus"), dict) else None
-    shared = [_name(gate) for gate in _maps(spec.get("gates"))]
+    shared = [name_of(gate) for gate in _maps(spec.get("gates"))]
     yield from _of_list(spec.get("gates"), ("spec", "gates"), asked, [])
     for index, item in enumerate(spec["phases"] if isinstance(spec.get("phases"), list) else ()):
         if isinstance(item, dict):
@@ -196,12 +196,12 @@ def _of_list(
             for key, message, hint in (*_complaints(item, prometheus), *_alike(item, names)):
                 place = (*path, number, *([key] if key in item else []))
                 yield Finding("gates", "error", place, message, hint=hint)
-            names.append(_name(item))
+            names.append(name_of(item))
 
 
 def _alike(item: dict[str, Any], names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    if _name(item) in names:
-        yield ("name", f"another gate here is called `{_name(item)}`", "give it a `name` of its own")
+    if name_of(item) in names:
+        yield ("name", f"another gate here is called `{name_of(item)}`", "give it a `name` of its own")
 
 
 def _complaints(item: dict[str, Any], prometheus: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:

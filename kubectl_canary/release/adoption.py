@@ -112,15 +112,18 @@ def _comes_with_stable(application: Application, key: Key, given: Given) -> bool
     return group in ("services", "workloads") or is_own_config or _looks_after_stable(application, given)
 
 
+def _is_near(application: Application, given: Given) -> bool:
+    return key_of(given.value, application.namespace)[2] == application.namespace
+
+
 def _looks_after_stable(application: Application, given: Given) -> bool:
-    is_near = key_of(given.value, application.namespace)[2] == application.namespace
-    return is_near and any(
+    return _is_near(application, given) and any(
         companions.looks_after(given.value, workload) for workload in application.workloads
     )
 
 
 def _scales(application: Application, given: Given) -> bool:
-    return any(
+    return _is_near(application, given) and any(
         companions.is_scaler_of(given.value, workload.names.stable) for workload in application.workloads
     )
 

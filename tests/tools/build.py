@@ -75,6 +75,7 @@ ON_REQUEST = {
     "source-controller": Program("flux", "github.com/fluxcd/source-controller"),
     "argocd": Program("argocd", "github.com/argoproj/argo-cd/v3/cmd"),
     "flagger": Program("flagger", "github.com/fluxcd/flagger/cmd/flagger"),
+    "argo-rollouts": Program("argo-rollouts", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"),
     **{
         f"kubectl-1.{minor}": Program(
             f"kubectl-1.{minor}", "k8s.io/kubernetes/cmd/kubectl", _stamp(f"v1.{minor}.{patch}")
@@ -160,6 +161,7 @@ WORLDS = tuple(
             *(name for names in GATEWAYS.values() for name in names),
             *(f"kubectl-1.{minor}" for minor in OLDER_KUBECTLS),
             *("prometheus", "redis", "argocd", "argocd-crds", "flagger", "flagger-crds"),
+            *("argo-rollouts", "argo-rollouts-crds"),
             *("kustomize-controller", "kustomize-controller-crds"),
             *("source-controller", "source-controller-crds"),
         ]

@@ -10,6 +10,7 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.exporters import DESTINATIONS
 from kubectl_canary.integrations.exporters.exported import Exporting
 from kubectl_canary.outside.output import say, write
+from kubectl_canary.reading import gates
 from kubectl_canary.reading.release import Release
 from kubectl_canary.rendering.objects import planned
 from kubectl_canary.reports import objects
@@ -28,10 +29,11 @@ def run(release_flags: ReleaseFlags, flags: ExportFlags) -> int:
             "a fleet is many releases", "export each canary file by itself: -f TARGET/canary.yaml"
         )
     release = releases.load(release_flags)
-    _refuse_others(release)
+    _refuse(release)
     phase = release.plan.find(AFTER if flags.canary else BEFORE)
     rendered = releases.generator_of(release, release_flags).render(planned(release.plan.application, phase))
-    exporting = Exporting(release.plan, tuple(known.value for known in rendered), release.prometheus)
+    values = tuple(known.value for known in rendered)
+    exporting = Exporting(release.plan, values, release.prometheus, _names(release))
     destination = next(known for known in DESTINATIONS if known.name == flags.tool)
     exported = destination.exported(exporting)
     losses = [release.placed(finding) for finding in exported.losses]
@@ -45,10 +47,22 @@ def run(release_flags: ReleaseFlags, flags: ExportFlags) -> int:
     return 0
 
 
-def _refuse_others(release: Release) -> None:
-    """Raises UsageError for a release of several Deployments, or of routes that split connections."""
+def _refuse(release: Release) -> None:
+    """Raises UsageError for what no tool of these releases: several Deployments, pools, and no new version."""
     application = release.plan.application
     if len(application.workloads) > 1:
         names = ", ".join(workload.names.stable for workload in application.workloads)
         hint = "name one of them by spec.adopt.deployment, and export each by itself"
         raise UsageError(f"{names} are released together, and no tool of these does that", hint)
+    service = application.workloads[0].service
+    if service.is_pool:
+        message = f"{service.names.stable} is an InferencePool, and these tools split between Services"
+        raise UsageError(message, "keep this release in files")
+    if not application.has_release:
+        message = "there is no new version, and so no phases that become steps"
+        raise UsageError(message, "write it into spec.canary, or give --canary-tag")
+
+
+def _names(release: Release) -> tuple[str, ...]:
+    """The names of the gates in `spec.gates`."""
+    return tuple(gates.name_of(gate) for gate in release.spec.get("gates") or ())

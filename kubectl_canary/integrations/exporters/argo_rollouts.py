@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.exporters.argo_rollouts_gates import (
     GATE_FIELDS,
@@ -26,12 +25,12 @@ from kubectl_canary.integrations.exporters.exported import (
     Object,
     losses_of,
     of_phase,
+    plain_name,
 )
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.argo_rollouts import OF_DEPLOYMENT, SOURCE, TARGETS
 from kubectl_canary.integrations.importers.argo_rollouts_phases import NAME
 from kubectl_canary.release import companions, grants
-from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, PhaseKind, needs
 
 VERSION = "argoproj.io/v1alpha1"
@@ -86,11 +85,7 @@ OF_EVERY_RELEASE = {
 
 
 def exported(exporting: Exporting) -> Exported:
-    """The Rollout and what it needs.
-
-    Raises UsageError where nothing is released, or the release is of InferencePools.
-    """
-    _refuse(exporting)
+    """The Rollout and what it needs."""
     losses = [*_of_every_release(exporting)]
     objects = [copy.deepcopy(known) for known in exporting.objects]
     led = Routes(exporting, objects, losses)
@@ -98,16 +93,6 @@ def exported(exporting: Exporting) -> Exported:
     losses += _of_the_application(exporting)
     made = [made for known in objects for made in _made(known, exporting, led, course)]
     return Exported(tuple(made), losses_of(losses))
-
-
-def _refuse(exporting: Exporting) -> None:
-    if not exporting.plan.application.has_release:
-        raise UsageError("there is no new version, and so no steps", "add spec.canary.tag or --canary-tag")
-    if exporting.workload.service.is_pool:
-        message = (
-            f"a Rollout leads Services, and {exporting.workload.service.names.stable} is an InferencePool"
-        )
-        raise UsageError(message, "only `kubectl canary` splits between two pools here")
 
 
 # --- the steps --------------------------------------------------------------
@@ -141,10 +126,10 @@ class _Course:
             message = f"{start}the plugin cannot tell testers, and the phase is left out"
             self._lost("header-only", path, message)
             return False
-        share = phase.traffic.share
-        called = percent(share) if share else PhaseKind.HEADER_ONLY.value
-        if phase.name != called:
-            self._lost("phase-name", path, f"{start}steps have no names, and this one is `{called}`")
+        if phase.name != plain_name(phase):
+            self._lost(
+                "phase-name", path, f"{start}steps have no names, and this one is `{plain_name(phase)}`"
+            )
         return True
 
     def _steps(self, phase: Phase) -> Iterator[Object]:
@@ -183,7 +168,7 @@ def _made(known: Object, exporting: Exporting, led: Routes, course: _Course) -> 
     """What becomes of an object, with what is made beside it."""
     workload = exporting.workload
     kind, name = known["kind"], known["metadata"]["name"]
-    is_here = exporting.plan.application.namespace_of(known) == exporting.plan.application.namespace
+    is_here = exporting.is_here(known)
     if (kind, name) == ("Deployment", workload.names.stable) and is_here:
         yield from course.analyses.templates
         yield _rollout(known, exporting, led, course)
@@ -194,7 +179,7 @@ def _made(known: Object, exporting: Exporting, led: Routes, course: _Course) -> 
         yield known
         yield _named(companions.exporting(known), workload.service.names.canary)
     else:
-        yield _retargeted(known, workload.names.stable)
+        yield _retargeted(known, workload.names.stable) if is_here else known
         yield from _policy(known, exporting)
 
 

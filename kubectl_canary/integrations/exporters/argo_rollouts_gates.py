@@ -62,7 +62,7 @@ class Analyses:
             for gate in phase.gates:
                 asked = None if gate.is_approval else self._asked(phase, gate)
                 if asked and gate not in self._templates:
-                    self._templates[gate] = self._template(gate, asked, self._place(phase, gate))
+                    self._templates[gate] = self._template(gate, asked, self.exporting.place_of(phase, gate))
         measured = [(phase, gate) for phase in phases for gate in phase.gates if gate in self._templates]
         if measured:
             self._tell_of_all(*measured[0])
@@ -77,20 +77,12 @@ class Analyses:
         names = [self._templates[gate]["metadata"]["name"] for gate in phase.gates if gate in self._templates]
         return [{"analysis": {"templates": [{"templateName": name}]}} for name in names]
 
-    def _place(self, phase: Phase, gate: Gate) -> Path:
-        """Where a gate stands in the file: those of all shares come first in each."""
-        gated = [known.gates for known in self.exporting.phases if known.traffic.share]
-        shared = [known for known in gated[0] if len(gated) > 1 and all(known in its for its in gated)]
-        if gate in shared:
-            return ("spec", "gates", shared.index(gate))
-        return (*of_phase(self.exporting.plan, phase)[0], "gates")
-
     def _lost(self, rule: str, path: Path, message: str, hint: str = "") -> None:
         self.losses.append(lost(rule, path, message, hint))
 
     def _asked(self, phase: Phase, gate: Gate) -> Object | None:
         """What a metric asks for a gate, and its conditions; None, with the reason said, where it asks nothing."""
-        question, place = gate.question, self._place(phase, gate)
+        question, place = gate.question, self.exporting.place_of(phase, gate)
         start = f"{of_phase(self.exporting.plan, phase)[1]}the gate `{gate.name}`"
         if not isinstance(question, Query):
             hint = "a provider `web` or `job` may do what it does"
@@ -114,7 +106,7 @@ class Analyses:
 
     def _tell_of_all(self, phase: Phase, gate: Gate) -> None:
         """What is lost of every gate, said of the first one."""
-        start, place = of_phase(self.exporting.plan, phase)[1], self._place(phase, gate)
+        start, place = of_phase(self.exporting.plan, phase)[1], self.exporting.place_of(phase, gate)
         message = f"{start}gates are measured after the pause, and a phase lasts so much longer"
         self._lost("gate-late", place, message)
         message = f"{start}a query without an answer is an error, and the fifth in a row ends the release"

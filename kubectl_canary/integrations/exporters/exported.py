@@ -9,7 +9,9 @@ from typing import Any
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Workload
-from kubectl_canary.release.gates import Prometheus
+from kubectl_canary.release.companions import SCALERS, is_scaler_of
+from kubectl_canary.release.gates import Gate, Prometheus
+from kubectl_canary.release.phases import copies_text, percent
 from kubectl_canary.release.plan import Phase, PhaseKind, Plan
 
 Object = dict[str, Any]
@@ -18,11 +20,15 @@ SPLITTING = (PhaseKind.MIRROR, PhaseKind.HEADER_ONLY, PhaseKind.WEIGHT)
 
 @dataclass(frozen=True)
 class Exporting:
-    """A release, and the objects of its application as one version runs behind a route that nothing splits."""
+    """A release, and the objects of its application as one version runs behind a route that nothing splits.
+
+    `shared` are the names of the gates in `spec.gates`, in their order.
+    """
 
     plan: Plan
     objects: tuple[Object, ...]
     prometheus: Prometheus | None
+    shared: tuple[str, ...] = ()
 
     @property
     def phases(self) -> list[Phase]:
@@ -31,16 +37,38 @@ class Exporting:
 
     @property
     def workload(self) -> Workload:
-        """What is released: one Deployment, which `refuse_many` has seen to."""
+        """What is released: one Deployment. `export` refuses several."""
         return self.plan.application.workloads[0]
 
+    def is_here(self, known: Object) -> bool:
+        """Whether an object is in the namespace of the release."""
+        application = self.plan.application
+        return application.namespace_of(known) == application.namespace
+
     def of_kind(self, *kinds: str) -> list[Object]:
-        """Copies of the objects of some kinds."""
+        """Copies of the objects of some kinds, in all namespaces."""
         return [copy.deepcopy(known) for known in self.objects if known["kind"] in kinds]
 
+    def here(self, *kinds: str) -> list[Object]:
+        """Copies of those in the namespace of the release."""
+        return [known for known in self.of_kind(*kinds) if self.is_here(known)]
+
     def one(self, kind: str, name: str) -> Object:
-        """A copy of one object."""
-        return next(known for known in self.of_kind(kind) if known["metadata"]["name"] == name)
+        """A copy of one object in the namespace of the release."""
+        return next(known for known in self.here(kind) if known["metadata"]["name"] == name)
+
+    @property
+    def scaler(self) -> Object | None:
+        """What scales the Deployment."""
+        name = self.workload.names.stable
+        return next((known for known in self.here(*SCALERS) if is_scaler_of(known, name)), None)
+
+    def place_of(self, phase: Phase, gate: Gate) -> Path:
+        """Where a gate of a phase stands in the canary file; names of gates differ there."""
+        if gate.name in self.shared:
+            return ("spec", "gates", self.shared.index(gate.name))
+        own = [known.name for known in phase.gates if known.name not in self.shared]
+        return (*of_phase(self.plan, phase)[0], "gates", own.index(gate.name))
 
 
 @dataclass(frozen=True)
@@ -70,6 +98,14 @@ def of_phase(plan: Plan, phase: Phase) -> tuple[Path, str]:
     """Where a phase stands in the canary file, and how a message about it begins."""
     middle = [known.name for known in plan.phases if known.kind in SPLITTING]
     return ("spec", "phases", middle.index(phase.name)), f"{phase.name}: "
+
+
+def plain_name(phase: Phase) -> str:
+    """What a phase is called by what it does, as steps are that have no names."""
+    traffic = phase.traffic
+    if traffic.mirror:
+        return copies_text(traffic.mirror, traffic.to)
+    return percent(traffic.share) if traffic.share else PhaseKind.HEADER_ONLY.value
 
 
 def loss(rule: str, path: Path, message: str, hint: str = "") -> Finding:

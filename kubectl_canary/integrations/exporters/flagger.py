@@ -100,19 +100,14 @@ def exported(exporting: Exporting) -> Exported:
 
     Raises UsageError for what Flagger would lead requests elsewhere with, or cannot lead at all.
     """
-    workload = exporting.workload
-    if workload.service.is_pool:
-        raise UsageError(
-            "Flagger splits requests between Services, and these are InferencePools", "export to another tool"
-        )
-    deployment = exporting.one("Deployment", workload.names.stable)
+    deployment = exporting.one("Deployment", exporting.workload.names.stable)
     label = _label(deployment)
     _refuse_clashes(exporting, deployment, label)
     led = service_of.led(exporting)
     service, of_service = service_of.service(exporting, led)
     course = analysis_of.course(exporting, service["match"])
     asked = analysis_of.asked(exporting, course)
-    scaler = _scaler(exporting)
+    scaler = exporting.scaler
     analysis: Object = {
         "interval": analysis_of.duration(course.interval),
         "threshold": asked.threshold,
@@ -173,7 +168,7 @@ def _refuse_clashes(exporting: Exporting, deployment: Object, label: tuple[str, 
         if len(text) + len(PRIMARY) > LONGEST_LABEL:
             raise UsageError(f"{text}{PRIMARY} is longer than {LONGEST_LABEL} characters", "a shorter name")
     bases = {"Deployment": deployment["metadata"]["name"], "Service": service}
-    for known in _beside(exporting, deployment):
+    for known in _beside(exporting):
         kind, name = known["kind"], known["metadata"]["name"]
         if name in {f"{bases[kind]}{ending}" for ending in MADE[kind]} if kind in bases else ():
             raise UsageError(
@@ -186,22 +181,9 @@ def _refuse_clashes(exporting: Exporting, deployment: Object, label: tuple[str, 
             raise UsageError(message, "another value of that label, or another label: -selector-labels")
 
 
-def _beside(exporting: Exporting, deployment: Object) -> Iterator[Object]:
+def _beside(exporting: Exporting) -> Iterator[Object]:
     """The objects in the Deployment's namespace."""
-    namespace = deployment["metadata"].get("namespace")
-    yield from (known for known in exporting.objects if known["metadata"].get("namespace") == namespace)
-
-
-def _scaler(exporting: Exporting) -> Object | None:
-    """What scales the Deployment."""
-    for known in exporting.of_kind("HorizontalPodAutoscaler", "ScaledObject"):
-        target = known["spec"].get("scaleTargetRef") or {}
-        if (target.get("kind", "Deployment"), target.get("name")) == (
-            "Deployment",
-            exporting.workload.names.stable,
-        ):
-            return known
-    return None
+    yield from filter(exporting.is_here, exporting.objects)
 
 
 # --- what goes along --------------------------------------------------------
@@ -212,11 +194,11 @@ def _along(exporting: Exporting, route: Object, label: tuple[str, str]) -> Itera
     service = exporting.workload.service.names.stable
     gone = {("Service", service), ("HTTPRoute", route["metadata"]["name"])}
     for known in copy.deepcopy(exporting.objects):
-        is_here = known["metadata"].get("namespace") == route["metadata"].get("namespace")
+        is_here = exporting.is_here(known)
         if (known["kind"], known["metadata"]["name"]) in gone and is_here:
             continue
         yield known
-        if known["kind"] == "PodDisruptionBudget" and _asks(known, label):
+        if known["kind"] == "PodDisruptionBudget" and is_here and _asks(known, label):
             yield _of_primary(known, label)
 
 
@@ -259,7 +241,7 @@ def _of_selectors(exporting: Exporting, label: tuple[str, str]) -> Iterator[Find
     """What selects the Deployment's pods, and has none when Flagger is at rest."""
     service = exporting.workload.service.names.stable
     made_again: Sequence[str] = ("Deployment", "PodDisruptionBudget")
-    for known in _beside(exporting, exporting.one("Deployment", exporting.workload.names.stable)):
+    for known in _beside(exporting):
         name = known["metadata"]["name"]
         if known["kind"] in made_again or (known["kind"], name) == ("Service", service):
             continue

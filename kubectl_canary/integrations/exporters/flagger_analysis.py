@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.findings import Finding
-from kubectl_canary.integrations.exporters.exported import Exporting, Object, loss, metadata, of_phase
+from kubectl_canary.integrations.exporters.exported import (
+    Exporting,
+    Object,
+    loss,
+    metadata,
+    of_phase,
+    plain_name,
+)
 from kubectl_canary.integrations.importers.durations import written
 from kubectl_canary.integrations.importers.flagger import API
 from kubectl_canary.integrations.importers.flagger_analysis import (
@@ -23,7 +30,6 @@ from kubectl_canary.integrations.importers.flagger_fields import NAME
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.gates import Command, Gate, Prometheus, Query, Rhythm, Webhook
 from kubectl_canary.release.metrics import PLACE
-from kubectl_canary.release.phases import copies_text, percent
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.release.testers import Testers
 
@@ -175,11 +181,10 @@ def _not_taken(exporting: Exporting, taken: Sequence[Phase]) -> Iterator[Finding
 
 def _names(exporting: Exporting, phases: Sequence[Phase]) -> Iterator[Finding]:
     for phase in phases:
-        traffic = phase.traffic
-        plain = percent(traffic.share) if traffic.share else "header-only"
-        plain = copies_text(traffic.mirror, traffic.to) if traffic.mirror else plain
-        if phase.name != plain:
-            yield _lost(exporting, phase, "names", f"Flagger's steps have no names: it is {plain}")
+        if phase.name != plain_name(phase):
+            yield _lost(
+                exporting, phase, "names", f"Flagger's steps have no names: it is {plain_name(phase)}"
+            )
 
 
 def _testers_lost(exporting: Exporting, matches: Sequence[Object] = ()) -> Iterator[Finding]:
@@ -194,10 +199,9 @@ def _testers_lost(exporting: Exporting, matches: Sequence[Object] = ()) -> Itera
 
 def _pause(exporting: Exporting, phase: Phase, lasts: int) -> Iterator[Finding]:
     if phase.pause != lasts:
-        message = (
-            f"it lasts {written(lasts)} instead of {written(phase.pause)}: "
-            f"Flagger has one interval for all steps, of {LEAST_INTERVAL}s at least"
-        )
+        is_long = phase.pause >= LEAST_INTERVAL
+        why = "one interval for all steps" if is_long else f"intervals of {LEAST_INTERVAL}s at least"
+        message = f"it lasts {written(lasts)} instead of {written(phase.pause)}: Flagger has {why}"
         yield _lost(exporting, phase, "pause", message)
 
 
@@ -212,6 +216,7 @@ def _lost(exporting: Exporting, phase: Phase, rule: str, message: str, hint: str
 def asked(exporting: Exporting, steps: Course) -> Asked:
     """The gates of all phases as metrics and webhooks; Flagger asks each at every check."""
     gates = _shared(exporting.phases)
+    last = exporting.phases[-1]
     known = [gate for gate in gates if isinstance(gate.question, Query | Webhook)]
     threshold = min((gate.rhythm.failures for gate in known), default=0) + 1
     losses = [*_of_phases(exporting, gates)]
@@ -221,7 +226,7 @@ def asked(exporting: Exporting, steps: Course) -> Asked:
     for index, gate in enumerate(gates):
         findings = [*_unsaid(gate, steps, threshold)]
         losses += [
-            loss(f"{NAME}-{rule}", ("spec", "gates", index), f"{gate.name}: {message}", hint)
+            loss(f"{NAME}-{rule}", exporting.place_of(last, gate), f"{gate.name}: {message}", hint)
             for rule, message, hint in findings
         ]
         question = gate.question

@@ -28,6 +28,7 @@ from kubectl_canary.integrations.importers.kruise_steps import NAME
 from kubectl_canary.release.application import Located, Version
 from kubectl_canary.release.companions import ENDING
 from kubectl_canary.release.plan import PhaseKind
+from kubectl_canary.release.selectors import selects
 
 TITLE = "OpenKruise Rollouts"
 MOST_STEPS = 50  # of a Rollout, by its CRD
@@ -113,7 +114,8 @@ def _together(exporting: Exporting, rollout: Object, shaped: Routed | None) -> I
     """The Rollout before the Deployment, and the other objects; `shaped` is the route that testers' rules come into."""
     namespace_of = exporting.plan.application.namespace_of
     for known in exporting.of_kind(*{known["kind"] for known in exporting.objects}):
-        if (known["kind"], known["metadata"]["name"]) == ("Deployment", exporting.workload.names.stable):
+        is_it = (known["kind"], known["metadata"]["name"]) == ("Deployment", exporting.workload.names.stable)
+        if is_it and exporting.is_here(known):
             yield rollout
         located = Located(known["kind"], namespace_of(known), known["metadata"]["name"])
         if shaped is not None and located == shaped.located:
@@ -125,15 +127,9 @@ def _together(exporting: Exporting, rollout: Object, shaped: Routed | None) -> I
 
 
 def _refuse(exporting: Exporting) -> None:
-    service = exporting.workload.service
-    if not exporting.plan.application.has_release:
-        hint = "say spec.canary.tag, or --canary-tag"
-        raise UsageError("no release: its phases are what becomes the Rollout's steps", hint)
-    if service.is_pool:
-        message = f"Kruise splits between Services, and {service.names.stable} is an InferencePool"
-        raise UsageError(message, "keep this release in files")
-    made = f"{service.names.stable}{ENDING}"
-    if any(known["metadata"]["name"] == made for known in exporting.of_kind("Service")):
+    """Raises UsageError where the name is taken that Kruise gives the canary's Service."""
+    made = f"{exporting.workload.service.names.stable}{ENDING}"
+    if any(known["metadata"]["name"] == made for known in exporting.here("Service")):
         message = (
             f"Service {made} is there: Kruise takes this name for the canary's, and deletes it at the end"
         )
@@ -188,7 +184,7 @@ def _always() -> Iterator[Finding]:
 def _of_objects(exporting: Exporting, has_testers: bool) -> Iterator[Finding]:
     application, adopted = exporting.plan.application, exporting.plan.application.adopted
     path: Path
-    if any(_protects(exporting, known["spec"]) for known in exporting.of_kind("PodDisruptionBudget")):
+    if any(_protects(exporting, known["spec"]) for known in exporting.here("PodDisruptionBudget")):
         path = ("spec", "disruptionBudget") if adopted is None else ("spec", "adopt")
         message = "the budget counts the pods of both versions: the canary's may all be evicted at a time"
         yield loss(f"{NAME}-disruption-budget", path, message)
@@ -236,8 +232,7 @@ def _have_other_ports(exporting: Exporting) -> bool:
 def _protects(exporting: Exporting, spec: Object) -> bool:
     deployment = exporting.one("Deployment", exporting.workload.names.stable)
     labels: dict[str, Any] = deployment["spec"]["template"]["metadata"].get("labels") or {}
-    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-    return spec.get("selector") is not None and wanted.items() <= labels.items()
+    return spec.get("selector") is not None and selects(spec["selector"], labels)
 
 
 KRUISE = Destination(NAME, TITLE, FIELDS, LIMITS, exported)

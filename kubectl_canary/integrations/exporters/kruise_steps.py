@@ -11,11 +11,10 @@ from fractions import Fraction
 from math import ceil
 
 from kubectl_canary.findings import Finding, Path
-from kubectl_canary.integrations.exporters.exported import Exporting, Object, loss, of_phase
+from kubectl_canary.integrations.exporters.exported import Exporting, Object, loss, of_phase, plain_name
 from kubectl_canary.integrations.exporters.kruise_routes import Routed
 from kubectl_canary.integrations.importers.kruise_steps import NAME
 from kubectl_canary.release.gates import Gate
-from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, PhaseKind, pods_text
 
 
@@ -77,29 +76,17 @@ def _all(exporting: Exporting, last: Phase) -> int | str:
 
     Source: doCanaryPaused; CalculateBatchReplicas takes no more than stable has.
     """
-    most = max((scaler["spec"].get("maxReplicas", 0) for scaler in _scalers(exporting)), default=0)
-    return most if most and _pauses(last) else "100%"
+    spec = exporting.scaler["spec"] if exporting.scaler else {}
+    most = spec.get("maxReplicas") or spec.get("maxReplicaCount")
+    return int(most) if most and _pauses(last) else "100%"
 
 
 def _pauses(phase: Phase) -> bool:
     return bool(phase.pause) or any(gate.is_approval for gate in phase.gates)
 
 
-def _scalers(exporting: Exporting) -> list[Object]:
-    target = ("Deployment", exporting.workload.names.stable)
-    return [
-        known
-        for known in exporting.of_kind("HorizontalPodAutoscaler", "ScaledObject")
-        if (
-            known["spec"]["scaleTargetRef"].get("kind", "Deployment"),
-            known["spec"]["scaleTargetRef"]["name"],
-        )
-        == target
-    ]
-
-
 def _is_scaled(exporting: Exporting) -> bool:
-    return bool(_scalers(exporting)) or not exporting.workload.prints_replicas
+    return exporting.scaler is not None or not exporting.workload.prints_replicas
 
 
 # --- losses -----------------------------------------------------------------
@@ -122,7 +109,7 @@ def of_phases(exporting: Exporting, routed: Routed) -> Iterator[Finding]:
         if share and share * 100 != _percents(share):
             message = f"{said}Kruise knows whole percents: it sends {_percents(share)}%"
             yield loss(f"{NAME}-share", path, message, "say a share of whole percents")
-        if phase.name != (percent(share) if share else PhaseKind.HEADER_ONLY.value):
+        if phase.name != plain_name(phase):
             yield loss(
                 f"{NAME}-phase-name", path, f"{said}steps have no names, and it is known by its number"
             )
@@ -140,17 +127,11 @@ def of_phases(exporting: Exporting, routed: Routed) -> Iterator[Finding]:
 
 
 def of_gates(exporting: Exporting) -> Iterator[Finding]:
-    """Gates of several phases once, at their place among those for all; others in their phase."""
+    """Gates of several phases once."""
     phases = exporting.phases
-    gates = list(dict.fromkeys(gate for phase in phases for gate in phase.gates))
-    shared = [gate for gate in gates if sum(gate in phase.gates for phase in phases) > 1]
-    for gate in gates:
+    for gate in dict.fromkeys(gate for phase in phases for gate in phase.gates):
         having = [phase for phase in phases if gate in phase.gates]
-        path: Path = (
-            ("spec", "gates", shared.index(gate))
-            if gate in shared
-            else of_phase(exporting.plan, having[0])[0]
-        )
+        path = exporting.place_of(having[0], gate)
         names = ", ".join(phase.name for phase in having)
         if not gate.is_approval:
             message = f"{names}: Kruise judges nothing, and goes on whatever the gate `{gate.name}` says"

@@ -168,7 +168,7 @@ def workload_of(
     selector = at(deployment.value, "spec", "selector", "matchLabels") or {}
     main = _main_container(deployment.value, new)
     tracked = {**selector, **{key: text for key, text in track.items() if key in selector}}
-    scaling = _scaling(adopted, name)
+    scaling = _scaling(adopted, deployment)
     replicas = None if scaling is not None else int(at(deployment.value, "spec", "replicas") or 1)
     return Workload(
         names=Sides(name, f"{name}{ENDING}"),
@@ -191,10 +191,12 @@ def service_of(name: str, refs: Sequence[BackendRef]) -> Service:
     return Service(Sides(name, f"{name}{ENDING}"), first, None, more=further, apis=(SERVICE_API, *imported))
 
 
-def _scaling(adopted: Adopted, name: str) -> dict[str, Any] | None:
+def _scaling(adopted: Adopted, deployment: Manifest) -> dict[str, Any] | None:
     """The fewest and the most pods that a scaler of the user's keeps; None where there is none."""
+    name, namespace = name_of(deployment), deployment.text("metadata", "namespace")
     for given in adopted.stable:
-        if is_scaler_of(given.value, name):
+        spaces = {namespace, at(given.value, "metadata", "namespace")} - {"", None}
+        if is_scaler_of(given.value, name) and len(spaces) < 2:
             spec = given.value["spec"]
             least = spec.get("minReplicas") or spec.get("minReplicaCount") or 1
             most = spec.get("maxReplicas") or spec.get("maxReplicaCount") or 100
