@@ -832,7 +832,7 @@ BUGS = [
     Bug("import: everything is applied", "commands/run/importing.py", "for name in routes]\n    write", "for name in texts]\n    write", "test_import"),
     Bug("import: a canary that is unknown is not named", "integrations/importers/ingress_nginx.py", "    if pairs and deployment is None:\n", "    if False:\n", "test_import"),
     Bug("import: it writes over a folder", "commands/run/init.py", "    if files.names_in(folder):\n", "    if False:\n", "test_import"),
-    Bug("import: rules of others are split", "commands/run/importing.py", 'own = f", rules: {rules}" if rules else ""', 'own = ""', "test_import"),
+    Bug("import: rules of others are split", "commands/run/importing.py", "{'rules': rules} if rules else {}", "{}", "test_import"),
     Bug("import: hosts that are not split are named", "commands/run/importing.py", "            if rules is None or rules:\n", "            if True:\n", "test_import"),
     Bug("rollback: what the server judges is judged first", "driving/driver.py", "self.generator.without_judging()", "self.generator", "test_cluster"),
     Bug("run: what its way back writes is judged first", "driving/driver.py", "stays=False), None, Patience()\n        self._go_back()\n", "stays=False), None, Patience()\n        self.plan = self.plan.going_back()\n", "test_run"),

@@ -374,7 +374,7 @@ def test_only_the_rules_of_both_services_are_split() -> None:
         [{"name": "shop", "port": 80, "weight": 1}],
         [{"name": "other", "port": 80, "weight": 5}, {"name": "shop", "port": 80, "weight": 95}],
     ]
-    assert (taken.governed, rules(taken)) == ({"shop": [0, 2]}, {"managed-rule"})
+    assert (taken.governed, rules(taken)) == ({("HTTPRoute", "shop"): [0, 2]}, {"managed-rule"})
     rendered(taken)
 
 

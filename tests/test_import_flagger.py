@@ -463,7 +463,7 @@ def test_a_route_besides_leaves_the_release_to_that_of_flagger() -> None:
         "metadata": {"name": "more", "namespace": "store"},
         "spec": {"rules": [{"backendRefs": [{"name": "shop", "port": 80}]}]},
     }
-    assert {"shop": [0]} == taken_of(a_canary(), deployment(), route).governed
+    assert {("HTTPRoute", "shop"): [0]} == taken_of(a_canary(), deployment(), route).governed
 
 
 # --- what is lost or refused ------------------------------------------------

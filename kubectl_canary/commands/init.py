@@ -12,6 +12,7 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.testers import Carrier
 
+PODS, PORT = {"least": 1, "most": 2_147_483_647}, {"least": 1, "most": 65_535}
 CLUSTER = "cluster"  # what --from calls the cluster; a folder of that name is ./cluster
 # what only an application without manifests has to say, what goes with manifests, and with those of a cluster
 GREENFIELD = (
@@ -110,9 +111,11 @@ class ManifestFlags:
         candidates=candidates.namespaces,
         help="The namespace.",
     ),
-    option("--replicas", default=3, show_default=True, help="The pods of the stable version."),
-    option("--port", default=8080, show_default=True, help="The port that the application listens on."),
-    option("--service-port", default=80, show_default=True, help="The port of the Services."),
+    option("--replicas", default=3, show_default=True, help="The pods of the stable version.", **PODS),
+    option(
+        "--port", default=8080, show_default=True, help="The port that the application listens on.", **PORT
+    ),
+    option("--service-port", default=80, show_default=True, help="The port of the Services.", **PORT),
     option("--host", "hosts", multiple=True, help="A hostname. May be given several times."),
     option("--gateway", help="The Gateway's name."),
     option("--gateway-namespace", help="The Gateway's namespace, where it is another."),

@@ -43,6 +43,11 @@ class Parameter:
     candidates: Candidates | None = None
     takes_files: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for a number without bounds: it would be any text."""
+        if self.least is None and isinstance(self.default, int):
+            raise TypeError(f"{self.field}: a number needs `least`")
+
     @property
     def otherwise(self) -> Any:
         """Its value where it is not typed."""

@@ -110,8 +110,8 @@ def _is_in(folder: str, file: str) -> bool:
 
 def _refuse_many_gateways(flags: ImportFlags, taken: Imported) -> None:
     """Raises UsageError for routes of several namespaces, which would each mean a Gateway of their own."""
-    namespaces = sorted({route["metadata"].get("namespace", "") for route in taken.routes})
-    if len(namespaces) > 1 and flags.gateway_namespace is None:
+    namespaces = sorted({route["metadata"].get("namespace", "") for route in taken.routes} - {""})
+    if len(namespaces) > 1 and flags.gateway and flags.gateway_namespace is None:
         message = f"there are routes in the namespaces {', '.join(namespaces)}: in which is Gateway {flags.gateway}?"
         raise UsageError(message, "give --gateway-namespace")
 
@@ -203,12 +203,13 @@ def _route_lines(taken: Imported) -> Iterator[str]:
     """The rules that are split, where a route has others to the same Service."""
     if taken.governed:
         yield "    routes:"
+        named = [route["metadata"]["name"] for route in taken.routes]
         for route in taken.routes:
-            name = route["metadata"]["name"]
-            rules = taken.governed.get(name)
+            kind, name = route["kind"], route["metadata"]["name"]
+            rules = taken.governed.get((kind, name))
             if rules is None or rules:
-                own = f", rules: {rules}" if rules else ""
-                yield f"      - {{name: {yamltext.scalar(name)}{own}}}"
+                said = {"kind": kind, "name": name} if named.count(name) > 1 else {"name": name}
+                yield f"      - {yamltext.flow({**said, **({'rules': rules} if rules else {})})}"
 
 
 def _images(chosen: Choice, taken: Imported) -> list[str]:

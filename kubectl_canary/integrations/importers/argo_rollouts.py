@@ -21,7 +21,15 @@ from kubectl_canary.integrations.importers.belongings import (
     senders,
     why_not_written,
 )
-from kubectl_canary.integrations.importers.imported import Imported, Neighbour, Wish, loss, refusal, refuse
+from kubectl_canary.integrations.importers.imported import (
+    Governed,
+    Imported,
+    Neighbour,
+    Wish,
+    loss,
+    refusal,
+    refuse,
+)
 from kubectl_canary.reading import snapshot
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, selects
 from kubectl_canary.reading.manifests import Manifest
@@ -379,9 +387,10 @@ def _tell_selector(rollout: Manifest, spec: dict[str, Any], findings: list[Findi
 
 def _made(rollout: Manifest, findings: list[Finding]) -> dict[str, Any]:
     spec = at(rollout.value, "spec") or {}
-    template, selector = copy.deepcopy(spec.get("template")), spec.get("selector")
+    template: dict[str, Any] = copy.deepcopy(spec.get("template")) or {}
+    selector = spec.get("selector")
     labels = at(template, "metadata", "labels") or {}
-    if not template or not at(template, "spec", "containers") or not selector_selects(selector, labels):
+    if not labels or not at(template, "spec", "containers") or not selector_selects(selector or {}, labels):
         message = "its template has no containers, or its selector does not select them"
         findings.append(refusal(f"{NAME}-workload", rollout, ("spec",), message))
         return {}
@@ -498,12 +507,14 @@ def _routes(
     found: tuple[Sequence[Manifest], Manifest, tuple[str, str]],
     wish: Wish,
     findings: list[Finding],
-) -> tuple[list[dict[str, Any]], dict[str, list[int]]]:
+) -> tuple[list[dict[str, Any]], Governed]:
     """The routes of the release, and which of their rules it splits, where that is not every one."""
     chosen, stable, names = found
     pairs = [routing.carried(route, rollout, names, findings) for route in chosen]
     if pairs:
-        split = {value["metadata"]["name"]: rules for value, rules in pairs if rules is not None}
+        split = {
+            (value["kind"], value["metadata"]["name"]): rules for value, rules in pairs if rules is not None
+        }
         is_led = any(split.values()) or len(split) < len(pairs)
         return [value for value, _ in pairs], split if is_led else {}
     made = routing.made(stable, wish.gateway) if wish.gateway else None

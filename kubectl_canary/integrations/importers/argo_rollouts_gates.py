@@ -209,14 +209,14 @@ class Analyses:
             )
             self._lost("query", template, (*where, "query"), message, "write the gate by hand")
             return None
+        limits = self._bounds(metric, template, place)
+        if limits is None:
+            return None
         if not self._is_address(self._filled(asked.get("address"), args), asked):
             message = (
                 "its address is none, or another than the first one's, and a release asks one Prometheus"
             )
             self._lost("address", template, (*where, "address"), message, "write `spec.prometheus`")
-            return None
-        limits = self._bounds(metric, template, place)
-        if limits is None:
             return None
         if self.canary and self.canary in query:
             message = f"the query names Service {self.canary}, which the release does not have"

@@ -22,7 +22,7 @@ from kubectl_canary.reports.programs import said
 NAME = "argo-rollouts"
 CANARY: tuple[str, ...] = ("spec", "strategy", "canary")
 STEPS: Path = (*CANARY, "steps")
-ROUTED = ("setHeaderRoute", "setMirrorRoute", "setCanaryScale")  # nothing without trafficRouting
+ROUTED = {"setHeaderRoute", "setMirrorRoute", "setCanaryScale"}  # nothing without trafficRouting
 MATCHES = {"exact": "Exact", "regex": "RegularExpression", "prefix": "Prefix"}
 MOST_PHASES = 90
 Asker = Callable[[Any, Path], list[dict[str, Any]]]
@@ -69,7 +69,7 @@ class Course:
         self._ends: list[int] = []
         for number, step in enumerate(canary.get("steps") or ()):
             self._take(number, step)
-            if self._ends:
+            if self._ends and isinstance(step, dict) and not ROUTED & step.keys():
                 self._ends[-1] = number
         self._ask_all_along(canary.get("analysis"))
         self._end()
@@ -152,6 +152,8 @@ class Course:
             self._lost("field", (*place, key), f"pause.{key} is not known, and left out")
 
     def _gate(self, gates: list[dict[str, Any]]) -> None:
+        if not gates:
+            return
         known = self.phases[-1].setdefault("gates", []) if self.phases else self._early
         known += [gate for gate in gates if _asks(gate) not in map(_asks, known)]
 
@@ -172,7 +174,7 @@ class Course:
             self._lost(
                 "canary-scale", place, "the canary has a pod at least: how many, its share says instead"
             )
-        if self.phases and "pause" not in self.phases[-1]:
+        if self.phases and not {"pause", "gates"} & self.phases[-1].keys():
             self.phases[-1].pop("replicas", None)
             self.phases[-1].update({"replicas": self._replicas} if self._replicas else {})
 

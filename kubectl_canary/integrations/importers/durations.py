@@ -13,17 +13,20 @@ UNITS = {
     "ns": Fraction(1, 10**9),
     "us": Fraction(1, 10**6),
     "µs": Fraction(1, 10**6),
+    "μs": Fraction(1, 10**6),
     "ms": Fraction(1, 1000),
     "s": Fraction(1),
     "m": Fraction(60),
     "h": Fraction(3600),
 }
-PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 LONGEST = 40  # letters
 
 
 def seconds(text: Any) -> Fraction | None:
     """The seconds of a duration such as `1m30s`; None where it is none."""
+    if text == "0":
+        return Fraction(0)
     if not isinstance(text, str) or not text or len(text) > LONGEST or PART.sub("", text):
         return None
     return sum(

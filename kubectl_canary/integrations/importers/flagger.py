@@ -162,7 +162,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
         routes=(route,),
         service=name,
         deployments=(name_of(target),),
-        governed={name: [0]} if others else {},
+        governed={(route["kind"], name): [0]} if others else {},
         canary=None,
         testers=testers,
         phases=phases,

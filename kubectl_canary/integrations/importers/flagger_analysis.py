@@ -15,7 +15,7 @@ from kubectl_canary.api import re2
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.flagger_fields import NAME
-from kubectl_canary.integrations.importers.imported import loss, phase_of, refusal
+from kubectl_canary.integrations.importers.imported import loss, phase_of, refusal, with_names
 from kubectl_canary.reading.adopted.objects import at, name_of
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
@@ -256,7 +256,7 @@ def gates(
             continue
         if source is not None:
             asked += _of_metric(subject, (metric, path), (source, prometheus), findings)
-    return asked, prometheus or None
+    return list(with_names(asked)), prometheus or None
 
 
 def _of_template(
@@ -299,8 +299,7 @@ def _of_metric(
 ) -> list[Gate]:
     """The gate of a metric; none where it cannot be said."""
     (value, path), ((where, query), prometheus) = metric, asked
-    builtin = not query
-    url = where.get("url") or (prometheus.get("url") if builtin else None)
+    builtin, url = not query, where.get("url")
     problem = _unasked(subject, builtin, url, prometheus)
     bounds, lost = _bounds(value, value.get("name", "") if builtin else "")
     known = {**bounds, **({"query": _query(subject, value, query)} if query else {})}
@@ -315,7 +314,7 @@ def _of_metric(
         findings.append(subject.lost("bound", path, f"{value.get('name')}: {lost}"))
     prometheus.update({**where, "url": url} | ({"gateway": subject.gateway} if builtin else {}))
     window = seconds(value.get("interval")) or 60
-    named = {"name": value["name"][:60]} if value.get("name") else {}
+    named = {"name": value["name"]} if value.get("name") else {}
     return [{**named, **known, "window": durations.written(window), **_rhythm(subject)}]
 
 

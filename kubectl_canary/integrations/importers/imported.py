@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.errors import Refused
@@ -29,13 +29,17 @@ class Wish:
     ingress_class: str | None = None
 
 
+LONGEST_NAME = 60  # of a gate
+Governed = dict[tuple[str, str], list[int]]  # numbers of rules by the kind and the name of their route
+
+
 @dataclass(frozen=True)
 class Imported:
     """A release in the making.
 
     `manifests` are what goes on as it is, `made` what is made beside it, `routes` the HTTPRoutes. `service` is what
     the release is about, and `deployments` those whose pods it selects; `governed` has the numbers of the rules that
-    the release shapes by the route's name, where that is not every rule to the Service. `canary` is the Deployment of
+    the release shapes by the route, where that is not every rule to the Service. `canary` is the Deployment of
     the new version, where it is known. `testers`, `phases`, `gates` and `prometheus` are values of `spec`. `losses` is
     what cannot be said, `steps` the way from the running tool to the files, in order; `{apply}` in them is what
     applies the routes, `{start}` what starts the release, `{into}` the folder of the manifests.
@@ -46,7 +50,7 @@ class Imported:
     routes: tuple[dict[str, Any], ...]
     service: str
     deployments: tuple[str, ...]
-    governed: dict[str, list[int]]
+    governed: Governed
     canary: Manifest | None
     testers: dict[str, str] | bool
     phases: tuple[dict[str, Any], ...]
@@ -78,6 +82,18 @@ class Neighbour:
 def phase_of(spec: PhaseSpec) -> dict[str, Any]:
     """A phase as a canary file has it."""
     return {"name": spec.name, "pause": durations.written(spec.pause)}
+
+
+def with_names(gates: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Gates under names of their own: a canary file has one of each, and short ones."""
+    taken: set[str] = set()
+    for gate in gates:
+        base = str(gate.get("name", "")).strip()[: LONGEST_NAME - len(" 99")]
+        names = (base, *(f"{base} {number}" for number in range(2, len(gates) + 2)))
+        name = next(known for known in names if known not in taken)
+        taken.add(name)
+        yield {**gate, "name": name} if base else gate
+        taken.discard("")
 
 
 def loss(rule: str, manifest: Manifest, path: Path, message: str, hint: str = "") -> Finding:

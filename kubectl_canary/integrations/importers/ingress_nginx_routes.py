@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers.belongings import namespace_of
-from kubectl_canary.integrations.importers.imported import Gateway, refusal
+from kubectl_canary.integrations.importers.imported import Gateway, Governed, refusal
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.adoption import SERVICE
-from kubectl_canary.release.application import GATEWAY_API
+from kubectl_canary.release.application import GATEWAY_API, HTTP_ROUTE
 
 NAME = "ingress-nginx"
 PATHS = {"Exact": "Exact", "Prefix": "PathPrefix", "ImplementationSpecific": "PathPrefix"}
@@ -123,7 +123,7 @@ def routes(
     places: Mapping[int, Sequence[Place]],
     pairs: Sequence[Pair],
     surroundings: tuple[Sequence[Manifest], Gateway],
-) -> tuple[tuple[dict[str, Any], ...], dict[str, list[int]]]:
+) -> tuple[tuple[dict[str, Any], ...], Governed]:
     """HTTPRoutes for each list of paths that hosts have, and the rules of each that are split."""
     split = {main.upstream for _, main in pairs}
     services = {upstream[:2] for upstream in split}
@@ -131,7 +131,8 @@ def routes(
     taken = {
         (namespace_of(known), name_of(known)) for known in manifests if known.text("kind") == "HTTPRoute"
     }
-    made, governed = [], {}
+    made: list[dict[str, Any]] = []
+    governed: Governed = {}
     for main in mains:
         for hosts, rules in _parts(places[id(main)]):
             name = _free_name(main, taken)
@@ -139,7 +140,7 @@ def routes(
             upstreams = [group[0].upstream for group in rules]
             mine = [number for number, upstream in enumerate(upstreams) if upstream in split]
             if split and mine != [n for n, upstream in enumerate(upstreams) if upstream[:2] in services]:
-                governed[name] = mine
+                governed[(HTTP_ROUTE, name)] = mine
     return tuple(made), governed
 
 

@@ -442,7 +442,7 @@ def _sending(objects: Objects, manifests: Sequence[Manifest]) -> list[tuple[Mani
     return [
         (known, where)
         for known, where in senders(name_of(service), namespace_of(service), manifests)
-        if known.text("kind") in ROUTE_KINDS
+        if known.text("kind") in ROUTE_KINDS and where[3:4] == ("backendRefs",)
     ]
 
 
@@ -525,17 +525,18 @@ Course = tuple["dict[str, str] | bool", "tuple[dict[str, Any], ...]"]
 def _without_traces(objects: Objects, left: Sequence[Manifest], findings: list[Finding]) -> list[Manifest]:
     """The manifests without what Kruise has written on them."""
     canary = f"{name_of(objects.service)}{ENDING}"
-    cleaners = [(objects.deployment, _deployment), (objects.service, _service)]
+    cleaners = [
+        (objects.deployment, _deployment, "spec.paused, and labels and annotations of Kruise's"),
+        (objects.service, _service, f"{HASH} in its selector"),
+    ]
     if objects.route is not None:
-        cleaners.append((objects.route, lambda value: _route(value, canary)))
+        cleaners.append((objects.route, lambda value: _route(value, canary), f"what sends to {canary}"))
     kept = list(left)
-    for known, clean in cleaners:
+    for known, clean, what in cleaners:
         changed = _cleaned(known, clean)
         if changed is not known:
-            message = "what Kruise has written on it is taken out: spec.paused, the selector's hash, the canary's rules"
-            findings.append(
-                loss(f"{NAME}-leftovers", known, ("spec",), message, "the steps say how the cluster follows")
-            )
+            hint = "the steps say how the cluster follows"
+            findings.append(loss(f"{NAME}-leftovers", known, ("spec",), f"{what}: it is taken out", hint))
         kept = [changed if one is known else one for one in kept]
     return kept
 
@@ -588,7 +589,7 @@ def _by_route(
         (_plain(route),) if is_own else (),
         name_of(objects.service),
         (name_of(objects.deployment),),
-        {name_of(route): numbers} if others else {},
+        {(HTTP_ROUTE, name_of(route)): numbers} if others else {},
         None,
         course[0],
         course[1],
