@@ -1359,7 +1359,7 @@ BUGS = [
     Bug('flagger import: a target without pods goes on without', 'integrations/importers/flagger.py', '    if at(target.value, "spec", "replicas") != 0:\n', '    if True:\n', 'test_import_flagger'),
     Bug('flagger import: what Flagger has made goes on', 'integrations/importers/flagger.py', '    if _owned(canary, known) or _by_name(canary, target, known):', '    if _by_name(canary, target, known):', 'test_import_flagger'),
     Bug('flagger import: a failed release is taken', 'integrations/importers/flagger.py', '    if phase not in AT_REST:', '    if False:', 'test_import_flagger'),
-    Bug("flagger import: another image than the primary's is taken", 'integrations/importers/flagger.py', '        and images(primary) != images(target)\n', '        and False\n', 'test_import_flagger'),
+    Bug("flagger import: another image than the primary's is taken", 'integrations/importers/flagger.py', '    if images(primary) != images(target):', '    if False:', 'test_import_flagger'),
     Bug('flagger import: an expression begins anywhere', 'integrations/importers/flagger_routes.py', 'f"{re.escape(said[\'prefix\'])}.*"', 'f".*{re.escape(said[\'prefix\'])}.*"', 'test_import_flagger'),
     Bug('flagger import: senders to what goes are taken', 'integrations/importers/flagger.py', '    findings += [*_lost_senders(canary, kept)]\n', '', 'test_import_flagger'),
     Bug('flagger import: the Canary goes before the route is ours', 'integrations/importers/flagger.py', '    patch = """--type=merge -p \'{"metadata":{"ownerReferences":null}}\'"""', '    patch = """--type=merge -p \'{}\'"""', 'test_import_flagger'),

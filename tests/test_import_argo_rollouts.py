@@ -485,3 +485,44 @@ def test_the_shares_of_the_phases_are_those_of_the_steps(steps: Documents, analy
     shares = [phase.weight for phase in parsed if phase.weight]
     assert shares == [Fraction(weight, 100) for weight in dict.fromkeys([*weights, 100]) if weight]
     rendered(taken)
+
+
+def test_a_deployment_of_the_rollouts_name_is_refused_and_a_mesh_that_knows_the_canarys_service() -> None:
+    beside = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "shop", "namespace": "store"},
+    }
+    assert refused([*shop(rollout()), {**beside, "spec": {}}]) == {"workload"}
+    http = [{"route": [{"destination": {"host": "shop-next.store.svc.cluster.local"}}]}]
+    mesh = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "shop"}}
+    assert refused([*shop(rollout()), {**mesh, "spec": {"http": http}}]) == {"canary-used"}
+
+
+def test_a_route_that_the_plugin_does_not_lead_is_not_split() -> None:
+    calls = {**route(), "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute"}
+    calls["spec"] = {**calls["spec"], "rules": [{"backendRefs": refs(shop=100, shop_next=0)}]}
+    taken = taken_of(
+        shop(rollout({"setWeight": 5}), {**calls, "metadata": {**calls["metadata"], "name": "calls"}})
+    )
+    assert taken.governed == {("GRPCRoute", "calls"): []}
+    rendered(taken)
+
+
+def test_the_pods_of_a_phase_that_waits_are_its_own() -> None:
+    steps = (
+        *({"setCanaryScale": {"replicas": 1}}, {"setWeight": 10}, {"pause": {}}),
+        *({"setCanaryScale": {"replicas": 3}}, {"setWeight": 50}),
+    )
+    taken = taken_of(shop(rollout(*steps)))
+    assert [phase["replicas"] for phase in taken.phases] == [1, 3]
+
+
+def test_a_deployment_in_the_place_of_a_rollout_is_nobodys() -> None:
+    known = rollout()
+    known["metadata"]["annotations"] = {
+        "argocd.argoproj.io/tracking-id": "a",
+        "meta.helm.sh/release-name": "b",
+        "own": "c",
+    }
+    assert taken_of(shop(known)).made[0]["metadata"]["annotations"] == {"own": "c"}

@@ -540,3 +540,91 @@ def test_the_verb_writes_files_that_plan_reads(canary: Canary, tmp_path: Path, m
     Path("k8s.yaml").write_text(yaml.safe_dump_all([a_canary(), deployment()]))
     assert 0 == canary("import", "k8s.yaml").code
     assert 0 == canary("plan", "--canary-tag", "v2").code
+
+
+# --- what else knows of the primary -----------------------------------------
+
+
+def scaler(name: str, least: int, most: int) -> Object:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most}
+    metadata = {"name": name, "namespace": "store"}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def test_what_selects_the_primary_selects_the_target_before_that_goes() -> None:
+    selector = {"app": "shop-primary"}
+    public = {"selector": selector, "ports": [{"port": 80}], "type": "LoadBalancer"}
+    values = [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "public", "namespace": "store"},
+            "spec": public,
+        },
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": "shop", "namespace": "store"},
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector}},
+        },
+    ]
+    taken = taken_of(a_canary(), deployment(), *values)
+    found = {known.text("kind"): known.value["spec"]["selector"] for known in taken.manifests[1:]}
+    assert {"Service": {"app": "shop"}, "PodDisruptionBudget": {"matchLabels": {"app": "shop"}}} == found
+    assert "primary" in rules(taken)
+    applied = "kubectl apply -f {into}/service-public.yaml -f {into}/poddisruptionbudget-shop.yaml"
+    places = [
+        next(n for n, step in enumerate(taken.steps) if part in step)
+        for part in ("{apply}", applied, "kubectl delete")
+    ]
+    assert sorted(places) == places
+
+
+def test_an_autoscaler_is_held_until_the_target_serves() -> None:
+    reference = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "shop"}
+    steps = taken_of(a_canary(autoscalerRef=reference), deployment(), scaler("shop", 2, 10)).steps
+    held = next(n for n, step in enumerate(steps) if "kubectl patch hpa/shop -n store" in step)
+    assert "minReplicas" in steps[held] and "hpa/shop-primary" in steps[held]
+    assert "kubectl scale" in steps[held - 1]
+    assert "kubectl apply -f {into}/horizontalpodautoscaler-shop.yaml" in steps[-3]
+    assert not any("hpa/" in step for step in taken_of(a_canary(), deployment()).steps)
+
+
+def test_keda_scales_again() -> None:
+    reference = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "shop"}
+    steps = taken_of(a_canary(autoscalerRef=reference), deployment()).steps
+    assert any(
+        "kubectl annotate scaledobject/shop -n store autoscaling.keda.sh/paused-replicas-" in step
+        for step in steps
+    )
+
+
+def test_pods_that_differ_in_more_than_their_image_are_refused() -> None:
+    primary, target = owned(deployment("shop-primary")), deployment()
+    from_config = {"env": [{"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "a"}}}]}
+    target["spec"]["template"]["spec"]["containers"][0] |= from_config
+    copied = copy.deepcopy(from_config)
+    copied["env"][0]["valueFrom"]["configMapKeyRef"]["name"] = "modes-primary"
+    primary["spec"]["template"]["spec"]["containers"][0] |= copied
+    assert taken_of(a_canary(), target, primary)
+    primary["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"] = "OTHER"
+    assert {"differs"} == refused(a_canary(), target, primary)
+
+
+def test_two_controllers_in_one_set_are_refused(canary: Canary, tmp_path: Path) -> None:
+    rollout = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "shop"},
+        "spec": {},
+    }
+    (tmp_path / "k8s.yaml").write_text(yaml.safe_dump_all([a_canary(), deployment(), rollout]))
+    result = canary("import", tmp_path / "k8s.yaml", "--into", tmp_path / "g", "-f", tmp_path / "c.yaml")
+    assert (2, "") == (result.code, result.out)
+    assert "flagger and argo-rollouts both lead releases" in result.err

@@ -326,7 +326,7 @@ def test_rules_without_a_backend_are_applied_again() -> None:
     taken = taken_of(around(a_rollout(), route=route))
     assert {"redirect"} == rules(taken)
     assert (route,) == taken.routes
-    assert "{apply}" in taken.steps[-2]
+    assert "{apply}" in taken.steps[-3]
 
 
 def test_the_rollout_is_deleted_before_the_release_starts() -> None:

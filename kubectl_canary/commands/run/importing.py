@@ -18,7 +18,7 @@ from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import SHOWN, head, read_back, refuse_files
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.integrations.importers import NEIGHBOURS, report
-from kubectl_canary.integrations.importers.belongings import images
+from kubectl_canary.integrations.importers.belongings import images, without_others
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, Neighbour, Wish
 from kubectl_canary.outside import exchange, files
 from kubectl_canary.outside.exchange import Change
@@ -46,7 +46,8 @@ def run(flags: ImportFlags) -> int:
     manifests = [
         known for known in inputs.manifest_set(flags.source) if not _is_in(folder, known.document.file)
     ]
-    taken = _neighbour(flags, manifests).imported(manifests, _wish(flags))
+    neighbour = _neighbour(flags, manifests)
+    taken = without_others(neighbour.imported(manifests, _wish(flags)), neighbour.name)
     _refuse_many_gateways(flags, taken)
     texts, routes = _texts(taken)
     _refuse_others(folder, texts)
@@ -68,11 +69,17 @@ def _neighbour(flags: ImportFlags, manifests: Sequence[Manifest]) -> Neighbour:
 
     Raises UsageError where there is none.
     """
-    found = next((known for known in NEIGHBOURS if known.is_here(manifests)), None)
-    if found is None:
+    here = [known for known in NEIGHBOURS if known.is_here(manifests)]
+    leading = [known for known in here if known.leads_alone]
+    if len(leading) > 1:
+        names = " and ".join(known.name for known in leading)
+        raise UsageError(
+            f"{names} both lead releases in {flags.source}", "import the objects of one of them alone"
+        )
+    if not here:
         *kinds, last = [f"{known.source} of {known.name}" for known in NEIGHBOURS]
         raise UsageError(f"there is no {', '.join(kinds)} or {last} in {flags.source}", _cure(flags))
-    return found
+    return here[0]
 
 
 def _wish(flags: ImportFlags) -> Wish:

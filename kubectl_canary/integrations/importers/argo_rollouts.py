@@ -17,11 +17,15 @@ from kubectl_canary.integrations.importers.argo_rollouts_gates import TEMPLATES,
 from kubectl_canary.integrations.importers.argo_rollouts_phases import CANARY, NAME, Course
 from kubectl_canary.integrations.importers.belongings import (
     deletion,
+    mentions,
     namespace_of,
     senders,
     why_not_written,
 )
 from kubectl_canary.integrations.importers.imported import (
+    BROUGHT,
+    HOLD_BACK,
+    OF_ALL,
     Governed,
     Imported,
     Neighbour,
@@ -46,6 +50,8 @@ OF_CONTROLLER = (
     "argo-rollouts.argoproj.io/",
     "notified.notifications.argoproj.io",
     "kubectl.kubernetes.io/",
+    "argocd.argoproj.io/",  # what tells Argo CD and Helm that the object is theirs: they would delete it
+    "meta.helm.sh/",
 )
 POD_HASH = "pod-template-hash"  # which a Deployment gives to the pods of each of its versions
 TO_NEW = {
@@ -344,7 +350,11 @@ def _left_out(rollout: Manifest) -> Iterator[Finding]:
 def _deployment(rollout: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> dict[str, Any]:
     """The Deployment in the Rollout's place; empty, with a refusal, where there is none."""
     reference = at(rollout.value, "spec", "workloadRef")
-    return _made(rollout, findings) if not reference else _named(rollout, reference, manifests, findings)
+    return (
+        _made(rollout, manifests, findings)
+        if not reference
+        else _named(rollout, reference, manifests, findings)
+    )
 
 
 def _named(
@@ -385,15 +395,16 @@ def _tell_selector(rollout: Manifest, spec: dict[str, Any], findings: list[Findi
         findings.append(loss(f"{NAME}-spec-field", rollout, ("spec", "selector"), message))
 
 
-def _made(rollout: Manifest, findings: list[Finding]) -> dict[str, Any]:
+def _made(rollout: Manifest, manifests: Sequence[Manifest], findings: list[Finding]) -> dict[str, Any]:
     spec = at(rollout.value, "spec") or {}
-    template: dict[str, Any] = copy.deepcopy(spec.get("template")) or {}
+    template: dict[str, Any] = copy.deepcopy(spec.get("template") or {})
     selector = spec.get("selector")
     labels = at(template, "metadata", "labels") or {}
     if not labels or not at(template, "spec", "containers") or not selector_selects(selector or {}, labels):
         message = "its template has no containers, or its selector does not select them"
         findings.append(refusal(f"{NAME}-workload", rollout, ("spec",), message))
         return {}
+    findings += [*_beside(rollout, manifests)]
     template["metadata"].pop("creationTimestamp", None)
     metadata = at(rollout.value, "metadata") or {}
     annotations = {
@@ -418,6 +429,15 @@ def _made(rollout: Manifest, findings: list[Finding]) -> dict[str, Any]:
             "template": template,
         },
     }
+
+
+def _beside(rollout: Manifest, manifests: Sequence[Manifest]) -> Iterator[Finding]:
+    for known in of_kind(manifests, *DEPLOYMENT):
+        if name_of(known) == name_of(rollout) and namespace_of(known) == namespace_of(rollout):
+            message = "a Rollout of this name has pods of its own, and the Deployment in its place would be this one"
+            yield refusal(
+                f"{NAME}-workload", known, ("metadata", "name"), message, "give one of them another name"
+            )
 
 
 def _replicas(rollout: Manifest) -> dict[str, Any]:
@@ -497,6 +517,10 @@ def _others_to(canary: str, rollout: Manifest, manifests: Sequence[Manifest]) ->
         if known.text("kind") not in ROUTE_KINDS and not why_not_written(known):
             message = f"it sends to Service {canary}, which the release does not have"
             yield refusal(f"{NAME}-canary-used", known, place, message, "let it send to the stable one")
+    for known, place in mentions(canary, namespace_of(rollout), manifests) if canary else ():
+        if not _is_rollout(known) and not known.text("apiVersion").startswith(GROUP):
+            message = f"it names Service {canary}, which the release does not have"
+            yield refusal(f"{NAME}-canary-used", known, place, message, "let it name the stable one")
 
 
 # --- the routes, and what is changed ----------------------------------------
@@ -605,7 +629,7 @@ def _steps(
     space = f" -n {shlex.quote(namespace_of(rollout))}" if namespace_of(rollout) else ""
     whole = f"{RESOURCE}/{name_of(rollout)}{space}"
     name = deployment["metadata"]["name"]
-    yield "Where Git or Helm brings these objects, take each out there first: it would bring back what is deleted"
+    yield HOLD_BACK
     yield (
         f"See that the Rollout is at rest, Healthy and with the same hash twice: kubectl get {whole} "
         "-o jsonpath='{.status.phase} {.status.stableRS} {.status.currentPodHash}'"
@@ -650,6 +674,7 @@ def _steps(
     )
     if canary is not None:
         yield f"Take away the canary's Service, which no route names any more: {deletion([canary])}"
+    yield BROUGHT
     yield "{start}"
 
 
@@ -668,4 +693,4 @@ def _patch(target: str, value: dict[str, Any], *, hash_in_it: bool = False) -> s
     return f"kubectl patch {target} --type merge -p {said}"
 
 
-ARGO_ROLLOUTS = Neighbour(NAME, SOURCE, RESOURCE, FIELDS, LOSSES, is_here, imported)
+ARGO_ROLLOUTS = Neighbour(NAME, SOURCE, RESOURCE, FIELDS, LOSSES | OF_ALL, is_here, imported)

@@ -105,6 +105,7 @@ def carried(
     rules = at(value, "spec", "rules")
     managed = [at(item, "name") for item in at(rollout.value, *ROUTING, "managedRoutes") or ()]
     names = {one.rule for one in led(rollout) if (one.kind, one.name) == (value["kind"], name_of(route))}
+    is_led = bool(names) or not led(rollout)
     kept: list[Any] = []
     split: list[int] = []
     others = 0
@@ -121,7 +122,7 @@ def carried(
             message = f"a rule that sends to Service {canary} alone, which the release does not have"
             hint = "take it out, or let it send to the stable Service: testers get to the canary by `spec.testers`"
             findings.append(refusal(f"{NAME}-canary-used", route, place, message, hint))
-        if stable in sent and canary in sent and (not any(names) or at(rule, "name") in names):
+        if is_led and stable in sent and canary in sent and (not any(names) or at(rule, "name") in names):
             split.append(len(kept))
         elif stable in sent:
             others += 1

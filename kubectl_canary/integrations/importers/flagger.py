@@ -7,6 +7,8 @@ pkg/controller/scheduler.go and pkg/canary/deployment_controller.go of Flagger 1
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,10 +19,19 @@ from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import flagger_analysis as analysis_of
 from kubectl_canary.integrations.importers import flagger_routes as routes_of
-from kubectl_canary.integrations.importers.belongings import images, namespace_of, senders, why_not_written
+from kubectl_canary.integrations.importers.belongings import (
+    images,
+    namespace_of,
+    pod_of,
+    senders,
+    why_not_written,
+)
 from kubectl_canary.integrations.importers.flagger_analysis import GATEWAYS, Subject
 from kubectl_canary.integrations.importers.flagger_fields import NAME, findings_of
 from kubectl_canary.integrations.importers.imported import (
+    BROUGHT,
+    HOLD_BACK,
+    OF_ALL,
     Imported,
     Neighbour,
     Wish,
@@ -32,11 +43,13 @@ from kubectl_canary.integrations.importers.imported import (
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
+from kubectl_canary.release.companions import SELECTORS
 
 KIND, RESOURCE = "Canary", "canaries.flagger.app"
 GROUP, API = "flagger.app/", "flagger.app/v1beta1"
 OWN_KINDS = ("Canary", "MetricTemplate", "AlertProvider")
 AT_REST = ("", "Initialized", "Succeeded")
+PRIMARY = "-primary"
 PAUSED = "autoscaling.keda.sh/paused-replicas"
 GATEWAY_API = "gatewayapi"
 
@@ -76,6 +89,9 @@ FIELDS = {
     ),
     "revertOnDeletion, suspend": "nothing: the steps set them",
 }
+OF_PRIMARY = (
+    "it selects the pods of NAME-primary, which go: its file selects the target's, and a step applies it"
+)
 LOSSES = {
     "affinity": "`sessionAffinity`: who once had the canary keeps it.",
     "alerts": "Messages to people.",
@@ -99,6 +115,7 @@ LOSSES = {
     "no-steps": "There is no analysis, or one without steps: the usual phases are taken.",
     "not-written": "What Flagger or another owner has made, Pods and Secrets, and MetricTemplates and AlertProviders.",
     "phase": "Refused: Flagger is in the middle of a release, or the last one failed.",
+    "primary": "What selects the pods of NAME-primary: it selects those of the target.",
     "promotion": "`stepWeightPromotion`.",
     "readiness": "Deadlines, and how many of the pods have to be ready.",
     "replicas": "Refused: the target has no pods, as Flagger leaves it, and how many NAME-primary has is unknown.",
@@ -150,6 +167,10 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
     findings += [*_unmade(canary, (*made, route))]
     refuse(findings)
     kept = _kept(canary, (target, running), service, (manifests, findings))
+    led = {id(known): _led_back(known, label or ("", "")) for known in kept}
+    changed = [known for known in kept if led[id(known)] is not known]
+    findings += [loss(f"{NAME}-primary", known, ("spec",), OF_PRIMARY) for known in changed]
+    kept = [led[id(known)] for known in kept]
     findings += [*_lost_senders(canary, kept)]
     refuse(findings)
     testers, phases, gates, prometheus = _analysis(canary, provider, (manifests, route), findings)
@@ -167,7 +188,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
         testers=testers,
         phases=phases,
         losses=tuple(findings),
-        steps=tuple(_steps(canary, label or ("", ""), provider, route)),
+        steps=tuple(_steps(canary, label or ("", ""), provider, (route, changed))),
         made=made,
         gates=gates,
         prometheus=prometheus,
@@ -271,13 +292,24 @@ def _at_rest(canary: Manifest, target: Manifest, manifests: Sequence[Manifest]) 
         )
         yield refusal(f"{NAME}-phase", canary, ("status", "phase"), message, hint)
     primary = _deployment(canary, f"{name_of(target)}-primary", manifests)
-    if (
-        primary is not None
-        and not verdict.judge(primary.value, Target())
-        and images(primary) != images(target)
-    ):
+    if primary is None or verdict.judge(primary.value, Target()):
+        return
+    if images(primary) != images(target):
         message = f"its images are others than those of {name_of(primary)}, which serves everybody"
         yield refusal(f"{NAME}-differs", target, ("spec", "template"), message, "import at rest")
+    elif _pod(primary, PRIMARY) != _pod(target, ""):
+        message = f"its pods are others than those of {name_of(primary)}, which serves everybody"
+        hint = f"give the target what {name_of(primary)} has, but for names that end in -primary"
+        yield refusal(f"{NAME}-differs", target, ("spec", "template"), message, hint)
+
+
+def _pod(deployment: Manifest, ending: str) -> Any:
+    """What a file says of the pods of one of the two; Flagger's copy has other names of configuration."""
+    containers = pod_of(deployment)["containers"]
+    said = [
+        {key: known.get(key) for key in ("name", "env", "envFrom", "args", "command")} for known in containers
+    ]
+    return json.loads(json.dumps(said, default=str).replace(f'{ending}"', '"')) if ending else said
 
 
 def _running(
@@ -297,7 +329,8 @@ def _running(
 
 def _with(value: dict[str, Any], replicas: int) -> dict[str, Any]:
     """A Deployment of some pods, also in what kubectl noted of it, which else would count."""
-    return {**value, "spec": {**value["spec"], "replicas": replicas}}
+    kept = {key: child for key, child in value.items() if key != "status"}
+    return {**kept, "spec": {**value["spec"], "replicas": replicas}}
 
 
 def _replicas(canary: Manifest, target: Manifest, manifests: Sequence[Manifest]) -> int | None:
@@ -423,6 +456,20 @@ def _resumed(known: Manifest) -> Manifest:
     return replace(known, value={**known.value, "metadata": metadata}, source="")
 
 
+def _led_back(known: Manifest, label: tuple[str, str]) -> Manifest:
+    """An object that selects the pods of NAME-primary, so that it selects those of NAME; others as they are."""
+    value, path = label[1], {"Service": ("selector",)}.get(known.text("kind"), ())
+    kind = SELECTORS.get(known.text("kind"))
+    places = [path, (kind, "matchLabels")] if kind else [path] if path else []
+    for keys in places:
+        selector = at(known.value, "spec", *map(str, keys)) if keys else None
+        if isinstance(selector, dict) and selector.get(label[0]) == f"{value}{PRIMARY}":
+            changed = copy.deepcopy(known.value)
+            at(changed, "spec", *map(str, keys))[label[0]] = value
+            return replace(known, value=changed, source="")
+    return known
+
+
 def _lost_senders(canary: Manifest, kept: Sequence[Manifest]) -> Iterator[Finding]:
     """Routes and Ingresses that send to what goes with the Canary."""
     name = routes_of.service_name(canary)
@@ -475,16 +522,19 @@ def _metrics_of(provider: str, route: dict[str, Any], manifests: Sequence[Manife
 # --- the way over -----------------------------------------------------------
 
 
-def _steps(canary: Manifest, label: tuple[str, str], provider: str, route: dict[str, Any]) -> Iterator[str]:
+def _steps(
+    canary: Manifest,
+    label: tuple[str, str],
+    provider: str,
+    made: tuple[dict[str, Any], Sequence[Manifest]],
+) -> Iterator[str]:
     """The way from Flagger to the files. No request is lost, since both Deployments serve until the Canary goes."""
+    route, changed = made
     name, target = name_of(canary), canary.text("spec", "targetRef", "name")
     service = routes_of.service_name(canary)
     space = f" -n {namespace_of(canary)}" if namespace_of(canary) else ""
     flagger = f"{RESOURCE}/{name}"
-    yield (
-        "Where Flux, Argo CD or Helm brings the Canary or the Deployment, hold that back until the end: it would "
-        "delete the Canary, or scale the Deployment, at the wrong time"
-    )
+    yield HOLD_BACK
     yield (
         "Wait until Flagger is at rest, Initialized or Succeeded: "
         f"kubectl get {flagger}{space} -o jsonpath='{{.status.phase}}'"
@@ -493,14 +543,17 @@ def _steps(canary: Manifest, label: tuple[str, str], provider: str, route: dict[
         "Stop it, and let it revert nothing later (Flagger 1.32 or newer; before, scale Flagger itself to 0): "
         f"""kubectl patch {flagger}{space} --type=merge -p '{{"spec":{{"suspend":true,"revertOnDeletion":false}}}}'"""
     )
+    scaler = canary.text("spec", "autoscalerRef", "name")
     if canary.text("spec", "autoscalerRef", "kind") == "ScaledObject":
-        scaler = canary.text("spec", "autoscalerRef", "name")
         yield f"Let KEDA scale again: kubectl annotate scaledobject/{scaler}{space} {PAUSED}-"
     yield (
         f"Give Deployment {target} as many pods as {target}-primary has: kubectl scale deployment/{target}{space} "
         f"--replicas=\"$(kubectl get deployment/{target}-primary{space} -o jsonpath='{{.spec.replicas}}')\" && "
         f"kubectl rollout status deployment/{target}{space}"
     )
+    is_held = canary.text("spec", "autoscalerRef", "kind") == "HorizontalPodAutoscaler"
+    if is_held:
+        yield (f"Hold its autoscaler there, since its pods are idle at first: {_held(scaler, target, space)}")
     patch = """--type=merge -p '{"metadata":{"ownerReferences":null}}'"""
     kinds = ["service", *(["httproute"] if provider.startswith(GATEWAY_API) else [])]
     commands = " && ".join(f"kubectl patch {kind}/{service}{space} {patch}" for kind in kinds)
@@ -517,18 +570,34 @@ def _steps(canary: Manifest, label: tuple[str, str], provider: str, route: dict[
             f"Ask the Gateway at its own address, then let DNS name that address for {hosts}, and wait until nobody "
             "asks the old way any more"
         )
+    if changed:
+        files = " ".join(
+            f"-f {{into}}/{known.text('kind').lower()}-{name_of(known)}.yaml" for known in changed
+        )
+        yield f"Lead to {target} what selects the pods of {target}-primary: kubectl apply {files}"
     gone = [f"service/{service}-primary", f"service/{service}-canary", f"deployment/{target}-primary"]
     yield (
         f"Once the last requests to {target}-primary have been answered, delete the Canary, and with it go its pods "
         f"and the Services {service}-primary and {service}-canary, whose names the release needs: kubectl delete "
         f"{flagger}{space} && kubectl wait --for=delete {' '.join(gone)}{space} --timeout=5m"
     )
-    yield "Take the Canary out of Git, and bring the new files in its place"
+    if is_held:
+        file = f"{{into}}/horizontalpodautoscaler-{scaler}.yaml"
+        yield f"Let the autoscaler go its own way again: kubectl apply -f {file}"
+    yield BROUGHT
     yield "{start}"
+
+
+def _held(scaler: str, target: str, space: str) -> str:
+    """A command that keeps an autoscaler from fewer pods than serve everybody, and lets it have as many as before."""
+    least = f"$(kubectl get deployment/{target}-primary{space} -o jsonpath='{{.spec.replicas}}')"
+    most = f"$(kubectl get hpa/{scaler}-primary{space} -o jsonpath='{{.spec.maxReplicas}}')"
+    text = f'{{\\"spec\\":{{\\"minReplicas\\":{least},\\"maxReplicas\\":{most}}}}}'
+    return f'kubectl patch hpa/{scaler}{space} --type=merge -p "{text}"'
 
 
 def _accepted(name: str, space: str) -> str:
     return f"kubectl get httproute/{name}{space} -o jsonpath='{{.status.parents[*].conditions}}'"
 
 
-FLAGGER = Neighbour(NAME, KIND, RESOURCE, FIELDS, LOSSES, is_here, imported)
+FLAGGER = Neighbour(NAME, KIND, RESOURCE, FIELDS, LOSSES | OF_ALL, is_here, imported)

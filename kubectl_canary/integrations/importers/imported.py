@@ -30,6 +30,14 @@ class Wish:
 
 
 LONGEST_NAME = 60  # of a gate
+HOLD_BACK = (
+    "Where Git or Helm brings these objects, hold that back until the end, as by suspending its sync: it would bring "
+    "back what is deleted here, or delete what serves"
+)
+BROUGHT = "Take out of Git or the chart what is gone, bring the new files in, and only then let it sync again"
+OF_ALL = {
+    "of-others": "What belongs to other applications: it stays as it is. A release's files are applied whole."
+}
 Governed = dict[tuple[str, str], list[int]]  # numbers of rules by the kind and the name of their route
 
 
@@ -77,6 +85,11 @@ class Neighbour:
     losses: dict[str, str]
     is_here: Callable[[Sequence[Manifest]], bool]
     imported: Callable[[Sequence[Manifest], Wish], Imported]
+
+    @property
+    def leads_alone(self) -> bool:
+        """Whether it is a controller: two of them would lead one application against each other."""
+        return self.source != "Ingress"
 
 
 def phase_of(spec: PhaseSpec) -> dict[str, Any]:

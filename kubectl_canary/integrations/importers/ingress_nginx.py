@@ -27,6 +27,9 @@ from kubectl_canary.integrations.importers.belongings import (
     why_not_written,
 )
 from kubectl_canary.integrations.importers.imported import (
+    BROUGHT,
+    HOLD_BACK,
+    OF_ALL,
     Imported,
     Neighbour,
     Wish,
@@ -538,6 +541,10 @@ def _share(canary: Manifest, said: dict[str, str], findings: list[Finding]) -> F
         message = f"nginx counts to {LEAST_TOTAL} at least: the share is {weight} %"
         findings.append(loss(f"{NAME}-weight-total", canary, _at(TOTAL), message))
     share = max(Fraction(0), min(Fraction(1), Fraction(weight, max(total, LEAST_TOTAL))))
+    if share == 1:
+        message = "everybody is on the canary, which the steps would take away"
+        hint = "give the other Ingress its Service first: what serves everybody is what is released from"
+        findings.append(refusal(f"{NAME}-weight", canary, _at(WEIGHT), message, hint))
     rounded = Fraction(round(share * 10_000), 10_000)
     if rounded != share:
         message = f"{weight} of {total} is not a number of hundredths of a percent: {percent(rounded)} is next to it"
@@ -676,7 +683,7 @@ def _steps(
 ) -> Iterator[str]:
     """The way from nginx to the Gateway; no request is lost, since both serve until nobody asks nginx any more."""
     deployments, places = running
-    yield "Where Git or Helm brings these objects, take each out there first: it would bring back what is deleted"
+    yield HOLD_BACK
     if canaries:
         pods = ", ".join(
             f"{name_of(known)} ({at(known.value, 'spec', 'replicas') or 1})" for known in deployments
@@ -699,7 +706,8 @@ def _steps(
     named = ", ".join(hosts) or "the hosts"
     yield f"Let DNS name the Gateway's address for {named}, and wait until the old answer has expired everywhere"
     yield f"Once nginx gets no more requests for them: {deletion(mains)}"
+    yield BROUGHT
     yield "{start}"
 
 
-INGRESS_NGINX = Neighbour(NAME, INGRESS[1], "ingress", FIELDS, LOSSES, is_here, imported)
+INGRESS_NGINX = Neighbour(NAME, INGRESS[1], "ingress", FIELDS, LOSSES | OF_ALL, is_here, imported)

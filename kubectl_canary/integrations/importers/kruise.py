@@ -19,7 +19,17 @@ from kubectl_canary.integrations.importers.belongings import (
     senders,
     why_not_written,
 )
-from kubectl_canary.integrations.importers.imported import Imported, Neighbour, Wish, loss, refusal, refuse
+from kubectl_canary.integrations.importers.imported import (
+    BROUGHT,
+    HOLD_BACK,
+    OF_ALL,
+    Imported,
+    Neighbour,
+    Wish,
+    loss,
+    refusal,
+    refuse,
+)
 from kubectl_canary.integrations.importers.kruise_steps import NAME, STEPS, Released, course
 from kubectl_canary.reading import snapshot
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
@@ -594,7 +604,7 @@ def _by_route(
         course[0],
         course[1],
         tuple(findings),
-        (*_steps(rollout, objects), *_reapplied(route), "{start}"),
+        (*_steps(rollout, objects), *_reapplied(route), BROUGHT, "{start}"),
     )
 
 
@@ -637,7 +647,7 @@ def _steps(rollout: Manifest, objects: Objects) -> Iterator[str]:
     """
     in_namespace = f" -n {namespace_of(rollout)}" if namespace_of(rollout) else ""
     name, service = f"{RESOURCE}/{name_of(rollout)}", name_of(objects.service)
-    yield "Where Git or Helm brings the Rollout, take it out there first: it would bring back what is deleted"
+    yield HOLD_BACK
     yield (
         "See that no release is under way, which prints Healthy, or Disabled: "
         f"kubectl get {name}{in_namespace} -o jsonpath='{{.status.phase}}'"
@@ -664,4 +674,4 @@ def _reapplied(route: Manifest) -> Iterator[str]:
         yield f"{route.title} is yours as before: there is nothing to apply"
 
 
-KRUISE = Neighbour(NAME, ROLLOUT, RESOURCE, FIELDS, LOSSES, is_here, imported)
+KRUISE = Neighbour(NAME, ROLLOUT, RESOURCE, FIELDS, LOSSES | OF_ALL, is_here, imported)
