@@ -67,7 +67,10 @@ kubectl canary export {name} -o losses
 kubectl canary export {name} | kubectl apply -f -
 ```
 
-The objects run stable's version; with `--canary` they are those of the new one, which the controller then releases.
+The objects run stable's version: they are applied once, where that version runs. `--canary` prints what is another
+with the new version, which the controller then releases; what it has shifted meanwhile is not in it. For the next
+release, make the version that was released stable's in your files first, as `advance` does: the first command would
+else bring the old one back.
 """
 REPOSITORY = "https://github.com/kubectl-canary/kubectl-canary/blob/main"
 IMPORTS = {

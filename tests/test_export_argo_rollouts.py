@@ -120,7 +120,7 @@ def test_a_scaler_scales_the_rollout() -> None:
         "kind": "Rollout",
         "name": "shop-stable",
     }
-    assert "replicas" not in one(made, "Rollout")["spec"]
+    assert one(made, "Rollout")["spec"]["replicas"] == 3  # without it a Rollout begins with one pod
 
 
 def test_other_backends_keep_their_part_of_a_rule() -> None:
@@ -307,7 +307,7 @@ OF_A_SPEC: list[tuple[dict[str, Any], set[str]]] = [
     ({"gitops": {"engine": "argocd"}}, {"gitops"}),
     ({"gitops": {"engine": "flux"}}, {"gitops"}),
     (RECREATE, {"strategy"}),
-    (AUTOSCALING, {"scaler"}),
+    (AUTOSCALING, {"scaler", "replicas"}),
     ({"canary": {"tag": "v2", "container": {"port": 9090}}}, {"port"}),
     ({"gates": [{"webhook": "https://ci.example.com/"}]}, {"gate-kind"}),
     ({"gates": [{"command": ["./smoke.sh"]}]}, {"gate-kind"}),

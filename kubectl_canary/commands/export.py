@@ -31,8 +31,8 @@ def tools(_: dict[str, Any]) -> Iterator[tuple[str, str]]:
     "export",
     "Print the release as objects of argo-rollouts, flagger or kruise (OpenKruise): a Rollout or a Canary, and the\n"
     "objects that it needs beside it. What the tool cannot do is said on standard error, with its phase.\n"
-    "Applied first, the objects run stable's version; with --canary they are those of the new one, which the tool\n"
-    "then releases.",
+    "The objects run stable's version, and are applied once; --canary prints what is another with the new version,\n"
+    "which the tool then releases.",
     """
   # What could Flagger not do of this release?
   kubectl canary export flagger -o losses
@@ -46,7 +46,7 @@ def tools(_: dict[str, Any]) -> Iterator[tuple[str, str]]:
 @release_flags
 @flags_of(
     ExportFlags,
-    option("--canary", is_flag=True, help="The objects of the canary's version, instead of stable's."),
+    option("--canary", is_flag=True, help="Only what is another with the canary's version."),
     option(
         "-o",
         "--output",

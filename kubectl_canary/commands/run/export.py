@@ -8,7 +8,7 @@ from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.run import releases
 from kubectl_canary.errors import UsageError
 from kubectl_canary.integrations.exporters import DESTINATIONS
-from kubectl_canary.integrations.exporters.exported import Exporting
+from kubectl_canary.integrations.exporters.exported import Exported, Exporting
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import gates
 from kubectl_canary.reading.release import Release
@@ -16,6 +16,10 @@ from kubectl_canary.rendering.objects import planned
 from kubectl_canary.reports import objects
 from kubectl_canary.reports.programs import as_json, as_value
 
+ONCE = (
+    "\nThese run stable's version: apply them once, where that runs, and not in the middle of a release. From then on\n"
+    "the tool keeps what it has changed, and --canary prints what is another with a new version"
+)
 BEFORE, AFTER = "before", "promoted"  # phases in which one version alone runs: stable's, and the canary's
 
 
@@ -30,21 +34,31 @@ def run(release_flags: ReleaseFlags, flags: ExportFlags) -> int:
         )
     release = releases.load(release_flags)
     _refuse(release)
-    phase = release.plan.find(AFTER if flags.canary else BEFORE)
-    rendered = releases.generator_of(release, release_flags).render(planned(release.plan.application, phase))
-    values = tuple(known.value for known in rendered)
-    exporting = Exporting(release.plan, values, release.prometheus, _names(release))
-    destination = next(known for known in DESTINATIONS if known.name == flags.tool)
-    exported = destination.exported(exporting)
+    exported = _exported(release, release_flags, flags, BEFORE)
+    objects_shown = exported.objects
+    if flags.canary:
+        new = _exported(release, release_flags, flags, AFTER).objects
+        objects_shown = tuple(known for known in new if known not in exported.objects)
     losses = [release.placed(finding) for finding in exported.losses]
     if flags.output == "losses":
         write(as_json([as_value(finding) for finding in losses]))
         return 0
     shown = objects.as_json if flags.output == "json" else objects.as_yaml
-    write(shown(list(exported.objects)))
+    write(shown(list(objects_shown)))
     for finding in losses:
         say(f"{finding.rule}: {finding}")
+    if not flags.canary:
+        say(ONCE)
     return 0
+
+
+def _exported(release: Release, release_flags: ReleaseFlags, flags: ExportFlags, phase: str) -> Exported:
+    """The objects of the tool with the version that runs alone in a phase."""
+    generator = releases.generator_of(release, release_flags)
+    rendered = generator.render(planned(release.plan.application, release.plan.find(phase)))
+    values = tuple(known.value for known in rendered)
+    destination = next(known for known in DESTINATIONS if known.name == flags.tool)
+    return destination.exported(Exporting(release.plan, values, release.prometheus, _names(release)))
 
 
 def _refuse(release: Release) -> None:

@@ -65,6 +65,7 @@ LIMITS = {
     "phase-name": "Names of phases: a step has none.",
     "port": "Versions that listen on different ports: both Services have the same target port.",
     "promotion": "The promotion in steps: the controller turns the canary's pods into stable's at once.",
+    "replicas": "As many pods as an autoscaler has made: applied, a Rollout has those that it says until it is scaled.",
     "route": "Governed routes in another namespace than the first: the plugin knows one.",
     "scaler": "An autoscaler for the canary alone: its pods are a share of stable's.",
     "separate-route": "`separateRoute`: both Services stand in the user's own route.",
@@ -77,7 +78,9 @@ LIMITS = {
 }
 OF_EVERY_RELEASE = {
     "by-hand": "the controller goes on by itself; a phase without a pause or a gate `approval` is passed at once",
-    "deployment": "Deployment {stable} stays: `kubectl delete deployment {stable}` once the Rollout's pods are ready",
+    "deployment": (
+        "Deployment {stable} stays: `kubectl delete deployment/{stable}{space}` once the Rollout's pods are ready"
+    ),
     "guards": "the plugin writes into the routes, whatever others have changed there",
     "promotion": "after the last step the canary's pods are stable's, without phases that can be watched",
     "ways-back": "`kubectl argo rollouts abort` takes all traffic back at once, from whichever step",
@@ -110,7 +113,13 @@ class _Course:
         self.steps = [step for phase in self.phases for step in self._steps(phase)]
         if led.most != HUNDRED:
             message = f"weights are parts of {led.most}, which the plugin takes since July 2026"
-            self._lost("share", ("spec", "phases"), message, "write shares in whole percents")
+            is_odd = any((phase.traffic.share * HUNDRED).denominator > 1 for phase in self.phases)
+            hint = (
+                "write shares in whole percents"
+                if is_odd
+                else "give other backends a weight that divides stable's"
+            )
+            self._lost("share", ("spec", "phases"), message, hint)
 
     def _lost(self, rule: str, path: Path, message: str, hint: str = "") -> None:
         self.losses.append(lost(rule, path, message, hint))
@@ -199,12 +208,19 @@ def _rollout(deployment: Object, exporting: Exporting, led: Routes, course: _Cou
         "steps": course.steps,
     }
     kept = ("replicas", "selector", *OF_DEPLOYMENT, "paused", "template")
+    if exporting.scaler and "replicas" not in spec:
+        spec = {"replicas": _fewest(exporting.scaler), **spec}
     return {
         "apiVersion": VERSION,
         "kind": SOURCE,
         "metadata": deployment["metadata"],
         "spec": {**{key: spec[key] for key in kept if key in spec}, "strategy": {"canary": canary}},
     }
+
+
+def _fewest(scaler: Object) -> int:
+    """The fewest pods of a scaler: a Rollout that says none begins with one."""
+    return int(scaler["spec"].get("minReplicas") or scaler["spec"].get("minReplicaCount") or 1)
 
 
 def _drain(seconds: int) -> Object:
@@ -243,8 +259,10 @@ def _policy(known: Object, exporting: Exporting) -> Iterator[Object]:
 
 
 def _of_every_release(exporting: Exporting) -> Iterator[Finding]:
+    namespace = exporting.plan.application.namespace
+    space = f" -n {namespace}" if namespace else ""
     for rule, message in OF_EVERY_RELEASE.items():
-        yield lost(rule, ("spec",), message.format(stable=exporting.workload.names.stable))
+        yield lost(rule, ("spec",), message.format(stable=exporting.workload.names.stable, space=space))
 
 
 def _of_the_application(exporting: Exporting) -> Iterator[Finding]:
@@ -265,6 +283,14 @@ def _of_the_application(exporting: Exporting) -> Iterator[Finding]:
         message = f"stable listens on {workload.old.port}, the canary on {workload.new.port}"
         hint = "name the port of the container, and let service.targetPort say the name"
         yield lost("port", ("spec", "canary", "container"), message, hint)
+    if exporting.scaler:
+        space = f" -n {application.namespace}" if application.namespace else ""
+        stable = workload.names.stable
+        message = (
+            "each `kubectl apply` gives the Rollout the pods that it says, whatever its autoscaler has made"
+        )
+        hint = f"once it is applied: kubectl scale rollouts.argoproj.io/{stable}{space} --replicas=AS_MANY_AS_BEFORE"
+        yield lost("replicas", ("spec",), message, hint)
     if not workload.prints_replicas:
         message = "the autoscaler scales both versions together, and the canary by its share"
         yield lost("scaler", ("spec",), message)
