@@ -79,7 +79,7 @@ IMPORTS = {
 
 ```sh
 kubectl canary import k8s/
-kubectl get rollouts.argoproj.io,analysistemplate,deployment,service,httproute -n shop -o yaml | kubectl canary import -
+kubectl get rollouts.argoproj.io,analysistemplate,httproute,service,hpa -n shop -o yaml | kubectl canary import -
 ```
 
 A Rollout with a canary strategy becomes a Deployment, its routes with the stable Service alone, and a canary file with
@@ -94,7 +94,7 @@ before that goes: the cluster needs room for twice the pods.
 
 ```sh
 kubectl canary import k8s/
-kubectl get canaries.flagger.app,metrictemplates.flagger.app,deployment,hpa -n shop -o yaml | kubectl canary import -
+kubectl get canary,metrictemplate,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import -
 ```
 
 The Deployment that a Canary of Flagger's leads is released as it is; beside it come the Service and the HTTPRoute of

@@ -416,3 +416,9 @@ def test_each_case_is_exported_or_refused(
     assert result.code in (0, 2)
     if result.code == 0:
         back(list(yaml.safe_load_all(result.out)))
+
+
+def test_half_a_percent_is_one(tmp_path: Path) -> None:
+    """A weight of nothing would be no step at all."""
+    objects, lost = exported(tmp_path, a_file(phases=["0.5%", "100%"]))
+    assert ([1, 100], True) == (analysis_of(objects)["stepWeights"], "hundredths" in lost)

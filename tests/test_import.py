@@ -786,3 +786,17 @@ def test_the_api_server_takes_every_phase(
     for phase in plan.phases:
         rendered = canary("render", "--phase", phase.name).out
         cluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=rendered)
+
+
+def test_force_does_not_forget_a_next_version_or_bring_an_older_one_back(imports: Canary) -> None:
+    values = a_shop()
+    assert 0 == imports(values).code
+    canary_file, deployment = Path("canary.yaml"), Path("gateway/deployment-shop.yaml")
+    text, first = canary_file.read_text(), deployment.read_text()
+    canary_file.write_text(f"{text}  canary: {{tag: v2}}\n")
+    assert "has a next version, which would be forgotten" in imports(values, "--force").err
+    canary_file.write_text(text)
+    deployment.write_text(first.replace("shop:v1", "shop:v2"))
+    assert "gateway/deployment-shop.yaml runs registry.example.com/shop:v2" in imports(values, "--force").err
+    deployment.write_text(first)
+    assert 0 == imports(values, "--force").code

@@ -526,3 +526,81 @@ def test_a_deployment_in_the_place_of_a_rollout_is_nobodys() -> None:
         "own": "c",
     }
     assert taken_of(shop(known)).made[0]["metadata"]["annotations"] == {"own": "c"}
+
+
+def test_what_fails_is_turned_round_and_what_holds_is_not() -> None:
+    assert bounds("result[0] <= 5", is_failure=True) == {"min": 5.000000000000001}
+    assert bounds("result[0] < 5", is_failure=True) == {"min": 5}
+    assert bounds("result[0] >= 5", is_failure=True) == {"max": 4.999999999999999}
+
+
+def test_a_part_of_pods_is_rounded_up() -> None:
+    taken = taken_of(shop(rollout({"setCanaryScale": {"weight": 30}}, {"setWeight": 5})))
+    assert taken.phases[0]["replicas"] == 2  # 1.2 of 4
+
+
+def test_a_value_that_is_a_secret_is_not_that_of_the_template() -> None:
+    asked = template()
+    asked["spec"]["args"] = [{"name": "name", "value": "of-the-template"}]
+    secret = {"name": "name", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}
+    analysis = {"templates": [{"templateName": "errors"}], "args": [secret]}
+    taken = taken_of(shop(rollout({"setWeight": 5}, {"analysis": analysis}), asked))
+    assert ("query" in rules(taken), "of-the-template" in str(taken.phases)) == (True, False)
+
+
+def test_a_template_of_the_cluster_is_another_than_one_of_its_name() -> None:
+    clusters = {**template(successCondition="result[0] <= 0.2"), "kind": "ClusterAnalysisTemplate"}
+    clusters["metadata"] = {"name": "errors"}
+    analysis = {**ANALYSIS, "templates": [{"templateName": "errors", "clusterScope": True}]}
+    taken = taken_of(shop(rollout({"setWeight": 5}, {"analysis": analysis}), template(), clusters))
+    assert taken.phases[0]["gates"][0]["max"] == 0.2
+
+
+def test_two_weights_of_nothing_are_nothing() -> None:
+    """Of a rule of which another backend has all."""
+    ways = [
+        {"name": "shop", "port": 80, "weight": 0},
+        {"name": "shop-next", "port": 80, "weight": 0},
+        *refs(legacy=1),
+    ]
+    taken = taken_of(shop(rollout(), way=route(rule("/", *refs(shop=100, shop_next=0)), rule("/old", *ways))))
+    assert [ref.get("weight") for ref in taken.routes[0]["spec"]["rules"][1]["backendRefs"]] == [0, 1]
+
+
+def test_a_metric_that_is_left_out_does_not_say_which_prometheus_is_asked() -> None:
+    bad = template(
+        successCondition="len(result) > 0",
+        provider={"prometheus": {"address": "http://other", "query": "up"}},
+    )
+    bad["metadata"]["name"] = "bad"
+    analysis = {**ANALYSIS, "templates": [{"templateName": "bad"}, {"templateName": "errors"}]}
+    taken = taken_of(shop(rollout({"setWeight": 5}, {"analysis": analysis}), bad, template()))
+    assert taken.prometheus == {"url": "http://prometheus:9090"}
+    only = taken_of(
+        shop(rollout({"setWeight": 5}, {"analysis": {"templates": [{"templateName": "bad"}]}}), bad)
+    )
+    assert (only.phases, only.prometheus) == (({"name": "5%"},), None)
+
+
+def test_a_background_analysis_begins_with_its_step() -> None:
+    steps = (
+        *(
+            {"setHeaderRoute": {"match": [{"headerName": "a", "headerValue": {"exact": "b"}}]}},
+            {"pause": {"duration": 9}},
+        ),
+        *({"setCanaryScale": {"matchTrafficWeight": True}}, {"setWeight": 5}),
+    )
+    taken = taken_of(shop(rollout(*steps, analysis={**ANALYSIS, "startingStep": 2}), template()))
+    assert ["gates" in phase for phase in taken.phases] == [False, True]
+
+
+def test_routes_of_one_name_and_two_kinds_are_told_apart(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls = {**route(), "kind": "GRPCRoute"}
+    calls["spec"] = {**calls["spec"], "rules": [{"backendRefs": refs(shop=1)}]}
+    (tmp_path / "k8s.yaml").write_text(yaml.safe_dump_all(shop(rollout({"setWeight": 5}), calls)))
+    assert canary("import", "k8s.yaml").code == 0
+    assert "    routes:\n      - {kind: HTTPRoute, name: shop" in (tmp_path / "canary.yaml").read_text()
+    assert canary("plan", "--canary-tag", "v2").code == 0

@@ -628,3 +628,40 @@ def test_two_controllers_in_one_set_are_refused(canary: Canary, tmp_path: Path) 
     result = canary("import", tmp_path / "k8s.yaml", "--into", tmp_path / "g", "-f", tmp_path / "c.yaml")
     assert (2, "") == (result.code, result.out)
     assert "flagger and argo-rollouts both lead releases" in result.err
+
+
+def test_metrics_of_one_name_have_names_of_their_own_and_builtin_ones_no_others_address() -> None:
+    twice = {"name": "errors", "templateRef": {"name": "errors"}, "thresholdRange": {"max": 1}}
+    builtin = {"name": "request-success-rate", "thresholdRange": {"min": 99}}
+    for metrics in ([twice, twice, builtin], [builtin, twice, twice]):
+        taken = taken_of(a_canary({"stepWeight": 10, "metrics": metrics}), deployment(), template())
+        assert ["errors", "errors 2"] == [gate["name"] for gate in taken.gates]
+        assert "metric" in rules(taken)
+
+
+def test_an_autoscaler_that_is_not_there_is_named() -> None:
+    reference = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "shop"}
+    assert "scaler" in rules(taken_of(a_canary(autoscalerRef=reference), deployment()))
+    assert "scaler" not in rules(
+        taken_of(a_canary(autoscalerRef=reference), deployment(), scaler("shop", 2, 9))
+    )
+
+
+def test_the_fewest_pods_of_keda_are_those_of_a_target_without() -> None:
+    reference = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "shop"}
+    keda = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "shop", "namespace": "store"},
+        "spec": {"scaleTargetRef": {"name": "shop"}, "minReplicaCount": 4},
+    }
+    taken = taken_of(a_canary(autoscalerRef=reference), deployment(replicas=0), keda)
+    assert 4 == taken.manifests[0].value["spec"]["replicas"]
+
+
+def test_ports_of_sidecars_are_none_of_the_services() -> None:
+    target = deployment()
+    proxy = {"name": "istio-proxy", "image": "proxy:v1", "ports": [{"name": "envoy", "containerPort": 15090}]}
+    target["spec"]["template"]["spec"]["containers"].append(proxy)
+    taken = taken_of(a_canary(service={"portDiscovery": True}), target)
+    assert ["http", "metrics"] == [port["name"] for port in taken.made[0]["spec"]["ports"]]

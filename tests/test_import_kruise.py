@@ -443,3 +443,18 @@ def test_nothing_that_a_rollout_has_is_a_crash(data: st.DataObject) -> None:
             kruise.imported(known, Wish())
         except Refused as refusal:
             assert refusal.findings
+
+
+def test_a_rule_that_mirrors_to_the_service_does_not_send_to_it() -> None:
+    mirror = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "shop", "port": 80}}}
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}
+    elsewhere = {"filters": [mirror], "backendRefs": [{"name": "other", "port": 80}]}
+    sends = {"backendRefs": [{"name": "shop", "port": 80}]}
+    taken = taken_of(
+        around(
+            a_rollout(),
+            a_route(name="also"),
+            route=a_route(sends, elsewhere, {"filters": [mirror, redirect]}),
+        )
+    )
+    assert {("HTTPRoute", "shop"): [0]} == taken.governed

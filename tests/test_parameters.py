@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 import pytest
+from conftest import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +117,17 @@ def test_a_verb_gets_its_values_and_what_was_typed() -> None:
         {**first, "typed": frozenset({"count", "names", "files"})},
         {**otherwise, "typed": frozenset()},
     ] == seen
+
+
+def test_a_number_without_bounds_is_none() -> None:
+    with pytest.raises(TypeError, match="count: a number needs `least`"):
+        option("--count", default=3)
+
+
+@pytest.mark.parametrize("flag", ["--replicas", "--port", "--service-port"])
+@pytest.mark.parametrize("text", ["3} #", "1_0", "+5", "0x10", "external", "0", "99999999999"])
+def test_a_number_of_init_is_one(canary: Callable[..., Result], flag: str, text: str) -> None:
+    words = ("--image", "a", "--tag", "b", "--gateway", "g", "--host", "a.b", "-f", "-")
+    result = canary("init", *words, flag, text)
+    assert (2 if text not in ("1_0", "+5") else 0) == result.code
+    assert text not in result.out

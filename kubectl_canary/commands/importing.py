@@ -36,7 +36,7 @@ class ImportFlags:
   kubectl get ingress,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import - --gateway production-gw
 
   # Flagger's Canary; Rollouts are rollouts.argoproj.io,analysistemplate or rollouts.rollouts.kruise.io
-  kubectl get canaries.flagger.app,metrictemplate,httproute,service,deployment -n shop -o yaml | kubectl canary import -
+  kubectl get canary,metrictemplate,httproute,service,deployment,hpa -n shop -o yaml | kubectl canary import -
 """,
 )
 @argument("source", required=True, metavar="FILE|DIR|-", takes_files=True)

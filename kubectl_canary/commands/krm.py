@@ -64,7 +64,7 @@ def _typed(data: Mapping[str, str]) -> dict[str, Any]:
         try:
             values |= _value(known, text)
         except ValueError as error:
-            hint = f"one of {', '.join(known.choices)}"
+            hint = f"one of {', '.join(known.choices or ('true', 'false'))}"
             raise UsageError(f"functionConfig: data.{key}: `{error}` cannot stand there", hint) from None
     return values
 
@@ -72,6 +72,8 @@ def _typed(data: Mapping[str, str]) -> dict[str, Any]:
 def _value(known: Parameter, text: str) -> dict[str, Any]:
     """What a key says of its field. Raises ValueError for a value that cannot be."""
     if known.is_flag:
+        if text not in ("true", "false"):
+            raise ValueError(text)
         return {known.field: True} if text == "true" else {}
     if known.multiple:
         return {known.field: tuple(known.value(part.strip()) for part in text.split(","))}

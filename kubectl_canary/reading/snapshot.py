@@ -167,6 +167,11 @@ def _secrets(pod: Object) -> Iterator[str]:
 # --- as somebody could have written it ------------------------------------------------
 
 
+def written(value: Object, is_scaled: bool = False) -> Object:
+    """A copy of an object as somebody writes it: of one that comes from a cluster, without what that has added."""
+    return cleaned(value, is_scaled) if "uid" in (value.get("metadata") or {}) else copy.deepcopy(value)
+
+
 def cleaned(value: Object, is_scaled: bool = False) -> Object:
     """The object without status, identity, addresses and defaults, and without what a scaler decided.
 

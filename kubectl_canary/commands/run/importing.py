@@ -51,6 +51,7 @@ def run(flags: ImportFlags) -> int:
     _refuse_many_gateways(flags, taken)
     texts, routes = _texts(taken)
     _refuse_others(folder, texts)
+    _refuse_older(folder, texts)
     released = [one for name, text in texts.items() for one in read(f"{folder}/{name}", text)]
     chosen = choice(released, Wanted(deployments=taken.deployments[:1], services=(taken.service,)))
     text = _canary_file(f"{files.relative(folder, flags.file).rstrip('/')}/", chosen, taken)
@@ -129,18 +130,36 @@ def _refuse_lost(flags: ImportFlags) -> None:
         raise UsageError(
             f"-f {flags.file} is what is imported", "name another file by -f, such as canary.yaml"
         )
-    phase = _phase_of(flags.file)
+    phase, canary = _said(flags.file, "phase"), _said(flags.file, "canary")
     if phase not in (None, *BEGINNING):
         message = f"{flags.file} has a release at `{phase}`, which would be forgotten"
         raise UsageError(message, "end it first, or name another file by -f")
+    if canary and phase is None:
+        message = f"{flags.file} has a next version, which would be forgotten"
+        raise UsageError(message, "take spec.canary out of it, or name another file by -f")
 
 
-def _phase_of(file: str) -> Any:
-    """The phase of a canary file; None where there is none, or no canary file."""
+def _said(file: str, key: str) -> Any:
+    """What `spec` of a canary file says; None where it says nothing, or there is no canary file."""
     with contextlib.suppress(Refused):
         text = (exchange.bytes_of(file) or b"").decode(errors="replace")
-        return next((at(known.value, "spec", "phase") for known in yamltext.read(text, file)), None)
+        return next((at(known.value, "spec", key) for known in yamltext.read(text, file)), None)
     return None
+
+
+def _refuse_older(folder: str, texts: dict[str, str]) -> None:
+    """Raises UsageError where a Deployment in the folder runs other images: a release has moved it on since."""
+    for name, text in texts.items():
+        before = exchange.bytes_of(f"{folder}/{name}")
+        if before is None:
+            continue
+        with contextlib.suppress(Refused):
+            old, new = (read(name, known) for known in (before.decode(errors="replace"), text))
+            if old and new and old[0].text("kind") == "Deployment" and images(old[0]) != images(new[0]):
+                message = (
+                    f"{folder}/{name} runs {', '.join(images(old[0]).values())}, and what is imported others"
+                )
+                raise UsageError(message, "take the folder away first, where that is meant")
 
 
 def _refuse_others(folder: str, texts: dict[str, str]) -> None:
@@ -179,7 +198,7 @@ def _file_name(kind: str, name: str, texts: dict[str, str]) -> str:
 def _text(manifest: Manifest, taken: Imported) -> str:
     """As the user has it; what comes from a cluster without what the cluster has added."""
     if "uid" in (manifest.value.get("metadata") or {}):
-        value = snapshot.cleaned(manifest.value, snapshot.is_scaled(manifest, taken.manifests))
+        value = snapshot.written(manifest.value, snapshot.is_scaled(manifest, taken.manifests))
         return f"{yamltext.block(value, 0)}\n"
     return manifest.source or f"{yamltext.block(manifest.value, 0)}\n"
 

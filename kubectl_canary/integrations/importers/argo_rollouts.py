@@ -26,6 +26,7 @@ from kubectl_canary.integrations.importers.imported import (
     BROUGHT,
     HOLD_BACK,
     OF_ALL,
+    ONE_AT_A_TIME,
     Governed,
     Imported,
     Neighbour,
@@ -275,7 +276,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
 
 def _only(manifests: Sequence[Manifest]) -> Manifest:
     rollouts = [known for known in manifests if _is_rollout(known)]
-    hint = "import one at a time: a file with one Rollout and what belongs to it"
+    hint = ONE_AT_A_TIME
     message = "a release is of one Rollout, and there are others"
     refuse([refusal(f"{NAME}-several", known, ("kind",), message, hint) for known in rollouts[1:]])
     return rollouts[0]
@@ -373,9 +374,7 @@ def _named(
         hint = "name a folder with it too, or pipe it from the cluster as well"
         findings.append(refusal(f"{NAME}-workload", rollout, place, message, hint))
         return {}
-    value: dict[str, Any] = copy.deepcopy(found[0].value)
-    if "uid" in (value.get("metadata") or {}):
-        value = snapshot.cleaned(value)
+    value = snapshot.written(found[0].value)
     spec = {key: child for key, child in value["spec"].items() if key != "replicas"}
     _tell_selector(rollout, spec, findings)
     own = {key: at(rollout.value, "spec", key) for key in OF_DEPLOYMENT}
@@ -471,9 +470,7 @@ def _canary_name(rollout: Manifest) -> str:
 
 def _without_hash(service: Manifest) -> dict[str, Any]:
     """A Service without what the controller writes into it."""
-    value: dict[str, Any] = copy.deepcopy(service.value)
-    if "uid" in (value.get("metadata") or {}):
-        value = snapshot.cleaned(value)
+    value = snapshot.written(service.value)
     for path, key in ((("spec", "selector"), HASH), (("metadata", "annotations"), MANAGED)):
         holder = at(value, *path)
         if isinstance(holder, dict) and key in holder:
@@ -591,9 +588,7 @@ def _target(known: Manifest, rollout: Manifest) -> str:
 
 
 def _retargeted(known: Manifest, key: str, name: str) -> dict[str, Any]:
-    value: dict[str, Any] = copy.deepcopy(known.value)
-    if "uid" in (value.get("metadata") or {}):
-        value = snapshot.cleaned(value)
+    value = snapshot.written(known.value)
     value["spec"][key] = {
         **value["spec"][key],
         "apiVersion": DEPLOYMENT[0],

@@ -6,7 +6,6 @@ Source: https://rollouts-plugin-trafficrouter-gatewayapi.readthedocs.io/ and its
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -134,9 +133,7 @@ def carried(
 
 def _clean(route: Manifest) -> dict[str, Any]:
     """The route as somebody could have written it."""
-    value: dict[str, Any] = copy.deepcopy(route.value)
-    if "uid" in (value.get("metadata") or {}):
-        value = snapshot.cleaned(value)
+    value = snapshot.written(route.value)
     for key in ("labels", "annotations"):
         marks = at(value, "metadata", key)
         if isinstance(marks, dict) and any(str(name).startswith(MARKS) for name in marks):

@@ -32,6 +32,7 @@ from kubectl_canary.integrations.importers.imported import (
     BROUGHT,
     HOLD_BACK,
     OF_ALL,
+    ONE_AT_A_TIME,
     Imported,
     Neighbour,
     Wish,
@@ -119,7 +120,7 @@ LOSSES = {
     "promotion": "`stepWeightPromotion`.",
     "readiness": "Deadlines, and how many of the pods have to be ready.",
     "replicas": "Refused: the target has no pods, as Flagger leaves it, and how many NAME-primary has is unknown.",
-    "scaler": "What Flagger's copy of the autoscaler has otherwise.",
+    "scaler": "What Flagger's copy of the autoscaler has otherwise, and an autoscaler that is not among the manifests.",
     "selector": "Refused: the target's selector has none of the labels app, name and app.kubernetes.io/name.",
     "service": "A Service of the target's name that Flagger has changed: it is made again from the Canary.",
     "several": "Refused: several Canaries. A release is of one.",
@@ -171,7 +172,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
     changed = [known for known in kept if led[id(known)] is not known]
     findings += [loss(f"{NAME}-primary", known, ("spec",), OF_PRIMARY) for known in changed]
     kept = [led[id(known)] for known in kept]
-    findings += [*_lost_senders(canary, kept)]
+    findings += [*_lost_senders(canary, kept), *_absent_scaler(canary, kept)]
     refuse(findings)
     testers, phases, gates, prometheus = _analysis(canary, provider, (manifests, route), findings)
     refuse(findings)
@@ -204,7 +205,7 @@ def _only(manifests: Sequence[Manifest]) -> Manifest:
     canaries = [known for known in manifests if _is_canary(known)]
     refuse(
         [
-            refusal(f"{NAME}-several", known, ("kind",), "a release is of one Canary", "import one at a time")
+            refusal(f"{NAME}-several", known, ("kind",), "a release is of one Canary", ONE_AT_A_TIME)
             for known in canaries[1:]
         ]
     )
@@ -433,9 +434,14 @@ def _kept(
 
 def _is_used(canary: Manifest, known: Manifest) -> bool:
     """Whether an object is a MetricTemplate that the Canary names, which its gates are made of."""
-    said = at(canary.value, "spec", "analysis") or at(canary.value, "spec", "canaryAnalysis") or {}
+    said = at(canary.value, "spec", _key_of_analysis(canary)) or {}
     named = [at(metric, "templateRef", "name") for metric in said.get("metrics") or []]
     return known.text("kind") == "MetricTemplate" and name_of(known) in named
+
+
+def _key_of_analysis(canary: Manifest) -> str:
+    """Where the analysis stands; `canaryAnalysis` is its old name. Source: GetAnalysis."""
+    return "analysis" if at(canary.value, "spec", "analysis") is not None else "canaryAnalysis"
 
 
 def _why_not_kept(canary: Manifest, target: Manifest, known: Manifest) -> str:
@@ -470,6 +476,15 @@ def _led_back(known: Manifest, label: tuple[str, str]) -> Manifest:
     return known
 
 
+def _absent_scaler(canary: Manifest, kept: Sequence[Manifest]) -> Iterator[Finding]:
+    """That the autoscaler is not among the manifests: the canary would have none."""
+    kind, name = canary.text("spec", "autoscalerRef", "kind"), canary.text("spec", "autoscalerRef", "name")
+    if name and not any((known.text("kind"), name_of(known)) == (kind, name) for known in kept):
+        message = f"{kind} {name} is not among the manifests: the canary's pods would not be scaled"
+        hint = "import it too, as by `hpa` in what kubectl gets"
+        yield loss(f"{NAME}-scaler", canary, ("spec", "autoscalerRef"), message, hint)
+
+
 def _lost_senders(canary: Manifest, kept: Sequence[Manifest]) -> Iterator[Finding]:
     """Routes and Ingresses that send to what goes with the Canary."""
     name = routes_of.service_name(canary)
@@ -495,7 +510,7 @@ def _analysis(
 ]:
     """Testers, phases, gates and Prometheus."""
     manifests, route = known
-    key = "analysis" if at(canary.value, "spec", "analysis") is not None else "canaryAnalysis"
+    key = _key_of_analysis(canary)
     said = at(canary.value, "spec", key) or {}
     subject = Subject(canary, ("spec", key), said, provider, _metrics_of(provider, route, manifests))
     testers, phases = analysis_of.course(subject, findings)

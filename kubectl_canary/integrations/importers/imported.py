@@ -34,6 +34,9 @@ HOLD_BACK = (
     "Where Git or Helm brings these objects, hold that back until the end, as by suspending its sync: it would bring "
     "back what is deleted here, or delete what serves"
 )
+ONE_AT_A_TIME = (
+    "name one alone, and what belongs to it: kubectl get KIND/NAME httproute/NAME service/NAME ... -o yaml"
+)
 BROUGHT = "Take out of Git or the chart what is gone, bring the new files in, and only then let it sync again"
 OF_ALL = {
     "of-others": "What belongs to other applications: it stays as it is. A release's files are applied whole."

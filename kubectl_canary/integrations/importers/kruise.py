@@ -596,7 +596,7 @@ def _by_route(
     return Imported(
         (rollout.title, route.title),
         tuple(written),
-        (_plain(route),) if is_own else (),
+        (snapshot.written(route.value),) if is_own else (),
         name_of(objects.service),
         (name_of(objects.deployment),),
         {(HTTP_ROUTE, name_of(route)): numbers} if others else {},
@@ -613,10 +613,6 @@ def _is_same(known: Manifest, other: Manifest | None) -> bool:
         namespace_of(other),
         name_of(other),
     )
-
-
-def _plain(route: Manifest) -> dict[str, Any]:
-    return snapshot.cleaned(route.value) if "uid" in route.value["metadata"] else dict(route.value)
 
 
 def _mixed(route: Manifest, numbers: Sequence[int]) -> Iterator[Finding]:
