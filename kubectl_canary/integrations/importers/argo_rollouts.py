@@ -514,6 +514,8 @@ def _others_to(canary: str, rollout: Manifest, manifests: Sequence[Manifest]) ->
         if known.text("kind") not in ROUTE_KINDS and not why_not_written(known):
             message = f"it sends to Service {canary}, which the release does not have"
             yield refusal(f"{NAME}-canary-used", known, place, message, "let it send to the stable one")
+    if any(key in (at(rollout.value, *routing.ROUTING) or {}) for key in ROUTERS):
+        return  # its router's objects name both, and go with it
     for known, place in mentions(canary, namespace_of(rollout), manifests) if canary else ():
         if not _is_rollout(known) and not known.text("apiVersion").startswith(GROUP):
             message = f"it names Service {canary}, which the release does not have"
