@@ -665,3 +665,16 @@ def test_ports_of_sidecars_are_none_of_the_services() -> None:
     target["spec"]["template"]["spec"]["containers"].append(proxy)
     taken = taken_of(a_canary(service={"portDiscovery": True}), target)
     assert ["http", "metrics"] == [port["name"] for port in taken.made[0]["spec"]["ports"]]
+
+
+@pytest.mark.parametrize(
+    ("analysis", "rules_of_it"),
+    [({"stepWeight": 10}, 1), ({"iterations": 3, "match": [{"headers": {"a": {"exact": "b"}}}]}, 2)],
+)
+def test_the_gateway_knows_the_service_before_all_requests_come_to_it(
+    analysis: Object, rules_of_it: int
+) -> None:
+    steps = taken_of(a_canary(analysis), deployment()).steps
+    apply = next(n for n, step in enumerate(steps) if "{apply}" in step)
+    assert rules_of_it == steps[apply - 1].count('"op": "add"') == steps[apply - 1].count('"weight": 0')
+    assert '"path": "/spec/rules/0/backendRefs/-"' in steps[apply - 1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -578,6 +579,11 @@ def _steps(
         f"""service/{service}{space} --type=merge -p '{{"spec":{{"selector":{{"{label[0]}":"{label[1]}"}}}}}}' && """
         f"kubectl get endpointslices{space} -l kubernetes.io/service-name={service}"
     )
+    if provider.startswith(GATEWAY_API):
+        yield (
+            "Let the Gateway know the Service before requests come to it, as a backend without a share: "
+            f"kubectl patch httproute/{service}{space} --type=json -p {shlex.quote(json.dumps(_known(canary, route)))}"
+        )
     yield f"Apply the route, and wait until the Gateway has accepted it: {{apply}} && {_accepted(service, space)}"
     if not provider.startswith(GATEWAY_API):
         hosts = ", ".join(route["spec"].get("hostnames") or ()) or "the hosts"
@@ -601,6 +607,19 @@ def _steps(
         yield f"Let the autoscaler go its own way again: kubectl apply -f {file}"
     yield BROUGHT
     yield "{start}"
+
+
+def _known(canary: Manifest, route: dict[str, Any]) -> list[dict[str, Any]]:
+    """The Service in each rule of Flagger's route, which has two in an A/B test. RFC 6902 operations.
+
+    A gateway that meets a Service together with all its requests may have no endpoint of it yet.
+    """
+    is_ab = bool(at(canary.value, "spec", _key_of_analysis(canary), "match"))
+    value = {**route["spec"]["rules"][0]["backendRefs"][0], "weight": 0}
+    return [
+        {"op": "add", "path": f"/spec/rules/{number}/backendRefs/-", "value": value}
+        for number in range(2 if is_ab else 1)
+    ]
 
 
 def _held(scaler: str, target: str, space: str) -> str:
