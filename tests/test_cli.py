@@ -223,7 +223,7 @@ def test_init_with_everything_prints_the_seeds_release(canary: Canary, tmp_path:
         ),
         (["--host", "a_b"], "spec.route.hostnames[1]: `a_b` is not a DNS name"),
         (["--tls", "x"], "error: --tls goes with --gateway-class"),
-        (["--port", "0"], "spec.container.port: `0` is out of range"),
+        (["--port", "0"], "error: Invalid value for '--port': 0 is not in the range 1<=x<=65535."),
         (
             ["--image", "a/b:v1"],
             "error: --tag and a tag in --image\ntake `:v1` out of --image, or leave --tag out\n",
