@@ -133,6 +133,7 @@ def typed(context: click.Context) -> dict[str, Any]:
         name: value
         for name, value in context.params.items()
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        and value != ()  # click 8.2 says so of arguments of which there are none
     }
 
 
