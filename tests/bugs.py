@@ -1362,7 +1362,7 @@ BUGS = [
     Bug("flagger import: another image than the primary's is taken", 'integrations/importers/flagger.py', '    if images(primary) != images(target):', '    if False:', 'test_import_flagger'),
     Bug('flagger import: an expression begins anywhere', 'integrations/importers/flagger_routes.py', 'f"{re.escape(said[\'prefix\'])}.*"', 'f".*{re.escape(said[\'prefix\'])}.*"', 'test_import_flagger'),
     Bug('flagger import: senders to what goes are taken', 'integrations/importers/flagger.py', '    findings += [*_lost_senders(canary, kept), *_absent_scaler(canary, kept)]\n', '', 'test_import_flagger'),
-    Bug('flagger import: the Canary goes before the route is ours', 'integrations/importers/flagger.py', '    patch = """--type=merge -p \'{"metadata":{"ownerReferences":null}}\'"""', '    patch = """--type=merge -p \'{}\'"""', 'test_import_flagger'),
+    Bug('flagger import: the Canary goes before the route is ours', 'integrations/importers/flagger_moving.py', 'nobodys = {"metadata": {"ownerReferences": None}}', 'nobodys: dict[str, Any] = {}', 'test_import_flagger'),
     Bug('kruise import: pods come with the share', 'integrations/importers/kruise_steps.py', 'known = [pods for pods in (step.pods, after.pods) if pods is not None]', 'known = [step.pods or 1] * 2', 'test_import_kruise'),
     Bug('kruise import: nobody is waited for', 'integrations/importers/kruise_steps.py', 'duration is None and not is_end', 'False', 'test_import_kruise'),
     Bug('kruise import: a falling share is a phase', 'integrations/importers/kruise_steps.py', '    if last is None or step.share > last.share:', '    if True:', 'test_import_kruise'),

@@ -423,7 +423,7 @@ def test_two_rollouts_are_refused_and_openkruises_are_others() -> None:
 
 def test_the_rollout_lets_go_of_its_service_before_the_hash_goes_and_ends_last() -> None:
     steps = taken_of(shop(rollout())).steps
-    order = ["apply -f {into}/deployment", "rollout status", '"stableService":null', f'{HASH}\\":null']
+    order = ["apply -f {file Deployment/shop}", "rollout status", '"stableService":null', f'{HASH}\\":null']
     order += [
         "{apply}",
         "--replicas=0",

@@ -578,7 +578,7 @@ def test_what_selects_the_primary_selects_the_target_before_that_goes() -> None:
     found = {known.text("kind"): known.value["spec"]["selector"] for known in taken.manifests[1:]}
     assert {"Service": {"app": "shop"}, "PodDisruptionBudget": {"matchLabels": {"app": "shop"}}} == found
     assert "primary" in rules(taken)
-    applied = "kubectl apply -f {into}/service-public.yaml -f {into}/poddisruptionbudget-shop.yaml"
+    applied = "kubectl apply -f {file Service/public} -f {file PodDisruptionBudget/shop}"
     places = [
         next(n for n, step in enumerate(taken.steps) if part in step)
         for part in ("{apply}", applied, "kubectl delete")
@@ -592,7 +592,7 @@ def test_an_autoscaler_is_held_until_the_target_serves() -> None:
     held = next(n for n, step in enumerate(steps) if "kubectl patch hpa/shop -n store" in step)
     assert "minReplicas" in steps[held] and "hpa/shop-primary" in steps[held]
     assert "kubectl scale" in steps[held - 1]
-    assert "kubectl apply -f {into}/horizontalpodautoscaler-shop.yaml" in steps[-3]
+    assert "kubectl apply -f {file HorizontalPodAutoscaler/shop}" in steps[-3]
     assert not any("hpa/" in step for step in taken_of(a_canary(), deployment()).steps)
 
 
@@ -676,5 +676,5 @@ def test_the_gateway_knows_the_service_before_all_requests_come_to_it(
 ) -> None:
     steps = taken_of(a_canary(analysis), deployment()).steps
     apply = next(n for n, step in enumerate(steps) if "{apply}" in step)
-    assert rules_of_it == steps[apply - 1].count('"op": "add"') == steps[apply - 1].count('"weight": 0')
-    assert '"path": "/spec/rules/0/backendRefs/-"' in steps[apply - 1]
+    assert rules_of_it == steps[apply - 1].count('"op":"add"') == steps[apply - 1].count('"weight":0')
+    assert '"path":"/spec/rules/0/backendRefs/-"' in steps[apply - 1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import re
 import shlex
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from itertools import count
 from typing import Any
 
@@ -32,6 +32,7 @@ from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
 BEGINNING = ("before", "deploy")  # phases in which no request comes to the canary
+FILE = re.compile(r"\{file (?P<kind>[^/}]+)/(?P<name>[^}]+)\}")  # as `file_of` writes it
 WIDEST = 100  # letters of a phase on a line
 LONGEST = 200  # letters of an object's name in the name of its file
 
@@ -272,7 +273,10 @@ def _steps(taken: Imported, flags: ImportFlags, routes: list[str], *, starts: bo
     start = f"Start the release: {program()} apply --phase deploy{named}"
     if not starts:
         start = f"Write the next version into `spec.canary` of {flags.file}, and start: {start.partition(': ')[2]}"
-    folder = shlex.quote(posixpath.normpath(flags.into))
     apply = f"kubectl apply {' '.join(f'-f {shlex.quote(name)}' for name in routes)}"
-    filled = {"{apply}": apply, "{start}": start, "{into}": folder}
-    return [reduce(lambda text, key: text.replace(key, filled[key]), filled, step) for step in taken.steps]
+    folder = posixpath.normpath(flags.into)
+
+    def file(found: re.Match[str]) -> str:
+        return shlex.quote(f"{folder}/{_file_name(found['kind'], found['name'], {})}")
+
+    return [FILE.sub(file, step).replace("{apply}", apply).replace("{start}", start) for step in taken.steps]

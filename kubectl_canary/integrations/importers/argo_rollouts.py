@@ -6,25 +6,28 @@ Source: pkg/apis/rollouts/v1alpha1/types.go of v1.10, and the plugin argoproj-la
 from __future__ import annotations
 
 import copy
-import json
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import argo_rollouts_routes as routing
 from kubectl_canary.integrations.importers.argo_rollouts_gates import TEMPLATES, Analyses
+from kubectl_canary.integrations.importers.argo_rollouts_moving import (
+    HASH,
+    MANAGED,
+    RESOURCE,
+    ROUTERS,
+    Way,
+    has_another_router,
+)
 from kubectl_canary.integrations.importers.argo_rollouts_phases import CANARY, NAME, Course
 from kubectl_canary.integrations.importers.belongings import (
-    deletion,
     mentions,
     namespace_of,
     senders,
     why_not_written,
 )
 from kubectl_canary.integrations.importers.imported import (
-    BROUGHT,
-    HOLD_BACK,
     OF_ALL,
     ONE_AT_A_TIME,
     Governed,
@@ -42,10 +45,8 @@ from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import ROUTE_KINDS
 from kubectl_canary.release.selectors import selects as selector_selects
 
-SOURCE, RESOURCE = "Rollout", "rollouts.argoproj.io"  # OpenKruise has rollouts, too
+SOURCE = "Rollout"
 GROUP = "argoproj.io/"
-HASH = "rollouts-pod-template-hash"
-MANAGED = "argo-rollouts.argoproj.io/managed-by-rollouts"
 OF_CONTROLLER = (
     "rollout.argoproj.io/",
     "argo-rollouts.argoproj.io/",
@@ -54,13 +55,7 @@ OF_CONTROLLER = (
     "argocd.argoproj.io/",  # what tells Argo CD and Helm that the object is theirs: they would delete it
     "meta.helm.sh/",
 )
-POD_HASH = "pod-template-hash"  # which a Deployment gives to the pods of each of its versions
-TO_NEW = {
-    "spec": {"selector": {HASH: None, POD_HASH: "$hash"}},
-    "metadata": {"annotations": {MANAGED: None}},
-}
 TARGETS = ("scaleTargetRef", "targetRef")
-ROUTERS = ("istio", "nginx", "alb", "smi", "ambassador", "appMesh", "traefik", "apisix")
 SHAPES: dict[Path, type] = {
     ("metadata",): dict,
     ("metadata", "labels"): dict,
@@ -119,17 +114,6 @@ NOT_OF_CANARY = {
     "minPodsPerReplicaSet": "a phase has `replicas`",
     "replicaProgressThreshold": "a phase waits for all pods",
 }
-# what lets the Rollout lead Services and routes, and what it may not say without (validation.go)
-FREED = (
-    "stableService",
-    "canaryService",
-    "pingPong",
-    "trafficRouting",
-    "steps",
-    "analysis",
-    "scaleDownDelaySeconds",
-    "dynamicStableScale",
-)
 OF_ROUTING = ("plugins", "managedRoutes", "maxTrafficWeight")
 
 # what each field becomes, and what does not become any: the page in docs is made from these
@@ -248,6 +232,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
     changed = [*_changed(rollout, deployment, left, findings)]
     findings += _not_written([known for known, _ in changed])
     refuse(findings)
+    scalers = [known for known, value in changed if value and _target(known, rollout)]
     has_deployment = any(value is deployment for _, value in changed)
     made = tuple(value for known, value in changed if value is not None)
     kept = tuple(known for known, value in changed if value is None and not why_not_written(known))
@@ -262,7 +247,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
         course.testers,
         tuple(course.phases),
         tuple(findings),
-        tuple(_steps(rollout, deployment, (stable, canary), [known for known, value in changed if value])),
+        tuple(Way(rollout, deployment, stable, canary, tuple(scalers)).steps()),
         made if has_deployment else (deployment, *made),
         tuple(course.gates),
         analyses.prometheus
@@ -514,7 +499,7 @@ def _others_to(canary: str, rollout: Manifest, manifests: Sequence[Manifest]) ->
         if known.text("kind") not in ROUTE_KINDS and not why_not_written(known):
             message = f"it sends to Service {canary}, which the release does not have"
             yield refusal(f"{NAME}-canary-used", known, place, message, "let it send to the stable one")
-    if any(key in (at(rollout.value, *routing.ROUTING) or {}) for key in ROUTERS):
+    if has_another_router(rollout):
         return  # its router's objects name both, and go with it
     for known, place in mentions(canary, namespace_of(rollout), manifests) if canary else ():
         if not _is_rollout(known) and not known.text("apiVersion").startswith(GROUP):
@@ -604,90 +589,6 @@ def _not_written(left: Sequence[Manifest]) -> Iterator[Finding]:
     for known in left:
         if why := why_not_written(known):
             yield loss(f"{NAME}-not-written", known, ("kind",), f"it is not among the files: {why}")
-
-
-# --- the way over -----------------------------------------------------------
-
-
-def _steps(
-    rollout: Manifest,
-    deployment: dict[str, Any],
-    services: tuple[Manifest, Manifest | None],
-    changed: Sequence[Manifest],
-) -> Iterator[str]:
-    """The way from the controller to the files.
-
-    The controller writes the hash into a Service as long as a Rollout names it, and takes it out once none does
-    (service/service.go, syncService). ReplicaSets that a deleted Rollout left would be the Deployment's next, since
-    its selector has them: they go with the Rollout. No pod goes while requests reach it: the Service has the new pods
-    alone by then, which are known by the hash of their own ReplicaSet.
-    """
-    stable, canary = services
-    space = f" -n {shlex.quote(namespace_of(rollout))}" if namespace_of(rollout) else ""
-    whole = f"{RESOURCE}/{name_of(rollout)}{space}"
-    name = deployment["metadata"]["name"]
-    yield HOLD_BACK
-    yield (
-        f"See that the Rollout is at rest, Healthy and with the same hash twice: kubectl get {whole} "
-        "-o jsonpath='{.status.phase} {.status.stableRS} {.status.currentPodHash}'"
-    )
-    if at(rollout.value, "spec", "workloadRef"):
-        never = {"spec": {"workloadRef": {"scaleDown": "never"}}}
-        yield f"Let the controller leave the Deployment's pods alone: {_patch(whole, never)}"
-    else:
-        file = f"{{into}}/deployment-{name}.yaml"
-        yield f"Make the Deployment beside the Rollout, of the same version: kubectl apply -f {file}"
-    yield (
-        "Give it as many pods as the Rollout has, for which the cluster needs room: "
-        f"kubectl scale deployment/{name}{space} --replicas=$(kubectl get {whole} -o jsonpath='{{.spec.replicas}}') "
-        f"&& kubectl rollout status deployment/{name}{space}"
-    )
-    for known in (known for known in changed if _target(known, rollout)):
-        file = f"{{into}}/{known.text('kind').lower()}-{name_of(known)}.yaml"
-        yield f"Let {known.title} scale the Deployment, and the Rollout no more: kubectl apply -f {file}"
-    free = {"spec": {"strategy": {"canary": dict.fromkeys(FREED)}}}
-    yield f"Take Services and routes out of the Rollout; its pods go on: {_patch(whole, free)}"
-    new = f"kubectl get pods{space} -l {_only_new(deployment)} -o jsonpath='{{.items[0].metadata.labels.{POD_HASH}}}'"
-    yield (
-        "Lead the Service to the new pods alone, which serve from then on: "
-        f"hash=$({new}) && {_patch(f'service/{name_of(stable)}{space}', TO_NEW, hash_in_it=True)}"
-    )
-    label = f"kubernetes.io/service-name={name_of(stable)}"
-    yield f"See that it has their addresses, and no others: kubectl get endpointslices{space} -l {label}"
-    yield "Apply the routes, and wait until the Gateway has accepted them: {apply}"
-    if any(key in (at(rollout.value, *routing.ROUTING) or {}) for key in ROUTERS):
-        yield (
-            "Ask the Gateway at its own address, let DNS name it, and wait until the old answer has expired "
-            "everywhere; then take away what the other router has"
-        )
-    yield (
-        "Once the old pods have answered their last requests, let them end; where the new ones are too few, scale the "
-        f"Rollout up, and take the hash out of the Service: kubectl scale {whole} --replicas=0"
-    )
-    yield f"Once they have ended, take the Rollout away, and its ReplicaSets with it: kubectl delete {whole}"
-    yield (
-        "Let the Service select by labels of yours alone, as its file does: "
-        f"{_patch(f'service/{name_of(stable)}{space}', {'spec': {'selector': {POD_HASH: None}}})}"
-    )
-    if canary is not None:
-        yield f"Take away the canary's Service, which no route names any more: {deletion([canary])}"
-    yield BROUGHT
-    yield "{start}"
-
-
-def _only_new(deployment: dict[str, Any]) -> str:
-    """What selects the Deployment's pods, and none of the Rollout's."""
-    labels = at(deployment, "spec", "selector", "matchLabels") or {}
-    return shlex.quote(",".join([*(f"{key}={text}" for key, text in labels.items()), f"!{HASH}"]))
-
-
-def _patch(target: str, value: dict[str, Any], *, hash_in_it: bool = False) -> str:
-    """A command that changes an object as RFC 7386 says: null takes a field out; `$hash` is the shell's."""
-    text = json.dumps(value, separators=(",", ":"))
-    said = shlex.quote(text)
-    if hash_in_it:
-        said = '"' + text.replace('"', '\\"') + '"'
-    return f"kubectl patch {target} --type merge -p {said}"
 
 
 ARGO_ROLLOUTS = Neighbour(NAME, SOURCE, RESOURCE, FIELDS, LOSSES | OF_ALL, is_here, imported)

@@ -113,23 +113,29 @@ def _is_of_others(
     """Whether an object is about other pods alone; what is not known to be stays."""
     kind, name, value = known.text("kind"), name_of(known), known.value
     spec = at(value, "spec")
+    near = [] if _is_elsewhere(value, ours) else ours
     if kind in WORKLOADS:
         return not any(value == one for one in ours)
     if kind == SERVICE[1]:
         selector = at(spec, "selector")
         return (
-            bool(selector) and name not in sent and not any(selects(value, pod_labels(one)) for one in ours)
+            bool(selector) and name not in sent and not any(selects(value, pod_labels(one)) for one in near)
         )
     if kind in ROUTE_KINDS:
         return not _sends(known, service)
     if kind in SCALERS:
-        return not any(is_scaler_of(value, at(one, "metadata", "name")) for one in ours)
+        return not any(is_scaler_of(value, at(one, "metadata", "name")) for one in near)
     if kind in SELECTORS:
         selector = at(spec, SELECTORS[kind]) or {}
-        return not any(selector_selects(selector, pod_labels(one)) for one in ours)
+        return not any(selector_selects(selector, pod_labels(one)) for one in near)
     if kind in NAMED_BY_PODS:
-        return any(_names(one, name) for one in others) and not any(_names(one, name) for one in ours)
+        return any(_names(one, name) for one in others) and not any(_names(one, name) for one in near)
     return False
+
+
+def _is_elsewhere(value: dict[str, Any], ours: Sequence[dict[str, Any]]) -> bool:
+    spaces = {at(known, "metadata", "namespace") for known in (value, *ours)} - {None, ""}
+    return len(spaces) > 1
 
 
 def _names(workload: dict[str, Any], name: str) -> bool:

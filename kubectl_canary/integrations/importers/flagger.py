@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,10 +27,9 @@ from kubectl_canary.integrations.importers.belongings import (
     why_not_written,
 )
 from kubectl_canary.integrations.importers.flagger_analysis import GATEWAYS, Subject
-from kubectl_canary.integrations.importers.flagger_fields import NAME, findings_of
+from kubectl_canary.integrations.importers.flagger_fields import NAME, findings_of, key_of_analysis
+from kubectl_canary.integrations.importers.flagger_moving import GATEWAY_API, PAUSED, PRIMARY, RESOURCE, Way
 from kubectl_canary.integrations.importers.imported import (
-    BROUGHT,
-    HOLD_BACK,
     OF_ALL,
     ONE_AT_A_TIME,
     Imported,
@@ -47,13 +45,10 @@ from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.companions import SELECTORS
 
-KIND, RESOURCE = "Canary", "canaries.flagger.app"
+KIND = "Canary"
 GROUP, API = "flagger.app/", "flagger.app/v1beta1"
 OWN_KINDS = ("Canary", "MetricTemplate", "AlertProvider")
 AT_REST = ("", "Initialized", "Succeeded")
-PRIMARY = "-primary"
-PAUSED = "autoscaling.keda.sh/paused-replicas"
-GATEWAY_API = "gatewayapi"
 
 FIELDS = {
     "targetRef": "`adopt.deployment`: the Deployment as you have it, which then serves everybody",
@@ -190,7 +185,7 @@ def imported(manifests: Sequence[Manifest], wish: Wish) -> Imported:
         testers=testers,
         phases=phases,
         losses=tuple(findings),
-        steps=tuple(_steps(canary, label or ("", ""), provider, (route, changed))),
+        steps=tuple(Way(canary, label or ("", ""), provider, route, tuple(changed)).steps()),
         made=made,
         gates=gates,
         prometheus=prometheus,
@@ -435,14 +430,9 @@ def _kept(
 
 def _is_used(canary: Manifest, known: Manifest) -> bool:
     """Whether an object is a MetricTemplate that the Canary names, which its gates are made of."""
-    said = at(canary.value, "spec", _key_of_analysis(canary)) or {}
+    said = at(canary.value, "spec", key_of_analysis(canary)) or {}
     named = [at(metric, "templateRef", "name") for metric in said.get("metrics") or []]
     return known.text("kind") == "MetricTemplate" and name_of(known) in named
-
-
-def _key_of_analysis(canary: Manifest) -> str:
-    """Where the analysis stands; `canaryAnalysis` is its old name. Source: GetAnalysis."""
-    return "analysis" if at(canary.value, "spec", "analysis") is not None else "canaryAnalysis"
 
 
 def _why_not_kept(canary: Manifest, target: Manifest, known: Manifest) -> str:
@@ -511,7 +501,7 @@ def _analysis(
 ]:
     """Testers, phases, gates and Prometheus."""
     manifests, route = known
-    key = _key_of_analysis(canary)
+    key = key_of_analysis(canary)
     said = at(canary.value, "spec", key) or {}
     subject = Subject(canary, ("spec", key), said, provider, _metrics_of(provider, route, manifests))
     testers, phases = analysis_of.course(subject, findings)
@@ -533,105 +523,6 @@ def _metrics_of(provider: str, route: dict[str, Any], manifests: Sequence[Manife
         if known.text("kind") == "Gateway" and name_of(known) in parents
     ]
     return next((known for known in (*classes, provider) if known in GATEWAYS), "")
-
-
-# --- the way over -----------------------------------------------------------
-
-
-def _steps(
-    canary: Manifest,
-    label: tuple[str, str],
-    provider: str,
-    made: tuple[dict[str, Any], Sequence[Manifest]],
-) -> Iterator[str]:
-    """The way from Flagger to the files. No request is lost, since both Deployments serve until the Canary goes."""
-    route, changed = made
-    name, target = name_of(canary), canary.text("spec", "targetRef", "name")
-    service = routes_of.service_name(canary)
-    space = f" -n {namespace_of(canary)}" if namespace_of(canary) else ""
-    flagger = f"{RESOURCE}/{name}"
-    yield HOLD_BACK
-    yield (
-        "Wait until Flagger is at rest, Initialized or Succeeded: "
-        f"kubectl get {flagger}{space} -o jsonpath='{{.status.phase}}'"
-    )
-    yield (
-        "Stop it, and let it revert nothing later (Flagger 1.32 or newer; before, scale Flagger itself to 0): "
-        f"""kubectl patch {flagger}{space} --type=merge -p '{{"spec":{{"suspend":true,"revertOnDeletion":false}}}}'"""
-    )
-    scaler = canary.text("spec", "autoscalerRef", "name")
-    if canary.text("spec", "autoscalerRef", "kind") == "ScaledObject":
-        yield f"Let KEDA scale again: kubectl annotate scaledobject/{scaler}{space} {PAUSED}-"
-    yield (
-        f"Give Deployment {target} as many pods as {target}-primary has: kubectl scale deployment/{target}{space} "
-        f"--replicas=\"$(kubectl get deployment/{target}-primary{space} -o jsonpath='{{.spec.replicas}}')\" && "
-        f"kubectl rollout status deployment/{target}{space}"
-    )
-    is_held = canary.text("spec", "autoscalerRef", "kind") == "HorizontalPodAutoscaler"
-    if is_held:
-        yield (f"Hold its autoscaler there, since its pods are idle at first: {_held(scaler, target, space)}")
-    patch = """--type=merge -p '{"metadata":{"ownerReferences":null}}'"""
-    kinds = ["service", *(["httproute"] if provider.startswith(GATEWAY_API) else [])]
-    commands = " && ".join(f"kubectl patch {kind}/{service}{space} {patch}" for kind in kinds)
-    yield f"Take from Flagger what stays, so that it does not go with the Canary: {commands}"
-    yield (
-        f"Lead Service {service} to the pods of {target}, and see that its endpoints are these: kubectl patch "
-        f"""service/{service}{space} --type=merge -p '{{"spec":{{"selector":{{"{label[0]}":"{label[1]}"}}}}}}' && """
-        f"kubectl get endpointslices{space} -l kubernetes.io/service-name={service}"
-    )
-    if provider.startswith(GATEWAY_API):
-        yield (
-            "Let the Gateway know the Service before requests come to it, as a backend without a share: "
-            f"kubectl patch httproute/{service}{space} --type=json -p {shlex.quote(json.dumps(_known(canary, route)))}"
-        )
-    yield f"Apply the route, and wait until the Gateway has accepted it: {{apply}} && {_accepted(service, space)}"
-    if not provider.startswith(GATEWAY_API):
-        hosts = ", ".join(route["spec"].get("hostnames") or ()) or "the hosts"
-        yield (
-            f"Ask the Gateway at its own address, then let DNS name that address for {hosts}, and wait until nobody "
-            "asks the old way any more"
-        )
-    if changed:
-        files = " ".join(
-            f"-f {{into}}/{known.text('kind').lower()}-{name_of(known)}.yaml" for known in changed
-        )
-        yield f"Lead to {target} what selects the pods of {target}-primary: kubectl apply {files}"
-    gone = [f"service/{service}-primary", f"service/{service}-canary", f"deployment/{target}-primary"]
-    yield (
-        f"Once the last requests to {target}-primary have been answered, delete the Canary, and with it go its pods "
-        f"and the Services {service}-primary and {service}-canary, whose names the release needs: kubectl delete "
-        f"{flagger}{space} && kubectl wait --for=delete {' '.join(gone)}{space} --timeout=5m"
-    )
-    if is_held:
-        file = f"{{into}}/horizontalpodautoscaler-{scaler}.yaml"
-        yield f"Let the autoscaler go its own way again: kubectl apply -f {file}"
-    yield BROUGHT
-    yield "{start}"
-
-
-def _known(canary: Manifest, route: dict[str, Any]) -> list[dict[str, Any]]:
-    """The Service in each rule of Flagger's route, which has two in an A/B test. RFC 6902 operations.
-
-    A gateway that meets a Service together with all its requests may have no endpoint of it yet.
-    """
-    is_ab = bool(at(canary.value, "spec", _key_of_analysis(canary), "match"))
-    value = {**route["spec"]["rules"][0]["backendRefs"][0], "weight": 0}
-    return [
-        {"op": "add", "path": f"/spec/rules/{number}/backendRefs/-", "value": value}
-        for number in range(2 if is_ab else 1)
-    ]
-
-
-def _held(scaler: str, target: str, space: str) -> str:
-    """A command that keeps an autoscaler from fewer pods than serve everybody, and lets it have as many as before."""
-    least = f"$(kubectl get deployment/{target}-primary{space} -o jsonpath='{{.spec.replicas}}')"
-    most = f"$(kubectl get hpa/{scaler}-primary{space} -o jsonpath='{{.spec.maxReplicas}}')"
-    text = f'{{\\"spec\\":{{\\"minReplicas\\":{least},\\"maxReplicas\\":{most}}}}}'
-    return f'kubectl patch hpa/{scaler}{space} --type=merge -p "{text}"'
-
-
-def _accepted(name: str, space: str) -> str:
-    return f"kubectl get httproute/{name}{space} -o jsonpath='{{.status.parents[*].conditions}}'"
 
 
 FLAGGER = Neighbour(NAME, KIND, RESOURCE, FIELDS, LOSSES | OF_ALL, is_here, imported)

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers.imported import loss, refusal
+from kubectl_canary.reading.adopted.objects import at
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass
 
@@ -39,6 +40,11 @@ class Lost:
     rule: str
     why: str
     hint: str = ""
+
+
+def key_of_analysis(canary: Manifest) -> str:
+    """Where the analysis stands; `canaryAnalysis` is its old name. Source: GetAnalysis."""
+    return "analysis" if at(canary.value, "spec", "analysis") is not None else "canaryAnalysis"
 
 
 def _of_mesh(what: str, hint: str = "") -> Lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kubectl_canary.errors import Refused
@@ -53,7 +53,7 @@ class Imported:
     the release shapes by the route, where that is not every rule to the Service. `canary` is the Deployment of
     the new version, where it is known. `testers`, `phases`, `gates` and `prometheus` are values of `spec`. `losses` is
     what cannot be said, `steps` the way from the running tool to the files, in order; `{apply}` in them is what
-    applies the routes, `{start}` what starts the release, `{into}` the folder of the manifests.
+    applies the routes, `{start}` what starts the release, and what `file_of` answers with the file of an object.
     """
 
     source: tuple[str, ...]
@@ -93,6 +93,11 @@ class Neighbour:
     def leads_alone(self) -> bool:
         """Whether it is a controller: two of them would lead one application against each other."""
         return self.source != "Ingress"
+
+
+def file_of(known: Mapping[str, Any]) -> str:
+    """What stands for the file of an object in a step."""
+    return f"{{file {known['kind']}/{known['metadata']['name']}}}"
 
 
 def phase_of(spec: PhaseSpec) -> dict[str, Any]:
