@@ -143,6 +143,17 @@ class Cluster:
         assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stderr}"
         return done
 
+    @contextlib.contextmanager
+    def knowing(self, tool: str) -> Iterator[None]:
+        """The kinds of a tool are served until the block ends, however it does."""
+        definitions = str(build.ensure(f"{tool}-crds"))
+        self.kubectl("apply", "--server-side", "-f", definitions)
+        try:
+            self.kubectl("wait", "--for=condition=Established", "-f", definitions)
+            yield
+        finally:
+            self.kubectl("delete", "-f", definitions)
+
     def live(self, namespace: str) -> dict[tuple[str, str], dict[str, Any]]:
         """Every object that a release may own, by kind and name."""
         kinds = "services,deployments.apps,gateways.gateway.networking.k8s.io,httproutes.gateway.networking.k8s.io"

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import build
 import pytest
 import yaml
 from conftest import ROOT, Cluster, Result
@@ -89,11 +88,8 @@ def test_what_cannot_be_exported_is_refused_with_a_cure(
 @pytest.fixture(params=WITH_DEFINITIONS)
 def tool(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[str]:
     """A tool whose kinds the cluster knows meanwhile."""
-    definitions = str(build.ensure(f"{request.param}-crds"))
-    cluster.kubectl("apply", "--server-side", "-f", definitions)
-    cluster.kubectl("wait", "--for=condition=Established", "-f", definitions)
-    yield request.param
-    cluster.kubectl("delete", "-f", definitions)
+    with cluster.knowing(request.param):
+        yield request.param
 
 
 @pytest.mark.cluster

@@ -29,6 +29,7 @@ from kubectl_canary.commands.run.requests import documents
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.integrations.importers import argo_rollouts, flagger
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, Wish
+from kubectl_canary.reading.adopted.objects import at
 from kubectl_canary.reading.manifests import read
 from kubectl_canary.reading.release import Release
 from kubectl_canary.routing.requests import Request
@@ -66,12 +67,6 @@ def is_of(value: Object, kind: str, group: str) -> bool:
     return value.get("kind") == kind and str(value.get("apiVersion")).startswith(group)
 
 
-def named(value: Object, *path: str) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None  # type: ignore[assignment]
-    return value
-
-
 def service(name: str, namespace: str | None, labels: Any) -> Object:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     spec = {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]}
@@ -94,12 +89,12 @@ def of_flagger() -> Iterator[list[Object]]:
     for values in every:
         for canary in (value for value in values if is_of(value, "Canary", "flagger.app/")):
             target, namespace = (
-                named(canary, "spec", "targetRef", "name"),
-                named(canary, "metadata", "namespace"),
+                at(canary, "spec", "targetRef", "name"),
+                at(canary, "metadata", "namespace"),
             )
-            metrics = named(canary, "spec", "analysis", "metrics") or []
-            asked = {named(metric, "templateRef", "name") for metric in metrics}
-            used = {named(value, "metadata", "name"): value for value in templates}
+            metrics = at(canary, "spec", "analysis", "metrics") or []
+            asked = {at(metric, "templateRef", "name") for metric in metrics}
+            used = {at(value, "metadata", "name"): value for value in templates}
             yield [
                 canary,
                 deployment(str(target or "podinfo"), namespace),
@@ -119,16 +114,16 @@ def of_argo_rollouts() -> Iterator[list[Object]]:
         for rollout in (value for value in values if is_of(value, "Rollout", "argoproj.io/")):
             others = [value for value in values if not is_of(value, "Rollout", "argoproj.io/")]
             resting = {key: copy.deepcopy(child) for key, child in rollout.items() if key != "status"}
-            canary = named(rollout, "spec", "strategy", "canary") or {}
+            canary = at(rollout, "spec", "strategy", "canary") or {}
             services = [
-                canary.get("stableService") or named(canary, "pingPong", "pingService"),
-                canary.get("canaryService") or named(canary, "pingPong", "pongService"),
+                canary.get("stableService") or at(canary, "pingPong", "pingService"),
+                canary.get("canaryService") or at(canary, "pingPong", "pongService"),
             ]
-            known = {named(value, "metadata", "name") for value in others if value.get("kind") == "Service"}
+            known = {at(value, "metadata", "name") for value in others if value.get("kind") == "Service"}
             wanted = [name for name in services if name and name not in known]
             labels, namespace = (
-                named(rollout, "spec", "selector", "matchLabels"),
-                named(rollout, "metadata", "namespace"),
+                at(rollout, "spec", "selector", "matchLabels"),
+                at(rollout, "metadata", "namespace"),
             )
             made = [service(name, namespace, labels) for name in wanted or ([] if known else ["app"])]
             yield [resting, *others, *made]

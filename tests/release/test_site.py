@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import build
 import pytest
 import test_import_argo_rollouts
 import test_import_flagger
@@ -194,23 +193,20 @@ def test_the_commands_from_a_controller_run(
 ) -> None:
     """Each alone, from files and from a cluster that has the controller's objects."""
     text = yaml.safe_dump_all(values).replace("namespace: store", f"namespace: {namespace}")
-    definitions = build.ensure(f"{tool}-crds")
-    cluster.kubectl("apply", "--server-side", "-f", str(definitions))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
-    cluster.kubectl("apply", "-f", "-", stdin=text)
     lines = [
         *blocks(DOCS / f"{tool}.md", "sh")[0].splitlines(),
         *(examples("import")[2:] if tool == "flagger" else []),
     ]
     assert len(lines) > 1
-    for number, line in enumerate(lines):
-        folder = tmp_path / str(number)
-        (folder / "k8s").mkdir(parents=True)
-        (folder / "k8s/shop.yaml").write_text(text)
-        done = pasted(line.replace("-n shop", f"-n {namespace}"), folder, surroundings)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-        assert "20%" in (folder / "canary.yaml").read_text()
-    cluster.kubectl("delete", "-f", str(definitions))
+    with cluster.knowing(tool):
+        cluster.kubectl("apply", "-f", "-", stdin=text)
+        for number, line in enumerate(lines):
+            folder = tmp_path / str(number)
+            (folder / "k8s").mkdir(parents=True)
+            (folder / "k8s/shop.yaml").write_text(text)
+            done = pasted(line.replace("-n shop", f"-n {namespace}"), folder, surroundings)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            assert "20%" in (folder / "canary.yaml").read_text()
 
 
 @pytest.mark.parametrize("tool", ["argo-rollouts", "flagger"])
@@ -218,18 +214,15 @@ def test_the_commands_to_a_controller_run(
     tool: str, surroundings: dict[str, str], cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     """In order, on the cluster that has the controller's kinds; the examples of the verb that are about it, too."""
-    definitions = str(build.ensure(f"{tool}-crds"))
-    cluster.kubectl("apply", "--server-side", "-f", definitions)
-    cluster.kubectl("wait", "--for=condition=Established", "-f", definitions)
     (tmp_path / "canary.yaml").write_text(canary_file(namespace))
     (block,) = [one for one in blocks(DOCS / f"{tool}.md", "sh") if "canary export" in one]
     tried = [block, *(example for example in examples("export") if f"export {tool}" in example)]
     assert len(tried) > 1
-    for text in tried:
-        done = pasted(text, tmp_path, surroundings)
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
-        assert f'"{tool}-' in done.stdout or "created" in done.stdout or "configured" in done.stdout
-    cluster.kubectl("delete", "-f", definitions)
+    with cluster.knowing(tool):
+        for text in tried:
+            done = pasted(text, tmp_path, surroundings)
+            assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+            assert f'"{tool}-' in done.stdout or "created" in done.stdout or "configured" in done.stdout
 
 
 FLEET = """\
