@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
+import ssl
 import threading
 import time
 from dataclasses import replace
@@ -140,6 +141,22 @@ def test_over_tls_the_name_of_the_url_is_asked_for(tmp_path: Path) -> None:
         assert strange.status is None
         assert "certificate verify failed" in strange.why
         assert [200] == [answer.status for answer in asked(place(server.port, "https", insecure=True))]
+
+
+def offered(context: ssl.SSLContext) -> bytes:
+    """What a handshake begins with."""
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(received, sent, server_hostname=HOST).do_handshake()
+    return sent.read()
+
+
+@pytest.mark.parametrize(("http2", "protocol"), [(False, b"http/1.1"), (True, b"h2")])
+def test_protocols_are_named_before_the_threads_begin_and_not_again(http2: bool, protocol: bytes) -> None:
+    context = traffic._context(place(1, "https", http2=http2))
+    context.set_alpn_protocols(["another"])
+    hello = offered(context)
+    assert (True, False) == (bytes([len(protocol)]) + protocol in hello, b"another" in hello)
 
 
 def test_a_file_without_certificates_is_said(tmp_path: Path) -> None:

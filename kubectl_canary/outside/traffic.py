@@ -265,9 +265,27 @@ class Backend(httpcore.SyncBackend):
         return stream
 
 
-def _context(place: Place) -> ssl.SSLContext:
+class Context(ssl.SSLContext):
+    """What the connections of all threads share: the protocols that it is told first stay.
+
+    httpcore names them before each connection, and OpenSSL frees what another thread copies into its handshake:
+    the hello was broken then.
+    """
+
+    has_protocols = False
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Offer these, in this order, unless others are offered already."""
+        if not self.has_protocols:
+            super().set_alpn_protocols(alpn_protocols)
+            self.has_protocols = True
+
+
+def _context(place: Place) -> Context:
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["h2" if place.http2 else "http/1.1"])
     try:
-        context = ssl.create_default_context(cafile=place.ca_file)
+        context.load_verify_locations(place.ca_file) if place.ca_file else context.load_default_certs()
     except (OSError, ValueError) as error:
         raise WorldError(f"{place.ca_file} has no certificates: {error}") from None
     if place.insecure:
