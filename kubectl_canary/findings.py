@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
 from typing import Literal
 
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 Path = tuple[str | int, ...]
 # controls but for line ends and tabs, and what overrides the direction of text

@@ -1,25 +1,38 @@
 """Dataclasses that are made when their first instance is: a call uses half of those that it imports.
 
-The standard library writes and compiles half a dozen functions for each, which was a third of the time of a verb. Here
-`__init__` alone is compiled; the others are made of what the fields are called. Fields are still the library's.
+The standard library writes and compiles half a dozen functions for each, and imports what takes programs apart, which
+was a third of the time of a verb. Here `__init__` alone is compiled, and the others are made of what the fields are
+called. Type checkers see the library's own.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 ONE_AT_A_TIME = threading.RLock()
-NOT_GIVEN = object()  # what stands for a default that a function makes
+NOTHING = object()  # what stands for a default that is none, or that a function makes
 COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__")
 Method = Callable[..., Any]
 
+
+class Field:
+    """What `field` says of a field; its name is known once its class is made."""
+
+    def __init__(self, default: Any, default_factory: Any, is_shown: bool, is_compared: bool) -> None:
+        self.name = ""
+        self.default, self.default_factory = default, default_factory
+        self.is_shown, self.is_compared = is_shown, is_compared
+
+
 if TYPE_CHECKING:
+    from dataclasses import asdict as asdict
     from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
 else:
 
     def dataclass(
@@ -28,6 +41,26 @@ else:
         """As `dataclasses.dataclass`; before there is an instance, the class has no fields."""
         how = _How(frozen, eq, order)
         return _pending(cls, how) if cls is not None else lambda known: _pending(known, how)
+
+    def field(
+        *, default: Any = NOTHING, default_factory: Any = NOTHING, repr: bool = True, compare: bool = True
+    ) -> Any:
+        """As `dataclasses.field`, of what is used here."""
+        return Field(default, default_factory, repr, compare)
+
+    def replace(instance: Any, /, **changes: Any) -> Any:
+        """As `dataclasses.replace`: another instance, made with these values in the place of some."""
+        values = {known.name: getattr(instance, known.name) for known in instance.__fields__}
+        return instance.__class__(**{**values, **changes})
+
+    def asdict(instance: Any) -> dict[str, Any]:
+        """The values of an instance by name; those that are dataclasses too are mappings."""
+        values = {known.name: getattr(instance, known.name) for known in instance.__fields__}
+        return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__fields__") else value
 
 
 class _How:
@@ -54,18 +87,11 @@ class _Pending:
 
     def make(self) -> None:
         """Make the class what the standard library makes of it, `__init__` last."""
-        self._cls.__doc__ = self._cls.__doc__ or self._cls.__name__  # else the library asks for its signature
-        cls = dataclasses.dataclass(init=False, repr=False, eq=False)(self._cls)
-        fields = dataclasses.fields(cls)
-        if odd := [
-            field.name for field in fields if not field.init or field.kw_only or field.hash is not None
-        ]:
-            raise TypeError(
-                f"{cls.__qualname__}: {', '.join(odd)}: only the standard library makes such fields"
-            )
-        for name, method in _methods(cls, fields, self._how).items():
+        cls: Any = self._cls
+        cls.__fields__ = fields = _fields(cls)
+        for name, value in _methods(cls, fields, self._how).items():
             if cls.__dict__.get(name) is None:  # else it has one of its own
-                setattr(cls, name, method)
+                setattr(cls, name, value)
         cls.__init__ = _initializer(cls, fields, self._how.frozen)
 
 
@@ -76,11 +102,37 @@ def _pending(cls: Any, how: _How) -> Any:
     return cls
 
 
-def _methods(cls: Any, fields: tuple[dataclasses.Field[Any], ...], how: _How) -> dict[str, Method | None]:
-    """The methods of a class beside `__init__`; None where it has none, as what may change has no hash."""
-    compared = _values([field.name for field in fields if field.compare])
-    made: dict[str, Method | None] = {
-        "__repr__": _representer([field.name for field in fields if field.repr])
+def _fields(cls: Any) -> tuple[Field, ...]:
+    """The fields of a class: those that it derives, then its own in the order of their annotations, which are texts."""
+    known: dict[str, Field] = {}
+    for base in reversed(cls.__mro__[1:]):
+        known |= {derived.name: derived for derived in base.__dict__.get("__fields__", ())}
+    own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063  `inspect` is what is not to be imported
+    for name, annotation in own.items():
+        if not annotation.startswith("ClassVar"):
+            known[name] = _own_field(cls, name)
+    return tuple(known.values())
+
+
+def _own_field(cls: Any, name: str) -> Field:
+    """A field of the class; what the class has under its name afterwards is the default."""
+    value = cls.__dict__.get(name, NOTHING)
+    if not isinstance(value, Field):
+        value = Field(value, NOTHING, True, True)
+    elif value.default is NOTHING:
+        delattr(cls, name)
+    else:
+        setattr(cls, name, value.default)
+    value.name = name
+    return value
+
+
+def _methods(cls: Any, fields: Iterable[Field], how: _How) -> dict[str, Any]:
+    """What a class has beside `__init__`; None where it has none, as what may change has no hash."""
+    compared = _values([known.name for known in fields if known.is_compared])
+    made: dict[str, Any] = {
+        "__match_args__": tuple(known.name for known in fields),
+        "__repr__": _representer([known.name for known in fields if known.is_shown]),
     }
     if how.eq:
         made["__eq__"] = _comparer(operator.eq, compared)
@@ -88,7 +140,7 @@ def _methods(cls: Any, fields: tuple[dataclasses.Field[Any], ...], how: _How) ->
     if how.order:
         made |= {name: _comparer(getattr(operator, name), compared) for name in COMPARISONS}
     if how.frozen:
-        made |= _refusers(cls, frozenset(field.name for field in fields))
+        made |= _refusers(cls, frozenset(known.name for known in fields))
     return made
 
 
@@ -120,7 +172,7 @@ def _refusers(cls: Any, names: frozenset[str]) -> dict[str, Method]:
 
     def refuse(act: str, self: Any, name: str) -> None:
         if type(self) is cls or name in names:
-            raise dataclasses.FrozenInstanceError(f"cannot {act} field {name!r}")
+            raise AttributeError(f"cannot {act} field {name!r}")
 
     def set_attribute(self: Any, name: str, value: Any) -> None:
         refuse("assign to", self, name)
@@ -133,18 +185,18 @@ def _refusers(cls: Any, names: frozenset[str]) -> dict[str, Method]:
     return {"__setattr__": set_attribute, "__delattr__": delete_attribute}
 
 
-def _initializer(cls: Any, fields: tuple[dataclasses.Field[Any], ...], frozen: bool) -> Method:
+def _initializer(cls: Any, fields: Iterable[Field], frozen: bool) -> Method:
     """The `__init__` of a class, compiled: it runs for each instance, and Python says what is missing."""
-    known: dict[str, Any] = {"NOT_GIVEN": NOT_GIVEN, "_put": object.__setattr__}
+    known: dict[str, Any] = {"NOTHING": NOTHING, "_put": object.__setattr__}
     parameters, lines = ["self"], []
-    for field in fields:
-        name = value = field.name
-        if field.default_factory is not dataclasses.MISSING:
-            known[f"_make_{name}"] = field.default_factory
-            parameters.append(f"{name}=NOT_GIVEN")
-            value = f"_make_{name}() if {name} is NOT_GIVEN else {name}"
-        elif field.default is not dataclasses.MISSING:
-            known[f"_default_{name}"] = field.default
+    for each in fields:
+        name = value = each.name
+        if each.default_factory is not NOTHING:
+            known[f"_make_{name}"] = each.default_factory
+            parameters.append(f"{name}=NOTHING")
+            value = f"_make_{name}() if {name} is NOTHING else {name}"
+        elif each.default is not NOTHING:
+            known[f"_default_{name}"] = each.default
             parameters.append(f"{name}=_default_{name}")
         else:
             parameters.append(name)

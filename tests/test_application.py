@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +11,7 @@ from releases import a_file, a_release
 from test_plan import GENERATOR, parsed
 
 from kubectl_canary.errors import Refused
+from kubectl_canary.records import replace
 from kubectl_canary.release import actions, changes, observed, overlay, ways
 from kubectl_canary.release.actions import Ready, RolledOut, Unchanged
 from kubectl_canary.release.application import Application, Governed, Located, Side, Sides, Version

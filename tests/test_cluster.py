@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.proxy import Proxy, Unclear
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.records import replace
 from kubectl_canary.rendering.parts import live_parts
 
 VIEW = {

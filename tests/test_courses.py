@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +11,7 @@ from releases import a_release
 
 from kubectl_canary.driving import courses
 from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import Phase, Plan, Pods

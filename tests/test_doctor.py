@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.driving import lease, rights
 from kubectl_canary.driving.doctor import MODULES, examine
 from kubectl_canary.driving.doctor.facts import Facts, Remark, Unread
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import OWN_LABEL, OWNER
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering import objects

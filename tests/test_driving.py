@@ -6,7 +6,6 @@ import copy
 import functools
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from kubectl_canary.driving.moves import Timing
 from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Forbidden, Refused, Unreachable, WorldError
+from kubectl_canary.records import replace
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.generator import Generator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from kubectl_canary.integrations.importers import kruise as importer
 from kubectl_canary.integrations.importers.imported import Imported, Wish
 from kubectl_canary.reading.gates import name_of
 from kubectl_canary.reading.manifests import read
+from kubectl_canary.records import replace
 from kubectl_canary.release.phases import percent
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.rendering import objects

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from test_git_verbs import ADOPTS, APP, FILE, Project
 from test_git_verbs import project as project
 from test_position import Objects, live
 
+from kubectl_canary.records import replace
 from kubectl_canary.release import fleets
 from kubectl_canary.release.fleets import END, Fleet, Order, Rank, Standing, State, Target, Wave
 from kubectl_canary.reports import engines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +13,7 @@ from releases import a_release
 from test_plan import GENERATOR, documents
 
 from kubectl_canary.driving.position import Position, position, services
+from kubectl_canary.records import replace
 from kubectl_canary.release.documents import Key
 from kubectl_canary.release.plan import Plan
 from kubectl_canary.rendering.live import live_difference

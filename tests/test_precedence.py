@@ -5,7 +5,6 @@ Which rule wins is read by tests/gateway_spec.py, a second reading of the specif
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import gateway_spec
@@ -16,6 +15,7 @@ from test_adoption import adopted
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release import adoption, precedence
 from kubectl_canary.release.application import OWN_PREFIX, Given
 

@@ -7,7 +7,6 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kubectl_canary.api import catalog
 from kubectl_canary.api.equality import same
 from kubectl_canary.commands import inputs
 from kubectl_canary.errors import Refused
+from kubectl_canary.records import replace
 from kubectl_canary.release import actions, observed, patches
 from kubectl_canary.release.application import GATEWAY_API, REQUEST_KINDS, Located
 from kubectl_canary.release.changes import Alteration, Step

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import canary_files
 from test_plan import GENERATOR, planned
 
+from kubectl_canary.records import replace
 from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.testers import Testers
 from kubectl_canary.rendering import objects

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from kubectl_canary.driving.since import BACK, Notes, Since
 from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked, Watch
 from kubectl_canary.errors import Refused
+from kubectl_canary.records import replace
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import Plan

@@ -8,7 +8,7 @@ import struct
 import sys
 import termios
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TextIO
 
 import pytest
@@ -27,6 +27,7 @@ from kubectl_canary.outside import terminal as terminals
 from kubectl_canary.outside.output import ClosedPipe
 from kubectl_canary.outside.terminal import live_line
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.rendering.parts import live_parts
 
 PLAN = a_release()

@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from answers import CANARY, STABLE, Reply, answering, certificate, said
 from kubectl_canary.errors import WorldError
 from kubectl_canary.outside import traffic
 from kubectl_canary.outside.traffic import Answer, Place, Question, Questions, send
+from kubectl_canary.records import replace
 
 HOST = "app.example.com"
 ASKED = Question("GET", "/version?x=1", [("host", HOST), ("x-canary", "true")])

@@ -6,11 +6,10 @@ import functools
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from kubectl_canary import resources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 Schema = dict[str, Any]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.common import verb
 from kubectl_canary.commands.flags import ReleaseFlags, cluster_flags, flags_of, goal_flag, release_flags
+from kubectl_canary.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubectl_canary.commands import candidates
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.parameters import Decorator, Function, option
 from kubectl_canary.commands.program import program
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

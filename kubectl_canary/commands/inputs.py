@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubectl_canary.commands.flags import CANARY_FILE
@@ -13,6 +12,7 @@ from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import gates, release, sources
 from kubectl_canary.reading.adopted.file import Sets, own_file, refuse_lost
+from kubectl_canary.records import replace
 
 ONCE = "standard input can be read only once"
 

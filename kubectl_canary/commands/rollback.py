@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -20,6 +19,7 @@ from kubectl_canary.commands.flags import (
 )
 from kubectl_canary.commands.parameters import option
 from kubectl_canary.errors import UsageError
+from kubectl_canary.records import dataclass, replace
 
 if TYPE_CHECKING:
     from kubectl_canary.reports.shells import Shell

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from kubectl_canary.driving import features, lease, moves, owners, statuses
@@ -31,7 +30,7 @@ from kubectl_canary.driving.wheel import Wheel
 from kubectl_canary.driving.world import Event, Surroundings
 from kubectl_canary.errors import Conflict, Forbidden, Refused, TooLate, Unreachable, WorldError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.patches import Op

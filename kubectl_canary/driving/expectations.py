@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import Application, Side, Version
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.release.testers import BEGINNING, COOKIE, EXACT, Testers

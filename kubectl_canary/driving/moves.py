@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api.equality import same
@@ -18,7 +17,7 @@ from kubectl_canary.driving import statuses
 from kubectl_canary.driving.statuses import Acceptance, ParentStatus, Rollout
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release import overlay
 from kubectl_canary.release.application import Application, Side
 from kubectl_canary.release.changes import Alteration, Change, Creation, Removal, Step

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from dataclasses import field, replace
 from fractions import Fraction
 
 from kubectl_canary.driving.intervals import Interval, interval
 from kubectl_canary.driving.verdicts import Verdict
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field, replace
 from kubectl_canary.release.application import Version
 
 CONFIDENCE, USUAL = 0.999, 0.95

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.live import phase_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
@@ -15,7 +14,7 @@ from kubectl_canary.reading.adopted.problems import ADOPT
 from kubectl_canary.reading.manifests import Manifest, is_ours
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field, replace
 from kubectl_canary.release.adoption import key_of
 from kubectl_canary.release.documents import Key
 

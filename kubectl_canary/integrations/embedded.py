@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from kubectl_canary.judging.validation import Question
 from kubectl_canary.reading import release, sources, yamltext
@@ -11,6 +10,7 @@ from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.canaryfile import TOOLS_PREFIXES
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release.documents import Key
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import planned

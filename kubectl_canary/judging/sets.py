@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import ROUTE_KINDS
 
 RULE = "same-object-twice"

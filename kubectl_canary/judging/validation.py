@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from typing import Any, Literal
 
 from kubectl_canary.api import verdict
@@ -19,7 +18,7 @@ from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest, is_canary, is_fleet
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.testing import TESTERS
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field, replace
 from kubectl_canary.release import apart, patches
 from kubectl_canary.release.application import OWN_LABEL, OWNER, Application
 from kubectl_canary.release.changes import Alteration

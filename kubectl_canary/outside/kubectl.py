@@ -8,13 +8,12 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from kubectl_canary.errors import Conflict, Forbidden, Unreachable, WorldError
 from kubectl_canary.outside.proxy import Proxy
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field, replace
 
 TIMEOUT = 60
 PATIENCE = "--request-timeout=20s"  # of a call that is made again where it fails

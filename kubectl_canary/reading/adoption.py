@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
@@ -12,7 +11,7 @@ from kubectl_canary.reading.adopted.file import Common, Sets
 from kubectl_canary.reading.adopted.problems import ADOPT, Problems
 from kubectl_canary.reading.manifests import Manifest, in_namespace
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.application import (
     Adopted,
     Application,

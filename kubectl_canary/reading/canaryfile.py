@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import builtin, catalog, formats, prepare, quick
@@ -13,7 +12,7 @@ from kubectl_canary.findings import Finding, Path, in_order
 from kubectl_canary.reading import gates, testing, versions
 from kubectl_canary.reading.adopted.file import Common, SetReader, adopting_findings
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release import engines, phases
 from kubectl_canary.release.application import (
     GATEWAY_API,

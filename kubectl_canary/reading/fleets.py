@@ -5,14 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import catalog, formats, quick
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order, nearest
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.fleets import Fleet, Order, Target, Wave
 
 RELEASE: Path = ("spec", "release")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Path, visible
+from kubectl_canary.records import replace
 from kubectl_canary.release import metrics
 from kubectl_canary.release.gates import (
     Approval,

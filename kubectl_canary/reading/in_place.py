@@ -9,7 +9,6 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 from kubectl_canary.api.equality import digest
@@ -18,7 +17,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
 from kubectl_canary.reading.hunks import LINES, Hunk
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 HEAD = "# kubectl-canary in place: "
 MARKED = re.compile(r"\A---[ \t]*\r?\n")  # formatters write where a document begins

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 
 FLEET = "Fleet"  # the kind
 SEPARATOR_LINE = re.compile(r"\A---[ \t]*(\r?\n)?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
 from typing import Any
 
 from yaml.events import (
@@ -17,7 +16,7 @@ from yaml.events import (
 )
 
 from kubectl_canary.reading.yamltext import Parser, resolve
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 SCALAR, MAPPING, SEQUENCE, ALIAS = "scalar", "mapping", "sequence", "alias"
 LITERAL, FOLDED = "|", ">"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from kubectl_canary.errors import Refused
@@ -12,6 +11,7 @@ from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import hunks, in_place, yamltext
 from kubectl_canary.reading.hunks import LINES, Clash
 from kubectl_canary.reading.in_place import Kept, Left, Standing
+from kubectl_canary.records import replace
 
 SINCE = "since a release was written into it"
 ELSEWHERE = "write it elsewhere, or once the release is over"

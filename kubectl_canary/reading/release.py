@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import formats
@@ -11,7 +10,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import canaryfile, sources
 from kubectl_canary.reading.adopted.file import SetReader
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release import quota
 from kubectl_canary.release.gates import Prometheus
 from kubectl_canary.release.plan import Phase, Plan, plan

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.api import catalog
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
 from kubectl_canary.reading import yamltext
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 if TYPE_CHECKING:
     from kubectl_canary.reading.manifests import Manifest

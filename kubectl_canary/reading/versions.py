@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import catalog, quick
 from kubectl_canary.findings import Finding, Path, nearest
+from kubectl_canary.records import replace
 from kubectl_canary.release import strategic
 
 PARTS = ("container", "pod", "podMetadata")

@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import field
 from typing import Any, NoReturn
 
 import yaml
@@ -27,7 +26,7 @@ from yaml.events import (
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where
 from kubectl_canary.reading import jsontext
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 Parser: Any
 try:

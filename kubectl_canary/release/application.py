@@ -6,13 +6,12 @@ It is made from the canary file, and every name of an object is decided there on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kubectl_canary.api import formats
 from kubectl_canary.api.catalog import Target
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 from kubectl_canary.release.testers import Testers
 from kubectl_canary.routing.backends import BackendRef
 

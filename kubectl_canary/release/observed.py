@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.errors import Refused
+from kubectl_canary.records import replace
 from kubectl_canary.release import apart, overlay, routes, strategic, workloads
 from kubectl_canary.release.application import Located, Side, Version, Workload
 from kubectl_canary.release.overlay import ReleaseOnRoute

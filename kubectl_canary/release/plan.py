@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from kubectl_canary.api import formats
 from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import Finding, nearest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.application import Application, Receiver, Version, Workload
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.phases import PhaseSpec, canonical, slug

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubectl_canary import resources
@@ -15,7 +14,7 @@ from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, Where, in_order
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.documents import Document, Written
 from kubectl_canary.rendering import provenance
 from kubectl_canary.rendering.objects import Planned

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +12,7 @@ from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.adopted.rules import is_route
 from kubectl_canary.reading.in_place import Left, Standing
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import replace
 from kubectl_canary.release.adoption import DEPLOYMENT, documents, key_of
 from kubectl_canary.release.application import Application
 from kubectl_canary.release.documents import Key

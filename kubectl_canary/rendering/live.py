@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Where
+from kubectl_canary.records import replace
 from kubectl_canary.release import changes, observed, overlay, patches, routes, strategic
 from kubectl_canary.release.application import Located, Side, Version
 from kubectl_canary.release.changes import Change, Removal, Step

@@ -6,12 +6,11 @@ Each object carries the facts that its rendered document must show, whatever tem
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.prepare import with_defaults
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release import engines, overlay, routes, workloads
 from kubectl_canary.release.application import (
     GATEWAY_API,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
 from pathlib import PurePath
 
 import jinja2
@@ -11,7 +10,7 @@ from jinja2 import meta, nodes
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where, nearest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 TEMPLATES = (
     "deployment.yaml.j2",

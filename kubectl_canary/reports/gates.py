@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.driving.verdicts import Measurement
+from kubectl_canary.records import asdict
 from kubectl_canary.release.gates import Approval, Bounds, Command, Gate, Query, Webhook
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.reports.programs import as_json

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from kubectl_canary.commands import inputs
@@ -20,6 +19,7 @@ from kubectl_canary.outside import folder, repository
 from kubectl_canary.outside.output import write
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering import record
 from kubectl_canary.reports import listings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from kubectl_canary.commands.check import CheckFlags
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -16,6 +15,7 @@ from kubectl_canary.driving.position import Problem, position, services
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.live import live_difference
 from kubectl_canary.reports.programs import as_json

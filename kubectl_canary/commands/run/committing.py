@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from itertools import islice
 from types import TracebackType
 
@@ -17,7 +16,7 @@ from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say
 from kubectl_canary.outside.repository import Repository
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 AT_ONCE = 200  # files that are put back together, and held in memory meanwhile
 

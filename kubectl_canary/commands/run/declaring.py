@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from kubectl_canary.api import schema
 from kubectl_canary.api.catalog import CANARY
@@ -21,7 +20,7 @@ from kubectl_canary.reading import declaring, sources
 from kubectl_canary.reading.declaring import Edits
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.reports import commits
 from kubectl_canary.reports.plans import wait_text

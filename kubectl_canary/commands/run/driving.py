@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import formats
@@ -21,7 +20,7 @@ from kubectl_canary.outside import process
 from kubectl_canary.outside.clock import Clock
 from kubectl_canary.outside.output import ClosedPipe, say, write
 from kubectl_canary.outside.terminal import LiveLine, live_line
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Phase, PhaseKind
 from kubectl_canary.reports.programs import compact

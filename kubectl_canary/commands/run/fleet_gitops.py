@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.gitops import GitopsFlags
 from kubectl_canary.commands.run import fleet, gitops, releases
@@ -13,6 +11,7 @@ from kubectl_canary.outside import repository
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.fleets import FleetFile
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.release.fleets import Order, Target
 from kubectl_canary.reports import engines

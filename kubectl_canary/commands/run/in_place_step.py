@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import phase_of
@@ -13,6 +12,7 @@ from kubectl_canary.findings import Finding
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading.in_place import Standing
 from kubectl_canary.reading.release import Release
+from kubectl_canary.records import replace
 from kubectl_canary.release.phases import canonical
 from kubectl_canary.release.plan import RETURNS, Phase, PhaseKind, Plan, starts_somewhere
 from kubectl_canary.release.ways import objection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 
 from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -28,7 +27,7 @@ from kubectl_canary.reading.adopted.file import Sets
 from kubectl_canary.reading.choices import Choice, Wanted, choice
 from kubectl_canary.reading.manifests import Manifest, read, with_texts
 from kubectl_canary.reading.snapshot import KINDS, OPTIONAL, Snapshot, snapshot
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from kubectl_canary.api import catalog, openapi, verdict
 from kubectl_canary.api.catalog import Kind, Target
@@ -19,7 +18,7 @@ from kubectl_canary.judging.validation import Ignored, Question, Report, Setting
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import check_namespace
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.reports import listings
 
 

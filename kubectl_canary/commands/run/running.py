@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field
 from typing import Any
 
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -23,7 +22,7 @@ from kubectl_canary.errors import CanaryError, TooLate, UsageError
 from kubectl_canary.outside import files, process, terminal
 from kubectl_canary.outside.background import Background
 from kubectl_canary.outside.output import say
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.plan import Phase, PhaseKind

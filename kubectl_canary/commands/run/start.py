@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from kubectl_canary.reading import declaring, promotion
 from kubectl_canary.reading.declaring import Edits
 from kubectl_canary.reading.release import Release
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.records import replace
 from kubectl_canary.release import observed
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import PhaseKind

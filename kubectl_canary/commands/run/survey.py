@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from kubectl_canary.commands.run.calls import Call
@@ -16,6 +15,7 @@ from kubectl_canary.driving.position import services
 from kubectl_canary.driving.rights import Right, plural
 from kubectl_canary.errors import Forbidden, WorldError
 from kubectl_canary.outside.kubectl import Kubectl
+from kubectl_canary.records import replace
 from kubectl_canary.release.application import GATEWAY_GROUP, REQUEST_KINDS
 from kubectl_canary.rendering.objects import planned
 

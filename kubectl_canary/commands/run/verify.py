@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from kubectl_canary.commands.cluster import ClusterFlags
@@ -21,7 +20,7 @@ from kubectl_canary.driving.splits import Count, Expected, Sample
 from kubectl_canary.driving.verdicts import EXITS, Verdict
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside.output import say, write
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.application import Version
 from kubectl_canary.release.plan import Phase
 from kubectl_canary.rendering.generator import Generator

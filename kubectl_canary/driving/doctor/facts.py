@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import Any, Literal
 
 from kubectl_canary.driving import rights
 from kubectl_canary.driving.moves import Objects
 from kubectl_canary.driving.rights import Right
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 from kubectl_canary.release.application import Side, Workload
 from kubectl_canary.release.documents import Part
 from kubectl_canary.release.plan import Plan

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.findings import Path
 from kubectl_canary.integrations.importers.imported import Imported, loss
 from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import replace
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import ROUTE_KINDS
 from kubectl_canary.release.companions import SCALERS, SELECTORS, is_scaler_of

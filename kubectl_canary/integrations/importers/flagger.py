@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.api import verdict
@@ -42,6 +41,7 @@ from kubectl_canary.integrations.importers.imported import (
 )
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import replace
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.companions import SELECTORS
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from kubectl_canary.api import re2, verdict
@@ -44,6 +43,7 @@ from kubectl_canary.integrations.importers.ingress_nginx_routes import routes as
 from kubectl_canary.reading.adopted.objects import OTHER_WORKLOADS, at, name_of, of_kind, pod_labels, selects
 from kubectl_canary.reading.adopted.problems import listed
 from kubectl_canary.reading.manifests import Manifest
+from kubectl_canary.records import replace
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.phases import PhaseSpec, default, percent
 from kubectl_canary.reports.programs import said as said_as

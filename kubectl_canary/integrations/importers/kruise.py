@@ -8,7 +8,6 @@ api/v1alpha1/rollout_types.go, pkg/trafficrouting/ and pkg/controller/rollout/ o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubectl_canary.findings import Finding, Path
@@ -34,7 +33,7 @@ from kubectl_canary.integrations.importers.kruise_steps import NAME, STEPS, Rele
 from kubectl_canary.reading import snapshot
 from kubectl_canary.reading.adopted.objects import at, name_of, of_kind
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.adoption import DEPLOYMENT, SERVICE
 from kubectl_canary.release.application import ROUTE_KINDS
 from kubectl_canary.release.companions import ENDING

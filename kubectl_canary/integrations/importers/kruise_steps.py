@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import zip_longest
 from math import ceil
@@ -19,7 +18,7 @@ from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.imported import loss, refusal
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.phases import percent
 
 NAME = "kruise"

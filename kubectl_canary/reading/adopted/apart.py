@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path
@@ -12,6 +11,7 @@ from kubectl_canary.reading.adopted.objections import TAKEN
 from kubectl_canary.reading.adopted.problems import ADOPT
 from kubectl_canary.reading.canaryfile import CanaryFile
 from kubectl_canary.reading.sources import Sources
+from kubectl_canary.records import replace
 from kubectl_canary.release import adoption, apart
 from kubectl_canary.release.application import Application
 from kubectl_canary.release.plan import Plan, plan

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from kubectl_canary.api.equality import same
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.reading.adopted import objects
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release import adoption, companions, engines
 from kubectl_canary.release.application import (
     IMPORT_API,

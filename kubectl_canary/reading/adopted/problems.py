@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding, Path, in_order, nearest
 from kubectl_canary.reading.sources import Sources
-from kubectl_canary.records import dataclass
+from kubectl_canary.records import dataclass, field
 
 ADOPT: Path = ("spec", "adopt")
 
