@@ -11,24 +11,23 @@ from fractions import Fraction
 from urllib.parse import urlsplit
 
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.expressions import regex
 
-IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
-LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
-LABEL_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
-SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
-QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
-DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9A-Fa-f]{32,}\Z")
-COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
-REGISTRY = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?\Z|\[[0-9a-fA-F:]+\](?::[0-9]+)?\Z"
-)
-HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
-WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?\Z")
+IPV4 = regex(r"[0-9]+(?:\.[0-9]+){3}\Z")
+LABEL = regex(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
+LABEL_1035 = regex(r"[a-z](?:[-a-z0-9]*[a-z0-9])?\Z")
+SUBDOMAIN = regex(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
+QUALIFIED = regex(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+DIGEST = regex(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9A-Fa-f]{32,}\Z")
+COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
+REGISTRY = regex(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?\Z|\[[0-9a-fA-F:]+\](?::[0-9]+)?\Z")
+HEADER = regex(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
+WEB_ADDRESS = regex(r"https?://[^\s/?#]+(?:[/?#]\S*)?\Z")
 MARKS = ("header", "json", "pattern", "status")  # where in an answer a version stands
-PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
-DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
-PORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-))*\Z")
+PERCENTAGE = regex(r"([0-9]{1,3})(?:\.([0-9]{1,2}))? ?%\Z")
+DURATION = regex(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,5})s)?\Z")
+PORT_NAME = regex(r"[a-z0-9](?:[a-z0-9]|-(?!-))*\Z")
 
 
 def dns_label(text: str) -> None:

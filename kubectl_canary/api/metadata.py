@@ -6,20 +6,20 @@ The rules are those of k8s.io/apimachinery/pkg/api/validation (objectmeta.go) an
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 from kubectl_canary.api.catalog import Kind, Target
 from kubectl_canary.api.formats import LABEL, LABEL_1035, QUALIFIED, SUBDOMAIN
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Path
 
 # the server's word for it (k8s.io/apimachinery/pkg/util/validation/field): where, and what is wrong
 FieldError = tuple[Path, str]
 Check = Callable[[str], str | None]
 
-TIME = re.compile(
+TIME = regex(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 MAX_ANNOTATIONS = 256 * 1024

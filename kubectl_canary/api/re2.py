@@ -7,29 +7,30 @@ import re
 from collections.abc import Iterator
 
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.expressions import regex
 
 # Exponential where the engine backtracks; the right-hand side matches the same texts in linear time.
 LINEAR = {r"^[!-~]+([\t ]?[!-~]+)*$": r"^[!-~]+(?:[\t ][!-~]+)*$"}
-TOKEN = re.compile(
+TOKEN = regex(
     r"\\(?:x\{[0-9A-Fa-f]+\}|[1-7][0-7]|.)|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+\)|\(|\)|\||\$|.",
     re.DOTALL,
 )
 NOT_IN_RE2 = ("(?=", "(?!", "(?<=", "(?<!", "(?P=", "(?>", "(?(")
 SPACE = r"\t\n\f\r "  # without \v, which Python's \s has
 OWN_SPELLING = {"$": r"\Z", r"\z": r"\Z", r"\s": f"[{SPACE}]", r"\S": f"[^{SPACE}]"}
-FLAGS = re.compile(r"\(\?([a-zA-Z-]+)\)")
+FLAGS = regex(r"\(\?([a-zA-Z-]+)\)")
 CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
     "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~",
     "space": r"\t\n\v\f\r ", "upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
 # Python reads these otherwise, or not at all
-FOREIGN = re.compile(r"\\(?:[pPCQE]|x\{)|\A\\[1-7][0-7]")
+FOREIGN = regex(r"\\(?:[pPCQE]|x\{)|\A\\[1-7][0-7]")
 # escapes that RE2 does not know, such as `\Z` and a group's number
-UNKNOWN = re.compile(r"\\(?![aftnrvxdDsSwWAbBz])[A-Za-z1-9]")
+UNKNOWN = regex(r"\\(?![aftnrvxdDsSwWAbBz])[A-Za-z1-9]")
 # quantifiers as Python has them since 3.11, and counts that RE2 finds too many
-POSSESSIVE = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\+")
-COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+POSSESSIVE = regex(r"(?:[*+?]|\{\d+(?:,\d*)?\})\+")
+COUNTED = regex(r"\{(\d+)(?:,(\d*))?\}")
 MOST_TIMES = 1000
 # how Python's complaints begin, and what RE2 says. Source: Go, regexp/syntax, ErrorCode
 WORDS = {

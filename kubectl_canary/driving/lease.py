@@ -6,12 +6,12 @@ changed for its duration, by the watch of whoever looks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from kubectl_canary.api.equality import MISSING
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import OWN_LABEL, OWN_PREFIX, OWNER
 from kubectl_canary.release.patches import Op, look_up, pointer
@@ -21,7 +21,7 @@ DURATION = 15  # seconds
 RENEWAL = 4  # seconds after which a Lease that is held is renewed
 HOLD = f"{OWN_PREFIX}hold"
 ANNOTATIONS = ("metadata", "annotations")
-IDENTITY = re.compile(r"(?P<who>.*) (?P<verb>[a-z]+) process (?P<process>\d+) \((?P<machine>[^)]*)\)")
+IDENTITY = regex(r"(?P<who>.*) (?P<verb>[a-z]+) process (?P<process>\d+) \((?P<machine>[^)]*)\)")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from kubectl_canary.errors import Refused
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding
 from kubectl_canary.integrations import embedded
 from kubectl_canary.integrations.beside import Laid, StableReader, laid_over, reader
@@ -19,10 +20,10 @@ from kubectl_canary.records import dataclass
 FILE = "standard input"
 START = "---\n"
 # at the start of a line these five characters end a document, whatever it is in the middle of (YAML 1.2, 9.1.3)
-MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+MARKER = regex(r"^---(?=\s|$)", re.MULTILINE)
 
 # the comments before a document, behind its marker where it has one
-HEAD = re.compile(r"(---[ \t]*(#[^\n]*)?\r?\n)?(?P<comments>([ \t]*#[^\n]*\n)+)")
+HEAD = regex(r"(---[ \t]*(#[^\n]*)?\r?\n)?(?P<comments>([ \t]*#[^\n]*\n)+)")
 
 
 @dataclass(frozen=True)

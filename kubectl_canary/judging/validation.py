@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
@@ -29,8 +29,10 @@ from kubectl_canary.release.testers import Testers
 from kubectl_canary.rendering import provenance
 from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
-from kubectl_canary.rendering.overrides import Templates
 from kubectl_canary.rendering.steps import step
+
+if TYPE_CHECKING:
+    from kubectl_canary.rendering.overrides import Templates
 
 Severity = Literal["error", "warning"]
 NOWHERE = Where("")

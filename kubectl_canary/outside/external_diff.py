@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import tempfile
@@ -11,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kubectl_canary.errors import WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.outside.output import say
 
 VARIABLE = "KUBECTL_EXTERNAL_DIFF"
-TAKEN = re.compile(r"[A-Za-z0-9=-]+")  # parameters that kubectl hands on
+TAKEN = regex(r"[A-Za-z0-9=-]+")  # parameters that kubectl hands on
 
 
 def command() -> list[str]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.outside import exchange
 from kubectl_canary.outside.exchange import Change
 
 LIST = ".kubectl-canary"
 FILE = "file"  # the note of which file a folder is rendered from
 SCRIPT = ".sh"
-NOTE = re.compile(r"# ([a-z]+): (.*)\Z")
-OURS = re.compile(r"(?:[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}|kustomization\.yaml)\Z")
+NOTE = regex(r"# ([a-z]+): (.*)\Z")
+OURS = regex(r"(?:[a-z][a-z-]*(?:/[A-Za-z0-9._-]+){1,3}|kustomization\.yaml)\Z")
 
 
 def write(

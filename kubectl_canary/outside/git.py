@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import IO
 
 from kubectl_canary.errors import CanaryError, Refused, UsageError, WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Where, nearest
 from kubectl_canary.records import dataclass
 
-FULL = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+FULL = regex("[0-9a-f]{40}|[0-9a-f]{64}")
 LINK, SUBMODULE = "120000", "160000"
 BY_PATH = "name a file or folder by its path"
 # set by hooks, for the repository that the hook is of

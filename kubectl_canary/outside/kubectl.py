@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_canary.errors import Conflict, Forbidden, Unreachable, WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.outside.proxy import Proxy
 from kubectl_canary.records import dataclass, field, replace
 
@@ -32,9 +33,7 @@ SAYS = (
     "Unable to connect",
     "The request is invalid",
 )
-LOGGED = re.compile(
-    r"^[EIW][0-9]{4} [0-9:.]+ .*\n", re.MULTILINE
-)  # what kubectl's libraries log beside its words
+LOGGED = regex(r"^[EIW][0-9]{4} [0-9:.]+ .*\n", re.MULTILINE)  # what kubectl's libraries log beside its words
 IN_A_POD = "KUBERNETES_SERVICE_HOST"
 NO_CONTEXT = (
     "`kubectl config get-contexts` lists what there is; --context names one, --kubeconfig another file"
@@ -47,7 +46,7 @@ CHANGED = (
     "(NotFound)",
 )
 
-NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource ")  # quotas and webhooks forbid in other words
+NOT_ALLOWED = regex(r"cannot [a-z]+ resource ")  # quotas and webhooks forbid in other words
 
 WITHOUT_SPEC = ("ConfigMap", "Secret", "ServiceAccount")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.outside import files, git, kubectl
 from kubectl_canary.records import dataclass
@@ -19,10 +19,10 @@ GIT = "git:"
 BY_HAND = "name the file by its path in a working tree"
 LFS = "version https://git-lfs.github.com/spec/"
 # what only Helm fills in: other templates stand in ConfigMaps and annotations, and are meant
-TEMPLATE = re.compile(
+TEMPLATE = regex(
     r"^\s*\{\{|\{\{.*(\.(Values|Release|Chart|Capabilities|Template)\b|\b(include|toYaml|tpl)\b)"
 )
-BLOCK = re.compile(r"(^|[:\-]\s+)(&\S+\s+|!\S*\s+)*[|>][-+0-9]*\s*(#.*)?$")
+BLOCK = regex(r"(^|[:\-]\s+)(&\S+\s+|!\S*\s+)*[|>][-+0-9]*\s*(#.*)?$")
 
 
 @dataclass(frozen=True)

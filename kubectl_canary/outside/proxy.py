@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import select
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any, cast
 
 from kubectl_canary.errors import Unreachable
+from kubectl_canary.expressions import regex
 
 READY = b"Starting to serve on "
 START = 3.0  # seconds in which kubectl has begun to serve
@@ -43,7 +43,7 @@ NO_KUBERC = {"KUBECTL_KUBERC": "false"}  # its defaults for `proxy` are not thos
 # only what is asked for gets through
 FLAGS = ("proxy", "--append-server-path", "--reject-methods=^(POST|PUT|DELETE)$")
 NOT_US = (401, 408, 429)  # answers that are not about what was asked, beside all from 500
-STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
+STATUS = regex(rb"HTTP/1\.[01] ([0-9]{3})\b")
 
 
 class Unclear(Exception):

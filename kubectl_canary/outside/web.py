@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +13,12 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from kubectl_canary.errors import WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 LONGEST = 4_000_000  # bytes of an answer that are read
 CHUNK = 65_536
-OBJECT = re.compile(r"^(?:<.*>|\w+\(host=.*?\)): ")  # what urllib3 puts before what went wrong
+OBJECT = regex(r"^(?:<.*>|\w+\(host=.*?\)): ")  # what urllib3 puts before what went wrong
 BACKOFF = 0.2  # seconds before a question is asked again, twice as long each time
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
-LINES = re.compile(r"[^\n]*\n|[^\n]+")
+LINES = regex(r"[^\n]*\n|[^\n]+")
 # what a formatter may change of a line that stays the same: quotes, spaces in braces, and what stands behind a value
-UNSAID = re.compile(r"""["']|[ \t]+#.*|[ \t\r\n]+$|(?<=[\[{]) +| +(?=[\]}])""")
-BLOCK = re.compile(r"(^|[:-][ \t]+)[|>][-+0-9]*([ \t]+#.*)?$")
+UNSAID = regex(r"""["']|[ \t]+#.*|[ \t\r\n]+$|(?<=[\[{]) +| +(?=[\]}])""")
+BLOCK = regex(r"(^|[:-][ \t]+)[|>][-+0-9]*([ \t]+#.*)?$")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubectl_canary.api.equality import digest
 from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import adoption, hunks, manifests, splice, yamltext
 from kubectl_canary.reading.hunks import LINES, Hunk
@@ -20,7 +20,7 @@ from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import dataclass, field
 
 HEAD = "# kubectl-canary in place: "
-MARKED = re.compile(r"\A---[ \t]*\r?\n")  # formatters write where a document begins
+MARKED = regex(r"\A---[ \t]*\r?\n")  # formatters write where a document begins
 TITLE = """\
 # Written by `kubectl canary render -o in-place`, which takes it out again: change nothing here.
 # It has the canary's objects, and what the documents were that the release has changed.

@@ -12,22 +12,23 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from yaml.error import Mark
-from yaml.events import (
+from kubectl_canary.expressions import regex
+from kubectl_canary.reading.events import (
     DocumentEndEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
+    Mark,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
     StreamEndEvent,
 )
 
-TOKEN = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*"|[^\s,:{}\[\]"]+')
+TOKEN = regex(r'[{}\[\]]|"(?:[^"\\]|\\.)*"|[^\s,:{}\[\]"]+')
 PLAIN, QUOTED = (True, False), (False, True)
-SPACE = re.compile(r"[ \t\r\n]*")
+SPACE = regex(r"[ \t\r\n]*")
 
 
 def is_json(text: str, file: str) -> bool:

@@ -9,14 +9,15 @@ from typing import Any
 
 from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Path, Where
 from kubectl_canary.reading import yamltext
 from kubectl_canary.records import dataclass, replace
 
 FLEET = "Fleet"  # the kind
-SEPARATOR_LINE = re.compile(r"\A---[ \t]*(\r?\n)?")
-DOCUMENT_END = re.compile(r"^\.\.\.[ \t]*\r?\n?", re.MULTILINE)
-SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+SEPARATOR_LINE = regex(r"\A---[ \t]*(\r?\n)?")
+DOCUMENT_END = regex(r"^\.\.\.[ \t]*\r?\n?", re.MULTILINE)
+SEPARATOR = regex(r"^---(?=\s|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from yaml.events import (
+from kubectl_canary.reading.events import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
+    Parser,
     ScalarEvent,
     SequenceEndEvent,
     StreamEndEvent,
 )
-
-from kubectl_canary.reading.yamltext import Parser, resolve
+from kubectl_canary.reading.yamltext import resolve
 from kubectl_canary.records import dataclass, field
 
 SCALAR, MAPPING, SEQUENCE, ALIAS = "scalar", "mapping", "sequence", "alias"

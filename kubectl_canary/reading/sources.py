@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubectl_canary.api import catalog
 from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path, Where, nearest, path_text
 from kubectl_canary.reading import yamltext
 from kubectl_canary.records import dataclass, field
@@ -22,7 +23,7 @@ SHORT: dict[str, Path] = {
     "--manifests": ("spec", "adopt", "from"),
     "--stable-manifests": ("spec", "adopt", "stable"),
 }
-STEP = re.compile(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
+STEP = regex(r"\.?((?:\\.|[^.\[\]\\])+)|\[([0-9]+)\]")
 
 
 @dataclass

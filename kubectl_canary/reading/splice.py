@@ -6,23 +6,22 @@ value; where it is not that value, nothing comes out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import yaml
-
 from kubectl_canary.api.equality import identical
 from kubectl_canary.errors import Refused
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Where
 from kubectl_canary.reading import nodes, styles, yamltext
 from kubectl_canary.reading.alignment import aligned
+from kubectl_canary.reading.events import YAMLError
 from kubectl_canary.reading.nodes import Node
 from kubectl_canary.records import dataclass
 
-COLON = re.compile(r"\s*:")
-DASH = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*-")
-COMMENT = re.compile(r"( *)#")
+COLON = regex(r"\s*:")
+DASH = regex(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*-")
+COMMENT = regex(r"( *)#")
 MERGE = "<<"
 
 
@@ -91,7 +90,7 @@ class _Editor:
     def edited(self, before: Any, after: Any) -> str:
         try:
             root = nodes.root(self.text, self.number)
-        except (yaml.YAMLError, IndexError, KeyError):
+        except (YAMLError, IndexError, KeyError):
             message, hint = "JSON that is no YAML", "write one object a file"
             _refuse(self.file, (1, 1), message, hint)
         self.style = styles.style_of(root, self.text)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import Any
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.nodes import MAPPING, SEQUENCE, Node
 from kubectl_canary.records import dataclass
 
-SHARES = re.compile(r"(?:[a-z][a-z-]* )*[0-9.]+%\Z|[a-z][a-z-]* from [a-z][a-z-]*\Z")
-SINGLE_QUOTED = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdff]*\Z")
+SHARES = regex(r"(?:[a-z][a-z-]* )*[0-9.]+%\Z|[a-z][a-z-]* from [a-z][a-z-]*\Z")
+SINGLE_QUOTED = regex(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdff]*\Z")
 
 
 @dataclass(frozen=True)

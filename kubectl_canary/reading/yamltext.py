@@ -12,27 +12,23 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-import yaml
-from yaml.events import (
+from kubectl_canary.errors import Refused
+from kubectl_canary.expressions import regex
+from kubectl_canary.findings import Finding, Path, Where
+from kubectl_canary.reading import jsontext
+from kubectl_canary.reading.events import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
+    MarkedYAMLError,
+    Parser,
     ScalarEvent,
     SequenceEndEvent,
     StreamEndEvent,
+    YAMLError,
 )
-
-from kubectl_canary.errors import Refused
-from kubectl_canary.findings import Finding, Path, Where
-from kubectl_canary.reading import jsontext
 from kubectl_canary.records import dataclass, field
-
-Parser: Any
-try:
-    from yaml._yaml import CParser as Parser
-except ImportError:  # PyYAML was built without libyaml: the same events, slower
-    Parser = yaml.Loader
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
@@ -45,10 +41,10 @@ WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
 }
-INTEGER = re.compile(
+INTEGER = regex(
     r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z"
 )
-FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 BASES = {"hex": 16, "bin": 2, "oct": 8}
 STRING_TAGS = ("!", "tag:yaml.org,2002:str")
 SCALAR_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
@@ -109,7 +105,7 @@ def read(text: str, file: str) -> list[Document]:
     composer = _Composer(text, file)
     try:
         documents = list(composer.documents())
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise Refused(f"{file} is not YAML", [_syntax_finding(error, text, file)]) from None
     if composer.complaints:
         raise Refused(f"{file} is not valid", composer.complaints)
@@ -144,7 +140,7 @@ def _integer(match: re.Match[str]) -> int:
     return int(match.group())
 
 
-def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
+def _syntax_finding(error: YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     if mark is not None:
@@ -278,16 +274,16 @@ class _Composer:
             self.give_up(event, f"more than {self.most:,} values, counting aliases")
 
     def give_up(self, event: Any, problem: str) -> NoReturn:
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 # --- writing ------------------------------------------------------------------
 
-PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?:[:=][A-Za-z0-9_./@+-]+)*\Z")
-AMOUNT = re.compile(r"[1-9][0-9]*(?:m|h|s|ms|Ki|Mi|Gi|Ti)\Z")
-ESCAPES = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+PLAIN = regex(r"[A-Za-z_/][A-Za-z0-9_./@+-]*(?:[:=][A-Za-z0-9_./@+-]+)*\Z")
+AMOUNT = regex(r"[1-9][0-9]*(?:m|h|s|ms|Ki|Mi|Gi|Ti)\Z")
+ESCAPES = regex("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff"
-LITERAL_LINE = re.compile(rf"(?: *[^\s{UNPRINTABLE}](?:[^{UNPRINTABLE}]*[^\s{UNPRINTABLE}])?)?\Z")
+LITERAL_LINE = regex(rf"(?: *[^\s{UNPRINTABLE}](?:[^{UNPRINTABLE}]*[^\s{UNPRINTABLE}])?)?\Z")
 
 
 def scalar(value: Any) -> str:
@@ -304,7 +300,10 @@ def _string(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A string in double quotes."""
-    return ESCAPES.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
+    written = json.dumps(text, ensure_ascii=False)
+    if written.isprintable():
+        return written
+    return ESCAPES.sub(lambda match: f"\\u{ord(match.group()):04x}", written)
 
 
 def flow(value: Any) -> str:

@@ -9,10 +9,10 @@ Source: Argo CD, Sync Phases and Waves (a wave that is no number is that of Helm
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.release.application import OWN_PREFIX, ROUTE_KINDS, Application, Engine, Given, Located
 
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -30,7 +30,7 @@ NOTES_OF_ONE = (
     HELMS_POLICY,
 )
 RUNS_ONCE = ("Job", "CronJob")
-NUMBER = re.compile(r"[+-]?[0-9]+")
+NUMBER = regex(r"[+-]?[0-9]+")
 
 
 # --- waves ------------------------------------------------------------------------

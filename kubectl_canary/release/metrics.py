@@ -6,15 +6,15 @@ several workloads may be released together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 WINDOW, QUANTILE = "1m", 0.99
 NAMES = ("service", "deployment", "namespace", "route", "window")
 OF_A_VERSION = ("{{ service }}", "{{ deployment }}")
-PLACE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+PLACE = regex(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
 @dataclass(frozen=True)

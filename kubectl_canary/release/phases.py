@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 from kubectl_canary.api import formats
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path, nearest
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Receiver
 from kubectl_canary.release.gates import Gate
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # TRACE is safe too, and no application wants it copied
-MIRROR = re.compile(r"mirror\s+(.+)\Z")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.% _-]*\Z")
+MIRROR = regex(r"mirror\s+(.+)\Z")
+NAME = regex(r"[A-Za-z0-9][A-Za-z0-9.% _-]*\Z")
 FIXED = ("before", "deploy", "promote-roll", "promote-return", "promoted", "rolled-back")
-RESERVED = re.compile(rf"(?:{'|'.join(FIXED)}|rollback\b.*|rollback-promotion\b.*)\Z")
+RESERVED = regex(rf"(?:{'|'.join(FIXED)}|rollback\b.*|rollback-promotion\b.*)\Z")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#headermatchtype
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 Carrier = Literal["header", "query", "cookie"]
@@ -19,9 +19,9 @@ CARRIERS: tuple[Carrier, ...] = ("header", "query", "cookie")
 EXACT, EXPRESSION, BEGINNING = "Exact", "RegularExpression", "Prefix"
 COOKIE = "cookie"  # the header in which all cookies of a request stand
 LONGEST = {"headers": 4096, "queryParams": 1024}  # characters of a value, by the Gateway API
-SENT = re.compile(r"[!#-+\-./0-:<-\[\]-~]+")  # what can stand in a cookie (RFC 6265, 4.1.1)
-SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
-ANCHORED = re.compile(r"\^[^|]*[^\\|]\$")
+SENT = regex(r"[!#-+\-./0-:<-\[\]-~]+")  # what can stand in a cookie (RFC 6265, 4.1.1)
+SPECIAL = regex(r"[\\.+*?()|\[\]{}^$]")
+ANCHORED = regex(r"\^[^|]*[^\\|]\$")
 
 
 @dataclass(frozen=True)

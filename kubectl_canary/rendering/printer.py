@@ -11,14 +11,13 @@ from jinja2.ext import Extension
 
 from kubectl_canary import resources
 from kubectl_canary.errors import CanaryError
+from kubectl_canary.expressions import regex
 from kubectl_canary.reading import yamltext
 from kubectl_canary.rendering import overrides
 from kubectl_canary.rendering.objects import Planned
 from kubectl_canary.rendering.overrides import Templates
 
-PLACED = re.compile(
-    r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE
-)
+PLACED = regex(r"^(?P<before>[^{}\n]*?)(?P<space> ?)\{\{\s*(?P<name>[\w.]+)\s*\|\s*yaml\s*\}\}", re.MULTILINE)
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -6,21 +6,21 @@ and Kustomization (`spec.wait` stands for all health checks).
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubectl_canary.errors import UsageError
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Application, Engine
 from kubectl_canary.release.fleets import Fleet, Order, Target
 from kubectl_canary.reports.plans import wait_text
 
-SHORT_SSH = re.compile(
+SHORT_SSH = regex(
     r"(?P<user>[^/:@]+)@(?P<host>\[[^\]]+\]|[^/:@\[\]]+):/?(?P<path>.+)"
 )  # git@example.com:shop.git
-URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z+.-]*)://(?P<login>[^/?#]*@)?(?P<rest>[^?#]*)(?P<query>.*)")
+URL = regex(r"(?P<scheme>[A-Za-z][A-Za-z+.-]*)://(?P<login>[^/?#]*@)?(?P<rest>[^?#]*)(?P<query>.*)")
 SCHEMES = ("http", "https", "ssh")
 # while Flux waits for health it takes no newer commit, and neither the way back
 PATIENCE = "1m"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from kubectl_canary import __version__
 from kubectl_canary.api.catalog import Target
@@ -202,10 +201,14 @@ def _failure(finding: Finding) -> str:
 
 
 def _xml(value: str) -> str:
+    from xml.sax.saxutils import escape  # with it come clients of the network, 20 ms of them
+
     return escape(_printable(value))
 
 
 def _attribute(value: str) -> str:
+    from xml.sax.saxutils import quoteattr
+
     return quoteattr(_printable(value))
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from kubectl_canary.api import formats
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 PORTS = {"http": 80, "https": 443}
 IN_PATHS = "/%:@!$&'()*+,;=~-._"
-ODD = re.compile(r"[\x00-\x20\x7f]")
+ODD = regex(r"[\x00-\x20\x7f]")
 Header = tuple[str, str]
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.metadata import Check, FieldError, shown
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Path
 
-PERCENT = re.compile(r"[0-9]+%\Z")
-PORT_NAME = re.compile(r"[-a-z0-9]+\Z")
+PERCENT = regex(r"[0-9]+%\Z")
+PORT_NAME = regex(r"[-a-z0-9]+\Z")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 PORT_WORDS = "must be between 1 and 65535, inclusive"
 PERCENT_WORDS = (

@@ -25,6 +25,7 @@ from kubectl_canary.api.builtin.checks import (
 )
 from kubectl_canary.api.builtin.data import key_problem
 from kubectl_canary.api.metadata import FieldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Path
 
 Container = dict[str, Any]
@@ -37,10 +38,10 @@ FIELDS = (
     "status.hostIPs", "status.podIP", "status.podIPs",
 )  # fmt: skip
 RESOURCE_FIELDS = tuple(f"{kind}.{name}" for kind in ("limits", "requests") for name in STANDARD_RESOURCES)
-KEYED_FIELD = re.compile(r"metadata\.(?:annotations|labels)\['.*'\]\Z", re.DOTALL)
-HEADER = re.compile(r"[-A-Za-z0-9]+\Z")
+KEYED_FIELD = regex(r"metadata\.(?:annotations|labels)\['.*'\]\Z", re.DOTALL)
+HEADER = regex(r"[-A-Za-z0-9]+\Z")
 HEADER_WORDS = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name')"
-VARIABLE = re.compile(r"[ -<>-~]+\Z")
+VARIABLE = regex(r"[ -<>-~]+\Z")
 VARIABLE_WORDS = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )

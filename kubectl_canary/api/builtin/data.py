@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from kubectl_canary.api import metadata
 from kubectl_canary.api.builtin.checks import invalid, matches, required
 from kubectl_canary.api.metadata import FieldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Path
 
 LARGEST = 1024 * 1024
-KEY = re.compile(r"[-._a-zA-Z0-9]+\Z")
+KEY = regex(r"[-._a-zA-Z0-9]+\Z")
 KEY_WORDS = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
 FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 # what a Secret of a type must have; either of the last two is enough

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
@@ -17,7 +18,7 @@ PRECEDENCE = {
     **dict.fromkeys(("*", "/", "%"), 5),
 }
 WORDS = {"true": True, "false": False, "null": None}
-TOKEN = re.compile(
+TOKEN = regex(
     r"""
     (?P<space> \s+ | //[^\n]* )
   | (?P<string> [rR]? (?: \"\"\"(?:\\.|[^\\])*?\"\"\"
@@ -29,7 +30,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-ESCAPE = re.compile(
+ESCAPE = regex(
     r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL
 )
 ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"} | {

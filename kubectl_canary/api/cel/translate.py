@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -31,6 +30,7 @@ from kubectl_canary.api.cel.syntax import (
 )
 from kubectl_canary.api.cel.values import CelError, Duration, Format, equal, integer
 from kubectl_canary.api.unsupported import Unsupported
+from kubectl_canary.expressions import regex
 
 Variables = dict[str, Any]
 Function = Callable[[Variables], Any]
@@ -39,9 +39,9 @@ KEYWORDS = frozenset({
     "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
     "let", "loop", "package", "namespace", "return", "var", "void", "while",
 })  # fmt: skip
-ESCAPED = re.compile(r"__(underscores|dot|dash|slash)__")
+ESCAPED = regex(r"__(underscores|dot|dash|slash)__")
 SIGNS = {"underscores": "__", "dot": ".", "dash": "-", "slash": "/"}
-OLD_SELF = re.compile(r"\boldSelf\b")
+OLD_SELF = regex(r"\boldSelf\b")
 
 
 def is_transition(rule: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.records import dataclass
 
 UNITS = {
@@ -17,7 +17,7 @@ UNITS = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-AMOUNT = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+AMOUNT = regex(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
 INT64 = 2**63
 
 

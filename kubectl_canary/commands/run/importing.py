@@ -17,6 +17,7 @@ from kubectl_canary.commands.program import program
 from kubectl_canary.commands.run import next_version
 from kubectl_canary.commands.run.init import SHOWN, head, read_back, refuse_files
 from kubectl_canary.errors import Refused, UsageError
+from kubectl_canary.expressions import regex
 from kubectl_canary.integrations.importers import NEIGHBOURS, report
 from kubectl_canary.integrations.importers.belongings import images, without_others
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, Neighbour, Wish
@@ -32,7 +33,7 @@ from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
 
 BEGINNING = ("before", "deploy")  # phases in which no request comes to the canary
-FILE = re.compile(r"\{file (?P<kind>[^/}]+)/(?P<name>[^}]+)\}")  # as `file_of` writes it
+FILE = regex(r"\{file (?P<kind>[^/}]+)/(?P<name>[^}]+)\}")  # as `file_of` writes it
 WIDEST = 100  # letters of a phase on a line
 LONGEST = 200  # letters of an object's name in the name of its file
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from kubectl_canary.driving.causes import Cause
 from kubectl_canary.driving.recognition import Mark, Reply, Unknown, version_of
 from kubectl_canary.driving.splits import Connection, Count, Expected, Sample
 from kubectl_canary.errors import UsageError, WorldError
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import visible
 from kubectl_canary.outside import files, traffic
 from kubectl_canary.outside.output import say
@@ -24,7 +24,7 @@ from kubectl_canary.routing.requests import Request, authority_of
 MOST_IN_VAIN = 20  # requests in a row without an answer, after which nobody is asked any more
 WITH_BODY = ("POST", "PUT", "PATCH")
 EMPTY_MESSAGE = b"\0\0\0\0\0"  # of gRPC: not compressed, no bytes
-RESOLVED = re.compile(r"(?P<host>\[[^]]+\]|[^:\[\]]+):(?P<port>\d+):(?P<where>.+)")
+RESOLVED = regex(r"(?P<host>\[[^]]+\]|[^:\[\]]+):(?P<port>\d+):(?P<where>.+)")
 
 
 def place(asked: Request, flags: VerifyFlags) -> Place:

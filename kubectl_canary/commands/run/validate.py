@@ -11,7 +11,6 @@ from kubectl_canary.commands.judging import JudgeFlags
 from kubectl_canary.commands.run.judging import judge_of, meant
 from kubectl_canary.commands.validate import ValidateFlags
 from kubectl_canary.errors import UsageError
-from kubectl_canary.integrations.beside import reader
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.validation import Report
 from kubectl_canary.outside.output import write
@@ -56,12 +55,14 @@ def run(
 
 def _of_stream(read: Sequence[Manifest]) -> SetReader:
     """Reads the manifests that a canary file adopts: of a stream those beside it."""
-    beside = reader(
-        [manifest for manifest in read if manifest.document.file == "standard input"], inputs.stable_set
-    )
 
     def sets(source: Sources) -> Sets:
-        return (beside if source.value["spec"]["adopt"]["from"] == STREAM else inputs.sets)(source)
+        if source.value["spec"]["adopt"]["from"] != STREAM:
+            return inputs.sets(source)
+        from kubectl_canary.integrations.beside import reader  # few streams have a canary file
+
+        beside = [manifest for manifest in read if manifest.document.file == "standard input"]
+        return reader(beside, inputs.stable_set)(source)
 
     return sets
 

@@ -5,10 +5,10 @@ Source: pkg/controller/scheduler.go, scheduler_metrics.go and webhook.go of Flag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding
 from kubectl_canary.integrations.exporters.exported import (
     Exporting,
@@ -40,8 +40,8 @@ NAMES = {
     "namespace": "{{ namespace }}",
     "window": "{{ interval }}",
 }
-OPEN_END = re.compile(r"\{\{\s*deployment\s*\}\}-?(\.[*+]|\[)")
-PLAIN = re.compile(r"[^a-z0-9]+")
+OPEN_END = regex(r"\{\{\s*deployment\s*\}\}-?(\.[*+]|\[)")
+PLAIN = regex(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)

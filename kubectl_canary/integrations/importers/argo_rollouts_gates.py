@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubectl_canary.api import formats
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.argo_rollouts_phases import CANARY, NAME, seconds, whole
@@ -48,11 +49,11 @@ KNOWN_OF_METRIC = (
 KNOWN_OF_PROMETHEUS = ("address", "query", "insecure", "timeout", *OF_PROMETHEUS)
 NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 RESULT = r"(?:result(?:\[0\])?|asFloat\(result(?:\[0\])?\))"
-COMPARISON = re.compile(rf"{RESULT}\s*(<=|>=|==|<|>)\s*({NUMBER})")
-TURNED = re.compile(rf"({NUMBER})\s*(<=|>=|==|<|>)\s*{RESULT}")
+COMPARISON = regex(rf"{RESULT}\s*(<=|>=|==|<|>)\s*({NUMBER})")
+TURNED = regex(rf"({NUMBER})\s*(<=|>=|==|<|>)\s*{RESULT}")
 TURN = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
 NEGATED = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!="}
-ARGUMENT = re.compile(r"\{\{\s*args\.([^\s}]+)\s*\}\}")
+ARGUMENT = regex(r"\{\{\s*args\.([^\s}]+)\s*\}\}")
 Bounds = dict[str, float]
 
 

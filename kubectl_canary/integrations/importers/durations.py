@@ -5,9 +5,10 @@ Source: ParseDuration of https://pkg.go.dev/time
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Any
+
+from kubectl_canary.expressions import regex
 
 UNITS = {
     "ns": Fraction(1, 10**9),
@@ -19,7 +20,7 @@ UNITS = {
     "m": Fraction(60),
     "h": Fraction(3600),
 }
-PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+PART = regex(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 LONGEST = 40  # letters
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kubectl_canary.api import re2
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.flagger_fields import NAME
@@ -27,8 +28,8 @@ MOST_MEASUREMENTS = 100
 MOST_PHASES = 80
 GATEWAYS = ("cilium", "contour", "istio", "linkerd", "traefik")
 SUCCESS, DURATION = "request-success-rate", "request-duration"
-TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
-SIDES = re.compile(r"\{\{-?\s*(target|service)\s*-?\}\}-(primary|canary)\b")
+TEMPLATE = regex(r"\{\{-?\s*(.*?)\s*-?\}\}")
+SIDES = regex(r"\{\{-?\s*(target|service)\s*-?\}\}-(primary|canary)\b")
 SIDED = {
     ("target", "canary"): "{{ deployment }}",
     ("service", "canary"): "{{ service }}",

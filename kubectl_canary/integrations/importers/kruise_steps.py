@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from kubectl_canary.api import re2
+from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path
 from kubectl_canary.integrations.importers import durations
 from kubectl_canary.integrations.importers.imported import loss, refusal
@@ -25,7 +26,7 @@ NAME = "kruise"
 STEPS: Path = ("spec", "strategy", "canary", "steps")
 TESTERS = "header-only"
 COOKIE = "canary-by-cookie"  # nginx.lua takes a header of this name for the annotation
-TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
+TOKEN = regex(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
 LONGEST_VALUE = 1024
 Testers = dict[str, str]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -85,7 +84,7 @@ def rules() -> tuple[Rule, ...]:
 
 def _rule(name: str) -> Rule:
     module = importlib.import_module(f"{__name__}.{name}")
-    reason = inspect.cleandoc(module.__doc__ or "")
+    reason = (module.__doc__ or "").strip()
     return Rule(
         name.replace("_", "-"),
         module.SEVERITY,
