@@ -40,7 +40,10 @@ class Rendered(Document):
 
 
 class Generator:
-    """Renders planned objects, with the package's templates or the user's in their place."""
+    """Renders planned objects, with the package's templates or the user's in their place.
+
+    Phases have most documents in common: each is read and judged once, and nobody changes it.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,8 @@ class Generator:
         self.target = target or Target()
         self.validating = validating
         self.templates = templates
+        self._read: dict[tuple[str, str], yamltext.Document] = {}
+        self._judged: dict[int, tuple[dict[str, Any], list[Finding]]] = {}
         if templates is not None:
             self._printer.check_names(templates)
 
@@ -101,15 +106,27 @@ class Generator:
         """What a template prints, and what is wrong with it. Raises Refused where that is not one object."""
         prints = compiled().get(item.template) if self.templates is None else None
         text = "".join(prints(item.names)) if prints else self._printer.text(item)
-        document = _only_document(text, item.template)
+        document = self._document(text, item.template)
         findings = list(_differences_from_plan(document, item))
-        if self.validating:
-            findings += map(self._placed, _refusals(document.value, item, self.target))
+        findings += (self._placed(item, finding) for finding in self._refusals(document.value))
         return Rendered(item.part, document.value, text, item), findings
 
-    def _placed(self, refusal: tuple[Planned, Finding]) -> Finding:
+    def _document(self, text: str, template: str) -> yamltext.Document:
+        document = self._read.get((text, template))
+        if document is None:
+            document = self._read[text, template] = _only_document(text, template)
+        return document
+
+    def _refusals(self, document: dict[str, Any]) -> list[Finding]:
+        """What the API server would not take of a document."""
+        if not self.validating:
+            return []
+        if id(document) not in self._judged:  # ids are those of what is kept beside the findings
+            self._judged[id(document)] = document, verdict.judge(document, self.target) or []
+        return self._judged[id(document)][1]
+
+    def _placed(self, item: Planned, finding: Finding) -> Finding:
         """A refusal at the place of the canary file that it comes from; without one, at its template."""
-        item, finding = refusal
         place = self.place(item, finding.path)
         if place is None:
             where = Where(item.template)
@@ -119,7 +136,7 @@ class Generator:
 
     def _refusals_of(self, document: Document) -> Iterator[Finding]:
         """What the API server would not take of a document that no template made, at the place that it comes from."""
-        for finding in (verdict.judge(document.value, self.target) or []) if self.validating else ():
+        for finding in self._refusals(document.value):
             message = f"{document.part.title}: {finding.message}"
             yield replace(finding, message=message, where=self.origin(document, finding.path), code="")
 
@@ -139,12 +156,10 @@ class Generator:
 
     def refuse_invalid(self, documents: Sequence[Document]) -> None:
         """Raises Refused where the API server would refuse one of these, whoever made them."""
-        if not self.validating:
-            return
         findings = [
             replace(finding, where=Where(document.part.title))
             for document in documents
-            for finding in verdict.judge(document.value, self.target) or []
+            for finding in self._refusals(document.value)
         ]
         if findings:
             raise Refused("the API server would refuse", findings)
@@ -186,11 +201,6 @@ def _differences_from_plan(document: yamltext.Document, item: Planned) -> Iterat
         yield Finding("plan", "error", path, f"{item.part.title}: {message}", Where(item.template))
     if item.part.kind == "HTTPRoute":
         yield from _unplanned_rules(document.value, item)
-
-
-def _refusals(document: dict[str, Any], item: Planned, target: Target) -> Iterator[tuple[Planned, Finding]]:
-    for finding in verdict.judge(document, target) or []:
-        yield item, finding
 
 
 def _differences(value: Any, facts: Any, path: Path) -> Iterator[tuple[Path, str]]:
