@@ -49,6 +49,17 @@ def test_a_document_that_phases_have_in_common_is_read_and_judged_once(
     assert len(asked) == 2 * len(texts)
 
 
+def test_who_changes_a_document_changes_no_other_phase() -> None:
+    plan = inputs.load([str(CASES / "minimal/canary.yaml")]).plan
+    generator, phase = Generator(), planned(plan.application, plan.phases[0])
+    for document in generator.render(phase):
+        document.value["metadata"]["labels"].clear()
+    again = generator.render(phase)
+    assert [document.value for document in again] == [
+        yamltext.read(document.text, "f.yaml")[0].value for document in again
+    ]
+
+
 def test_a_document_that_is_gone_says_nothing_of_one_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "judge", lambda document, _: [document["wrong"]] if document else [])
     generator = Generator()

@@ -93,13 +93,7 @@ def with_texts(manifests: Sequence[Manifest], text: str) -> list[Manifest]:
 
 def unshared(manifest: Manifest) -> Manifest:
     """The same object, in which aliases of YAML are values of their own, so that each can be changed alone."""
-    return replace(manifest, value=_rebuilt(manifest.value))
-
-
-def _rebuilt(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rebuilt(child) for key, child in value.items()}
-    return [_rebuilt(item) for item in value] if isinstance(value, list) else value
+    return replace(manifest, value=yamltext.rebuilt(manifest.value))
 
 
 def _ended(text: str) -> str:

@@ -112,6 +112,13 @@ def read(text: str, file: str) -> list[Document]:
     return documents
 
 
+def rebuilt(value: Any) -> Any:
+    """The same value of mappings and lists of its own: what one shares with others, or twice in itself, is copied."""
+    if isinstance(value, dict):
+        return {key: rebuilt(child) for key, child in value.items()}
+    return [rebuilt(item) for item in value] if isinstance(value, list) else value
+
+
 def resolve(text: str) -> Any:
     """A plain scalar's value as kubectl reads it."""
     if text in WORDS:

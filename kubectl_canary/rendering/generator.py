@@ -42,7 +42,7 @@ class Rendered(Document):
 class Generator:
     """Renders planned objects, with the package's templates or the user's in their place.
 
-    Phases have most documents in common: each is read and judged once, and nobody changes it.
+    Phases have most documents in common: each is read and judged once.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Generator:
         document = self._document(text, item.template)
         findings = list(_differences_from_plan(document, item))
         findings += (self._placed(item, finding) for finding in self._refusals(document.value))
-        return Rendered(item.part, document.value, text, item), findings
+        return Rendered(item.part, yamltext.rebuilt(document.value), text, item), findings
 
     def _document(self, text: str, template: str) -> yamltext.Document:
         document = self._read.get((text, template))
