@@ -15,7 +15,7 @@ from kubectl_canary.reading.events import (
     SequenceEndEvent,
     StreamEndEvent,
 )
-from kubectl_canary.reading.yamltext import resolve
+from kubectl_canary.reading.scalars import resolve
 from kubectl_canary.records import dataclass, field
 
 SCALAR, MAPPING, SEQUENCE, ALIAS = "scalar", "mapping", "sequence", "alias"

@@ -1,21 +1,16 @@
-"""YAML by kubectl's rules: reading with line numbers, and writing what every reader reads the same.
-
-kubectl (sigs.k8s.io/yaml on goyaml.v2) resolves plain scalars in a way of its own, neither YAML 1.1 nor 1.2:
-`on` and `y` are true, `0777` is octal, `1234e56` is a number, `12:30` is a string.
-"""
+"""YAML by kubectl's rules: reading with line numbers, and writing what every reader reads the same."""
 
 from __future__ import annotations
 
+import functools
 import json
-import math
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from kubectl_canary.errors import Refused
 from kubectl_canary.expressions import regex
 from kubectl_canary.findings import Finding, Path, Where
-from kubectl_canary.reading import jsontext
+from kubectl_canary.reading import jsontext, plain
 from kubectl_canary.reading.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -28,24 +23,11 @@ from kubectl_canary.reading.events import (
     StreamEndEvent,
     YAMLError,
 )
-from kubectl_canary.records import dataclass, field
+from kubectl_canary.reading.scalars import WORDS, resolve
+from kubectl_canary.records import dataclass
 
-MAX_DEPTH = 100
 MAX_NODES = 200_000
 
-WORDS: dict[str, bool | float | None] = {
-    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
-    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
-    **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
-    **dict.fromkeys([".nan", ".NaN", ".NAN"], math.nan),
-    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
-    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
-}
-INTEGER = regex(
-    r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z"
-)
-FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-BASES = {"hex": 16, "bin": 2, "oct": 8}
 STRING_TAGS = ("!", "tag:yaml.org,2002:str")
 SCALAR_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
 
@@ -62,31 +44,56 @@ class Mark:
     spelling: str | None
 
 
+class Text:
+    """A text of documents, and where their parts stand: that is found when somebody asks."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text, self.file = text, file
+
+    @functools.cached_property
+    def composed(self) -> list[_Composed]:
+        """The documents with their places.
+
+        Raises Refused with every duplicate key, or with the first place that is not YAML.
+        """
+        composer = _Composer(self.text, self.file)
+        try:
+            documents = list(composer.documents())
+        except YAMLError as error:
+            finding = _syntax_finding(error, self.text, self.file)
+            raise Refused(f"{self.file} is not YAML", [finding]) from None
+        if composer.complaints:
+            raise Refused(f"{self.file} is not valid", composer.complaints)
+        return documents
+
+
 @dataclass
 class Document:
-    """A YAML document as Python data, and where each part of it stands."""
+    """A YAML document of a text as Python data, or what stands below a path of it; and where each part stands."""
 
     file: str
     value: Any
-    start: tuple[int, int] = (1, 1)
-    marks: dict[int, dict[str | int, Mark]] = field(default_factory=dict)
+    begin: tuple[int, int] = (1, 1)
+    text: Text | None = None
+    number: int = 0
+    above: Path = ()
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """The place where it begins."""
+        mark = self.mark(()) if self.above else None
+        return mark.value if mark else self.begin
 
     def mark(self, path: Path) -> Mark | None:
         """The place of a path; None where the document has no such path."""
-        node, mark = self.value, None
-        for part in path:
-            mark = self.marks.get(id(node), {}).get(part)
-            if mark is None:
-                return None
-            node = node[part]
-        return mark
+        return self.text.composed[self.number].mark((*self.above, *path)) if self.text else None
 
     def part(self, path: Path) -> Document:
         """What stands at a path, with the same places, as a document of its own."""
-        mark, node = self.mark(path), self.value
+        node = self.value
         for part in path:
             node = node[part]
-        return Document(self.file, node, mark.value if mark else self.start, self.marks)
+        return Document(self.file, node, self.begin, self.text, self.number, (*self.above, *path))
 
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing above it."""
@@ -102,14 +109,16 @@ def read(text: str, file: str) -> list[Document]:
 
     Raises Refused with every duplicate key, or with the first place that is not YAML.
     """
-    composer = _Composer(text, file)
-    try:
-        documents = list(composer.documents())
-    except YAMLError as error:
-        raise Refused(f"{file} is not YAML", [_syntax_finding(error, text, file)]) from None
-    if composer.complaints:
-        raise Refused(f"{file} is not valid", composer.complaints)
-    return documents
+    whole = Text(text, file)
+    known = plain.documents(_events(text, file))
+    if known is None:
+        known = [(document.value, document.start) for document in whole.composed]
+    return [Document(file, value, start, whole, number) for number, (value, start) in enumerate(known)]
+
+
+def _events(text: str, file: str) -> Callable[[], Any]:
+    """What answers with one event of a text after the other."""
+    return jsontext.next_event(text) if jsontext.is_json(text, file) else Parser(text).get_event
 
 
 def rebuilt(value: Any) -> Any:
@@ -117,34 +126,6 @@ def rebuilt(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: rebuilt(child) for key, child in value.items()}
     return [rebuilt(item) for item in value] if isinstance(value, list) else value
-
-
-def resolve(text: str) -> Any:
-    """A plain scalar's value as kubectl reads it."""
-    if text in WORDS:
-        return WORDS[text]
-    return _number(text) if text[0] in "+-.0123456789" else text
-
-
-def _number(text: str) -> Any:
-    digits = text if text[0] == "." else text.replace("_", "")
-    if match := INTEGER.match(digits):
-        number = _integer(match)
-        if -(2**63) <= number < 2**63 or (2**63 <= number < 2**64 and digits[0] not in "+-"):
-            return number
-    if FLOAT.match(digits):
-        value = float(digits)
-        if math.isinf(value):
-            return text
-        return int(value) if value.is_integer() and abs(value) < 2**63 else value
-    return text
-
-
-def _integer(match: re.Match[str]) -> int:
-    sign = -1 if match.group().startswith("-") else 1
-    if match.lastgroup:
-        return sign * int(match.group(match.lastgroup), BASES[match.lastgroup])
-    return int(match.group())
 
 
 def _syntax_finding(error: YAMLError, text: str, file: str) -> Finding:
@@ -173,22 +154,41 @@ def _place(event: Any) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
+class _Composed:
+    """A document, and where its parts stand: the marks of each mapping and list by its id."""
+
+    def __init__(self, start: tuple[int, int]) -> None:
+        self.start, self.value = start, None
+        self.marks: dict[int, dict[str | int, Mark]] = {}
+
+    def mark(self, path: Path) -> Mark | None:
+        """The place of a path; None where the document has no such path."""
+        node: Any = self.value
+        mark = None
+        for part in path:
+            mark = self.marks.get(id(node), {}).get(part)
+            if mark is None:
+                return None
+            node = node[part]
+        return mark
+
+
 class _Composer:
     """Events → data. Deep, huge and self-containing input is refused where it becomes so."""
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
-        self.next = jsontext.next_event(text) if jsontext.is_json(text, file) else Parser(text).get_event
+        self.next = _events(text, file)
         self.complaints: list[Finding] = []
         self.most = max(MAX_NODES, len(text))  # what has no aliases has fewer values than characters
 
-    def documents(self) -> Iterator[Document]:
+    def documents(self) -> Iterator[_Composed]:
         while type(event := self.next()) is not StreamEndEvent:
             if isinstance(event, DocumentStartEvent):
                 self.anchors: dict[str, tuple[Any, int]] = {}
                 self.nodes = 0
                 first = self.next()
-                document = Document(self.file, None, _place(first))
+                document = _Composed(_place(first))
                 self.marks = document.marks
                 document.value = self.node(first, ())
                 yield document
@@ -201,8 +201,8 @@ class _Composer:
         before = self.nodes
         if kind is ScalarEvent:
             value = self.scalar(event)
-        elif len(path) > MAX_DEPTH:
-            self.give_up(event, f"nested deeper than {MAX_DEPTH} levels")
+        elif len(path) > plain.MAX_DEPTH:
+            self.give_up(event, f"nested deeper than {plain.MAX_DEPTH} levels")
         elif kind is MappingStartEvent:
             value = self.mapping(path)
         else:
