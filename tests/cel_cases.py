@@ -22,7 +22,7 @@ import jsonpatch
 import mutants
 
 from kubectl_canary.api import catalog, verdict
-from kubectl_canary.api.cel.translate import is_transition
+from kubectl_canary.api.cel.transition import is_transition
 from kubectl_canary.findings import Path as FieldPath
 
 Document = dict[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from conftest import ROOT
 
 from kubectl_canary.api.cel import functions
-from kubectl_canary.api.cel.translate import KEYWORDS, is_transition, translated
+from kubectl_canary.api.cel.compiled import RULES as COMPILED
+from kubectl_canary.api.cel.rules import keeps as keeps_rule
+from kubectl_canary.api.cel.transition import is_transition
+from kubectl_canary.api.cel.translate import KEYWORDS, translated
 from kubectl_canary.api.unsupported import Unsupported
 
 Schema = dict[str, Any]
@@ -65,17 +69,23 @@ TEXTS = (
     ],
 )
 def test_rules_mean_what_cel_means(rule: str, value: Any, keeps: bool) -> None:
-    assert keeps is translated(rule)(value)
+    assert keeps is keeps_rule(rule, value)
 
 
 @pytest.mark.parametrize(
     "rule",
     ["quantity(self) > 1", "self.reverse()", "other == 1", "self ==", "self.?a.orValue(1)", "'a", "self @ 1",
-     "format.uri().validate(self).hasValue()", "self.all(x, y, true)", "has(self)", "self.matches('\\\\pL')"],
+     "format.uri().validate(self).hasValue()", "self.all(x, y, true)", "has(self)", "self.matches('\\\\pL')",
+     f"{'!' * 300}self", f"{'(' * 5000}self{')' * 5000}", f"self{'.a' * 300} == 1"],
 )  # fmt: skip
 def test_what_is_not_known_is_refused(rule: str) -> None:
     with pytest.raises(Unsupported):
-        translated(rule)("a")
+        keeps_rule(rule, "a")
+
+
+def test_a_long_rule_is_read() -> None:
+    assert keeps_rule(" || ".join(f"self == {number}" for number in range(500)), 499)
+    assert not keeps_rule(" && ".join(f"self != {number}" for number in range(500)), 499)
 
 
 def schemas_with_rules() -> dict[str, Schema]:
@@ -142,7 +152,7 @@ def test_googles_cel_says_the_same(rule: str) -> None:
     chance = random.Random(rule)
     for _ in range(VALUES):
         value = a_value(RULES[rule], chance)
-        assert googles(program, value) is translated(rule)(value), value
+        assert googles(program, value) is keeps_rule(rule, value), value
 
 
 def googles(program: Any, value: Any) -> bool:
@@ -155,6 +165,20 @@ def escaped(value: Any) -> Any:
         made = {key: escaped(child) for key, child in value.items()}
         return made | {f"__{key}__": child for key, child in made.items() if key in KEYWORDS}
     return [escaped(one) for one in value] if isinstance(value, list) else value
+
+
+def test_the_compiled_rules_are_those_of_today() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import compile_rules
+
+    assert compile_rules.compiled() == compile_rules.PLACE.read_text(), "run python scripts/compile_rules.py"
+    assert set(COMPILED) >= set(RULES)
+
+
+def test_a_rule_that_is_compiled_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubectl_canary.api.cel.translate.expression", lambda rule: pytest.fail(rule))
+    for rule in RULES:
+        keeps_rule(rule, {})
 
 
 def test_every_function_of_the_rules_is_in_the_library() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from kubectl_canary.api.cel.translate import is_transition, translated
+from kubectl_canary.api.cel.compiled import RULES
+from kubectl_canary.api.cel.transition import is_transition
+from kubectl_canary.api.cel.values import CelError
 from kubectl_canary.api.unsupported import Unsupported
 
 Rule = dict[str, Any]
@@ -19,5 +22,30 @@ def broken(value: Any, rules: Sequence[Rule]) -> Iterator[Rule]:
     for rule in rules:
         if rule.get("optionalOldSelf"):
             raise Unsupported("`optionalOldSelf`")
-        if not is_transition(rule["rule"]) and not translated(rule["rule"])(value):
+        if not is_transition(rule["rule"]) and not keeps(rule["rule"], value):
             yield rule
+
+
+def keeps(rule: str, value: Any) -> bool:
+    """Whether a value keeps the rule; an error counts as broken, as in the server.
+
+    Raises Unsupported where the rule uses what we do not know.
+    """
+    evaluate = function(rule)
+    try:
+        return evaluate(value) is True
+    except (CelError, TypeError, AttributeError, ValueError, IndexError, KeyError):
+        return False
+
+
+@functools.cache
+def function(rule: str) -> Callable[[Any], Any]:
+    """The rule as a function of `self`, as those of the vendored schemas are already.
+
+    Raises Unsupported where the rule uses what we do not know.
+    """
+    if rule in RULES:
+        return RULES[rule]
+    from kubectl_canary.api.cel.translate import translated
+
+    return translated(rule)
