@@ -23,15 +23,18 @@ def prepared(value: Any, schema: Schema, unknown: list[Path] | None, path: Path 
     if not isinstance(value, dict):
         return value
     properties: dict[str, Schema] = schema.get("properties", {})
+    others: Any = schema.get("additionalProperties", True)
     kept = {}
     for key, child in value.items():
-        field: Any = properties.get(key, schema.get("additionalProperties", True))
+        field = properties.get(key, others)
         if field is False and unknown is not None:
             unknown.append((*path, key))
-        elif field in (True, False):
+        elif isinstance(field, bool):
             kept[key] = child
-        elif child is not None or allows_null(field):
+        elif isinstance(child, dict | list):
             kept[key] = prepared(child, field, unknown, (*path, key))
+        elif child is not None or allows_null(field):
+            kept[key] = child
     for key, known in properties.items():
         if key not in kept and "default" in known:
             kept[key] = prepared(copy.deepcopy(known["default"]), known, unknown, (*path, key))

@@ -31,10 +31,11 @@ def _keeps(value: Any, rules: list[dict[str, Any]]) -> bool:
 def accepts(value: Any, schema: Schema) -> bool:
     """Whether a schema (without references) certainly accepts the value."""
     for keyword, operand in schema.items():
-        if keyword in SILENT:
-            continue
         check = KEYWORDS.get(keyword)
-        if check is None or not check(value, operand, schema):
+        if check is None:
+            if keyword not in SILENT:
+                return False
+        elif not check(value, operand, schema):
             return False
     return True
 
@@ -59,7 +60,9 @@ TYPES: dict[str, Any] = {
 
 
 def _type(value: Any, operand: Any, _: Schema) -> bool:
-    return any(is_of(value, name) for name in ([operand] if isinstance(operand, str) else operand))
+    if isinstance(operand, str):
+        return is_of(value, operand)
+    return any(is_of(value, name) for name in operand)
 
 
 def _properties(value: Any, operand: Any, _: Schema) -> bool:
