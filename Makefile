@@ -81,6 +81,8 @@ ci: lint types test
 
 bench: .venv/.ready-to-test
 	$(BIN)/python benchmarks/start.py
+	@echo
+	@$(BIN)/python benchmarks/aims.py
 
 bench-rollback: .venv/.ready-to-test
 	$(BIN)/python benchmarks/rollback.py

@@ -20,8 +20,9 @@ BIN = Path(sys.executable).parent
 EXAMPLE = ROOT / "examples/my-app/canary.yaml"
 
 sys.path.insert(0, str(ROOT / "tests/tools"))
-import build
 from measure import measure
+
+import build
 
 
 def main() -> None:
