@@ -72,16 +72,15 @@ def _neighbour(flags: ImportFlags, manifests: Sequence[Manifest]) -> Neighbour:
 
     Raises UsageError where there is none.
     """
+    source = "standard input" if flags.source == "-" else flags.source
     here = [known for known in NEIGHBOURS if known.is_here(manifests)]
     leading = [known for known in here if known.leads_alone]
     if len(leading) > 1:
         names = " and ".join(known.name for known in leading)
-        raise UsageError(
-            f"{names} both lead releases in {flags.source}", "import the objects of one of them alone"
-        )
+        raise UsageError(f"{names} both lead releases in {source}", "import the objects of one of them alone")
     if not here:
         *kinds, last = [f"{known.source} of {known.name}" for known in NEIGHBOURS]
-        raise UsageError(f"there is no {', '.join(kinds)} or {last} in {flags.source}", _cure(flags))
+        raise UsageError(f"there is no {', '.join(kinds)} or {last} in {source}", _cure(flags))
     return here[0]
 
 
