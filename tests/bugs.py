@@ -765,6 +765,7 @@ BUGS = [
     Bug("cel: a rule that fails is kept", "api/cel/rules.py", "        return False\n", "        return True\n", "test_cel"),
     Bug("cel: each rule is translated", "api/cel/rules.py", "    if rule in RULES:\n", "    if False:\n", "test_cel"),
     Bug("cel: a name is a name of ours", "api/cel/translate.py", 'return f"v_{node.name}"', "return node.name", "test_cel"),
+    Bug("cel: a rule may call what Python has", "api/cel/runtime.py", '    "__builtins__": {"float": float},\n', "", "test_cel"),
     Bug("cel: a compiled rule is another", "api/cel/compiled.py", "OPERATORS['in']('*', v_self), lambda: OPERATORS['>'](METHODS['size'](v_self), 1)", "OPERATORS['in']('*', v_self), lambda: OPERATORS['>'](METHODS['size'](v_self), 2)", "test_cel"),
     Bug("plain: an anchor is passed over", "reading/plain.py", "    if event.anchor is not None or depth > MAX_DEPTH:", "    if depth > MAX_DEPTH:", "test_plain"),
     Bug("plain: depth has no end", "reading/plain.py", "event.anchor is not None or depth > MAX_DEPTH:", "event.anchor is not None:", "test_plain"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sys
@@ -81,6 +82,15 @@ def test_rules_mean_what_cel_means(rule: str, value: Any, keeps: bool) -> None:
 def test_what_is_not_known_is_refused(rule: str) -> None:
     with pytest.raises(Unsupported):
         keeps_rule(rule, "a")
+
+
+@pytest.mark.parametrize(
+    "rule", ["__import__('os')", "open(self)", "self.__class__.__mro__", "v_self", "runtime", "float(self)"]
+)
+def test_a_rule_reaches_nothing_of_python(rule: str) -> None:
+    with contextlib.suppress(Unsupported):
+        assert not keeps_rule(rule, "/etc/passwd")
+    assert set(translated("self == 1.5").__globals__["__builtins__"]) == {"float"}  # type: ignore[attr-defined]
 
 
 def test_a_long_rule_is_read() -> None:

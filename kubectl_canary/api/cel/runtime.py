@@ -135,6 +135,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 NAMES: dict[str, Any] = {
+    "__builtins__": {"float": float},
     "Format": Format,
     "GLOBALS": GLOBALS,
     "METHODS": METHODS,
