@@ -49,8 +49,12 @@ OTHERS = {
     "github.com/fluxcd/flagger@v1.36.1": "artifacts/flagger/crd.yaml",
     "istio.io/api@v1.31.4": "kubernetes/customresourcedefinitions.gen.yaml",
 }
-# ranges of addresses and ports are the cluster's own
-ONLY_A_CLUSTER_KNOWS = ("failed to allocate IP", "provided port is not in the valid range")
+# ranges of addresses and ports are the cluster's own, and so is what other Services of it were given
+ONLY_A_CLUSTER_KNOWS = (
+    "failed to allocate IP",
+    "provided port is not in the valid range",
+    "provided port is already allocated",
+)
 
 
 @dataclass
