@@ -105,6 +105,7 @@ bench-forms: .venv/.ready-to-test
 schemas: .venv/.ready-to-test
 	KUBECTL_CANARY_GO="$$($(BIN)/python -c 'import sys; sys.path.insert(0, "tests/tools"); import build; print(build.go())')" \
 		$(BIN)/python scripts/update_schemas.py
+	$(BIN)/python scripts/compile_rules.py
 
 .venv/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
