@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     regex = re.compile
 else:
 
-    def regex(text: str, flags: int = 0) -> Any:
+    def regex(pattern: Any, flags: int = 0) -> Any:
         """As `re.compile`; what is wrong with the expression is raised where it is first asked."""
-        return _Pending(text, flags)
+        return _Pending(pattern, flags) if isinstance(pattern, str) else _compile(pattern, flags)
 
 
 class _Pending:
@@ -23,6 +23,8 @@ class _Pending:
         self._written = (text, flags)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         value = getattr(_compile(*self._written), name)
         setattr(self, name, value)
         return value
@@ -34,7 +36,7 @@ _compile = re.compile
 @contextlib.contextmanager
 def compiled_late() -> Iterator[None]:
     """What is imported meanwhile, in other threads too, has its expressions compiled late as well."""
-    re.compile = _Pending  # type: ignore[assignment]
+    re.compile = regex
     try:
         yield
     finally:

@@ -123,6 +123,10 @@ def _own_field(cls: Any, name: str) -> Field:
         delattr(cls, name)
     else:
         setattr(cls, name, value.default)
+    if type(value.default).__hash__ is None:
+        raise TypeError(
+            f"{cls.__qualname__}.{name}: instances would share what may change; say default_factory"
+        )
     value.name = name
     return value
 

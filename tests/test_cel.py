@@ -65,6 +65,8 @@ TEXTS = (
         ("7 / -2 == -3 && -7 % 2 == -1 && 1 / self == 1", 0, False),
         ("self + 1 > 0", 2**63 - 1, False),
         ("self < 'a'", 1, False),
+        ("1.5 / self > 1.0", 0.0, False),
+        ("int(self) == 1", float("inf"), False),
         ("self ? 1 == 1 : false", True, True),
         (r'"\x41é\101" == "AéA" && r"\d".size() == 2', None, True),
     ],
@@ -77,7 +79,8 @@ def test_rules_mean_what_cel_means(rule: str, value: Any, keeps: bool) -> None:
     "rule",
     ["quantity(self) > 1", "self.reverse()", "other == 1", "self ==", "self.?a.orValue(1)", "'a", "self @ 1",
      "format.uri().validate(self).hasValue()", "self.all(x, y, true)", "has(self)", "self.matches('\\\\pL')",
-     f"{'!' * 300}self", f"{'(' * 5000}self{')' * 5000}", f"self{'.a' * 300} == 1"],
+     f"{'!' * 300}self", f"{'(' * 5000}self{')' * 5000}", f"self{'.a' * 300} == 1",
+     f"0x{'f' * 4000} == 1", f"{'9' * 5000} == 1", r"'\U00110000' == 'a'"],
 )  # fmt: skip
 def test_what_is_not_known_is_refused(rule: str) -> None:
     with pytest.raises(Unsupported):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
@@ -36,8 +37,13 @@ def test_what_is_wrong_is_raised_when_it_is_asked() -> None:
 
 def test_what_is_imported_meanwhile_is_late_and_nothing_afterwards() -> None:
     with pytest.raises(ValueError, match="no module"), compiled_late():
-        late = re.compile("a+")
+        late = re.compile(pattern="a+")
+        assert re.compile(re.compile(b"a")).match(b"a")
         raise ValueError("no module")
     assert isinstance(late, _Pending)
     assert late.fullmatch("aa")
     assert isinstance(re.compile("a+"), re.Pattern)
+
+
+def test_a_copy_is_another_one() -> None:
+    assert copy.copy(regex("a+")).fullmatch("aa")

@@ -12,8 +12,10 @@ import pytest
 from kubectl_canary.api import verdict
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.commands import inputs
+from kubectl_canary.errors import Refused
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading import yamltext
+from kubectl_canary.release.documents import Document, Part
 from kubectl_canary.rendering import generator as module
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned
@@ -58,6 +60,20 @@ def test_who_changes_a_document_changes_no_other_phase() -> None:
     assert [document.value for document in again] == [
         yamltext.read(document.text, "f.yaml")[0].value for document in again
     ]
+
+
+def test_what_others_have_is_judged_as_it_is_now() -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    document, generator = Document(Part("services", "v1", "Service", None, "a"), service), Generator()
+    generator.refuse_invalid([document])
+    document.value["spec"]["ports"][0]["port"] = 99999999
+    with pytest.raises(Refused):
+        generator.refuse_invalid([document])
 
 
 def test_a_document_that_is_gone_says_nothing_of_one_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

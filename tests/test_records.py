@@ -196,6 +196,15 @@ def test_values_by_name_are_those_of_what_is_in_it_too() -> None:
     assert records.asdict(Line(Point(1))) == {"begin": {"across": 1, "up": 0.0}, "end": None}
 
 
+def test_a_default_that_may_change_is_refused() -> None:
+    @records.dataclass
+    class Odd:
+        first: list[int] = []  # noqa: RUF012  that is the point
+
+    with pytest.raises(TypeError, match="default_factory"):
+        Odd()
+
+
 def test_one_does_not_begin_in_two_ways() -> None:
     with pytest.raises(TypeError, match="of its own"):
 

@@ -108,6 +108,12 @@ def test_no_input_breaks_the_reader(data: bytes) -> None:
         assert refused.findings
 
 
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_a_number_without_end_is_no_bug(name: str) -> None:
+    assert yamltext.read(f'{{"a": {"9" * 5000}}}', name)[0].value == {"a": "9" * 5000}
+    assert yamltext.read(f"a: 0x{'0' * 5000}1\n", "a.yaml")[0].value == {"a": 1}
+
+
 LONG = "k" * 2000
 
 

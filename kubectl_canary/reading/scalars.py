@@ -23,6 +23,7 @@ INTEGER = regex(
     r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|[1-9][0-9]*|0)\Z"
 )
 FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+LONGEST = 21  # what fits into 64 bits has 20 digits and a sign
 BASES = {"hex": 16, "bin": 2, "oct": 8}
 
 
@@ -35,7 +36,8 @@ def resolve(text: str) -> Any:
 
 def _number(text: str) -> Any:
     digits = text if text[0] == "." else text.replace("_", "")
-    if match := INTEGER.match(digits):
+    match = INTEGER.match(digits)
+    if match and (match.lastgroup or len(digits) <= LONGEST):
         number = _integer(match)
         if -(2**63) <= number < 2**63 or (2**63 <= number < 2**64 and digits[0] not in "+-"):
             return number

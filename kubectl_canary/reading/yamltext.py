@@ -69,7 +69,10 @@ class Text:
 
 @dataclass
 class Document:
-    """A YAML document of a text as Python data, or what stands below a path of it; and where each part stands."""
+    """A YAML document of a text as Python data, or what stands below a path of it; and where each part stood there.
+
+    Places are those of the text, whatever becomes of the value.
+    """
 
     file: str
     value: Any

@@ -42,7 +42,8 @@ class Rendered(Document):
 class Generator:
     """Renders planned objects, with the package's templates or the user's in their place.
 
-    Phases have most documents in common: each is read and judged once.
+    Phases have most documents in common: each is read and judged once. Who has phases rendered changes no adopted
+    document between them.
     """
 
     def __init__(
@@ -156,10 +157,12 @@ class Generator:
 
     def refuse_invalid(self, documents: Sequence[Document]) -> None:
         """Raises Refused where the API server would refuse one of these, whoever made them."""
+        if not self.validating:
+            return
         findings = [
             replace(finding, where=Where(document.part.title))
             for document in documents
-            for finding in self._refusals(document.value)
+            for finding in verdict.judge(document.value, self.target) or []
         ]
         if findings:
             raise Refused("the API server would refuse", findings)

@@ -34,7 +34,7 @@ def keeps(rule: str, value: Any) -> bool:
     evaluate = function(rule)
     try:
         return evaluate(value) is True
-    except (CelError, TypeError, AttributeError, ValueError, IndexError, KeyError):
+    except (ArithmeticError, CelError, TypeError, AttributeError, ValueError, IndexError, KeyError):
         return False
 
 

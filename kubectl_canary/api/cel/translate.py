@@ -39,13 +39,14 @@ DECISIVE = {"||": True, "&&": False}
 def translated(rule: str) -> Callable[[Any], Any]:
     """The rule as a function of `self`.
 
-    Raises Unsupported where the rule uses what we do not know, or is nested deeper than Python reads.
+    Raises Unsupported where the rule uses what we do not know, is nested deeper than Python reads, or has a literal
+    that is none.
     """
     try:
         # of names that begin with v_, of those of `runtime` and of literals as `repr` writes them
         return eval(f"lambda v_self: {expression(rule)}", dict(runtime.NAMES))  # type: ignore[no-any-return]  # noqa: S307
-    except (SyntaxError, MemoryError, RecursionError):
-        raise Unsupported("a rule of so many levels") from None
+    except (SyntaxError, MemoryError, RecursionError, ValueError):
+        raise Unsupported("a rule of so many levels, or a literal like that") from None
 
 
 def expression(rule: str) -> str:
