@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "kubectl_canary/api/cel/compiled.py"
 HEAD = '''\
 """The rules of the vendored schemas as functions of `self`; made from them by `python scripts/compile_rules.py`."""
-# ruff: noqa  nobody writes it
+# ruff: noqa  a script makes it, and nobody reads it
 # fmt: off
 
 from __future__ import annotations

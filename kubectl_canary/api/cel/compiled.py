@@ -1,5 +1,5 @@
 """The rules of the vendored schemas as functions of `self`; made from them by `python scripts/compile_rules.py`."""
-# ruff: noqa  nobody writes it
+# ruff: noqa  a script makes it, and nobody reads it
 # fmt: off
 
 from __future__ import annotations

@@ -134,6 +134,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "%": _arithmetic(lambda left, right: left - right * _divided(left, right)),
 }
 
+# all that the text of a rule can reach
 NAMES: dict[str, Any] = {
     "__builtins__": {"float": float},
     "Format": Format,

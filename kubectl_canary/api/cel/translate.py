@@ -43,8 +43,9 @@ def translated(rule: str) -> Callable[[Any], Any]:
     that is none.
     """
     try:
-        # of names that begin with v_, of those of `runtime` and of literals as `repr` writes them
-        return eval(f"lambda v_self: {expression(rule)}", dict(runtime.NAMES))  # type: ignore[no-any-return]  # noqa: S307
+        text = f"lambda v_self: {expression(rule)}"
+        function: Callable[[Any], Any] = eval(text, dict(runtime.NAMES))  # noqa: S307  NAMES are all that it can reach
+        return function
     except (SyntaxError, MemoryError, RecursionError, ValueError):
         raise Unsupported("a rule of so many levels, or a literal like that") from None
 
@@ -75,12 +76,8 @@ def _name(node: Name, known: Names) -> str:
     return f"v_{node.name}"
 
 
-def _select(node: Select, known: Names) -> str:
-    return f"select({_text(node.operand, known)}, {field_name(node.field)!r})"
-
-
-def _has(node: Has, known: Names) -> str:
-    return f"has({_text(node.operand, known)}, {field_name(node.field)!r})"
+def _of_field(function: str) -> Callable[[Select | Has, Names], str]:
+    return lambda node, known: f"{function}({_text(node.operand, known)}, {field_name(node.field)!r})"
 
 
 def _index(node: Index, known: Names) -> str:
@@ -148,8 +145,8 @@ def _called(
 TRANSLATIONS: dict[type, Callable[[Any, Names], str]] = {
     Literal: _literal,
     Name: _name,
-    Select: _select,
-    Has: _has,
+    Select: _of_field("select"),
+    Has: _of_field("has"),
     Index: _index,
     Unary: _unary,
     Binary: _binary,
