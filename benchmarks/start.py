@@ -20,9 +20,8 @@ BIN = Path(sys.executable).parent
 EXAMPLE = ROOT / "examples/my-app/canary.yaml"
 
 sys.path.insert(0, str(ROOT / "tests/tools"))
-from measure import measure
-
 import build
+from measure import measure
 
 
 def main() -> None:
