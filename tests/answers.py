@@ -108,15 +108,16 @@ def application(rule: Rule, server: Server) -> Any:
     return answer
 
 
-def certificate(folder: Path, host: str) -> Path:
-    """A file with a key and a certificate that it has signed itself."""
+def certificate(folder: Path, host: str, issuer: str | None = None) -> Path:
+    """A file with a key and a certificate that it has signed itself, or that says another has."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    issued_by = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer or host)])
     now = datetime.datetime.now(datetime.timezone.utc)
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(issued_by)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))

@@ -1135,6 +1135,7 @@ BUGS = [
     Bug("verify: a kept connection is a new one", "outside/traffic.py", "        if self.number is None:\n", "        if True:\n", "test_traffic"),
     Bug("verify: as many a second as can be", "outside/traffic.py", "(1 / self.rate if self.rate else 0)", "0", "test_traffic"),
     Bug("verify: each connection names its protocols", "outside/traffic.py", "        if not self.has_protocols:\n", "        if True:\n", "test_traffic"),
+    Bug("verify: a certificate needs its issuer", "outside/traffic.py", "    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN", "    pass", "test_traffic"),
     Bug("verify: protocols are named in the handshake", "outside/traffic.py", '    context.set_alpn_protocols(["h2" if place.http2 else "http/1.1"])\n', "", "test_traffic"),
     Bug("verify: nobody stops asking", "outside/traffic.py", "        self.over.set()\n", "        pass\n", "test_traffic"),
     Bug("verify: one address gets everything", "outside/traffic.py", "self.fresh[number % len(self.fresh)]", "self.fresh[0]", "test_traffic"),

@@ -159,6 +159,13 @@ def test_protocols_are_named_before_the_threads_begin_and_not_again(http2: bool,
     assert (True, False) == (bytes([len(protocol)]) + protocol in hello, b"another" in hello)
 
 
+def test_whoever_names_a_certificate_trusts_it_without_its_issuer(tmp_path: Path) -> None:
+    file = certificate(tmp_path, HOST, issuer="Somebody's CA")
+    with answering(lambda *_: said(CANARY), file) as server:
+        (known,) = asked(place(server.port, "https", ca_file=str(file)))
+        assert (200, "") == (known.status, known.why)
+
+
 def test_a_file_without_certificates_is_said(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing\n")
     with pytest.raises(WorldError, match=r"ca\.pem has no certificates"):

@@ -286,7 +286,10 @@ def _context(place: Place) -> Context:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # whoever names a certificate trusts it
     context.set_alpn_protocols(["h2" if place.http2 else "http/1.1"])
     try:
-        context.load_verify_locations(place.ca_file) if place.ca_file else context.load_default_certs()
+        if place.ca_file:
+            context.load_verify_locations(place.ca_file)
+        else:
+            context.load_default_certs()
     except (OSError, ValueError) as error:
         raise WorldError(f"{place.ca_file} has no certificates: {error}") from None
     if place.insecure:

@@ -224,8 +224,8 @@ class _Composer:
     def scalar(self, event: Any) -> Any:
         if event.tag in STRING_TAGS:
             return event.value
-        plain = event.implicit[0] and event.tag is None
-        return resolve(event.value) if plain or event.tag in SCALAR_TAGS else event.value
+        is_plain = event.implicit[0] and event.tag is None
+        return resolve(event.value) if is_plain or event.tag in SCALAR_TAGS else event.value
 
     def mapping(self, path: Path) -> dict[str, Any]:
         value: dict[str, Any] = {}
@@ -304,8 +304,8 @@ def scalar(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    plain = AMOUNT.match(text) or (PLAIN.match(text) and text not in WORDS)
-    return text if plain else quoted(text)
+    is_plain = AMOUNT.match(text) or (PLAIN.match(text) and text not in WORDS)
+    return text if is_plain else quoted(text)
 
 
 def quoted(text: str) -> str:
