@@ -1186,6 +1186,7 @@ BUGS = [
     Bug("run: the pause begins anew for who is killed", "driving/watching.py", "- max(0.0, noted)", "- 0.0", "test_run"),
     Bug("run: the first measurement is about the phase before", "driving/watching.py", "if self.out is not None or seconds < gate.first:", "if self.out is not None:", "test_run"),
     Bug("run: a phase that is gone through counts the pods of the next as too many", "driving/driver.py", "self._without_losses(step) if self.manner.stays else step", "step", "test_run"),
+    Bug("run: what a run has left that was killed at its end stays", "driving/driver.py", "is_over = step.phase.name == self.plan.phases[-1].name", "is_over = False", "test_run"),
     Bug("run: where a killed one was going to is forgotten", "driving/runs.py", "if since is None or since.phase not in names:", "if True:", "test_run"),
     Bug("since: a note of another release counts", "driving/since.py", "return since if since.release == record.release_digest(self.plan) else None", "return since", "test_run"),
     Bug("since: a note of the future counts", "driving/since.py", "return since if since.moment <= now and not", "return since if not", "test_run"),

@@ -22,6 +22,7 @@ from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked, Watch
 from kubectl_canary.errors import Refused
 from kubectl_canary.records import replace
+from kubectl_canary.release.application import Side
 from kubectl_canary.release.gates import Gate
 from kubectl_canary.release.observed import SOMEWHERE
 from kubectl_canary.release.plan import Plan
@@ -132,12 +133,18 @@ def noted(crew: Drivers) -> Since | None:
     return Notes(crew.plan).read(route, crew.cluster.utc())
 
 
+def left_of_the_canary(crew: Drivers) -> list[str]:
+    parts = (part for part in crew.cluster.parts if part.key in crew.cluster.objects)
+    return [part.title for part in parts if part.side is Side.CANARY]
+
+
 def test_a_healthy_release_goes_to_its_end_and_leaves_nothing() -> None:
     crew, seen = crew_of(gated(GATE)), list[str]()
     asking = Answers(crew.cluster)
     run(crew, running(asking, seen))
     assert [phase.name for phase in crew.plan.phases[1:]] == seen
     assert ("promoted", [], None, None) == (crew.here, crew.cluster.wrong, holder(crew.cluster), noted(crew))
+    assert [] == left_of_the_canary(crew)
     assert {"5%", "50%", "100%", "promote-roll"} == {name for name, *_ in asking.asked}
     assert all(asked.before is not None for name, _, asked in asking.asked if name == "promote-roll")
     assert all(asked.before is None for name, _, asked in asking.asked if name in ("5%", "50%"))
@@ -213,6 +220,15 @@ def test_a_run_that_is_killed_goes_on_where_it_was(dies_at: int, seed: int) -> N
     names = [phase.name for phase in crew.plan.phases[1:]]
     assert [*dict.fromkeys(seen)] == names[len(names) - len({*seen}) :]
     assert ("promoted", [], None, None) == (crew.here, wrong(crew), holder(crew.cluster), noted(crew))
+    assert [] == left_of_the_canary(crew)
+
+
+def test_what_a_run_has_left_that_was_killed_at_its_end_is_taken_away() -> None:
+    crew = crew_of(gated(GATE), "promoted")
+    service = next(part for part in crew.cluster.parts if part.kind == "Service" and part.side is Side.CANARY)
+    crew.cluster.objects[service.key] = copy.deepcopy(led_to("100%").objects[service.key])
+    run(crew, running(Answers(crew.cluster)))
+    assert ("promoted", [], []) == (crew.here, wrong(crew), left_of_the_canary(crew))
 
 
 def test_a_pause_goes_on_where_it_was_and_begins_anew_where_nobody_knows() -> None:

@@ -210,8 +210,12 @@ class Drive:
         return self.known[1]
 
     def _without_losses(self, step: Step) -> Step:
-        """A step that takes no pods away in the phase that the release is in: they may be there for the next."""
-        if step.start.name != step.phase.name:
+        """A step that takes nothing away in the phase that the release is in: it may be there for the next.
+
+        After the last phase there is no next, and what a killed run has left goes.
+        """
+        is_over = step.phase.name == self.plan.phases[-1].name
+        if is_over or step.start.name != step.phase.name:
             return step
         return replace(step, changes=tuple(change for change in step.changes if not moves.takes_away(change)))
 
