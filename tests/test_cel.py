@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from kubectl_canary.api.cel import functions
 from kubectl_canary.api.cel.compiled import RULES as COMPILED
-from kubectl_canary.api.cel.rules import keeps as keeps_rule
+from kubectl_canary.api.cel.rules import all_of
 from kubectl_canary.api.cel.transition import is_transition
 from kubectl_canary.api.cel.translate import KEYWORDS, translated
 from kubectl_canary.api.unsupported import Unsupported
@@ -27,6 +27,10 @@ TEXTS = (
     "/a%2f", "Service", "Gateway", "HTTP", "HTTPS", "TLS", "TCP", "UDP", "Cookie", "Permanent", "Session", "All",
     "http://a.b", "https://*.b:80", "*", "é", "None", "Selector", "Hostname", "System", "core", "a.b/c", "a" * 260,
 )  # fmt: skip
+
+
+def keeps_rule(rule: str, value: Any) -> bool:
+    return all_of([{"rule": rule}])(value)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,24 @@ def test_the_quick_walk_tells_one_from_true(value: Any, wanted: Any, accepted: b
 
 
 @pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        ({"x-kubernetes-validations": [{"rule": "self == 1"}]}, 1, 2),
+        ({"items": {"type": "string"}}, ["a"], ["a", 1]),
+        ({"properties": {"a": {"type": "string"}}}, {"a": "a"}, {"a": 1}),
+        ({"additionalProperties": {"type": "string"}}, {"a": "a"}, {"a": 1}),
+        ({"not": {"const": 2}}, 1, 2),
+        ({"if": {"const": 1}, "else": {"const": 3}}, 1, 2),
+    ],
+)
+def test_what_is_made_for_one_value_holds_for_the_next(
+    schema: dict[str, Any], right: Any, wrong: Any
+) -> None:
+    accepts = quick.function(schema)
+    assert [True, False, True, False] == [accepts(value) for value in (right, wrong, right, wrong)]
+
+
+@pytest.mark.parametrize(
     ("keyword", "fitting"),
     [
         ("oneOf", {"one": True, "both": False, "none": False}),

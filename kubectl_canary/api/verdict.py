@@ -102,7 +102,7 @@ def _findings(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
 
 def _refused(value: dict[str, Any], kind: Kind) -> Iterator[metadata.FieldError]:
     """What is refused for its schema; where that accepts a built-in kind, what the server checks in code."""
-    if not quick.accepts(value, kind.schema):
+    if not quick.kept(kind.schema)(value):
         from kubectl_canary.api import explain
 
         yield from explain.field_errors(value, kind.schema)
@@ -120,7 +120,7 @@ def _metadata(document: dict[str, Any], kind: Kind, target: Target) -> Iterator[
     unknown: list[Path] = []
     value = prepare.prepared(object_meta, schema, unknown, ("metadata",))
     yield from (_unknown_field(path, hint="") for path in unknown)
-    if quick.accepts(value, schema):
+    if quick.kept(schema)(value):
         errors = metadata.field_errors({**document, "metadata": value}, kind, target)
     else:
         from kubectl_canary.api import explain

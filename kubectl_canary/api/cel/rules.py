@@ -19,19 +19,25 @@ def broken(value: Any, rules: Sequence[Rule]) -> Iterator[Rule]:
 
     Raises Unsupported where a rule uses what we do not know.
     """
+    return (rule for rule, evaluate in _applying(rules) if not _is_kept(evaluate, value))
+
+
+def all_of(rules: Sequence[Rule]) -> Callable[[Any], bool]:
+    """Whether a value keeps all of the rules, as a function of the value. Raises as `broken`."""
+    functions = [evaluate for _, evaluate in _applying(rules)]
+    return lambda value: all(_is_kept(evaluate, value) for evaluate in functions)
+
+
+def _applying(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Callable[[Any], Any]]]:
     for rule in rules:
         if rule.get("optionalOldSelf"):
             raise Unsupported("`optionalOldSelf`")
-        if not is_transition(rule["rule"]) and not keeps(rule["rule"], value):
-            yield rule
+        if not is_transition(rule["rule"]):
+            yield rule, function(rule["rule"])
 
 
-def keeps(rule: str, value: Any) -> bool:
-    """Whether a value keeps the rule; an error counts as broken, as in the server.
-
-    Raises Unsupported where the rule uses what we do not know.
-    """
-    evaluate = function(rule)
+def _is_kept(evaluate: Callable[[Any], Any], value: Any) -> bool:
+    """Whether a rule is true of a value; an error counts as broken, as in the server."""
     try:
         return evaluate(value) is True
     except (ArithmeticError, CelError, TypeError, AttributeError, ValueError, IndexError, KeyError):
