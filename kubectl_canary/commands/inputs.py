@@ -252,10 +252,15 @@ def documents(names: Sequence[str]) -> list[Document]:
     return read
 
 
-def manifests(names: Sequence[str], without: Sequence[str] = ()) -> tuple[list[Manifest], list[Finding]]:
+def manifests(
+    names: Sequence[str],
+    without: Sequence[str] = (),
+    each: Callable[[Sequence[Manifest]], None] = lambda _: None,
+) -> tuple[list[Manifest], list[Finding]]:
     """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
 
     A file that several of the names lead to is read once; one that is read elsewhere, `without` it.
+    `each` is told the objects of each file once it is read.
     Raises UsageError for names that do not exist, WorldError for what cannot be read.
     """
     from kubectl_canary.reading import manifests as objects
@@ -270,7 +275,9 @@ def manifests(names: Sequence[str], without: Sequence[str] = ()) -> tuple[list[M
             findings += refused.findings
         else:
             folder = files.phase_folder(name) if listed else ""
-            read += [replace(manifest, phase_folder=folder) for manifest in listed]
+            placed = [replace(manifest, phase_folder=folder) for manifest in listed]
+            each(placed)
+            read += placed
     return read, findings
 
 

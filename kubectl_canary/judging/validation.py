@@ -125,13 +125,19 @@ class Company:
         )
 
 
-def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
+def judge(
+    manifests: Sequence[Manifest], question: Question, known: Mapping[int, Judged] | None = None
+) -> list[Judged]:
     """Every object judged; a canary file is judged by all its phases, its patches and its ways back.
 
     The manifests are one set: each phase of a canary file is looked at together with the manifests beside it.
+    `known` are verdicts that are found already, by the id of their manifest.
     """
-    judged = {
-        id(manifest): _judged(manifest, question) for manifest in manifests if not is_canary(manifest.value)
+    known = known or {}
+    verdicts = {
+        id(manifest): known.get(id(manifest)) or judged(manifest, question)
+        for manifest in manifests
+        if not is_canary(manifest.value)
     }
     further: dict[int, list[Finding]] = {}
     files = {
@@ -139,20 +145,24 @@ def judge(manifests: Sequence[Manifest], question: Question) -> list[Judged]:
         for manifest in manifests
         if is_canary(manifest.value)
     }
-    accepted = [manifest for manifest in manifests if id(manifest) in judged and judged[id(manifest)].valid]
+    accepted = [
+        manifest for manifest in manifests if id(manifest) in verdicts and verdicts[id(manifest)].valid
+    ]
     unjudged = [
-        manifest for manifest in manifests if id(manifest) in judged and judged[id(manifest)].valid is None
+        manifest
+        for manifest in manifests
+        if id(manifest) in verdicts and verdicts[id(manifest)].valid is None
     ]
     for manifest in manifests:
         if id(manifest) in files:
             others = [outcome for key, outcome in files.items() if key != id(manifest)]
             company = _company(accepted, others, unjudged, question) if question.with_lint else Company()
-            judged[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, further)
+            verdicts[id(manifest)] = _judged_canary(manifest, files[id(manifest)], question, company, further)
     if question.with_lint:
         _look_at_sets(manifests, accepted, unjudged, question, further)
         for manifest, finding in _made_twice(manifests, files, question):
             further.setdefault(id(manifest), []).append(finding)
-    return [_with(judged[id(manifest)], further.get(id(manifest), ())) for manifest in manifests]
+    return [_with(verdicts[id(manifest)], further.get(id(manifest), ())) for manifest in manifests]
 
 
 def _made_twice(
@@ -216,7 +226,8 @@ def _lint(
     return [*lint.findings(objects, unjudged), *implementations.findings(objects, claims)]
 
 
-def _judged(manifest: Manifest, question: Question) -> Judged:
+def judged(manifest: Manifest, question: Question) -> Judged:
+    """An object of the API server's, or a fleet, judged alone."""
     try:
         findings = _verdict(manifest.value, question.target)
     except Unsupported as unsupported:

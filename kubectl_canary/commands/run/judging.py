@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kubectl_canary.api import catalog, openapi, verdict
 from kubectl_canary.api.catalog import Kind, Target
@@ -14,7 +14,7 @@ from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import nearest
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.implementations import Claims
-from kubectl_canary.judging.validation import Ignored, Question, Report, Settings, judge
+from kubectl_canary.judging.validation import Ignored, Judged, Question, Report, Settings, judge
 from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reading.release import check_namespace
@@ -42,9 +42,9 @@ class Judge:
         settings = replace(self.question.settings, read_sets=read_sets)
         return replace(self, question=replace(self.question, settings=settings))
 
-    def report(self, manifests: Sequence[Manifest]) -> Report:
-        """Every object judged."""
-        return Report(judge(manifests, self.question), []).without(self.ignored)
+    def report(self, manifests: Sequence[Manifest], known: Mapping[int, Judged] | None = None) -> Report:
+        """Every object judged; `known` are verdicts by the id of their manifest."""
+        return Report(judge(manifests, self.question, known), []).without(self.ignored)
 
     def fails(self, report: Report) -> bool:
         """Whether a report makes the exit code 1."""

@@ -8,11 +8,13 @@ from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import CANARY_FILE, ReleaseFlags
 from kubectl_canary.commands.judging import JudgeFlags
+from kubectl_canary.commands.run.ahead import Ahead, Verdicts
 from kubectl_canary.commands.run.judging import judge_of, meant
 from kubectl_canary.commands.validate import ValidateFlags
 from kubectl_canary.errors import UsageError
 from kubectl_canary.judging import implementations, lint
 from kubectl_canary.judging.validation import Report
+from kubectl_canary.outside.forks import Forks
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import manifests
 from kubectl_canary.reading.adopted.file import SetReader, Sets
@@ -38,7 +40,10 @@ def run(
         return 0
     judge = judge_of(judge_flags, cluster_flags).with_settings(release_flags)
     names = flags.names or (() if release_flags.files else (CANARY_FILE,))
-    read, unread = inputs.manifests(names, without=release_flags.files)
+    with Forks[Verdicts]() as forks:
+        ahead = Ahead(judge.question, forks)
+        read, unread = inputs.manifests(names, without=release_flags.files, each=ahead.take)
+        known = ahead.known()
     judged = manifests.with_overlays([*_named(release_flags), *read])
     if STREAM in names:
         judge = judge.reading(_of_stream(read))
@@ -48,7 +53,7 @@ def run(
         )
     if not judged and not unread:
         raise UsageError("there is nothing to validate", "the input has no documents")
-    report = Report(judge.report(judged).judged, unread)
+    report = Report(judge.report(judged, known).judged, unread)
     write(listings.FORMATS[flags.output](report))
     return int(judge.fails(report))
 
