@@ -241,6 +241,14 @@ def test_what_is_right_imports_nothing_for_what_is_wrong(case: str, words: str) 
     assert not NOT_FOR_WHAT_IS_RIGHT & imported_by(words.split(), case)
 
 
+def test_manifests_without_a_canary_file_are_judged_without_what_renders() -> None:
+    loaded = imported_by(["validate", "--admission-only", "expected/01-deploy.yaml"], "minimal")
+    folders = ("release", "rendering", "routing", "judging.lint", "judging.canaries", "reading.canaryfile")
+    assert not [
+        name for name in loaded if name.startswith(tuple(f"kubectl_canary.{folder}" for folder in folders))
+    ]
+
+
 def test_only_templates_of_the_users_take_the_template_engine() -> None:
     words = ["render", "--phase", "deploy", "--templates", "../../../templates"]
     assert {"jinja2", "click"} & imported_by(words, "minimal") == {"jinja2"}

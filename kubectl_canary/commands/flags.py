@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,6 +115,8 @@ def overlaid(flags: Flags, typed: dict[str, Any]) -> Flags:
 
 def command_line(verb: str, *words: str, release: ReleaseFlags, cluster: ClusterFlags | None = None) -> str:
     """A command of ours to paste, about the same release and cluster."""
+    import shlex
+
     flags = [*release.words(), *(cluster.words() if cluster else ())]
     return f"{program()} {shlex.join([verb, *words, *flags])}"
 

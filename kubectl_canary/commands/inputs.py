@@ -12,9 +12,6 @@ from kubectl_canary.outside import files
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import gates, release, sources
 from kubectl_canary.reading.adopted.file import Sets, own_file, refuse_lost
-from kubectl_canary.records import replace
-
-ONCE = "standard input can be read only once"
 
 if TYPE_CHECKING:
     from kubectl_canary.commands.run.standing import Reader
@@ -44,14 +41,16 @@ def load(
     Raises Refused with every finding, UsageError for flags that cannot be, WorldError for what cannot be read.
     """
     release.check_namespace(namespace)
-    _check_standard_input(names, "-f -")
+    files.refuse_input_twice(names, "-f -")
     source = sources.layered(documents(names))
     refuse_fleet(source)
     sources.settle(source, settings, short or {})
     adopt = (source.value.get("spec") or {}).get("adopt")
     used = [*names, *(adopt.values() if isinstance(adopt, dict) else ())]
     if used.count("-") > int(reads_input):
-        raise UsageError(ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them")
+        raise UsageError(
+            files.ONCE, "name all but one by files: -f, --manifests and --stable-manifests take them"
+        )
     read_sets = read_sets or (sets if needs_gates else sets_before)
     try:
         return release.read(source, namespace, read_sets)
@@ -185,7 +184,10 @@ def stable_set(source: sources.Sources) -> list[Manifest]:
     path = ("spec", "adopt", "stable")
     name, where = source.value["spec"]["adopt"]["stable"], source.value_where(path)
     if name == "-":
-        message, hint = f"{ONCE}, and it brings what should run", "name a file, a folder or `git:REF:PATH`"
+        message, hint = (
+            f"{files.ONCE}, and it brings what should run",
+            "name a file, a folder or `git:REF:PATH`",
+        )
         raise Refused(f"{name} is not read", [Finding("adopt", "error", path, message, where, hint)])
     try:
         return manifest_set(name, "", source.value["spec"]["adopt"]["from"])
@@ -252,35 +254,6 @@ def documents(names: Sequence[str]) -> list[Document]:
     return read
 
 
-def manifests(
-    names: Sequence[str],
-    without: Sequence[str] = (),
-    each: Callable[[Sequence[Manifest]], None] = lambda _: None,
-) -> tuple[list[Manifest], list[Finding]]:
-    """The objects of files, folders and standard input (`-`), and what cannot be read as YAML.
-
-    A file that several of the names lead to is read once; one that is read elsewhere, `without` it.
-    `each` is told the objects of each file once it is read.
-    Raises UsageError for names that do not exist, WorldError for what cannot be read.
-    """
-    from kubectl_canary.reading import manifests as objects
-
-    _check_standard_input(names, "-")
-    read: list[Manifest] = []
-    findings: list[Finding] = []
-    for name in files.listed(names, without):
-        try:
-            listed = objects.read(*files.read_text(name, files.MAX_MANIFESTS), beside=name not in names)
-        except Refused as refused:
-            findings += refused.findings
-        else:
-            folder = files.phase_folder(name) if listed else ""
-            placed = [replace(manifest, phase_folder=folder) for manifest in listed]
-            each(placed)
-            read += placed
-    return read, findings
-
-
 def templates(folder: str | None) -> Templates | None:
     """The user's templates; None without a folder. What cannot be read is said by whoever renders with it."""
     if not folder:
@@ -292,8 +265,3 @@ def templates(folder: str | None) -> Templates | None:
     except WorldError as error:
         return Templates(folder, problem=error.message)
     return Templates(folder, texts.files, texts.texts, texts.unread)
-
-
-def _check_standard_input(names: Sequence[str], flag: str) -> None:
-    if list(names).count("-") > 1:
-        raise UsageError(f"{ONCE}: give `{flag}` once")

@@ -9,7 +9,6 @@ from kubectl_canary.api.catalog import Target
 from kubectl_canary.findings import Finding
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.records import replace
-from kubectl_canary.release.application import ROUTE_KINDS
 
 RULE = "same-object-twice"
 NAME: tuple[str, ...] = ("metadata", "name")
@@ -52,24 +51,6 @@ def _shared(manifest: Manifest, other: Manifest) -> bool:
     """Whether two canary files, each of its own name, make the same object, such as a Gateway that both describe."""
     are_two = bool(manifest.made_by and other.made_by) and manifest.made_by != other.made_by
     return are_two and bool(manifest.value == other.value)
-
-
-def made_by_canary(manifest: Manifest, file: Manifest) -> Finding:
-    """The finding about an object beside a canary file that makes it too."""
-    message = f"the same object as one that the canary file {file.where(()).file} makes"
-    finding = Finding(RULE, "error", NAME, message, hint="take this one out, or rename it")
-    return replace(finding, where=manifest.where(NAME))
-
-
-def made_by_another(file: Manifest, maker: Manifest, document: dict[str, Any]) -> Finding:
-    """The finding about an object that a canary file makes, and another one makes otherwise."""
-    title = f"{document['kind']} {document['metadata']['name']}"
-    message = f"makes {title}, and so does {maker.where(()).file}: the one that is applied last would be left"
-    hint = "give one of them another name"
-    if document["kind"] in ROUTE_KINDS and "adopt" in (file.value.get("spec") or {}):
-        first, second = maker.where(()).file, file.where(()).file
-        hint = f"chain them: render -f {first} --everything | render -f {second} --manifests -"
-    return Finding(RULE, "error", NAME, message, file.where(NAME), hint)
 
 
 def _finding(first: Manifest, second: Manifest) -> tuple[Manifest, Finding]:

@@ -13,8 +13,16 @@ from kubectl_canary.records import dataclass
 
 MAX_BYTES = 3_000_000
 MAX_MANIFESTS = 64_000_000  # bytes of many objects in one file
+LIST = ".kubectl-canary"  # in a folder of ours: what else is in it
 PHASES = ("current", "phases", "rollback", "ways-back")
+ONCE = "standard input can be read only once"
 MANIFESTS = (".yaml", ".yml", ".json")
+
+
+def refuse_input_twice(names: Sequence[str], flag: str) -> None:
+    """Raises UsageError where standard input (`-`) is named by a flag more than once."""
+    if list(names).count("-") > 1:
+        raise UsageError(f"{ONCE}: give `{flag}` once")
 
 
 def read_text(name: str, limit: int = MAX_BYTES, meant: str = "") -> tuple[str, str]:
@@ -210,11 +218,9 @@ def phase_folder(name: str) -> str:
     """The folder of a phase or way back that a file lies in, below an output folder of ours; empty where in none."""
     if name == "-":
         return ""
-    from kubectl_canary.outside import folder  # it imports what only writing needs
-
     file = Path.cwd() / name
     for out in file.parents[1:]:
-        if (out / folder.LIST).is_file() and file.relative_to(out).parts[0] in PHASES:
+        if (out / LIST).is_file() and file.relative_to(out).parts[0] in PHASES:
             return str(file.parent)
     return ""
 

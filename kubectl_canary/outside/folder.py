@@ -13,8 +13,8 @@ from kubectl_canary.errors import UsageError, WorldError
 from kubectl_canary.expressions import regex
 from kubectl_canary.outside import exchange
 from kubectl_canary.outside.exchange import Change
+from kubectl_canary.outside.files import LIST
 
-LIST = ".kubectl-canary"
 FILE = "file"  # the note of which file a folder is rendered from
 SCRIPT = ".sh"
 NOTE = regex(r"# ([a-z]+): (.*)\Z")

@@ -8,8 +8,6 @@ killed. So the answers are the same wherever it runs.
 from __future__ import annotations
 
 import os
-import pickle
-import signal
 import threading
 from collections.abc import Callable
 from typing import Generic, NoReturn, TypeVar
@@ -66,6 +64,8 @@ class _Part(Generic[Answer]):
         except BlockingIOError:
             return False
         if self.end() == DONE:
+            import pickle  # few have work for several processes
+
             self.answers = (pickle.loads(b"".join(self.received)),)  # noqa: S301  of a process of ours
         return True
 
@@ -81,6 +81,8 @@ class _Part(Generic[Answer]):
 
 def _answer(work: Callable[[], Answer], pipe: int) -> NoReturn:
     """Do a part in a process of its own, which ends here whatever happens."""
+    import pickle
+
     status = 1
     try:
         with open(pipe, "wb") as out:
@@ -103,6 +105,8 @@ class Forks(Generic[Answer]):
 
     def __exit__(self, *_: object) -> None:
         while self._running:
+            import signal
+
             part = self._running.pop()
             os.kill(part.process, signal.SIGKILL)
             part.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +103,8 @@ def settle(sources: Sources, settings: Sequence[str], short: Mapping[str, str]) 
     for setting in settings:
         _apply(sources, setting)
     for flag, value in short.items():
+        import shlex
+
         _set(sources, SHORT[flag], value, f"{flag} {shlex.quote(value)}")
 
 

@@ -9,7 +9,6 @@ from kubectl_canary import __version__
 from kubectl_canary.api.catalog import Target
 from kubectl_canary.api.verdict import ADMISSION
 from kubectl_canary.findings import Finding, path_text, visible
-from kubectl_canary.judging import lint
 from kubectl_canary.judging.validation import Judged, Report
 from kubectl_canary.reading.manifests import Manifest
 from kubectl_canary.reports import programs
@@ -98,6 +97,8 @@ def sarif(report: Report) -> str:
         }
         for manifest, finding in report.findings()
     ]
+    from kubectl_canary.judging import lint  # the other forms do not say what rules are
+
     used = sorted({finding.rule for _, finding in report.findings()})
     described = {rule.id: rule.reason.partition("\n")[0] for rule in lint.rules()} | NAMELESS
     driver = {

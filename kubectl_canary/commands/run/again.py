@@ -14,7 +14,7 @@ from kubectl_canary.commands.run.releases import generator_of
 from kubectl_canary.errors import UsageError
 from kubectl_canary.outside import folder as outside
 from kubectl_canary.outside.exchange import Change
-from kubectl_canary.outside.files import is_there, without_links
+from kubectl_canary.outside.files import LIST, is_there, without_links
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading.adopted.file import own_file
 from kubectl_canary.reading.release import Release
@@ -88,7 +88,7 @@ class Places:
         self._of_file: dict[str, list[PurePath]] = defaultdict(list)
         self._of_title: dict[str, list[PurePath]] = defaultdict(list)
         self._absent: dict[str, PurePath] = {}
-        for name in there.named(outside.LIST) if there is not None else ():
+        for name in there.named(LIST) if there is not None else ():
             place = PurePath(name).parent
             file = outside.source(place)
             if file is None and there is not None and not is_there(name):

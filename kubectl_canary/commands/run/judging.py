@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from kubectl_canary.api import catalog, openapi, verdict
+from kubectl_canary.api import catalog, verdict
 from kubectl_canary.api.catalog import Kind, Target
-from kubectl_canary.commands import inputs
 from kubectl_canary.commands.cluster import ClusterFlags
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.judging import SEVERITIES, JudgeFlags
+from kubectl_canary.commands.run import named
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import nearest
-from kubectl_canary.judging import implementations, lint
-from kubectl_canary.judging.implementations import Claims
 from kubectl_canary.judging.validation import Ignored, Judged, Question, Report, Settings, judge
-from kubectl_canary.reading.adopted.file import SetReader
 from kubectl_canary.reading.manifests import Manifest
-from kubectl_canary.reading.release import check_namespace
 from kubectl_canary.records import dataclass, replace
 from kubectl_canary.reports import listings
+
+if TYPE_CHECKING:
+    from kubectl_canary.judging.implementations import Claims
+    from kubectl_canary.reading.adopted.file import SetReader, Sets
+    from kubectl_canary.reading.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ class Judge:
 
     def with_settings(self, flags: ReleaseFlags) -> Judge:
         """The same, with what the command line says over canary files. Raises UsageError for what cannot be."""
-        check_namespace(flags.namespace)
-        templates = inputs.templates(flags.templates)
-        settings = Settings(flags.settings, flags.short, flags.namespace, templates, inputs.sets)
+        settings = Settings(flags.settings, flags.short, flags.namespace, read_sets=_sets)
+        if flags.namespace is not None or flags.templates:
+            from kubectl_canary.commands import inputs
+            from kubectl_canary.reading.release import check_namespace
+
+            check_namespace(flags.namespace)
+            settings = replace(settings, templates=inputs.templates(flags.templates))
         return replace(self, question=replace(self.question, settings=settings))
 
     def reading(self, read_sets: SetReader) -> Judge:
@@ -49,6 +55,12 @@ class Judge:
     def fails(self, report: Report) -> bool:
         """Whether a report makes the exit code 1."""
         return any(finding.severity in self.failing for _, finding in report.findings())
+
+
+def _sets(source: Sources) -> Sets:
+    from kubectl_canary.commands import inputs  # most manifests are no canary files
+
+    return inputs.sets(source)
 
 
 def judge_of(flags: JudgeFlags, cluster_flags: ClusterFlags) -> Judge:
@@ -107,8 +119,12 @@ def _of_cluster(cluster_flags: ClusterFlags) -> tuple[str, str]:
 
 
 def _kinds(names: Sequence[str]) -> dict[str, Kind]:
+    if not names:
+        return {}
+    from kubectl_canary.api import openapi
+
     kinds: dict[str, Kind] = {}
-    manifests, unread = inputs.manifests(names) if names else ([], [])
+    manifests, unread = named.read(names)
     if unread:
         raise Refused("--crds cannot be read", unread)
     for manifest in manifests:
@@ -119,12 +135,14 @@ def _kinds(names: Sequence[str]) -> dict[str, Kind]:
                 raise UsageError(
                     f"{manifest.where(())}: {manifest.title} has no schema to judge by"
                 ) from None
-    if names and not kinds:
+    if not kinds:
         raise UsageError("--crds: no CustomResourceDefinition in there")
     return kinds
 
 
 def _ignored(text: str) -> Ignored:
+    from kubectl_canary.judging import lint
+
     name, _, path = text.partition("=")
     known = [*(rule.id for rule in lint.rules()), *listings.NAMELESS]
     if name not in known:
@@ -137,6 +155,8 @@ def _ignored(text: str) -> Ignored:
 def _claims(wanted: str | None) -> Claims | None:
     if wanted is None:
         return None
+    from kubectl_canary.judging import implementations
+
     name, _, version = wanted.partition("@")
     claims = implementations.find(name, version)
     if claims is None:
