@@ -41,18 +41,23 @@ class _Part(Generic[Answer]):
 
     def fork(self) -> bool:
         """Begin it in another process; whether there is one."""
+        import signal  # few have work for several processes
+
         self.is_new = False
-        pipe, end = os.pipe()
+        self.pipe, end = os.pipe()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.process = os.fork()
+            if not self.process:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word: this process says it
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                _answer(self.work, end)
         except OSError:
-            os.close(pipe)
-            os.close(end)
+            os.close(self.pipe)
             return False
-        if not self.process:
-            _answer(self.work, end)
-        os.close(end)
-        self.pipe = pipe
+        finally:
+            os.close(end)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return True
 
     def receive(self, *, waits: bool) -> bool:
@@ -64,7 +69,7 @@ class _Part(Generic[Answer]):
         except BlockingIOError:
             return False
         if self.end() == DONE:
-            import pickle  # few have work for several processes
+            import pickle
 
             self.answers = (pickle.loads(b"".join(self.received)),)  # noqa: S301  of a process of ours
         return True
@@ -108,8 +113,9 @@ class Forks(Generic[Answer]):
             import signal
 
             part = self._running.pop()
-            os.kill(part.process, signal.SIGKILL)
-            part.end()
+            if part.process:
+                os.kill(part.process, signal.SIGKILL)
+                part.end()
 
     def begin(self, work: Callable[[], Answer]) -> None:
         """Add a part, which begins once there is a core for it. Its answer is one that can be pickled."""
@@ -136,8 +142,10 @@ class Forks(Generic[Answer]):
         self._receive(waits=False)
         free = self._spare - len(self._running) if threading.active_count() == 1 else 0
         for part in self._waiting()[: max(free, 0)]:
-            if part.is_new and part.fork():
-                self._running.append(part)
+            if part.is_new:
+                self._running.append(part)  # before it has begun: who interrupts ends it too
+                if not part.fork():
+                    self._running.remove(part)
 
     def _receive(self, *, waits: bool) -> None:
         """Take what is there of the answers, until the first process has ended where nothing else is to be done."""
