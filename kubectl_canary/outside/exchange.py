@@ -72,6 +72,10 @@ def write(changes: Sequence[Change]) -> None:
     new = {folder for folder in new if not folder.exists()}
     try:
         staged = [(change.name, _staged(change, beside)) for change in changes]
+        for name, temporary in staged:  # once all are written: a disk takes many at once
+            if temporary is not None:
+                with _named(name):
+                    _finish(temporary, Path(_real(name)))
         _refuse_changed(changes)
         for name, temporary in staged:
             with _named(name):
@@ -135,7 +139,7 @@ def _real(name: str) -> str:
 
 
 def _staged(change: Change, beside: list[str]) -> str | None:
-    """The new file beside the old one, with its permissions; its name goes into `beside`."""
+    """The new file beside the old one; its name goes into `beside`."""
     if change.after is None:
         return None
     with _named(change.name):
@@ -148,13 +152,17 @@ def _written_beside(real: Path, content: bytes, beside: list[str]) -> str:
     beside.append(name)
     with os.fdopen(handle, "wb") as out:
         out.write(content)
-        out.flush()
+    return name
+
+
+def _finish(temporary: str, real: Path) -> None:
+    """Send a new file to the disk, and give it the permissions of the old one."""
+    with Path(temporary).open("rb+") as out:
         os.fsync(out.fileno())
     if real.exists():
-        shutil.copymode(real, name)
+        shutil.copymode(real, temporary)
     else:
-        Path(name).chmod((0o777 if real.suffix == SCRIPT else 0o666) & ~_umask())
-    return name
+        Path(temporary).chmod((0o777 if real.suffix == SCRIPT else 0o666) & ~_umask())
 
 
 def _remove_empty(folder: Path) -> None:
