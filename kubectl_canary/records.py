@@ -1,8 +1,8 @@
 """Dataclasses that are made when their first instance is: a call uses half of those that it imports.
 
 The standard library writes and compiles half a dozen functions for each, and imports what takes programs apart, which
-was a third of the time of a verb. Here `__init__` alone is compiled, and the others are made of what the fields are
-called. Type checkers see the library's own.
+was a third of the time of a verb. Here `__init__` alone is compiled, where there are many instances, and the others are
+made of what the fields are called. Type checkers see the library's own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 ONE_AT_A_TIME = threading.RLock()
+MANY = 8  # instances of a class, for which its `__init__` is compiled
 NOTHING = object()  # what stands for a default that is none, or that a function makes
 COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__")
 Method = Callable[..., Any]
@@ -92,7 +93,7 @@ class _Pending:
         for name, value in _methods(cls, fields, self._how).items():
             if cls.__dict__.get(name) is None:  # else it has one of its own
                 setattr(cls, name, value)
-        cls.__init__ = _initializer(cls, fields, self._how.frozen)
+        cls.__init__ = _first_initializer(cls, fields, self._how.frozen)
 
 
 def _pending(cls: Any, how: _How) -> Any:
@@ -187,6 +188,46 @@ def _refusers(cls: Any, names: frozenset[str]) -> dict[str, Method]:
         super(cls, self).__delattr__(name)
 
     return {"__setattr__": set_attribute, "__delattr__": delete_attribute}
+
+
+def _first_initializer(cls: Any, fields: Iterable[Field], frozen: bool) -> Method:
+    """The `__init__` of the first instances of a class: most have few, and to compile one takes as long as ten of them.
+
+    What it cannot do, such as to say what is missing, is left to the compiled one.
+    """
+    names = [known.name for known in fields]
+    made = 0
+
+    def initialize(self: Any, *values: Any, **named: Any) -> None:
+        nonlocal made
+        made += 1
+        given = {**dict(zip(names, values, strict=False)), **named}
+        is_clear = made < MANY and len(given) == len(values) + len(named)
+        state = _state(fields, given) if is_clear else None
+        if state is None:
+            cls.__init__ = _initializer(cls, fields, frozen)
+            cls.__init__(self, *values, **named)
+            return
+        self.__dict__.update(state)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
+
+    return initialize
+
+
+def _state(fields: Iterable[Field], given: dict[str, Any]) -> dict[str, Any] | None:
+    """The values of the fields, in their order; None where one is missing, or one is given that is no field."""
+    state = {}
+    for known in fields:
+        if known.name in given:
+            state[known.name] = given.pop(known.name)
+        elif known.default_factory is not NOTHING:
+            state[known.name] = known.default_factory()
+        elif known.default is not NOTHING:
+            state[known.name] = known.default
+        else:
+            return None
+    return None if given else state
 
 
 def _initializer(cls: Any, fields: Iterable[Field], frozen: bool) -> Method:

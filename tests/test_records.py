@@ -20,6 +20,12 @@ import kubectl_canary
 from kubectl_canary import records
 
 
+@pytest.fixture(autouse=True, params=[1000, 0], ids=["first", "compiled"])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first instances of a class are made in another way than those after many."""
+    monkeypatch.setattr(records, "MANY", request.param)
+
+
 def both(**how: bool) -> list[Any]:
     """A base and one derived from it, made late and made at once."""
 
@@ -290,3 +296,43 @@ class Untouched:
 
 def test_nothing_is_made_of_a_class_without_an_instance() -> None:
     assert not hasattr(Untouched, "__fields__")
+
+
+def test_the_compiled_way_begins_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MANY", 3)
+
+    @records.dataclass(frozen=True)
+    class Pair:
+        first: int
+        second: int = 2
+
+    ways = []
+    for number in range(6):
+        known = Pair(number)
+        assert (number, 2) == (known.first, known.second)
+        ways.append(Pair.__init__.__code__.co_filename == "<string>")
+    assert [False, False, True, True, True, True] == ways
+    assert Pair(1) == Pair(1, 2) == Pair(second=2, first=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"first": 1}), ((1,), {"third": 1}), ((), {"second": 1})],
+)
+def test_what_no_instance_is_made_of_is_refused_in_the_words_of_python(
+    values: tuple[int, ...], named: dict[str, int]
+) -> None:
+    def made(library: Any) -> Any:
+        @library.dataclass(frozen=True)
+        class Pair:
+            first: int
+            second: int = 2
+
+        return Pair
+
+    said = []
+    for library in (records, dataclasses):
+        with pytest.raises(TypeError) as error:
+            made(library)(*values, **named)
+        said.append(str(error.value))
+    assert said[0] == said[1]
