@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from kubectl_canary import __version__
 from kubectl_canary.commands.common import Verb
@@ -73,7 +72,7 @@ def _answered(arguments: list[str], program: str) -> int:
 
 def program_name() -> str:
     """What the user typed: kubectl runs us as `kubectl-canary`."""
-    name = Path(sys.argv[0]).name
+    name = os.path.basename(sys.argv[0])
     if name == "__main__.py":
         return "python -m kubectl_canary"
     return "kubectl canary" if name.removesuffix(".exe") == "kubectl-canary" else name

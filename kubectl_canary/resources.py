@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from importlib.machinery import SourceFileLoader
-from pathlib import Path
 from typing import Any
 
 
 @functools.cache
-def _package(folder: str) -> tuple[Any, Path]:
+def _package(folder: str) -> tuple[Any, str]:
     """The loader and the place of a folder of resources."""
     try:
         spec = importlib.import_module(f"kubectl_canary.{folder}").__spec__
     except ModuleNotFoundError:
         spec = None
     if spec is None or spec.origin is None:
-        beside = Path(__file__).resolve().parent.parent / folder
-        return SourceFileLoader(folder, str(beside)), beside
-    return spec.loader, Path(spec.origin).parent
+        beside = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), folder)
+        return SourceFileLoader(folder, beside), beside
+    return spec.loader, os.path.dirname(spec.origin)
 
 
 def read(folder: str, name: str) -> str:
     """The text of one file, by its path inside the folder. Raises OSError where there is none."""
     loader, place = _package(folder)
-    data: bytes = loader.get_data(str(place.joinpath(*name.split("/"))))
+    data: bytes = loader.get_data(os.path.join(place, *name.split("/")))
     return data.decode("utf-8")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from urllib.parse import urlsplit
 
 from kubectl_canary.api.unsupported import Unsupported
 from kubectl_canary.expressions import regex
@@ -155,6 +154,8 @@ def port_or_name(port: int | str) -> None:
 
 def web_address(text: str) -> None:
     """A URL that is asked by HTTP."""
+    from urllib.parse import urlsplit  # few have one
+
     try:
         is_one = bool(WEB_ADDRESS.match(text)) and urlsplit(text).port != 0
     except ValueError:

@@ -258,10 +258,11 @@ def templates(folder: str | None) -> Templates | None:
     """The user's templates; None without a folder. What cannot be read is said by whoever renders with it."""
     if not folder:
         return None
+    from kubectl_canary.outside import places
     from kubectl_canary.rendering.overrides import Templates
 
     try:
-        texts = files.templates_in(folder)
+        texts = places.templates_in(folder)
     except WorldError as error:
         return Templates(folder, problem=error.message)
     return Templates(folder, texts.files, texts.texts, texts.unread)

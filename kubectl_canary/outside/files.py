@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Where
-from kubectl_canary.records import dataclass
 
 MAX_BYTES = 3_000_000
 MAX_MANIFESTS = 64_000_000  # bytes of many objects in one file
@@ -49,92 +47,14 @@ def decoded(shown: str, data: bytes, limit: int) -> str:
         raise Refused(f"{shown} is not valid", [_finding(shown, problem, line, column)]) from None
 
 
-def write(name: str, text: str, *, over: bool) -> None:
-    """Write a file; `over` one that is there, or not.
-
-    Raises UsageError where it is there and must stay, WorldError where it cannot be written.
-    """
-    try:
-        with Path(name).open("w" if over else "x", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    except FileExistsError:
-        raise UsageError(
-            f"{name} is there already", "--force writes over it, -f names another file"
-        ) from None
-    except OSError as error:
-        raise WorldError(f"cannot write {name}: {error.strerror}") from None
-
-
-def write_all(folder: str, texts: Mapping[str, str]) -> None:
-    """Write files into a folder, which is made where it is not there. Raises WorldError where it cannot be."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            Path(folder, name).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
-
-
-def matching(before: str, after: str) -> list[str]:
-    """The files whose names begin and end so, with a part of one name between, in order; hidden ones are left out."""
-    folder, slash, start = before.rpartition("/")
-    end, below, rest = after.partition("/")
-    try:
-        names = sorted(known.name for known in Path(folder or slash or ".").iterdir())
-    except OSError:
-        return []
-    fitting = (
-        name
-        for name in names
-        if name.startswith(start)
-        and name.endswith(end)
-        and len(name) > len(start) + len(end)
-        and name[0] != "."
-    )
-    found = (f"{folder}{slash}{name}{below}{rest}" for name in fitting)
-    return [name for name in found if Path(name).is_file()]
-
-
-def names_in(folder: str) -> list[str]:
-    """What lies in a folder; nothing where there is none. Raises WorldError where it cannot be listed."""
-    try:
-        return sorted(path.name for path in Path(folder).iterdir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise WorldError(f"cannot write into {folder}: {error.strerror}") from None
-
-
-def has_folder(name: str) -> bool:
-    """Whether the folder that a file would lie in is there."""
-    return Path(name).parent.is_dir()
-
-
 def is_there(name: str) -> bool:
     """Whether there is a file or folder of this name."""
-    return name != "-" and Path(name).exists()
+    return name != "-" and os.path.exists(name or ".")
 
 
 def without_links(name: str) -> str:
     """The file that a name leads to."""
     return os.path.realpath(name)
-
-
-def are_same(name: str, other: str) -> bool:
-    """Whether two names are of one file that is there."""
-    return is_there(name) and is_there(other) and Path(name).samefile(other)
-
-
-def beside(name: str, file: str) -> str:
-    """What another file means by the name of a file: one in the same folder, where the name is not absolute."""
-    return str((Path.cwd() if file == "-" else Path(file).parent) / name)
-
-
-def relative(name: str, file: str) -> str:
-    """The name of a file or folder, as it is from the folder of another file; a folder's ends in a slash."""
-    start = Path.cwd() if file == "-" else Path(file).parent
-    short = os.path.relpath(Path(name).absolute(), os.path.realpath(start)).replace(os.sep, "/")
-    return f"{short}/" if _is_folder(name) and short != "." else short
 
 
 def listed(names: Sequence[str], without: Sequence[str] = ()) -> list[str]:
@@ -151,7 +71,7 @@ def listed(names: Sequence[str], without: Sequence[str] = ()) -> list[str]:
 
 def _with_those_below(names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        if not _is_folder(name):
+        if not is_folder(name):
             yield name
             continue
         below = _manifests_below(name)
@@ -162,51 +82,24 @@ def _with_those_below(names: Sequence[str]) -> Iterator[str]:
 
 def _manifests_below(name: str) -> list[str]:
     """The YAML and JSON files of a folder and of all below it, in order; what is hidden stays so."""
-    root = Path(name)
-    try:
-        manifests = sorted(path for path in root.rglob("*") if path.suffix in MANIFESTS and path.is_file())
-    except OSError as error:
-        raise WorldError(f"cannot read {name}: {error.strerror}") from None
-    return [
-        str(path)
-        for path in manifests
-        if not any(part.startswith(".") for part in path.relative_to(root).parts)
-    ]
+
+    def refuse(error: OSError) -> None:
+        raise WorldError(f"cannot read {error.filename}: {error.strerror}")
+
+    found: list[str] = []
+    for folder, below, names in os.walk(name, onerror=refuse):
+        below[:] = [known for known in below if known[0] != "."]
+        paths = (
+            os.path.join(folder, known) for known in names if known[0] != "." and known.endswith(MANIFESTS)
+        )
+        found += filter(os.path.isfile, paths)
+    return sorted(map(_short, found), key=lambda path: path.split(os.sep))
 
 
-@dataclass(frozen=True)
-class Texts:
-    """What lies in a folder: texts by name, why others have none, and which of all these are files."""
-
-    files: frozenset[str]
-    texts: Mapping[str, str]
-    unread: Mapping[str, str]
-
-
-def templates_in(name: str) -> Texts:
-    """The user's templates: what lies in a folder, without what lies below it.
-
-    Raises WorldError where there is no such folder or it cannot be listed.
-    """
-    folder = Path(name)
-    if not folder.is_dir():
-        raise WorldError(f"--templates {name}: no such folder")
-    try:
-        paths = list(folder.iterdir())
-        files = frozenset(path.name for path in paths if path.is_file())
-    except OSError as error:
-        raise WorldError(f"cannot read the templates in {folder}: {error.strerror}") from None
-    texts: dict[str, str] = {}
-    unread: dict[str, str] = {}
-    for path in paths:
-        if path.name not in files:  # reading a pipe waits for a writer, a device may never end
-            unread[path.name] = "it is no file" if path.exists() else "it is a link to nothing"
-            continue
-        try:
-            texts[path.name] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            unread[path.name] = str(error)
-    return Texts(files, texts, unread)
+def _short(path: str) -> str:
+    """A path without what leads nowhere: `./a//b` is `a/b`."""
+    root = os.sep * path.startswith(os.sep)
+    return root + os.sep.join(part for part in path.split(os.sep) if part not in ("", "."))
 
 
 def _real(name: str) -> str:
@@ -218,16 +111,18 @@ def phase_folder(name: str) -> str:
     """The folder of a phase or way back that a file lies in, below an output folder of ours; empty where in none."""
     if name == "-":
         return ""
-    file = Path.cwd() / name
-    for out in file.parents[1:]:
-        if (out / LIST).is_file() and file.relative_to(out).parts[0] in PHASES:
-            return str(file.parent)
+    folder = os.path.dirname(os.path.abspath(name))
+    parts = folder.split(os.sep)
+    for length in range(len(parts) - 1, 0, -1):
+        out = os.sep.join(parts[:length]) or os.sep
+        if parts[length] in PHASES and os.path.isfile(os.path.join(out, LIST)):
+            return folder
     return ""
 
 
-def _is_folder(name: str) -> bool:
+def is_folder(name: str) -> bool:
     """Whether a name is a folder's."""
-    return name != "-" and Path(name).is_dir()
+    return name != "-" and os.path.isdir(name or ".")
 
 
 def _bytes(name: str, limit: int, meant: str) -> bytes:
@@ -236,13 +131,17 @@ def _bytes(name: str, limit: int, meant: str) -> bytes:
     if not name:
         raise UsageError("a file without a name", "name it: -f canary.yaml")
     try:
-        with Path(name).open("rb") as file:
+        with open(name, "rb") as file:
             return file.read(limit + 1)
     except FileNotFoundError:
         hint = "`kubectl canary init` writes one; -f names another" if name == "canary.yaml" else ""
         raise WorldError(f"{name} does not exist", hint) from None
     except IsADirectoryError:
-        hint = f"name the file in it: -f {Path(name) / meant}" if meant else "name a file in it"
+        hint = (
+            f"name the file in it: -f {os.path.join(os.path.normpath(name), meant)}"
+            if meant
+            else "name a file in it"
+        )
         raise UsageError(f"{name} is a folder", hint) from None
     except OSError as error:
         raise WorldError(f"cannot read {name}: {error.strerror}") from None

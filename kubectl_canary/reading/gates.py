@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from kubectl_canary.api import formats
 from kubectl_canary.findings import Finding, Path, visible
@@ -94,6 +93,8 @@ def name_of(item: dict[str, Any]) -> str:
 
 def _address(url: str) -> str:
     """A URL without what may be a secret."""
+    from urllib.parse import urlsplit  # few have one
+
     try:
         parts = urlsplit(url)
     except ValueError:

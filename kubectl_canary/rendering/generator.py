@@ -16,7 +16,6 @@ from kubectl_canary.reading import yamltext
 from kubectl_canary.reading.sources import Sources
 from kubectl_canary.records import dataclass, replace
 from kubectl_canary.release.documents import Document, Written
-from kubectl_canary.rendering import provenance
 from kubectl_canary.rendering.objects import Planned
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ class Generator:
         """The path and place in the canary file that a path of a document comes from; None where there is none."""
         if self.sources is None or self.templates is not None or isinstance(item, Document):
             return None
+        from kubectl_canary.rendering import provenance  # of what is wrong alone
+
         source = provenance.source(item, path, self.sources.value["spec"])
         return (source, self.sources.value_where(source)) if source is not None else None
 

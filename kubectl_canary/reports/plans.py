@@ -21,7 +21,6 @@ from kubectl_canary.reports.programs import as_identity, as_json, as_value
 if TYPE_CHECKING:
     from kubectl_canary.release.application import Workload
     from kubectl_canary.release.changes import Change, Step
-    from kubectl_canary.rendering.generator import Rendered
 
 HEADINGS = ("PHASE", "STABLE", "CANARY", "WAIT", "CHANGES")
 WAIT = 4  # the column whose cells stand at the right
@@ -307,16 +306,6 @@ def _row_json(row: Row, touched: Sequence[Change]) -> dict[str, Any]:
         "summary": row.changes,
         "changes": [{"action": change.action, **as_identity(change.part)} for change in touched],
     }
-
-
-def as_yaml(rendered: Sequence[Rendered]) -> str:
-    """The documents as their templates printed them, one stream."""
-    return "---\n".join(document.text for document in rendered)
-
-
-def as_list(rendered: Sequence[Rendered]) -> str:
-    """The documents as one JSON List, as kubectl prints several objects."""
-    return as_json({"apiVersion": "v1", "kind": "List", "items": [document.value for document in rendered]})
 
 
 def ways_table(start: Phase, steps: Sequence[Step]) -> str:

@@ -26,8 +26,9 @@ ENDS = PhaseKind.ROLLED_BACK.value
 OTHERWISE = "write all phases into a folder: -o dir=OUT"
 
 
-def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
+def write(release: Release, generator: Generator, place: str, flags: RenderFlags) -> int:
     """Write a phase, or all of them. Raises Refused where the step from what is there is not safe."""
+    out = PurePath(place)
     folder.refuse_inside(out, inputs.adopted_folders(release.sources))
     current = phase_of(release, flags.phase_name, flags.origin)
     files = files_of(release, generator, current, all_phases=flags.all_phases)

@@ -13,7 +13,7 @@ from kubectl_canary.commands.flags import ReleaseFlags, command_line
 from kubectl_canary.commands.run import releases
 from kubectl_canary.errors import Refused, UsageError, WorldError
 from kubectl_canary.findings import Finding, Path, Where
-from kubectl_canary.outside import files
+from kubectl_canary.outside import files, places
 from kubectl_canary.outside.repository import Repository
 from kubectl_canary.reading import declaring, fleets, sources
 from kubectl_canary.reading.fleets import FleetFile
@@ -58,7 +58,7 @@ def _refuse_twice(file: FleetFile) -> None:
 
 
 def _parsed(name: str, text: str) -> FleetFile:
-    return fleets.read(sources.layered([sources.document(name, text)]), files.matching)
+    return fleets.read(sources.layered([sources.document(name, text)]), places.matching)
 
 
 def flags_of(target: Target) -> ReleaseFlags:
@@ -155,7 +155,7 @@ def began(file: FleetFile, there: Repository | None) -> Fleet | None:
             source = sources.layered(
                 [sources.document(file.file, files.decoded(file.file, data or b"", files.MAX_MANIFESTS))]
             )
-            known = fleets.read(source, files.matching).fleet
+            known = fleets.read(source, places.matching).fleet
         except Refused:
             break
         if known.tag != file.fleet.tag:

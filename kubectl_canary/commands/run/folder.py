@@ -23,12 +23,13 @@ from kubectl_canary.rendering.generator import Generator, Rendered
 from kubectl_canary.rendering.objects import Planned, planned
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
-from kubectl_canary.reports.plans import as_yaml
+from kubectl_canary.reports.documents import as_yaml
 from kubectl_canary.reports.programs import as_json, compact
 
 
-def write(release: Release, generator: Generator, out: PurePath, flags: RenderFlags) -> int:
+def write(release: Release, generator: Generator, place: str, flags: RenderFlags) -> int:
     """Write all phases and the ways back. Raises Refused where the step from what is there is not safe."""
+    out = PurePath(place)
     current = release.declared()
     folder.refuse_inside(out, inputs.adopted_folders(release.sources))
     files = files_of(release, generator)

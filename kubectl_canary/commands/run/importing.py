@@ -21,7 +21,7 @@ from kubectl_canary.expressions import regex
 from kubectl_canary.integrations.importers import NEIGHBOURS, report
 from kubectl_canary.integrations.importers.belongings import images, without_others
 from kubectl_canary.integrations.importers.imported import Gateway, Imported, Neighbour, Wish
-from kubectl_canary.outside import exchange, files
+from kubectl_canary.outside import exchange, files, places
 from kubectl_canary.outside.exchange import Change
 from kubectl_canary.outside.output import write
 from kubectl_canary.reading import snapshot, yamltext
@@ -56,7 +56,7 @@ def run(flags: ImportFlags) -> int:
     _refuse_older(folder, texts)
     released = [one for name, text in texts.items() for one in read(f"{folder}/{name}", text)]
     chosen = choice(released, Wanted(deployments=taken.deployments[:1], services=(taken.service,)))
-    text = _canary_file(f"{files.relative(folder, flags.file).rstrip('/')}/", chosen, taken)
+    text = _canary_file(f"{places.relative(folder, flags.file).rstrip('/')}/", chosen, taken)
     _check(text, released)
     named = {**{f"{folder}/{name}": content for name, content in texts.items()}, flags.file: text}
     exchange.write(
@@ -105,7 +105,7 @@ def _refuse_files(flags: ImportFlags, folder: str) -> None:
     if flags.file == "-" or files.without_links(posixpath.dirname(flags.file)) == files.without_links(folder):
         message = f"-f {flags.file}: the canary file is a file, and not among the manifests that it adopts"
         raise UsageError(message, "name another file by -f, such as canary.yaml")
-    if not files.has_folder(flags.file):
+    if not places.has_folder(flags.file):
         raise UsageError(f"there is no folder for {flags.file}", "make it, or name another file by -f")
     if not flags.force:
         refuse_files(flags.file, folder)
@@ -127,7 +127,7 @@ def _refuse_many_gateways(flags: ImportFlags, taken: Imported) -> None:
 
 def _refuse_lost(flags: ImportFlags) -> None:
     """Raises UsageError where --force would write over what is imported, or over a release under way."""
-    if files.are_same(flags.file, flags.source):
+    if places.are_same(flags.file, flags.source):
         raise UsageError(
             f"-f {flags.file} is what is imported", "name another file by -f, such as canary.yaml"
         )
@@ -165,7 +165,7 @@ def _refuse_older(folder: str, texts: dict[str, str]) -> None:
 
 def _refuse_others(folder: str, texts: dict[str, str]) -> None:
     """Raises UsageError for other files in the folder: they would be released, too."""
-    others = [name for name in files.names_in(folder) if name not in texts]
+    others = [name for name in places.names_in(folder) if name not in texts]
     if others:
         message = f"{folder} has other files, which would be released with these: {', '.join(others)}"
         raise UsageError(message, "take them away, or name another folder by --into")

@@ -12,7 +12,7 @@ from kubectl_canary.commands.init import InitFlags
 from kubectl_canary.commands.program import program
 from kubectl_canary.errors import Refused, UsageError
 from kubectl_canary.findings import path_text
-from kubectl_canary.outside import files
+from kubectl_canary.outside import files, places
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading import release, sources, testing, yamltext
 from kubectl_canary.reading.adopted.file import SetReader
@@ -55,7 +55,7 @@ def run(flags: InitFlags) -> int:
 
 def refuse_files(file: str, folder: str) -> None:
     """Raises UsageError where files are in the way of manifests and a canary file that are to be written."""
-    if files.names_in(folder):
+    if places.names_in(folder):
         hint = "--force writes over files of the same names, --into names another folder"
         raise UsageError(f"{folder} is there already, and is not empty", hint)
     if files.is_there(file):
@@ -67,7 +67,7 @@ def put(text: str, flags: InitFlags, before: str = "") -> None:
     if flags.file == "-":
         write(text)
         return
-    files.write(flags.file, text, over=flags.force)
+    places.write(flags.file, text, over=flags.force)
     option = "" if flags.file == CANARY_FILE else f" -f {shlex.quote(flags.file)}"
     say(f"wrote {flags.file} ({text.count(chr(10))} lines). Next: {before}{program()} plan{option}")
 

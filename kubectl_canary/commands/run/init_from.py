@@ -19,7 +19,7 @@ from kubectl_canary.commands.run.init import (
     tail_of_streams,
 )
 from kubectl_canary.errors import UsageError, WorldError
-from kubectl_canary.outside import files
+from kubectl_canary.outside import places
 from kubectl_canary.outside.kubectl import Kubectl
 from kubectl_canary.outside.output import say
 from kubectl_canary.reading import yamltext
@@ -53,7 +53,7 @@ def run(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlags) -> in
     text = _text(found.name, chosen, flags, manifests)
     _check(text, found.manifests)
     if found.texts:
-        files.write_all(manifests.into, found.texts)
+        places.write_all(manifests.into, found.texts)
     for line in (*chosen.lines(), *found.notes):
         say(line)
     put(text, flags, PIPED if source == "-" else "")
@@ -66,7 +66,7 @@ def _read(source: str, file: str) -> _Found:
     except (UsageError, WorldError) as error:
         raise type(error)(f"--from: {error.message}", error.hint) from None
     is_named = source == "-" or source.startswith(GIT)
-    return _Found(manifests, source if is_named else files.relative(source, file))
+    return _Found(manifests, source if is_named else places.relative(source, file))
 
 
 # --- what runs in a cluster -----------------------------------------------------------
@@ -84,7 +84,7 @@ def _in_cluster(flags: InitFlags, manifests: ManifestFlags, cluster: ClusterFlag
         for name, text in taken.texts.items()
         for manifest in with_texts(read(f"{folder}/{name}", text), text)
     ]
-    relative = files.relative(folder, flags.file).rstrip("/")
+    relative = places.relative(folder, flags.file).rstrip("/")
     return _Found(found, f"{relative}/", taken.texts, tuple(_notes(taken, folder)))
 
 
@@ -98,7 +98,7 @@ def _notes(taken: Snapshot, folder: str) -> Iterator[str]:
         which = f"Deployment {name}" if len(taken.owners) > 1 else "this Deployment"
         if owner:
             yield f"warning: {owner} makes {which}, and may undo what a release changes"
-    others = [name for name in files.names_in(folder) if name not in taken.texts]
+    others = [name for name in places.names_in(folder) if name not in taken.texts]
     if others:
         yield f"warning: {folder} has other files too, which are released with these: {', '.join(others)}"
 

@@ -9,7 +9,7 @@ from kubectl_canary.driving import prometheus, verdicts
 from kubectl_canary.driving.verdicts import Measurement, Reading, Verdict
 from kubectl_canary.driving.watching import Asked
 from kubectl_canary.errors import CanaryError, UsageError, WorldError
-from kubectl_canary.outside import files, process, web
+from kubectl_canary.outside import files, places, process, web
 from kubectl_canary.reading.release import Release
 from kubectl_canary.records import dataclass
 from kubectl_canary.release.application import Side, Version
@@ -114,11 +114,11 @@ class Measuring:
     @property
     def _folder(self) -> str:
         """The folder of the canary file, in which commands are run."""
-        return files.beside("", self.release.sources.file_of(("spec",)))
+        return places.beside("", self.release.sources.file_of(("spec",)))
 
     def _beside(self, name: str, key: str) -> str:
         """A file that the canary file names, beside it."""
-        return files.beside(name, self.release.sources.file_of(("spec", "prometheus", key)))
+        return places.beside(name, self.release.sources.file_of(("spec", "prometheus", key)))
 
     # --- others ---
 

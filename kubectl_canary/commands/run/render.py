@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from kubectl_canary.commands.flags import ReleaseFlags
 from kubectl_canary.commands.render import RenderFlags
 from kubectl_canary.commands.run.releases import finish, generator_of, load, phase_of, say_what_follows
@@ -15,7 +13,7 @@ from kubectl_canary.release.plan import Phase, Plan
 from kubectl_canary.release.ways import objection
 from kubectl_canary.rendering.generator import Generator
 from kubectl_canary.rendering.objects import planned, removed
-from kubectl_canary.reports.plans import as_list, as_yaml
+from kubectl_canary.reports.documents import as_list, as_yaml
 
 FOLDERS = ("dir", "kustomize")
 RESET = (
@@ -106,14 +104,14 @@ def _comes_by_stream(release: Release) -> bool:
     return "-" in (release.spec.get("adopt") or {}).values()
 
 
-def _target(output: str) -> tuple[str, PurePath]:
+def _target(output: str) -> tuple[str, str]:
     """The kind of output, and the folder that it is written into, where it is."""
     kind, equals, folder = output.partition("=")
     if output not in ("yaml", "json") and kind not in FOLDERS:
         raise UsageError(f"-o {output}: unknown format", "yaml, json, dir=OUT, kustomize=OUT or in-place")
     if kind in FOLDERS and not (equals and folder):
         raise UsageError(f"-o {output}: into which folder?", f"for example -o {kind}=rendered")
-    return kind, PurePath(folder)
+    return kind, folder
 
 
 def _start(plan: Plan, phase: Phase, origin: str | None) -> Phase | None:

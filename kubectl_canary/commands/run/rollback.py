@@ -11,7 +11,7 @@ from kubectl_canary.release import actions
 from kubectl_canary.release.plan import PhaseKind
 from kubectl_canary.rendering.wayback import way_back
 from kubectl_canary.reports import shells
-from kubectl_canary.reports.plans import as_list, as_yaml
+from kubectl_canary.reports.documents import as_list, as_yaml
 
 
 def run(release_flags: ReleaseFlags, flags: RollbackFlags) -> int:

@@ -19,7 +19,7 @@ from kubectl_canary.driving.verdicts import Measurement, Verdict
 from kubectl_canary.driving.watching import Asked, Watch
 from kubectl_canary.driving.world import Event
 from kubectl_canary.errors import CanaryError, TooLate, UsageError
-from kubectl_canary.outside import files, process, terminal
+from kubectl_canary.outside import places, process, terminal
 from kubectl_canary.outside.background import Background
 from kubectl_canary.outside.output import say
 from kubectl_canary.records import dataclass, field
@@ -58,7 +58,7 @@ class Report:
         """Write it where that is wanted. Raises WorldError where it cannot be written."""
         if self.file is not None:
             text = as_json({"exitCode": self.code, "why": self.why, "measured": self.measured})
-            files.write(self.file, text, over=True)
+            places.write(self.file, text, over=True)
 
 
 def run(
@@ -90,7 +90,7 @@ def run(
 def _refuse_own_file(call: Call, flags: RunFlags) -> None:
     """Raises UsageError where a report would take the place of the canary file."""
     if flags.report is not None and any(
-        files.are_same(flags.report, file) for file in call.release_flags.files
+        places.are_same(flags.report, file) for file in call.release_flags.files
     ):
         raise UsageError(f"--report {flags.report}: that is the canary file", "name another file")
 

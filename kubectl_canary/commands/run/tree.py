@@ -12,9 +12,9 @@ from kubectl_canary.commands.run import again
 from kubectl_canary.commands.run.again import Places
 from kubectl_canary.commands.run.committing import Commit, Writing, recover
 from kubectl_canary.errors import UsageError
-from kubectl_canary.outside import files as outside
-from kubectl_canary.outside import repository
+from kubectl_canary.outside import places, repository
 from kubectl_canary.outside.exchange import Change
+from kubectl_canary.outside.files import is_there
 from kubectl_canary.outside.journal import Journal
 from kubectl_canary.outside.output import say, write
 from kubectl_canary.reading.release import Release
@@ -132,7 +132,7 @@ class Steps:
         if self.tree.flags.request == "-":
             write(request)
         elif self.tree.flags.request is not None:
-            outside.write(self.tree.flags.request, request, over=True)
+            places.write(self.tree.flags.request, request, over=True)
         if self.commit is not None:
             self.commit.push(followed)
             self.commit.say_of_superproject()
@@ -140,10 +140,8 @@ class Steps:
 
 def _refuse_there(request: str | None) -> None:
     """Raises UsageError for the file of a pull request that is there already, or has no folder."""
-    if request not in (None, "-") and (
-        outside.is_there(str(request)) or not outside.has_folder(str(request))
-    ):
-        problem = "it is there already" if outside.is_there(str(request)) else "its folder is not there"
+    if request not in (None, "-") and (is_there(str(request)) or not places.has_folder(str(request))):
+        problem = "it is there already" if is_there(str(request)) else "its folder is not there"
         raise UsageError(
             f"--pull-request {request}: {problem}", "name another file, or - for standard output"
         )
