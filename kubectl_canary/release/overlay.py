@@ -40,7 +40,10 @@ NOTES = ("labels", "annotations")
 
 @dataclass(frozen=True)
 class ReleaseOnRoute:
-    """What belongs to a release on a route: the rules that it added, and the user's rules that it governs."""
+    """What belongs to a release on a route: the rules that it added, and the user's rules that it governs.
+
+    The rules that it governs are looked for once: who changes the document asks another.
+    """
 
     application: Application
     document: dict[str, Any]
@@ -87,8 +90,12 @@ class ReleaseOnRoute:
 
         Raises Refused where one is not there, or cannot be told from others; never of a release that goes back.
         """
+        return list(self._governed)
+
+    @functools.cached_property
+    def _governed(self) -> list[Rule]:
         if self.application.goes_back:
-            told = self._told()
+            told = [rule for _, rule in self._told]
             return [rule for rule in self.users() if _is_one_of(rule, told) or self._reaches(rule)]
         names, users = self._names(), self.users()
         if not names:
@@ -110,12 +117,13 @@ class ReleaseOnRoute:
         added = self.added()
         return [rule for rule in self.rules if not _is_one_of(rule, added)]
 
-    def _told(self) -> list[Rule]:
-        """The governed rules, as far as they are there and can be told from others."""
-        told: list[Rule] = []
+    @functools.cached_property
+    def _told(self) -> list[tuple[str | int | None, Rule]]:
+        """The governed rules by what they are known by, as far as they are there and can be told from others."""
+        told, users = [], self.users()
         for name in self._names():
             with contextlib.suppress(Refused):
-                told.append(self._chosen(name, self.users()))
+                told.append((name, self._chosen(name, users)))
         return told
 
     def _reaches(self, rule: Rule) -> bool:
@@ -220,17 +228,11 @@ class ReleaseOnRoute:
         route = next((known.value for known in given if self._is_route(known.value)), None)
         if route is None:
             return None
-        wanted = [name for name in self._names() if self._is_called(rule, name)]
+        wanted = [name for name, known in self._told if known is rule]
         rules = enumerate(routes.users_rules(route))
         return next(
             (known for number, known in rules if wanted and wanted[0] in (number, known.get("name"))), None
         )
-
-    def _is_called(self, rule: Rule, name: str | int | None) -> bool:
-        """Whether a governed rule is known by a name, or by its number."""
-        with contextlib.suppress(Refused):
-            return self._chosen(name, self.users()) is rule
-        return False
 
     def name_of(self, rule: Rule) -> str:
         """What the clones of a governed rule are called after: its name, or one that no rule has."""
