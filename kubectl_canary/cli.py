@@ -85,7 +85,7 @@ def complete() -> None:
 
 def completed(words: Sequence[str]) -> int:
     """Print what may follow words."""
-    from kubectl_canary.click_group import complete
+    from kubectl_canary.completing import complete
 
     return complete(words)
 

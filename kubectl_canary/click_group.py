@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,16 +11,15 @@ from click.shell_completion import CompletionItem, ShellComplete
 
 from kubectl_canary import __version__
 from kubectl_canary.commands.common import Verb
-from kubectl_canary.commands.parameters import Parameter
-from kubectl_canary.errors import CanaryError, UsageError
+from kubectl_canary.commands.parameters import Parameter, candidates
+from kubectl_canary.errors import UsageError
 from kubectl_canary.findings import nearest
-from kubectl_canary.outside.output import ClosedPipe, write
+from kubectl_canary.outside.output import write
 from kubectl_canary.verbs import VERBS, verb_called
 
 HELP = """Canary releases on the Kubernetes Gateway API without a controller: every phase is a file.
 
 Find more information at: https://github.com/kubectl-canary/kubectl-canary"""
-DIRECTIVE_DEFAULT, DIRECTIVE_NO_FILES = 0, 4  # cobra's ShellCompDirective
 
 
 class Command(click.Command):
@@ -137,17 +135,11 @@ def typed(context: click.Context) -> dict[str, Any]:
     }
 
 
-def complete(words: Sequence[str]) -> int:
-    """Print what may follow words, a `value<TAB>description` a line and cobra's directive last."""
-    *before, incomplete = words or [""]
-    items = _following(before, incomplete)
-    values = [item for item in items if item.type == "plain"]
-    wants_files = any(item.type == "file" for item in items)
-    lines = [f"{item.value}\t{item.help}" if item.help else str(item.value) for item in values]
-    lines.append(f":{DIRECTIVE_DEFAULT if wants_files else DIRECTIVE_NO_FILES}")
-    with contextlib.suppress(ClosedPipe):
-        write("\n".join(lines) + "\n")
-    return 0
+def following(words: Sequence[str], incomplete: str) -> tuple[list[tuple[str, str]], bool]:
+    """What may follow words, each with a text, and whether files may."""
+    items = _following(words, incomplete)
+    values = [(str(item.value), item.help or "") for item in items if item.type == "plain"]
+    return values, any(item.type == "file" for item in items)
 
 
 def _following(words: Sequence[str], incomplete: str) -> list[CompletionItem]:
@@ -205,11 +197,7 @@ def _completer(
         return [CompletionItem(incomplete, type="file")]
 
     def values(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            pairs = list(known.candidates(ctx.params) if known.candidates else ())
-        except (CanaryError, OSError):
-            return []
-        return [CompletionItem(value, help=text) for value, text in pairs if value.startswith(incomplete)]
+        return [CompletionItem(value, help=text) for value, text in candidates(known, ctx.params, incomplete)]
 
     if known.takes_files:
         return files

@@ -19,6 +19,7 @@ FLOORS = [
     {"__main__"},
     {"entry"},
     {"cli"},
+    {"completing"},
     {"click_group"},
     {"verbs"},
     {"commands", "outside"},

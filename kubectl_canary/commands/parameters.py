@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from kubectl_canary.errors import CanaryError
 from kubectl_canary.records import dataclass
 
 Function = Callable[..., Any]
@@ -96,6 +97,14 @@ def typed(parameters: Sequence[Parameter], words: Sequence[str]) -> dict[str, An
 
     It is read as click reads it: flags and arguments in any order, `--` before arguments alone.
     """
+    values = given(parameters, words)
+    if values is None or any(known.required and known.field not in values for known in parameters):
+        return None
+    return values
+
+
+def given(parameters: Sequence[Parameter], words: Sequence[str]) -> dict[str, Any] | None:
+    """The same of a command line that may go on."""
     options = {name: known for known in parameters for name in known.names}
     values: dict[str, Any] = {}
     rest: list[str] = []
@@ -110,9 +119,16 @@ def typed(parameters: Sequence[Parameter], words: Sequence[str]) -> dict[str, An
         values |= _arguments([known for known in parameters if not known.names], rest)
     except (ValueError, KeyError):
         return None
-    if any(known.required and known.field not in values for known in parameters):
-        return None
     return values
+
+
+def candidates(known: Parameter, typed: dict[str, Any], incomplete: str) -> list[tuple[str, str]]:
+    """The values of a parameter that begin so, each with a text; none where they cannot be had."""
+    try:
+        pairs = list(known.candidates(typed) if known.candidates else ())
+    except (CanaryError, OSError):
+        return []
+    return [(value, text) for value, text in pairs if value.startswith(incomplete)]
 
 
 def _told(words: Iterator[str], options: dict[str, Parameter]) -> Iterator[tuple[Parameter | None, str]]:
