@@ -5,7 +5,7 @@ BIN := .venv/bin
 OUT ?= demo-out
 EXAMPLE := examples/my-app/canary.yaml
 
-.PHONY: demo test quick mutants dist test-dist worlds world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety bench-fleets comparison schemas clean
+.PHONY: demo test quick mutants dist test-dist worlds world test-world test-gitops world-load world-kill site agreement races lint types ci bench bench-rollback bench-validate bench-forms bench-adopt bench-safety bench-fleets bench-growth comparison schemas clean
 
 demo: .venv/.installed
 	@$(BIN)/kubectl-canary render -f $(EXAMPLE) --all -o dir=$(OUT)
@@ -98,6 +98,9 @@ bench-safety: worlds
 
 bench-fleets: .venv/.ready-to-test
 	$(BIN)/python benchmarks/fleets.py
+
+bench-growth: .venv/.ready-to-test
+	$(BIN)/python benchmarks/growth.py
 
 bench-forms: .venv/.ready-to-test
 	$(BIN)/python benchmarks/forms.py

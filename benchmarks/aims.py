@@ -8,17 +8,17 @@ Prints a table, and fails nothing: ratios travel, milliseconds do not. Many docu
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import installed
 import start
 import validate
 from apiserver import build
 
 COMPLETING = ("completion", "answer", "--", "render")
+ADMISSION = ("validate", "--admission-only")
 SIX = "validate of six documents"
 HELM, KUBECONFORM, KUBECTL_VALIDATE = "helm template", "kubeconform -strict", "kubectl-validate"
 
@@ -35,37 +35,33 @@ class Row:
 
 
 def main() -> None:
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", "kubectl_canary", "templates", "schemas"],
-        cwd=start.ROOT,
-        check=True,
-    )
     helm = [str(build.ensure("helm")), "template", str(start.ROOT / "benchmarks/chart")]
     file = ["-f", str(start.EXAMPLE)]
     print(f"{'':38}{'median':>10}   {'to':22}{'ratio':>6}{'aim':>6}{'most':>6}{'peak':>10}")
     with tempfile.TemporaryDirectory() as scratch:
+        ours = str(installed.environment(Path(scratch)) / "kubectl-canary")
         one, many = Path(scratch, "one"), Path(scratch, "many")
         documents = validate.example()
         validate.write(one, [documents])
         validate.write(many, list(validate.parts(documents)))
         rows = [
-            Row("render of one phase", canary("render", "--phase", "5%", *file), HELM, 1.0, 1.5),
-            Row("plan", canary("plan", *file), HELM, 1.3, 2.0),
-            Row("completion of a phase", canary(*COMPLETING, *file, "--phase", ""), HELM, 1.2, 1.2),
-            Row(SIX, admission(one), KUBECTL_VALIDATE, 0.3, 0.3),
-            Row(SIX, admission(one), KUBECONFORM, 1.2, 1.2),
+            Row("render of one phase", [ours, "render", "--phase", "5%", *file], HELM, 1.0, 1.5),
+            Row("plan", [ours, "plan", *file], HELM, 1.3, 2.0),
+            Row("completion of a phase", [ours, *COMPLETING, *file, "--phase", ""], HELM, 1.2, 1.2),
+            Row(SIX, [ours, *ADMISSION, str(one)], KUBECTL_VALIDATE, 0.3, 0.3),
+            Row(SIX, [ours, *ADMISSION, str(one)], KUBECONFORM, 1.2, 1.2),
         ]
         show(rows, {HELM: helm, **others(one)}, start.RUNS)
-        rows = [Row(f"validate of {validate.DOCUMENTS:,} documents", admission(many), KUBECONFORM, 1.0, 2.0)]
+        rows = [
+            Row(
+                f"validate of {validate.DOCUMENTS:,} documents",
+                [ours, *ADMISSION, str(many)],
+                KUBECONFORM,
+                1.0,
+                2.0,
+            )
+        ]
         show(rows, {KUBECONFORM: others(many)[KUBECONFORM]}, 1)
-
-
-def canary(*words: str) -> list[str]:
-    return [str(start.BIN / "kubectl-canary"), *words]
-
-
-def admission(folder: Path) -> list[str]:
-    return canary("validate", "--admission-only", str(folder))
 
 
 def others(folder: Path) -> dict[str, list[str]]:
