@@ -35,6 +35,7 @@ def main() -> None:
         release.to("25%")
         commands: dict[str, Callable[[], subprocess.Popen[str]]] = {
             "kubectl patch, the bare one-liner": lambda: patch(release, 100),
+            "kubectl get, then kubectl patch": lambda: patch_what_is_there(release),
             "kubectl canary rollback --keep": lambda: release.start("rollback", "--keep"),
         }
         figures: dict[str, list[float]] = {name: [] for name in commands}
@@ -52,6 +53,12 @@ def patch(release: Release, stable: int) -> subprocess.Popen[str]:
     weights = enumerate((stable, 100 - stable))
     operations = [{"op": "replace", "path": f"{place}/{n}/weight", "value": value} for n, value in weights]
     return release.world.popen("-n", release.namespace, *ROUTE, json.dumps(operations))
+
+
+def patch_what_is_there(release: Release) -> subprocess.Popen[str]:
+    """What whoever does it by hand has to ask first: where the release is."""
+    release.kubectl("get", "httproutes,deployments,services", "-o", "json")
+    return patch(release, 100)
 
 
 def until_the_last_answer(release: Release, start: Callable[[], subprocess.Popen[str]]) -> float:
