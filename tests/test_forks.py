@@ -190,6 +190,8 @@ def test_who_interrupts_a_long_validation_leaves_nobody_behind(many: Path) -> No
     code = f"""
         from kubectl_canary import cli
         from kubectl_canary.commands.run import ahead
+        # ignored in what a shell put into the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         ahead.FIRST, ahead.AT_ONCE = 2, 7
         forks._cores = lambda: 3
         real = ahead.judged

@@ -49,7 +49,10 @@ class _Part(Generic[Answer]):
         try:
             self.process = os.fork()
             if not self.process:
-                signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word: this process says it
+                if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                    signal.signal(
+                        signal.SIGINT, signal.SIG_DFL
+                    )  # it ends without a word: this process says it
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 _answer(self.work, end)
         except OSError:
