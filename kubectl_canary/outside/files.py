@@ -98,8 +98,9 @@ def _manifests_below(name: str) -> list[str]:
 
 def _short(path: str) -> str:
     """A path without what leads nowhere: `./a//b` is `a/b`."""
-    root = os.sep * path.startswith(os.sep)
-    return root + os.sep.join(part for part in path.split(os.sep) if part not in ("", "."))
+    drive, rest = os.path.splitdrive(path)
+    root = drive + os.sep * rest.startswith(os.sep)
+    return root + os.sep.join(part for part in rest.split(os.sep) if part not in ("", "."))
 
 
 def _real(name: str) -> str:
