@@ -10,13 +10,14 @@ from kubectl_canary import __version__
 from kubectl_canary.commands.common import Verb
 from kubectl_canary.commands.parameters import typed
 from kubectl_canary.commands.program import call_as
-from kubectl_canary.errors import CanaryError, Refused
+from kubectl_canary.errors import CanaryError, Refused, WorldError
 from kubectl_canary.findings import in_order
 from kubectl_canary.outside.output import ClosedPipe, begin, has_written, say
 from kubectl_canary.verbs import VERBS, known_verb, verb_called
 
 COMPLETING = ["completion", "answer", "--"]  # what the scripts of `completion` ask
 BUG, INTERRUPTED, CLOSED_PIPE = 3, 130, 141
+GO_ELSEWHERE = "`cd` goes to one that is"
 REPORT_TO = "https://github.com/kubectl-canary/kubectl-canary/issues"
 
 
@@ -51,9 +52,21 @@ def run(arguments: list[str], program: str) -> int:
     except KeyboardInterrupt:
         say(f"interrupted{_printed(arguments)}")
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and _is_nowhere():
+            say(f"error: the working directory is not there any more{_printed(arguments)}\n{GO_ELSEWHERE}")
+            return WorldError.exit_code
         say(_bug_report(arguments))
         return BUG
+
+
+def _is_nowhere() -> bool:
+    """Whether the working directory was taken away."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _answered(arguments: list[str], program: str) -> int:

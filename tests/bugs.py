@@ -373,6 +373,8 @@ BUGS = [
     Bug("completing: what follows -- is a flag", "completing.py", ' or "--" in before', "", "test_completing"),
     Bug("completing: a wrong line is answered", "completing.py", " or typed is None:", ":\n        return None\n    typed = typed or {}\n    if False:", "test_completing"),
     Bug("completing: a wrong file is a traceback", "commands/parameters.py", "except (CanaryError, OSError):", "except OSError:", "test_completing"),
+    Bug("cli: who is nowhere has found a bug", "cli.py", "if isinstance(error, OSError) and _is_nowhere():", "if False:", "test_cli"),
+    Bug("cli: every failure is nowhere", "cli.py", "if isinstance(error, OSError) and _is_nowhere():", "if True:", "test_cli"),
     Bug("forks: half an answer counts", "outside/forks.py", "if self.end() == DONE:", "self.end()\n        if self.received:", "test_forks"),
     Bug("forks: who was killed has answered nothing", "outside/forks.py", "elif self._running:\n", "elif False:\n", "test_forks"),
     Bug("forks: answers come as they are ready", "outside/forks.py", "for part in self._parts for answer", "for part in reversed(self._parts) for answer", "test_forks"),

@@ -381,3 +381,20 @@ def test_what_was_printed_is_not_denied(
     monkeypatch.setattr("kubectl_canary.commands.run.rollback.run", patch_and_fail)
     assert "interrupted" == canary("rollback", "--print", "-f", SEED).err.strip()
     assert "nothing was printed" in canary("render", "-f", SEED, "--set", "spec.stable.replicas=x").err
+
+
+def test_a_working_directory_that_was_taken_away_is_no_bug(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f'rmdir {gone} && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", *COMMAND, "validate", "x.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=gone,
+        check=False,
+    )
+    said = (
+        "error: the working directory is not there any more, nothing was printed\n`cd` goes to one that is\n"
+    )
+    assert (4, "", said) == (done.returncode, done.stdout, done.stderr.lstrip())
