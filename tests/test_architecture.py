@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -82,6 +83,7 @@ METHODS = {
 TOUCHED = {
     "api/cel/translate.py": ["uses eval"]
 }  # of names of ours and of literals, without Python's own functions
+MAPPED = ("kubectl_canary.templates", "kubectl_canary.schemas")  # of folders beside the package
 GROUND = ("errors", "findings")  # modules at the top of the package that decide too
 MOST_PARAMETERS = 7
 # `inputs.py` is imported by what does the work
@@ -300,6 +302,15 @@ def test_outside_knows_only_errors_and_findings() -> None:
     for file in sorted((PACKAGE / "outside").glob("*.py")):
         own = [name.split(".")[1] for name in imports(file) if name.startswith("kubectl_canary.")]
         assert {*own} <= {"errors", "expressions", "findings", "outside", "records"}, file.name
+
+
+def test_every_package_is_installed() -> None:
+    """What setup.cfg does not name is in a checkout alone."""
+    known = configparser.ConfigParser()
+    known.read(PACKAGE.parent / "setup.cfg")
+    named = [name for name in known["options"]["packages"].split() if name not in MAPPED]
+    there = {file.parent.relative_to(PACKAGE.parent).as_posix() for file in PACKAGE.rglob("__init__.py")}
+    assert sorted(name.replace("/", ".") for name in there) == sorted(named)
 
 
 def test_every_folder_decides_or_is_outside() -> None:

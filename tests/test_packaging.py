@@ -124,6 +124,32 @@ def test_a_bare_checkout_renders_the_same(source: Path, tmp_path: Path) -> None:
     assert EXPECTED == rendered(scripts / "python", "-m", "kubectl_canary", cwd=source)
 
 
+def test_the_distributions_hold_every_module(distributions: dict[str, Path]) -> None:
+    listed = ["git", "ls-files", "-z", "kubectl_canary/*.py", "kubectl_canary/**/*.py"]
+    ours = {
+        *subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    }
+    assert len(ours) > 200
+    assert not ours - {*zipfile.ZipFile(distributions["wheel"]).namelist()}
+    with tarfile.open(distributions["sdist"]) as packed:
+        assert not ours - {name.partition("/")[2] for name in packed.getnames()}
+
+
+def test_every_verb_of_an_installed_wheel_can_be_asked(
+    distributions: dict[str, Path], tmp_path: Path
+) -> None:
+    scripts = environment_with(tmp_path / "verbs", Path(sys.executable), distributions["wheel"])
+    code = (
+        "import importlib, pkgutil, kubectl_canary\n"
+        "for known in pkgutil.walk_packages(kubectl_canary.__path__, 'kubectl_canary.'):\n"
+        "    if not known.name.endswith('__main__'): importlib.import_module(known.name)"
+    )
+    done = subprocess.run(
+        [scripts / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+
+
 def test_the_distributions_hold_what_they_must(distributions: dict[str, Path]) -> None:
     wheel = zipfile.ZipFile(distributions["wheel"]).namelist()
     for name in (
