@@ -106,7 +106,7 @@ def routing(folder: Path, size: int) -> list[str]:
 WORKS = (
     Work("validate: documents", (10, 100, 1_000, 10_000, 100_000), judging),
     Work("plan of a fleet: canary files", (10, 100, 1_000, 10_000), planning),
-    Work("render --all of a fleet: canary files", (10, 100, 1_000), rendering),
+    Work("render --all of a fleet: canary files", (10, 30, 100, 300), rendering),
     Work("plan: phases", (1, 5, 10, 25, 50), stepping),
     Work("plan of an adopted route: rules", (1, 2, 4, 8, 16), routing),
 )
@@ -135,7 +135,7 @@ def measured(work: Work, program: str) -> Iterator[tuple[int, float, int]]:
     for size in work.sizes:
         with tempfile.TemporaryDirectory() as scratch:
             words = work.words(Path(scratch), size)
-            seconds, kilobytes = measure([*fleets.QUIET, program, *words])
+            seconds, kilobytes = validate.measured([*fleets.QUIET, program, *words])
             yield size, seconds, kilobytes
 
 
